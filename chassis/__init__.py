@@ -1,0 +1,5 @@
+"""The microservice chassis: what every process needs, and no business rule.
+
+Settings, logs, metrics, errors and their gRPC form, identities and access rules, the server and its life cycle,
+channels to other services, the event log on Redis Streams and the fan-out of its events to subscribers.
+"""

@@ -1,0 +1,141 @@
+"""The edge of every gRPC server: who calls, whether they may, how failures leave, what is measured."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from typing import Any, Final, NoReturn
+
+import grpc
+from parley.options.v1 import rule_pb2
+
+from chassis import metrics
+from chassis.access import authorize
+from chassis.errors import AppError, DeadlineExceededError, InternalError, UnauthenticatedError
+from chassis.identity import Identity, TokenVerifier, set_caller
+from chassis.logs import logger
+from chassis.status import CODES, DETAILS_KEY, to_status
+
+DEFAULT_DEADLINE_SECONDS: Final = 30.0
+_BEARER: Final = "bearer "
+
+_log = logger("edge")
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class EdgeInterceptor(grpc.aio.ServerInterceptor):
+    """Wraps each method that has a rule; health and reflection, which have none, pass untouched."""
+
+    def __init__(self, rules: Mapping[str, rule_pb2.Rule], verifier: TokenVerifier) -> None:
+        self._rules = rules
+        self._verifier = verifier
+        self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """Returns the method's handler inside the edge; made once for each method."""
+        path = handler_call_details.method
+        handler = self._wrapped.get(path)
+        if handler is None:
+            handler = await continuation(handler_call_details)
+            rule = self._rules.get(path)
+            if handler is None or rule is None:
+                return handler
+            handler = self._wrapped[path] = self._wrap(path, handler, rule)
+        return handler
+
+    def _wrap(
+        self, path: str, handler: grpc.RpcMethodHandler[Any, Any], rule: rule_pb2.Rule
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        method = _Method(path, rule, self._verifier)
+        codecs = {
+            "request_deserializer": handler.request_deserializer,
+            "response_serializer": handler.response_serializer,
+        }
+        if handler.request_streaming and handler.response_streaming:
+            return grpc.stream_stream_rpc_method_handler(method.streaming(handler.stream_stream), **codecs)
+        if handler.response_streaming:
+            return grpc.unary_stream_rpc_method_handler(method.streaming(handler.unary_stream), **codecs)
+        if handler.request_streaming:
+            return grpc.stream_unary_rpc_method_handler(method.unary(handler.stream_unary), **codecs)
+        return grpc.unary_unary_rpc_method_handler(method.unary(handler.unary_unary), **codecs)
+
+
+class _Method:
+    """What the edge does for one method."""
+
+    def __init__(self, path: str, rule: rule_pb2.Rule, verifier: TokenVerifier) -> None:
+        service, _, name = path.lstrip("/").partition("/")
+        self._path, self._labels = path, (service, name)
+        self._rule = rule
+        self._verifier = verifier
+        self._started = metrics.RPC_STARTED.labels(*self._labels)
+        self._seconds = metrics.RPC_SECONDS.labels(*self._labels)
+        self._ok = metrics.RPC_HANDLED.labels(*self._labels, "OK")
+
+    def unary(self, behaviour: Any) -> Any:
+        """Wraps a behaviour that answers once, and gives it a deadline when the caller gave none."""
+
+        async def handle(request: Any, context: Context) -> Any:
+            began = time.perf_counter()
+            self._started.inc()
+            try:
+                await self._admit(context)
+                async with asyncio.timeout(None if context.time_remaining() is not None else DEFAULT_DEADLINE_SECONDS):
+                    response = await behaviour(request, context)
+            except Exception as error:  # the edge is where every failure gets its form
+                await self._fail(context, error)
+            self._ok.inc()
+            self._seconds.observe(time.perf_counter() - began)
+            return response
+
+        return handle
+
+    def streaming(self, behaviour: Any) -> Any:
+        """Wraps a behaviour that answers with a stream, and closes it whatever happens."""
+
+        async def handle(request: Any, context: Context) -> AsyncIterator[Any]:
+            self._started.inc()
+            try:
+                await self._admit(context)
+                async with aclosing(behaviour(request, context)) as responses:
+                    async for response in responses:
+                        yield response
+            except Exception as error:
+                await self._fail(context, error)
+            self._ok.inc()
+
+        return handle
+
+    async def _admit(self, context: Context) -> None:
+        identity = await self._identify(context)
+        authorize(self._rule, identity)
+        set_caller(identity)
+
+    async def _identify(self, context: Context) -> Identity | None:
+        for key, value in context.invocation_metadata() or ():
+            if key == "authorization" and isinstance(value, str):
+                if value[: len(_BEARER)].lower() != _BEARER:
+                    raise UnauthenticatedError("TOKEN_INVALID", "the authorization is not a bearer token")
+                return await self._verifier.verify(value[len(_BEARER) :])
+        return None
+
+    async def _fail(self, context: Context, error: Exception) -> NoReturn:
+        if isinstance(error, grpc.aio.AbortError):
+            raise error
+        if isinstance(error, TimeoutError):
+            error = DeadlineExceededError("DEADLINE_EXCEEDED", "it took too long")
+        elif not isinstance(error, AppError):
+            incident = secrets.token_hex(8)
+            _log.error("rpc_failed", method=self._path, incident=incident, exc_info=error)
+            error = InternalError("INTERNAL", f"an unexpected error; incident {incident}")
+        code = CODES[error.category]
+        metrics.RPC_HANDLED.labels(*self._labels, code.name).inc()
+        await context.abort(code, error.message, ((DETAILS_KEY, to_status(error).SerializeToString()),))
+        raise AssertionError  # abort never returns

@@ -1,0 +1,192 @@
+"""Who calls: the verified content of a token, and the verifier that every process has of its own.
+
+Being inside the network proves nothing: every call carries a token, and every service checks it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Final
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from chassis.errors import PermissionDeniedError, UnauthenticatedError
+
+ALGORITHM: Final = "ES256"
+_CACHE_SIZE: Final = 50_000
+_KEYS_MAX_AGE_SECONDS: Final = 300.0
+_KEYS_MIN_AGE_SECONDS: Final = 2.0  # a flood of tokens with made-up key ids must not become a flood of fetches
+_MAX_TOKEN_BYTES: Final = 8_192
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A verified caller: a user of an organization, or a service.
+
+    `organization_id` is empty for a service that acts for all organizations; `user_id`, `role`, `name` and
+    `session_id` are empty for services; `service` and `scopes` are empty for users.
+    """
+
+    organization_id: str
+    user_id: str
+    role: str
+    teams: tuple[str, ...]
+    name: str
+    session_id: str
+    service: str
+    scopes: frozenset[str]
+    expires_at: float  # Unix time, s
+
+
+_current: ContextVar[Identity | None] = ContextVar("identity", default=None)
+
+
+def set_caller(identity: Identity | None) -> None:
+    """Makes `identity` the caller of the task that runs; for the server's edge alone."""
+    _current.set(identity)
+
+
+def caller() -> Identity:
+    """The verified caller of the call that is being served.
+
+    Raises:
+        UnauthenticatedError: the method is public and the caller showed no token.
+    """
+    identity = _current.get()
+    if identity is None:
+        raise UnauthenticatedError("TOKEN_MISSING", "this takes an access token")
+    return identity
+
+
+def calling_user() -> Identity:
+    """The caller, who must be a user; see `caller`."""
+    identity = caller()
+    if not identity.user_id:
+        raise PermissionDeniedError("USER_REQUIRED", "this is for users, not for services")
+    return identity
+
+
+def caller_if_any() -> Identity | None:
+    """The verified caller, or None where a public method was called without a token."""
+    return _current.get()
+
+
+class TokenVerifier:
+    """Verifies access tokens with the keys that AuthService publishes, and remembers those it has verified.
+
+    Args:
+        fetch_keys: returns a JSON Web Key Set as text.
+        now: returns the time, as Unix time in seconds.
+    """
+
+    def __init__(self, fetch_keys: Callable[[], Awaitable[str]], now: Callable[[], float] = time.time) -> None:
+        self._fetch_keys = fetch_keys
+        self._now = now
+        self._keys: KeySet | None = None
+        self._key_ids: frozenset[str] = frozenset()
+        self._fetched_at = 0.0
+        self._fetching = asyncio.Lock()
+        self._verified: OrderedDict[str, Identity] = OrderedDict()
+
+    async def verify(self, token: str) -> Identity:
+        """Returns the identity in `token`.
+
+        Raises:
+            UnauthenticatedError: TOKEN_INVALID or TOKEN_EXPIRED.
+            UnavailableError: the keys can't be had (as `fetch_keys` says).
+        """
+        identity = self._verified.get(token)
+        if identity is None:
+            identity = await self._verify(token)
+            self._verified[token] = identity
+            if len(self._verified) > _CACHE_SIZE:
+                self._verified.popitem(last=False)
+        if identity.expires_at <= self._now():
+            self._verified.pop(token, None)
+            raise UnauthenticatedError("TOKEN_EXPIRED", "the access token has expired")
+        return identity
+
+    async def _verify(self, token: str) -> Identity:
+        if len(token) > _MAX_TOKEN_BYTES:
+            raise _invalid()
+        keys = await self._keys_for(token)
+        try:
+            claims = jwt.decode(token, keys, algorithms=[ALGORITHM]).claims
+        except (JoseError, ValueError) as error:
+            raise _invalid() from error
+        return _identity_from(claims)
+
+    async def _keys_for(self, token: str) -> KeySet:
+        """The known keys, fetched again when they are old or the token names one that isn't among them."""
+        known = _key_id(token) in self._key_ids
+        age = self._now() - self._fetched_at
+        if self._keys is None or age > _KEYS_MAX_AGE_SECONDS or (not known and age > _KEYS_MIN_AGE_SECONDS):
+            async with self._fetching:
+                if self._now() - self._fetched_at >= age or self._keys is None:
+                    await self._refresh()
+        if self._keys is None:
+            raise _invalid()
+        return self._keys
+
+    async def _refresh(self) -> None:
+        text = await self._fetch_keys()
+        document = json.loads(text)
+        self._key_ids = frozenset(key["kid"] for key in document["keys"])
+        self._keys = KeySet.import_key_set(document) if document["keys"] else None
+        self._fetched_at = self._now()
+        self._verified.clear()  # a key that was withdrawn takes its tokens with it
+
+
+def _key_id(token: str) -> str:
+    try:
+        header = jwt_header(token)
+    except ValueError:
+        raise _invalid() from None
+    key_id = header.get("kid")
+    if header.get("alg") != ALGORITHM or not isinstance(key_id, str):
+        raise _invalid()
+    return key_id
+
+
+def jwt_header(token: str) -> dict[str, Any]:
+    """Reads a compact JWT's header without verifying anything. Raises ValueError when there is none."""
+    part = token.split(".", 1)[0]
+    header = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    if not isinstance(header, dict):
+        raise ValueError("not a JWT")  # noqa: TRY004  # one kind of error for every kind of bad token
+    return header
+
+
+def _invalid() -> UnauthenticatedError:
+    return UnauthenticatedError("TOKEN_INVALID", "the access token is not valid")
+
+
+def _identity_from(claims: dict[str, Any]) -> Identity:
+    """Reads the claims of a token whose signature holds; see architecture, "Identity"."""
+    try:
+        identity = Identity(
+            organization_id=str(claims.get("org", "")),
+            user_id=str(claims.get("sub", "")),
+            role=str(claims.get("role", "")),
+            teams=tuple(claims.get("teams", ())),
+            name=str(claims.get("name", "")),
+            session_id=str(claims.get("sid", "")),
+            service=str(claims.get("svc", "")),
+            scopes=frozenset(claims.get("scope", ())),
+            expires_at=float(claims["exp"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        raise _invalid() from None
+    is_user = bool(identity.user_id and identity.organization_id and identity.role)
+    if is_user == bool(identity.service):
+        raise _invalid()
+    return identity

@@ -1,0 +1,63 @@
+"""The life of a process: settings, logs, metrics, then whatever it serves until SIGTERM or SIGINT."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TypeVar
+
+import uvloop
+
+from chassis import logs, metrics
+from chassis.logs import logger
+from chassis.server import Service, serving
+from chassis.settings import ProcessSettings, ServiceSettings, load
+
+P = TypeVar("P", bound=ProcessSettings)
+S = TypeVar("S", bound=ServiceSettings)
+
+_log = logger("process")
+
+
+def run_process(name: str, settings_class: type[P], serve: Callable[[P], AbstractAsyncContextManager[None]]) -> None:
+    """Runs a process until it is told to stop.
+
+    Args:
+        name: what it calls itself in logs.
+        settings_class: what it is told; see `chassis.settings.load`.
+        serve: entered when the process starts, left when it is to stop; it drains on leaving.
+    """
+    settings = load(settings_class)
+    logs.configure(name, settings.replica, settings.log_level, settings.log_format)
+    try:
+        uvloop.run(_live(settings, serve))
+    except Exception as error:
+        _log.error("process_failed", exc_info=error)
+        raise SystemExit(1) from None
+
+
+async def _live(settings: P, serve: Callable[[P], AbstractAsyncContextManager[None]]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    with metrics.exposed(settings.metrics_listen) as port:
+        async with serve(settings):
+            _log.info("process_ready", metrics_port=port)
+            await stop.wait()
+            _log.info("process_stopping")
+    _log.info("process_stopped")
+
+
+def run_service(name: str, settings_class: type[S], wire: Callable[[S], AbstractAsyncContextManager[Service]]) -> None:
+    """Runs a gRPC service until it is told to stop; `wire` is its composition root."""
+
+    @asynccontextmanager
+    async def serve(settings: S) -> AsyncIterator[None]:
+        async with wire(settings) as service, serving(service, settings) as port:
+            _log.info("service_listening", port=port)
+            yield
+
+    run_process(name, settings_class, serve)

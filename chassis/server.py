@@ -1,0 +1,105 @@
+"""The gRPC server of a service: the edge round every method, health, reflection, and a stop that loses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+import grpc
+from google.protobuf.descriptor import ServiceDescriptor
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
+from grpc_health.v1.health import aio as health
+from grpc_reflection.v1alpha import reflection
+
+from chassis.access import rules_of
+from chassis.channel import MAX_MESSAGE_BYTES
+from chassis.edge import EdgeInterceptor
+from chassis.identity import TokenVerifier
+from chassis.settings import ServiceSettings
+from chassis.supervise import supervised
+
+_OPTIONS: Final = (
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
+    ("grpc.http2.max_ping_strikes", 0),
+    ("grpc.so_reuseport", 0),  # a taken port is an error, not a second server behind it
+)
+
+
+class Registration(NamedTuple):
+    """A servicer, and what the generated code needs to serve it."""
+
+    descriptor: ServiceDescriptor
+    add_to_server: Callable[[Any, grpc.aio.Server], None]
+    servicer: Any
+
+
+async def _nothing() -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a service's wiring hands to the server.
+
+    Attributes:
+        registrations: the servicers.
+        verifier: verifies callers' tokens.
+        tasks: what runs beside the calls for as long as the process does, by name; one that ends, ends the process.
+        drain: called once when the server is to stop, before calls in flight are waited for: ends the streams.
+    """
+
+    registrations: Sequence[Registration]
+    verifier: TokenVerifier
+    tasks: Mapping[str, Callable[[], Coroutine[Any, Any, None]]] = field(default_factory=dict)
+    drain: Callable[[], Awaitable[None]] = _nothing
+
+
+class PortTakenError(Exception):
+    """The address to listen on is in use or not ours."""
+
+
+@asynccontextmanager
+async def serving(service: Service, settings: ServiceSettings) -> AsyncIterator[int]:
+    """Serves while the context is open; yields the port.
+
+    On leaving: health says NOT_SERVING, streams are told to end, calls in flight have `settings.drain_seconds`,
+    then the service's tasks are cancelled.
+    """
+    server = grpc.aio.server(
+        interceptors=[EdgeInterceptor(rules_of(r.descriptor for r in service.registrations), service.verifier)],
+        options=_OPTIONS,
+    )
+    checks = health.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    for registration in service.registrations:
+        registration.add_to_server(registration.servicer, server)
+    names = [registration.descriptor.full_name for registration in service.registrations]
+    if settings.reflection:
+        reflection.enable_server_reflection([*names, HEALTH_NAME, reflection.SERVICE_NAME], server)
+    try:
+        port = server.add_insecure_port(settings.listen)
+    except RuntimeError as error:
+        raise PortTakenError(
+            f"can't listen on {settings.listen}: the port is taken or the address is not ours"
+        ) from error
+    async with supervised(service.tasks):
+        await server.start()
+        for name in ("", *names):
+            await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
+        try:
+            yield port
+        finally:
+            await asyncio.shield(_stop(server, checks, service, settings.drain_seconds))
+
+
+async def _stop(server: grpc.aio.Server, checks: health.HealthServicer, service: Service, seconds: float) -> None:
+    await checks.enter_graceful_shutdown()
+    await service.drain()
+    await server.stop(seconds)

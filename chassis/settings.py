@@ -1,0 +1,70 @@
+"""Settings come from environment variables named PARLEY_*, are checked once at start, and never change after."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+S = TypeVar("S", bound="ProcessSettings")
+
+
+def _address(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004  # the largest port
+        raise ValueError("must be host:port")
+    return value
+
+
+Address = Annotated[str, AfterValidator(_address)]
+"""An address of the form host:port; port 0 takes a free one where a process listens."""
+
+
+class ProcessSettings(BaseSettings):
+    """What every process is told. A subclass adds its own fields; each has a description, a default or none."""
+
+    model_config = SettingsConfigDict(env_prefix="PARLEY_", frozen=True, extra="ignore")
+
+    metrics_listen: Address = Field("127.0.0.1:0", description="where Prometheus reads metrics, over HTTP at /metrics")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="the least level that is logged"
+    )
+    log_format: Literal["json", "console"] = Field("json", description="json for machines, console for people")
+    drain_seconds: float = Field(
+        10.0, ge=0, le=300, description="how long work in flight may go on after SIGTERM, in s"
+    )
+    replica: str = Field(
+        default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}",
+        min_length=1,
+        max_length=128,
+        description="this process's name, unique among its replicas",
+    )
+    auth_target: Address = Field(description="where AuthService is reached, for keys and service tokens")
+    service_name: str = Field(min_length=1, description="the name that this process shows to AuthService")
+    service_secret: SecretStr = Field(description="the secret that goes with service_name")
+
+
+class ServiceSettings(ProcessSettings):
+    """What every gRPC service is told."""
+
+    listen: Address = Field("127.0.0.1:0", description="where gRPC is served")
+    reflection: bool = Field(False, description="whether gRPC reflection is on")
+    redis_url: str = Field(description="the Redis or Valkey server, redis://...")
+    mongodb_uri: str = Field(description="the MongoDB replica set, mongodb://...")
+
+
+def load(cls: type[S]) -> S:
+    """Reads the settings of a process, or ends it, naming every variable that is missing or wrong."""
+    try:
+        return cls()  # type: ignore[call-arg]  # they come from the environment
+    except ValidationError as error:
+        for problem in error.errors():
+            name = "PARLEY_" + "_".join(str(part) for part in problem["loc"]).upper()
+            field = cls.model_fields.get(str(problem["loc"][0])) if problem["loc"] else None
+            hint = f" ({field.description})" if field is not None and field.description else ""
+            sys.stderr.write(f"{name}: {problem['msg'].lower()}{hint}\n")
+        raise SystemExit(2) from None

@@ -1,0 +1,83 @@
+"""Errors to and from their gRPC form: a canonical code, and details as https://google.aip.dev/193 lays them out."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import grpc
+from google.protobuf.message import DecodeError
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
+from google.rpc.status_pb2 import Status
+
+from chassis.errors import AppError, Category, make_error
+
+DOMAIN: Final = "parley"
+DETAILS_KEY: Final = "grpc-status-details-bin"
+CODES: Final[dict[Category, grpc.StatusCode]] = {
+    Category(code.value[0]): code for code in grpc.StatusCode if code.value[0]
+}
+_CATEGORIES: Final = {code: category for category, code in CODES.items()}
+
+
+def to_status(error: AppError) -> Status:
+    """Gives an error its wire form: ErrorInfo, then BadRequest and RetryInfo where they apply."""
+    status = Status(code=int(error.category), message=error.message)
+    status.details.add().Pack(ErrorInfo(reason=error.reason, domain=DOMAIN))
+    if error.fields:
+        bad = BadRequest()
+        for field, description in error.fields.items():
+            bad.field_violations.add(field=field, description=description)
+        status.details.add().Pack(bad)
+    if error.retry_after_ms is not None:
+        retry = RetryInfo()
+        retry.retry_delay.FromMilliseconds(error.retry_after_ms)
+        status.details.add().Pack(retry)
+    return status
+
+
+def from_status(status: Status) -> AppError:
+    """Reads an error back from its wire form; details that Parley doesn't use are passed over."""
+    reason, fields, retry_after_ms = "", dict[str, str](), None
+    for detail in status.details:
+        if detail.Is(ErrorInfo.DESCRIPTOR):
+            info = ErrorInfo()
+            detail.Unpack(info)
+            reason = info.reason
+        elif detail.Is(BadRequest.DESCRIPTOR):
+            bad = BadRequest()
+            detail.Unpack(bad)
+            fields = {violation.field: violation.description for violation in bad.field_violations}
+        elif detail.Is(RetryInfo.DESCRIPTOR):
+            retry = RetryInfo()
+            detail.Unpack(retry)
+            retry_after_ms = retry.retry_delay.ToMilliseconds()
+    try:
+        category = Category(status.code)
+    except ValueError:
+        category = Category.UNKNOWN
+    return make_error(category, reason or category.name, status.message, fields=fields, retry_after_ms=retry_after_ms)
+
+
+def from_rpc_error(error: grpc.aio.AioRpcError) -> AppError:
+    """Reads the error of a call that failed: the service's own, or one of the way there, such as UNAVAILABLE.
+
+    The text of the way's own failures (addresses, transport errors) is left out: it is not for users.
+    """
+    for key, value in error.trailing_metadata() or ():
+        if key == DETAILS_KEY and isinstance(value, bytes):
+            try:
+                return from_status(Status.FromString(value))
+            except DecodeError:
+                break
+    category = _CATEGORIES.get(error.code(), Category.UNKNOWN)
+    retry_after_ms = 1_000 if category is Category.UNAVAILABLE else None
+    sentence = f"the service answered {category.name.lower().replace('_', ' ')}"
+    return make_error(
+        category, _TRANSPORT_REASONS.get(category, category.name), sentence, retry_after_ms=retry_after_ms
+    )
+
+
+_TRANSPORT_REASONS: Final = {
+    Category.UNAVAILABLE: "SERVICE_UNAVAILABLE",
+    Category.DEADLINE_EXCEEDED: "DEADLINE_EXCEEDED",
+}

@@ -1,0 +1,78 @@
+"""Generates the stubs in gen/ from the contracts in protos/, or checks that they match.
+
+python protos/generate.py            writes gen/
+python protos/generate.py --check    fails, and names the files, when gen/ isn't what protos/ would give
+"""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import shutil
+import sys
+import tempfile
+from importlib.resources import files
+from pathlib import Path
+
+from grpc_tools import protoc
+
+ROOT = Path(__file__).resolve().parent.parent
+PROTOS = ROOT / "protos"
+GEN = ROOT / "gen"
+
+
+def generate(target: Path) -> None:
+    """Writes the stubs of every contract into `target`, an empty folder."""
+    sources = sorted(str(path.relative_to(PROTOS)) for path in PROTOS.rglob("*.proto"))
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])  # its plug-ins
+    well_known = files("grpc_tools") / "_proto"
+    google_rpc = Path(str(files("google.rpc") / "status.proto")).parent.parent.parent
+    arguments = [
+        "protoc",
+        f"--proto_path={PROTOS}",
+        f"--proto_path={well_known}",
+        f"--proto_path={google_rpc}",
+        f"--python_out={target}",
+        f"--grpc_python_out={target}",
+        f"--mypy_out={target}",
+        f"--mypy_grpc_out=only_async:{target}",
+        *sources,
+    ]
+    if protoc.main(arguments) != 0:
+        raise SystemExit("protoc failed; see above")
+    for folder in (path for path in [target, *target.rglob("*")] if path.is_dir() and path != target):
+        (folder / "__init__.py").touch()
+
+
+def differing(fresh: Path) -> list[str]:
+    """Names the files, relative to gen/, that differ between gen/ and `fresh` or are in only one of them."""
+    names = {
+        str(path.relative_to(root))
+        for root in (fresh, GEN)
+        for path in root.rglob("*.py*")
+        if "__pycache__" not in path.parts
+    }
+    return sorted(
+        name
+        for name in names
+        if not (
+            (fresh / name).exists() and (GEN / name).exists() and filecmp.cmp(fresh / name, GEN / name, shallow=False)
+        )
+    )
+
+
+def main() -> None:
+    """Generates into a temporary folder, then replaces gen/ or compares with it."""
+    with tempfile.TemporaryDirectory() as folder:
+        fresh = Path(folder)
+        generate(fresh)
+        if "--check" in sys.argv[1:]:
+            if names := differing(fresh):
+                raise SystemExit("gen/ does not match protos/; run 'make protos'. Differing: " + ", ".join(names))
+            return
+        shutil.rmtree(GEN, ignore_errors=True)
+        shutil.copytree(fresh, GEN)
+
+
+if __name__ == "__main__":
+    main()
