@@ -15,7 +15,7 @@ from parley.options.v1 import rule_pb2
 from chassis import metrics
 from chassis.access import authorize
 from chassis.errors import AppError, DeadlineExceededError, InternalError, UnauthenticatedError
-from chassis.identity import Identity, TokenVerifier, set_caller
+from chassis.identity import TokenVerifier, set_caller
 from chassis.logs import logger
 from chassis.status import CODES, DETAILS_KEY, to_status
 
@@ -67,6 +67,16 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
         return grpc.unary_unary_rpc_method_handler(method.unary(handler.unary_unary), **codecs)
 
 
+def _bearer_token(context: Context) -> str:
+    """The token that the caller shows; empty for none."""
+    for key, value in context.invocation_metadata() or ():
+        if key == "authorization" and isinstance(value, str):
+            if value[: len(_BEARER)].lower() != _BEARER:
+                raise UnauthenticatedError("TOKEN_INVALID", "the authorization is not a bearer token")
+            return value[len(_BEARER) :]
+    return ""
+
+
 class _Method:
     """What the edge does for one method."""
 
@@ -114,17 +124,10 @@ class _Method:
         return handle
 
     async def _admit(self, context: Context) -> None:
-        identity = await self._identify(context)
+        token = _bearer_token(context)
+        identity = await self._verifier.verify(token) if token else None
         authorize(self._rule, identity)
-        set_caller(identity)
-
-    async def _identify(self, context: Context) -> Identity | None:
-        for key, value in context.invocation_metadata() or ():
-            if key == "authorization" and isinstance(value, str):
-                if value[: len(_BEARER)].lower() != _BEARER:
-                    raise UnauthenticatedError("TOKEN_INVALID", "the authorization is not a bearer token")
-                return await self._verifier.verify(value[len(_BEARER) :])
-        return None
+        set_caller(identity, token)
 
     async def _fail(self, context: Context, error: Exception) -> NoReturn:
         if isinstance(error, grpc.aio.AbortError):

@@ -48,11 +48,18 @@ class Identity:
 
 
 _current: ContextVar[Identity | None] = ContextVar("identity", default=None)
+_token: ContextVar[str] = ContextVar("token", default="")
 
 
-def set_caller(identity: Identity | None) -> None:
-    """Makes `identity` the caller of the task that runs; for the server's edge alone."""
+def set_caller(identity: Identity | None, token: str) -> None:
+    """Makes `identity`, who showed `token`, the caller of the task that runs; for the server's edge alone."""
     _current.set(identity)
+    _token.set(token)
+
+
+def caller_token() -> str:
+    """The token that the caller showed, to call another service on the caller's behalf; empty where there is none."""
+    return _token.get()
 
 
 def caller() -> Identity:

@@ -39,17 +39,11 @@ def from_status(status: Status) -> AppError:
     """Reads an error back from its wire form; details that Parley doesn't use are passed over."""
     reason, fields, retry_after_ms = "", dict[str, str](), None
     for detail in status.details:
-        if detail.Is(ErrorInfo.DESCRIPTOR):
-            info = ErrorInfo()
-            detail.Unpack(info)
+        if detail.Unpack(info := ErrorInfo()):
             reason = info.reason
-        elif detail.Is(BadRequest.DESCRIPTOR):
-            bad = BadRequest()
-            detail.Unpack(bad)
+        elif detail.Unpack(bad := BadRequest()):
             fields = {violation.field: violation.description for violation in bad.field_violations}
-        elif detail.Is(RetryInfo.DESCRIPTOR):
-            retry = RetryInfo()
-            detail.Unpack(retry)
+        elif detail.Unpack(retry := RetryInfo()):
             retry_after_ms = retry.retry_delay.ToMilliseconds()
     try:
         category = Category(status.code)
