@@ -19,7 +19,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from chassis.errors import PermissionDeniedError, UnauthenticatedError
+from chassis.errors import PermissionDeniedError, UnauthenticatedError, UnavailableError
 
 ALGORITHM: Final = "ES256"
 _CACHE_SIZE: Final = 50_000
@@ -113,24 +113,44 @@ class TokenVerifier:
         """
         identity = self._verified.get(token)
         if identity is None:
-            identity = await self._verify(token)
-            self._verified[token] = identity
-            if len(self._verified) > _CACHE_SIZE:
-                self._verified.popitem(last=False)
+            if len(token) > _MAX_TOKEN_BYTES:
+                raise _invalid()
+            identity = self._remember(token, _decode(token, await self._keys_for(token)))
+        return self._unexpired(token, identity)
+
+    def verify_at_hand(self, token: str) -> Identity:
+        """As `verify`, for those who can't wait: with the keys that were fetched last, however old; see `refresh`.
+
+        Raises:
+            UnauthenticatedError: TOKEN_INVALID, also where the key is newer than those at hand, or TOKEN_EXPIRED.
+            UnavailableError: no keys were fetched yet.
+        """
+        identity = self._verified.get(token)
+        if identity is None:
+            if self._keys is None:
+                raise UnavailableError("KEYS_UNAVAILABLE", "tokens can't be verified yet", retry_after_ms=1_000)
+            if len(token) > _MAX_TOKEN_BYTES or _key_id(token) not in self._key_ids:
+                raise _invalid()
+            identity = self._remember(token, _decode(token, self._keys))
+        return self._unexpired(token, identity)
+
+    async def refresh(self) -> None:
+        """Fetches the keys again, unless that was done a moment ago. Raises AppError as `fetch_keys` says."""
+        async with self._fetching:
+            if self._keys is None or self._now() - self._fetched_at > _KEYS_MIN_AGE_SECONDS:
+                await self._refresh()
+
+    def _remember(self, token: str, identity: Identity) -> Identity:
+        self._verified[token] = identity
+        if len(self._verified) > _CACHE_SIZE:
+            self._verified.popitem(last=False)
+        return identity
+
+    def _unexpired(self, token: str, identity: Identity) -> Identity:
         if identity.expires_at <= self._now():
             self._verified.pop(token, None)
             raise UnauthenticatedError("TOKEN_EXPIRED", "the access token has expired")
         return identity
-
-    async def _verify(self, token: str) -> Identity:
-        if len(token) > _MAX_TOKEN_BYTES:
-            raise _invalid()
-        keys = await self._keys_for(token)
-        try:
-            claims = jwt.decode(token, keys, algorithms=[ALGORITHM]).claims
-        except (JoseError, ValueError) as error:
-            raise _invalid() from error
-        return _identity_from(claims)
 
     async def _keys_for(self, token: str) -> KeySet:
         """The known keys, fetched again when they are old or the token names one that isn't among them."""
@@ -153,10 +173,18 @@ class TokenVerifier:
         self._verified.clear()  # a key that was withdrawn takes its tokens with it
 
 
+def _decode(token: str, keys: KeySet) -> Identity:
+    try:
+        claims = jwt.decode(token, keys, algorithms=[ALGORITHM]).claims
+    except (JoseError, ValueError) as error:
+        raise _invalid() from error
+    return _identity_from(claims)
+
+
 def _key_id(token: str) -> str:
     try:
         header = jwt_header(token)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _invalid() from None
     key_id = header.get("kid")
     if header.get("alg") != ALGORITHM or not isinstance(key_id, str):
