@@ -23,6 +23,7 @@ from chassis.logs import logger
 
 _READ_COUNT: Final = 256
 _BLOCK_MS: Final = 5_000
+_SOCKET_TIMEOUT_SECONDS: Final = 10.0  # above _BLOCK_MS, or every quiet spell would look like a lost connection
 _BACKOFF_SECONDS: Final = (0.05, 2.0)
 _START: Final = "0-0"
 
@@ -50,7 +51,13 @@ class LogTrimmedError(Exception):
 
 def open_redis(url: str) -> Redis:
     """Opens a client that reconnects by itself; the caller closes it. Values are bytes."""
-    return Redis.from_url(url, socket_connect_timeout=2.0, socket_keepalive=True, health_check_interval=15)
+    return Redis.from_url(
+        url,
+        socket_timeout=_SOCKET_TIMEOUT_SECONDS,
+        socket_connect_timeout=2.0,
+        socket_keepalive=True,
+        health_check_interval=15,
+    )
 
 
 def position_key(entry_id: str) -> tuple[int, int]:
@@ -85,6 +92,23 @@ class EventLog:
     def shard_of(self, organization_id: str) -> int:
         """The shard that an organization's entries are in."""
         return crc32(organization_id.encode()) % len(self._keys)
+
+    def stream_key(self, shard: int) -> str:
+        """The key of a shard's stream, for a script that appends in one step with what the entry tells of.
+
+        Such a script adds the fields that `append` does, and trims to `retention_ms`. The shard is the key's hash tag.
+        """
+        return self._keys[shard]
+
+    @property
+    def shards(self) -> int:
+        """Over how many streams it is spread."""
+        return len(self._keys)
+
+    @property
+    def retention_ms(self) -> int:
+        """How long entries are kept, in milliseconds."""
+        return self._retention_ms
 
     async def append(self, batches: Sequence[tuple[str, bytes]]) -> None:
         """Appends batches, each (organization, payload), in order and in one round trip.
