@@ -74,7 +74,9 @@ class Presence(_message.Message):
     """At most 140 characters."""
     @_builtins.property
     def last_seen_time(self) -> _timestamp_pb2.Timestamp:
-        """When the last session was last active; absent when never seen, and while online."""
+        """When the last session was last active, not counting those while invisible; only with STATUS_OFFLINE, and absent
+        then for a user never seen.
+        """
 
     def __init__(
         self,
@@ -104,7 +106,7 @@ class Session(_message.Message):
     ROLE_FIELD_NUMBER: _builtins.int
     IDLE_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
-    """Unique."""
+    """Unique; 1 to 128 characters."""
     organization_id: _builtins.str
     """The organization."""
     user_id: _builtins.str
@@ -132,7 +134,9 @@ Global___Session: _TypeAlias = Session  # noqa: Y015
 
 @_typing.final
 class AttachRequest(_message.Message):
-    """Request of Attach. An empty one is a heartbeat for all sessions; one is due every 5 s."""
+    """Request of Attach. An empty one is a heartbeat for all sessions; one is due every 5 s. In one request, at most 5,000
+    sessions are opened, changed and closed together.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -140,17 +144,23 @@ class AttachRequest(_message.Message):
     CLOSED_FIELD_NUMBER: _builtins.int
     NUMBER_FIELD_NUMBER: _builtins.int
     GATEWAY_ID_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """Chosen by the gateway, above 0; comes back in `acknowledged` once the change is in effect."""
     gateway_id: _builtins.str
-    """In the first request: the gateway's own name, unique among gateways."""
+    """In the first request: the gateway's own name, unique among gateways; 1 to 128 of visible ASCII."""
+    more: _builtins.bool
+    """In the first requests of a gateway that has more sessions than one request may hold: further requests go on
+    reporting them. The sessions of an earlier stream that weren't reported again are closed after the first request
+    without this.
+    """
     @_builtins.property
     def upsert(self) -> _containers.RepeatedCompositeFieldContainer[Global___Session]:
         """Sessions opened, or changed between active and idle."""
 
     @_builtins.property
     def closed(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Ids of sessions that closed."""
+        """Ids of sessions that closed; applied after `upsert`. Unknown ones are passed over."""
 
     def __init__(
         self,
@@ -159,10 +169,11 @@ class AttachRequest(_message.Message):
         closed: _abc.Iterable[_builtins.str] | None = ...,
         number: _builtins.int = ...,
         gateway_id: _builtins.str = ...,
+        more: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["closed", b"closed", "gateway_id", b"gateway_id", "number", b"number", "upsert", b"upsert"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["closed", b"closed", "gateway_id", b"gateway_id", "more", b"more", "number", b"number", "upsert", b"upsert"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -227,6 +238,30 @@ class Event(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Event: _TypeAlias = Event  # noqa: Y015
+
+@_typing.final
+class EventBatch(_message.Message):
+    """What an entry of the event log "presence" holds: changes of one organization."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___Event]:
+        """What changed, in order."""
+
+    def __init__(
+        self,
+        *,
+        events: _abc.Iterable[Global___Event] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["events", b"events"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EventBatch: _TypeAlias = EventBatch  # noqa: Y015
 
 @_typing.final
 class GetPresenceRequest(_message.Message):

@@ -63,7 +63,16 @@ class PresenceServiceServicer:
 
     def Attach(self, request_iterator, context):
         """For gateways: reports sessions, and delivers the presence of others to the users that hold them. A stream
-        that ends, or falls silent for 15 s, takes its sessions with it.
+        that ends, or falls silent for 15 s, takes its sessions with it, unless the gateway attaches again within that
+        time, to any replica: it then reports all its sessions again, and those that it doesn't are closed.
+
+        After a request is acknowledged, the gateway gets as events the presence of everyone present in organizations
+        that it holds a session of for the first time on this stream, and of those who left within the last hour; then
+        what changes. Events may repeat what is known, and the last one of a user is the truth.
+
+        Ends with UNAVAILABLE: SESSIONS_UNKNOWN (what was reported is no longer held, such as after the store lost it, or
+        the gateway has attached elsewhere), HEARTBEATS_MISSED, SHUTTING_DOWN, STORE_UNAVAILABLE; with RESOURCE_EXHAUSTED
+        SUBSCRIBER_TOO_SLOW. After each of them the gateway attaches again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -78,7 +87,8 @@ class PresenceServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchPresence(self, request, context):
-        """The presence of some users now, then each change.
+        """The presence of some users now, then each change. Ends with UNAVAILABLE SHUTTING_DOWN when the replica stops, with
+        RESOURCE_EXHAUSTED SUBSCRIBER_TOO_SLOW, and with UNAUTHENTICATED TOKEN_EXPIRED when the caller's token does: call again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

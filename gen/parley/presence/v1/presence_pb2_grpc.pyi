@@ -18,14 +18,25 @@ class PresenceServiceStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     Attach: _aio.StreamStreamMultiCallable[_presence_pb2.AttachRequest, _presence_pb2.AttachResponse]
     """For gateways: reports sessions, and delivers the presence of others to the users that hold them. A stream
-    that ends, or falls silent for 15 s, takes its sessions with it.
+    that ends, or falls silent for 15 s, takes its sessions with it, unless the gateway attaches again within that
+    time, to any replica: it then reports all its sessions again, and those that it doesn't are closed.
+
+    After a request is acknowledged, the gateway gets as events the presence of everyone present in organizations
+    that it holds a session of for the first time on this stream, and of those who left within the last hour; then
+    what changes. Events may repeat what is known, and the last one of a user is the truth.
+
+    Ends with UNAVAILABLE: SESSIONS_UNKNOWN (what was reported is no longer held, such as after the store lost it, or
+    the gateway has attached elsewhere), HEARTBEATS_MISSED, SHUTTING_DOWN, STORE_UNAVAILABLE; with RESOURCE_EXHAUSTED
+    SUBSCRIBER_TOO_SLOW. After each of them the gateway attaches again.
     """
     GetPresence: _aio.UnaryUnaryMultiCallable[_presence_pb2.GetPresenceRequest, _presence_pb2.GetPresenceResponse]
     """The presence of some users, in the order asked for; a client asking for other clients gets them as offline,
     without a last seen time, like users that never were.
     """
     WatchPresence: _aio.UnaryStreamMultiCallable[_presence_pb2.WatchPresenceRequest, _presence_pb2.WatchPresenceResponse]
-    """The presence of some users now, then each change."""
+    """The presence of some users now, then each change. Ends with UNAVAILABLE SHUTTING_DOWN when the replica stops, with
+    RESOURCE_EXHAUSTED SUBSCRIBER_TOO_SLOW, and with UNAUTHENTICATED TOKEN_EXPIRED when the caller's token does: call again.
+    """
     SetStatus: _aio.UnaryUnaryMultiCallable[_presence_pb2.SetStatusRequest, _presence_pb2.SetStatusResponse]
     """Sets the caller's own status; it stays over sessions until set again."""
 
@@ -39,7 +50,16 @@ class PresenceServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_abc.AsyncIterator[_presence_pb2.AttachRequest], _abc.AsyncIterator[_presence_pb2.AttachResponse]],
     ) -> _abc.AsyncIterator[_presence_pb2.AttachResponse]:
         """For gateways: reports sessions, and delivers the presence of others to the users that hold them. A stream
-        that ends, or falls silent for 15 s, takes its sessions with it.
+        that ends, or falls silent for 15 s, takes its sessions with it, unless the gateway attaches again within that
+        time, to any replica: it then reports all its sessions again, and those that it doesn't are closed.
+
+        After a request is acknowledged, the gateway gets as events the presence of everyone present in organizations
+        that it holds a session of for the first time on this stream, and of those who left within the last hour; then
+        what changes. Events may repeat what is known, and the last one of a user is the truth.
+
+        Ends with UNAVAILABLE: SESSIONS_UNKNOWN (what was reported is no longer held, such as after the store lost it, or
+        the gateway has attached elsewhere), HEARTBEATS_MISSED, SHUTTING_DOWN, STORE_UNAVAILABLE; with RESOURCE_EXHAUSTED
+        SUBSCRIBER_TOO_SLOW. After each of them the gateway attaches again.
         """
 
     @_abc_1.abstractmethod
@@ -58,7 +78,9 @@ class PresenceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _presence_pb2.WatchPresenceRequest,
         context: _aio.ServicerContext[_presence_pb2.WatchPresenceRequest, _abc.AsyncIterator[_presence_pb2.WatchPresenceResponse]],
     ) -> _abc.AsyncIterator[_presence_pb2.WatchPresenceResponse]:
-        """The presence of some users now, then each change."""
+        """The presence of some users now, then each change. Ends with UNAVAILABLE SHUTTING_DOWN when the replica stops, with
+        RESOURCE_EXHAUSTED SUBSCRIBER_TOO_SLOW, and with UNAUTHENTICATED TOKEN_EXPIRED when the caller's token does: call again.
+        """
 
     @_abc_1.abstractmethod
     def SetStatus(
