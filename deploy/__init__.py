@@ -1,0 +1,1 @@
+"""How Parley is run: on one machine, in containers, in Kubernetes."""

@@ -1,0 +1,152 @@
+"""What a stack will consist of, worked out in full before anything is started."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from sys import executable
+
+from deploy.local import envoy
+from deploy.local.data_directory import DataDirectory
+from deploy.local.environment import Surroundings, plain_environment, service_settings
+from deploy.local.mongodb import mongod_command, primary_ready
+from deploy.local.options import StackOptions
+from deploy.local.probes import Probe, grpc_health, http_ok
+from deploy.local.process import ProcessSpec
+from deploy.local.services import RPC, Service
+from deploy.local.valkey import answers, valkey_command, valkey_url
+
+REPOSITORY = Path(__file__).parents[2]
+# Beyond what a process may take to drain, before it is killed.
+_STOP_MARGIN_SECONDS = 8.0
+_DATABASE_STOP_SECONDS = 20.0
+
+Ports = Mapping[str, Mapping[str, int]]
+"""By process, then by listener."""
+
+
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """The servers' programs; None where the user's own server is used, or none is needed."""
+
+    mongod: Path | None
+    valkey: Path | None
+    envoy: Path | None
+
+
+class Blueprint:
+    """Makes the specification of each process of one stack."""
+
+    def __init__(
+        self,
+        directory: DataDirectory,
+        programs: Programs,
+        ports: Ports,
+        options: StackOptions,
+        lock_descriptor: int,
+    ) -> None:
+        self._directory = directory
+        self._programs = programs
+        self._ports = ports
+        self._options = options
+        self._lock_descriptor = lock_descriptor
+
+    def stores(self) -> list[ProcessSpec]:
+        """The databases that the stack brings along."""
+        specs = []
+        if self._programs.mongod is not None:
+            port = self._ports["mongod"]["mongodb"]
+            command = mongod_command(
+                self._programs.mongod, self._directory.mongodb, port, self._options.mongodb_cache_gigabytes
+            )
+            specs.append(self._spec("mongod", command, primary_ready(port), stop_seconds=_DATABASE_STOP_SECONDS))
+        if self._programs.valkey is not None:
+            port = self._ports["valkey"]["redis"]
+            command = valkey_command(self._programs.valkey, self._directory.valkey, port)
+            probe = answers(valkey_url(port))
+            specs.append(self._spec("valkey", command, probe, stop_seconds=_DATABASE_STOP_SECONDS))
+        return specs
+
+    def edge(self) -> list[ProcessSpec]:
+        """Envoy; it reads `envoy_config`, which must have been written."""
+        if self._programs.envoy is None:
+            return []
+        command = envoy.envoy_command(
+            self._programs.envoy, self._directory.envoy_config, self._options.envoy_concurrency
+        )
+        ready = http_ok(f"http://127.0.0.1:{self._ports['envoy']['status']}/ready")
+        return [self._spec("envoy", command, ready)]
+
+    def envoy_config(self, services: Iterable[Service], replicas: Mapping[str, int]) -> str:
+        """Return Envoy's configuration with the addresses of this stack."""
+        own = self._ports["envoy"]
+        addresses = {
+            envoy.PUBLIC: [own["public"]],
+            envoy.STATUS: [own["status"]],
+            envoy.ADMIN: [own["admin"]],
+        }
+        for service in services:
+            for listener in service.listeners:
+                addresses[service.name, listener.cluster_port] = [
+                    self._ports[name][listener.name] for name in replica_names(service, replicas)
+                ]
+        return envoy.render(envoy.CONFIG.read_text(), addresses)
+
+    def replicas(self, service: Service, counts: Mapping[str, int], surroundings: Surroundings) -> list[ProcessSpec]:
+        """The processes of one of our programs."""
+        command = (executable, "-m", service.module)
+        return [
+            self._spec(
+                name,
+                command,
+                self._probe(service, name),
+                settings=service_settings(service, name, self._ports[name], surroundings),
+                stop_seconds=self._options.drain_seconds + _STOP_MARGIN_SECONDS,
+            )
+            for name in replica_names(service, counts)
+        ]
+
+    def _probe(self, service: Service, name: str) -> Probe:
+        ports = self._ports[name]
+        if service.serves_grpc:
+            return grpc_health(f"127.0.0.1:{ports[RPC.name]}")
+        return http_ok(f"http://127.0.0.1:{ports['http']}/readyz")
+
+    def _spec(
+        self,
+        name: str,
+        command: tuple[str, ...],
+        probe: Probe,
+        *,
+        settings: Mapping[str, str] | None = None,
+        stop_seconds: float = 5.0,
+    ) -> ProcessSpec:
+        return ProcessSpec(
+            name=name,
+            command=command,
+            environment={**plain_environment(), **(settings or {})},
+            log_path=self._directory.rotate_log(name),
+            probe=probe,
+            ports=self._ports[name],
+            working_directory=REPOSITORY,
+            start_deadline_seconds=self._options.start_deadline_seconds,
+            stop_deadline_seconds=stop_seconds,
+            inherited_descriptors=(self._lock_descriptor,),
+        )
+
+
+def replica_names(service: Service, counts: Mapping[str, int]) -> list[str]:
+    """Return the names of a service's processes: chat-1, chat-2."""
+    return [f"{service.name}-{number}" for number in range(1, counts.get(service.name, 1) + 1)]
+
+
+def listeners(services: Iterable[Service], counts: Mapping[str, int], programs: Programs) -> Iterator[tuple[str, str]]:
+    """Name what needs a port, as process and listener. Envoy's public port comes first: it may be asked for."""
+    if programs.envoy is not None:
+        yield from (("envoy", "public"), ("envoy", "status"), ("envoy", "admin"))
+    if programs.mongod is not None:
+        yield "mongod", "mongodb"
+    if programs.valkey is not None:
+        yield "valkey", "redis"
+    for service in services:
+        for name in replica_names(service, counts):
+            yield from ((name, listener.name) for listener in service.listeners)

@@ -1,0 +1,89 @@
+"""What each process of ours is told, as environment variables: pure, and complete by itself."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from deploy.local.credentials import Credentials
+from deploy.local.options import StackOptions
+from deploy.local.services import Needs, Service
+
+_LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all processes of a stack share."""
+
+    services: tuple[Service, ...]
+    outside_callers: Mapping[str, tuple[str, ...]]
+    credentials: Credentials
+    mongodb_uri: str
+    redis_url: str
+    public_port: int
+    options: StackOptions
+
+
+def plain_environment() -> dict[str, str]:
+    """Return our own environment without the settings of services: those come from the stack alone."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
+    # Or the last words of a process that crashes stay in its buffer.
+    return {**inherited, "PYTHONUNBUFFERED": "1"}
+
+
+def service_settings(
+    service: Service, replica: str, ports: Mapping[str, int], surroundings: Surroundings
+) -> dict[str, str]:
+    """Return the PARLEY_ variables of one replica."""
+    options = surroundings.options
+    settings = {
+        **{listener.variable: f"{_LOOPBACK}:{ports[listener.name]}" for listener in service.listeners},
+        **_targets(surroundings),
+        "PARLEY_REPLICA": replica,
+        "PARLEY_SERVICE_NAME": service.name,
+        "PARLEY_SERVICE_SECRET": surroundings.credentials.service_secrets[service.name],
+        "PARLEY_LOG_LEVEL": options.log_level,
+        "PARLEY_LOG_FORMAT": options.log_format,
+        "PARLEY_DRAIN_SECONDS": f"{options.drain_seconds:g}",
+    }
+    if service.serves_grpc:
+        settings["PARLEY_REFLECTION"] = "true" if options.reflection else "false"
+    if Needs.STORES in service.needs:
+        settings["PARLEY_MONGODB_URI"] = surroundings.mongodb_uri
+        settings["PARLEY_MONGODB_DATABASE"] = f"parley_{service.name}"
+        settings["PARLEY_REDIS_URL"] = surroundings.redis_url
+    if Needs.ALL_CREDENTIALS in service.needs:
+        settings["PARLEY_SERVICE_CREDENTIALS"] = json.dumps(_service_credentials(surroundings))
+        settings["PARLEY_KEY_ENCRYPTION_KEY"] = surroundings.credentials.key_encryption_key
+    if Needs.ORIGINS in service.needs:
+        settings["PARLEY_ALLOWED_ORIGINS"] = json.dumps(_origins(surroundings))
+    return settings
+
+
+def secret_names(services: Iterable[Service], outside_callers: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of all who need a secret."""
+    return (*(service.name for service in services), *outside_callers)
+
+
+def _targets(surroundings: Surroundings) -> dict[str, str]:
+    # All of them through Envoy, which knows the replicas.
+    edge = f"{_LOOPBACK}:{surroundings.public_port}"
+    return {f"PARLEY_{service.name.upper()}_TARGET": edge for service in surroundings.services if service.serves_grpc}
+
+
+def _service_credentials(surroundings: Surroundings) -> dict[str, dict[str, object]]:
+    scopes = {service.name: service.scopes for service in surroundings.services if service.scopes}
+    return {
+        name: {
+            "secret": surroundings.credentials.service_secrets[name],
+            "scopes": list(granted),
+            "organizations": ["*"],
+        }
+        for name, granted in {**scopes, **surroundings.outside_callers}.items()
+    }
+
+
+def _origins(surroundings: Surroundings) -> list[str]:
+    port = surroundings.public_port
+    return [f"http://{_LOOPBACK}:{port}", f"http://localhost:{port}", *surroundings.options.allowed_origins]

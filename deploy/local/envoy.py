@@ -1,0 +1,95 @@
+"""Envoy with the edge's own configuration, in which the addresses alone are replaced.
+
+The file keeps every address on a line of its own, in one form (its head says so); replacing them line by line leaves
+all the rest as it is, to the byte, and a test holds us to that.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import httpx
+
+from deploy.local.errors import StackError
+from deploy.local.probes import Probe
+
+CONFIG = Path(__file__).parents[2] / "gateway" / "envoy" / "envoy.yaml"
+
+PUBLIC = ("0.0.0.0", 8080)
+STATUS = ("0.0.0.0", 9902)
+ADMIN = ("127.0.0.1", 9901)
+
+Address = tuple[str, int]
+
+_SOCKET_ADDRESS = re.compile(r"socket_address: \{ address: (?P<host>[^\s,]+), port_value: (?P<port>\d+) \}")
+_HEALTH_PORT = re.compile(r"health_check_config: \{ port_value: (?P<port>\d+) \}")
+_HOST = "127.0.0.1"
+_ATTEMPT_SECONDS = 2.0
+
+
+def render(template: str, ports: Mapping[Address, Sequence[int]]) -> str:
+    """Return the configuration with each address replaced by ports of this machine.
+
+    Args:
+        template: the configuration as Kubernetes mounts it.
+        ports: for each address of it the ports that stand in its place: one for a listener, one a replica for an
+            upstream, always in the same order of replicas.
+
+    Raises:
+        StackError: the configuration names an address for which there are no ports.
+    """
+    return "".join(line for source in template.splitlines(keepends=True) for line in _render_line(source, ports))
+
+
+def envoy_command(program: Path, config: Path, concurrency: int) -> tuple[str, ...]:
+    """Return how Envoy is started. Without hot restart any number of them runs on one machine."""
+    return (
+        *(str(program), "--config-path", str(config), "--disable-hot-restart"),
+        *("--concurrency", str(concurrency), "--log-level", "warning"),
+    )
+
+
+def upstreams_healthy(admin_port: int) -> Probe:
+    """Probe for an Envoy that has found every replica of every upstream healthy, and so uses them all."""
+
+    async def probe() -> str | None:
+        async with httpx.AsyncClient(trust_env=False, timeout=_ATTEMPT_SECONDS) as client:
+            try:
+                response = await client.get(f"http://{_HOST}:{admin_port}/clusters", params={"format": "json"})
+            except httpx.HTTPError as error:
+                return f"its admin port does not answer ({type(error).__name__})"
+        failing = [
+            cluster["name"]
+            for cluster in response.json()["cluster_statuses"]
+            for host in cluster.get("host_statuses", [])
+            if host["health_status"].get("failed_active_health_check")
+        ]
+        return f"it finds replicas of {', '.join(sorted(set(failing)))} unhealthy" if failing else None
+
+    return probe
+
+
+def _render_line(line: str, ports: Mapping[Address, Sequence[int]]) -> list[str]:
+    found = _SOCKET_ADDRESS.search(line)
+    if found is None:
+        return [line]
+    host = found["host"]
+    replicas = _ports_for(ports, (host, int(found["port"])))
+    health = _HEALTH_PORT.search(line)
+    checked = _ports_for(ports, (host, int(health["port"]))) if health else replicas
+    return [_with_ports(line, port, health_port) for port, health_port in zip(replicas, checked, strict=True)]
+
+
+def _with_ports(line: str, port: int, health_port: int) -> str:
+    line = _SOCKET_ADDRESS.sub(f"socket_address: {{ address: {_HOST}, port_value: {port} }}", line)
+    return _HEALTH_PORT.sub(f"health_check_config: {{ port_value: {health_port} }}", line)
+
+
+def _ports_for(ports: Mapping[Address, Sequence[int]], address: Address) -> Sequence[int]:
+    try:
+        return ports[address]
+    except KeyError:
+        raise StackError(
+            f"envoy.yaml sends requests to {address[0]}:{address[1]}, but no service of the stack listens there. "
+            f"Add it to the table in deploy/local/services.py."
+        ) from None

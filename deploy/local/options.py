@@ -1,0 +1,44 @@
+"""What one may choose about a stack."""
+
+import os
+from dataclasses import dataclass
+from typing import Literal, Self
+
+
+@dataclass(frozen=True, slots=True)
+class StackOptions:
+    """Choices with defaults that suit a developer's machine.
+
+    Attributes:
+        mongodb_uri: a server of one's own, instead of an embedded mongod.
+        redis_url: a server of one's own, instead of an embedded Valkey.
+        mongodb_cache_gigabytes: the cache of the embedded mongod; it takes at least 0.25.
+        envoy_concurrency: Envoy's worker threads.
+        log_level: of the services and gateways.
+        log_format: of the same.
+        reflection: whether the services answer to gRPC reflection.
+        drain_seconds: how long a process that stops waits for work in flight.
+        allowed_origins: origins of browsers besides the stack's own address.
+        restart_crashed: whether a process that dies is started again.
+        start_deadline_seconds: how long each process may take to become healthy.
+    """
+
+    mongodb_uri: str | None = None
+    redis_url: str | None = None
+    mongodb_cache_gigabytes: float = 0.5
+    envoy_concurrency: int = 1
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["json", "console"] = "json"
+    reflection: bool = True
+    drain_seconds: float = 2.0
+    allowed_origins: tuple[str, ...] = ()
+    restart_crashed: bool = True
+    start_deadline_seconds: float = 45.0
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Return the defaults, with PARLEY_MONGODB_URI and PARLEY_REDIS_URL where they are set."""
+        return cls(
+            mongodb_uri=os.environ.get("PARLEY_MONGODB_URI") or None,
+            redis_url=os.environ.get("PARLEY_REDIS_URL") or None,
+        )

@@ -1,0 +1,265 @@
+"""The whole of Parley on one machine: started in order, each step gated on health, and stopped in reverse."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import MappingProxyType
+from typing import Self
+
+from deploy.local.binaries import ENVOY, MONGOD, VALKEY, find_server
+from deploy.local.blueprint import Blueprint, Programs, listeners
+from deploy.local.credentials import Credentials, load_or_create
+from deploy.local.data_directory import DataDirectory, StackLock
+from deploy.local.environment import Surroundings, secret_names
+from deploy.local.envoy import upstreams_healthy
+from deploy.local.errors import StackError
+from deploy.local.machine import Machine
+from deploy.local.mongodb import mongod_uri, reachable
+from deploy.local.options import StackOptions
+from deploy.local.ports import PortClaims
+from deploy.local.private_file import write_private
+from deploy.local.probes import Probe, grpc_health, http_ok, until_ready
+from deploy.local.process import ManagedProcess, ProcessSpec
+from deploy.local.progress import Phase, Progress, Report, silent
+from deploy.local.replicas import check_replicas
+from deploy.local.run_file import write_run_file
+from deploy.local.services import OUTSIDE_CALLERS, SERVICES, Service
+from deploy.local.supervision import RestartPolicy, Supervisor
+from deploy.local.valkey import answers, valkey_url
+
+_ONES_OWN_SERVER_SECONDS = 5.0
+_EDGE_SECONDS = 20.0
+
+
+class LocalStack:
+    """A stack under a data directory of its own. Any number of them run on one machine, side by side.
+
+    Args:
+        data_dir: where everything is kept; data in it survives restarts.
+        port: the public port; None takes any that is free.
+        replicas: how many processes of each service; those not named have one.
+        options: by default `StackOptions.from_environment()`.
+        report: told of each step.
+        services: what to run; with none, the databases alone, for tests that need no more.
+        outside_callers: who else gets a secret, with which scopes.
+        machine: where programs are looked for.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path,
+        port: int | None = None,
+        replicas: Mapping[str, int] = MappingProxyType({}),
+        *,
+        options: StackOptions | None = None,
+        report: Report = silent,
+        services: Sequence[Service] = SERVICES,
+        outside_callers: Mapping[str, tuple[str, ...]] = OUTSIDE_CALLERS,
+        machine: Machine | None = None,
+    ) -> None:
+        check_replicas(replicas, [service.name for service in services])
+        self.directory = DataDirectory(data_dir.absolute())
+        self.processes: dict[str, ManagedProcess] = {}
+        self._wanted_port = port
+        self._replicas = dict(replicas)
+        self._options = options or StackOptions.from_environment()
+        self._report = report
+        self._services = tuple(services)
+        self._outside_callers = dict(outside_callers)
+        self._machine = machine or Machine.current()
+        self._lock = StackLock(self.directory)
+        self._claims = PortClaims()
+        self._ports: dict[str, dict[str, int]] = defaultdict(dict)
+        self._supervisor = Supervisor(RestartPolicy(), report)
+        self._groups: list[list[ManagedProcess]] = []
+        self._credentials: Credentials | None = None
+        self._started = ""
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.stop()
+
+    @property
+    def url(self) -> str:
+        """The public address for browsers and HTTP."""
+        return f"http://{self.grpc_target}"
+
+    @property
+    def grpc_target(self) -> str:
+        """The public address as a gRPC target, host:port."""
+        return f"127.0.0.1:{self._ports['envoy']['public']}"
+
+    @property
+    def mongodb_uri(self) -> str:
+        """The MongoDB that the services use."""
+        return self._options.mongodb_uri or mongod_uri(self._ports["mongod"]["mongodb"])
+
+    @property
+    def redis_url(self) -> str:
+        """The Valkey or Redis that the services use."""
+        return self._options.redis_url or valkey_url(self._ports["valkey"]["redis"])
+
+    @property
+    def credentials(self) -> Credentials:
+        """The secrets of this stack.
+
+        Raises:
+            StackError: it was not started.
+        """
+        if self._credentials is None:
+            raise StackError("The stack was not started.")
+        return self._credentials
+
+    async def start(self) -> None:
+        """Start everything and return when it answers through the public port. What was started is stopped on failure.
+
+        Raises:
+            StackError: what is wrong and what to do, in a sentence.
+        """
+        if self._lock.held:
+            raise StackError("The stack is already running.")
+        try:
+            await self._start()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Stop everything in reverse order: what faces the users first, the databases last. Twice is harmless."""
+        await self._supervisor.stop()
+        for group in reversed(self._groups):
+            await asyncio.gather(*(self._stop(process) for process in group))
+        self._groups = []
+        if self._lock.held:
+            self.directory.run_file.unlink(missing_ok=True)
+        self._claims.release()
+        self._lock.release()
+
+    async def _start(self) -> None:
+        programs = self._find_programs()
+        self.directory.create()
+        await asyncio.to_thread(self._lock.acquire)
+        self.processes = {}
+        self._started = datetime.now(UTC).isoformat(timespec="seconds")
+        self._claim_ports(programs)
+        self._credentials = load_or_create(self.directory.secrets, secret_names(self._services, self._outside_callers))
+        blueprint = Blueprint(self.directory, programs, self._ports, self._options, self._lock.descriptor)
+        await self._check_servers_of_ones_own()
+        await self._run(self._group(blueprint.stores()))
+        if self._services:
+            write_private(self.directory.envoy_config, blueprint.envoy_config(self._services, self._replicas))
+            await self._run(self._group(blueprint.edge()))
+            await self._run_services(blueprint)
+            await self._check_edge()
+        self._keep_running()
+
+    def _find_programs(self) -> Programs:
+        options, machine = self._options, self._machine
+        return Programs(
+            mongod=None if options.mongodb_uri else find_server(MONGOD, machine),
+            valkey=None if options.redis_url else find_server(VALKEY, machine),
+            envoy=find_server(ENVOY, machine) if self._services else None,
+        )
+
+    def _claim_ports(self, programs: Programs) -> None:
+        self._ports.clear()
+        for process, listener in listeners(self._services, self._replicas, programs):
+            asked_for = self._wanted_port if (process, listener) == ("envoy", "public") else None
+            self._ports[process][listener] = (
+                self._claims.claim_any() if asked_for is None else self._claims.claim(asked_for)
+            )
+
+    async def _check_servers_of_ones_own(self) -> None:
+        options = self._options
+        if options.mongodb_uri:
+            await self._require("PARLEY_MONGODB_URI: no MongoDB answers there", reachable(options.mongodb_uri))
+        if options.redis_url:
+            await self._require("PARLEY_REDIS_URL: no Redis or Valkey answers there", answers(options.redis_url))
+
+    async def _require(self, otherwise: str, probe: Probe, seconds: float = _ONES_OWN_SERVER_SECONDS) -> None:
+        reason = await until_ready(probe, seconds)
+        if reason is not None:
+            raise StackError(f"{otherwise} ({reason}).")
+
+    async def _run_services(self, blueprint: Blueprint) -> None:
+        surroundings = Surroundings(
+            services=self._services,
+            outside_callers=self._outside_callers,
+            credentials=self.credentials,
+            mongodb_uri=self.mongodb_uri,
+            redis_url=self.redis_url,
+            public_port=self._ports["envoy"]["public"],
+            options=self._options,
+        )
+        specs = {s.name: blueprint.replicas(s, self._replicas, surroundings) for s in self._services}
+        called = self._group([spec for s in self._services if s.serves_grpc for spec in specs[s.name]])
+        # What only users call is stopped first, while what it calls still answers.
+        doors = self._group([spec for s in self._services if not s.serves_grpc for spec in specs[s.name]])
+        await self._run([*called, *doors])
+
+    def _group(self, specs: Iterable[ProcessSpec]) -> list[ManagedProcess]:
+        group = [ManagedProcess(spec, self._report, self._write_run_file) for spec in specs]
+        self.processes.update({process.name: process for process in group})
+        self._groups.append(group)
+        return group
+
+    async def _run(self, processes: Sequence[ManagedProcess]) -> None:
+        for process in processes:
+            self._say(process, Phase.STARTING)
+            await process.start()
+        await _all(self._until_ready(process) for process in processes)
+
+    async def _until_ready(self, process: ManagedProcess) -> None:
+        try:
+            await process.wait_healthy()
+        except StackError:
+            self._say(process, Phase.FAILED)
+            raise
+        self._say(process, Phase.READY)
+
+    async def _check_edge(self) -> None:
+        admin_port = self._ports["envoy"]["admin"]
+        await self._require("Envoy does not use every replica", upstreams_healthy(admin_port), _EDGE_SECONDS)
+        await _all(
+            self._require(
+                f"Envoy does not reach {service.name}",
+                grpc_health(self.grpc_target, through_edge_to=service.name)
+                if service.serves_grpc
+                else http_ok(f"{self.url}/readyz"),
+                _EDGE_SECONDS,
+            )
+            for service in self._services
+        )
+
+    def _keep_running(self) -> None:
+        if self._options.restart_crashed:
+            for process in self.processes.values():
+                self._supervisor.watch(process)
+
+    async def _stop(self, process: ManagedProcess) -> None:
+        if process.running:
+            self._say(process, Phase.STOPPING)
+        await process.stop()
+        self._say(process, Phase.STOPPED)
+
+    def _write_run_file(self) -> None:
+        url = self.url if self._services else ""
+        write_run_file(self.directory, url, self._started, self.processes.values())
+
+    def _say(self, process: ManagedProcess, phase: Phase) -> None:
+        self._report(Progress(process.name, phase))
+
+
+async def _all(steps: Iterable[Coroutine[None, None, None]]) -> None:
+    """Do them at once; the first failure ends the others and is raised as itself."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for step in steps:
+                tasks.create_task(step)
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from None

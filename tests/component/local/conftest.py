@@ -1,0 +1,49 @@
+"""Stacks of plain programs: the real databases, the real Envoy, and small servers in the place of the services."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+import pytest_asyncio
+
+from deploy.local.options import StackOptions
+from deploy.local.services import SERVICES, Service
+from deploy.local.stack import LocalStack
+
+_PROGRAMS = "tests.component.local.programs"
+
+
+@pytest.fixture(scope="session")
+def plain_services() -> tuple[Service, ...]:
+    """The table of services, each a plain program."""
+    return tuple(
+        replace(service, module=f"{_PROGRAMS}.{'grpc_service' if service.serves_grpc else 'browser_gateway'}")
+        for service in SERVICES
+    )
+
+
+@pytest.fixture(scope="session")
+def embedded() -> StackOptions:
+    """Options of a stack that uses its own databases, whatever the environment says, and leaves the dead alone."""
+    return StackOptions(mongodb_cache_gigabytes=0.25, restart_crashed=False, drain_seconds=0)
+
+
+@pytest.fixture(scope="session")
+def session_directory() -> Iterator[Path]:
+    """A folder of the whole session's."""
+    with TemporaryDirectory(prefix="parley-stack-") as folder:
+        yield Path(folder)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def plain_stack(
+    session_directory: Path, plain_services: tuple[Service, ...], embedded: StackOptions
+) -> AsyncIterator[LocalStack]:
+    """A running stack with two replicas of chat and of the gateway, for tests that change nothing of it."""
+    stack = LocalStack(
+        session_directory / "plain", None, {"chat": 2, "gateway": 2}, options=embedded, services=plain_services
+    )
+    async with stack:
+        yield stack
