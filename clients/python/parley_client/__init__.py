@@ -1,0 +1,101 @@
+"""The Python client of Parley: one connection, kept up, with requests as methods and events as an async iterator.
+
+The parts that decide anything are free of I/O (frames, ledger, reconnection, replica); sockets, HTTP and tasks are thin
+shells round them (transport, rest, session, link, client).
+"""
+
+from parley_client.backoff import Backoff
+from parley_client.client import Client
+from parley_client.conversation_state import ConversationState
+from parley_client.errors import (
+    AccountDisabledError,
+    ClientClosedError,
+    ClientError,
+    ClientFailedError,
+    ConnectionLostError,
+    ConnectTimeoutError,
+    EventsOverflowError,
+    FrameError,
+    MalformedFramesError,
+    ParleyError,
+    SessionRefusedError,
+    UnauthenticatedError,
+    UpgradeRefusedError,
+)
+from parley_client.event_stream import EventStream
+from parley_client.events import (
+    CaughtUp,
+    ConversationCreated,
+    ConversationUpdated,
+    Event,
+    MemberAdded,
+    MemberRemoved,
+    MemberUpdated,
+    MessageCreated,
+    MessageDeleted,
+    MessageUpdated,
+    NotificationCreated,
+    NotificationUpdated,
+    PresenceUpdated,
+    ReceiptUpdated,
+    SessionClosing,
+    SessionLost,
+    SessionReady,
+    TypingUpdated,
+    UnknownEvent,
+)
+from parley_client.objects import Attachment, Conversation, Member, Message, Notification, Presence, User
+from parley_client.options import Options
+from parley_client.replica import Replica
+from parley_client.rest import AuthApi
+from parley_client.tokens import Tokens
+
+__all__ = [
+    "AccountDisabledError",
+    "Attachment",
+    "AuthApi",
+    "Backoff",
+    "CaughtUp",
+    "Client",
+    "ClientClosedError",
+    "ClientError",
+    "ClientFailedError",
+    "ConnectTimeoutError",
+    "ConnectionLostError",
+    "Conversation",
+    "ConversationCreated",
+    "ConversationState",
+    "ConversationUpdated",
+    "Event",
+    "EventStream",
+    "EventsOverflowError",
+    "FrameError",
+    "MalformedFramesError",
+    "Member",
+    "MemberAdded",
+    "MemberRemoved",
+    "MemberUpdated",
+    "Message",
+    "MessageCreated",
+    "MessageDeleted",
+    "MessageUpdated",
+    "Notification",
+    "NotificationCreated",
+    "NotificationUpdated",
+    "Options",
+    "ParleyError",
+    "Presence",
+    "PresenceUpdated",
+    "ReceiptUpdated",
+    "Replica",
+    "SessionClosing",
+    "SessionLost",
+    "SessionReady",
+    "SessionRefusedError",
+    "Tokens",
+    "TypingUpdated",
+    "UnauthenticatedError",
+    "UnknownEvent",
+    "UpgradeRefusedError",
+    "User",
+]

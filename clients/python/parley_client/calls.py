@@ -1,0 +1,158 @@
+"""Requests from the moment they are made to their final outcome, over as many connections as that takes."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, TypeVar
+
+from parley_client.backoff import Backoff
+from parley_client.clock import Clock
+from parley_client.errors import ClientError, ConnectionLostError, FrameError, ParleyError
+from parley_client.frames import Reply, decode_body, encode_request
+from parley_client.ledger import Entry, Ledger
+from parley_client.operations import is_repeatable
+
+T = TypeVar("T")
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Who waits for an answer, and in what shape."""
+
+    op: str
+    body: Mapping[str, object]
+    shape: type[Any]
+    answer: asyncio.Future[Any]
+
+
+# Called with op, body and reply, before whoever waits for it goes on.
+OnReply = Callable[[str, Mapping[str, object], object], None]
+
+
+class Calls:
+    """The unanswered requests of one client.
+
+    There are as many as there are callers waiting. Requests made while there is no connection wait for the next.
+    """
+
+    def __init__(self, *, clock: Clock, backoff: Backoff, random: Callable[[], float], on_reply: OnReply) -> None:
+        self._clock = clock
+        self._backoff = backoff
+        self._random = random
+        self._on_reply = on_reply
+        self._ids = count(1)
+        self._ledger: Ledger[Waiting] = Ledger()
+        self._stopped: ClientError | None = None
+        self._unsent = asyncio.Event()
+        self._idle = asyncio.Event()
+        self.frame_limit_bytes = 65_536
+
+    async def call(self, op: str, body: Mapping[str, object], shape: type[T], *, deadline_seconds: float | None) -> T:
+        """Makes a request and waits for its final outcome.
+
+        Args:
+            op: the request's name.
+            body: its body, with the names of the wire.
+            shape: what its answer looks like.
+            deadline_seconds: for all of it, retries and reconnects included; None waits for as long as it takes.
+
+        Raises:
+            ParleyError: the server's answer; DEADLINE_EXCEEDED (CLIENT_DEADLINE) when there was none in time.
+            ConnectionLostError: the connection ended meanwhile, and repeating the request might do harm.
+            ClientError: the client was closed, or stopped for good.
+        """
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                return await self._until_final(op, body, shape)
+        except TimeoutError:
+            raise ParleyError("DEADLINE_EXCEEDED", "CLIENT_DEADLINE", f"no answer to {op} in time") from None
+
+    def take_unsent(self) -> Iterator[bytes]:
+        """The frames to write now; each counts as sent once it is handed out."""
+        self._unsent.clear()
+        return self._ledger.take_unsent()
+
+    async def wait_unsent(self) -> None:
+        """Waits until there is something to write."""
+        await self._unsent.wait()
+
+    async def wait_idle(self) -> None:
+        """Waits until nothing that was written is unanswered."""
+        while self._ledger.in_flight:
+            self._idle.clear()
+            await self._idle.wait()
+
+    def answer(self, reply: Reply) -> None:
+        """Takes in an answer; one that nobody waits for any more is dropped."""
+        entry = self._ledger.forget(reply.request_id)
+        self._idle.set()
+        if entry is None:
+            if reply.error is not None and reply.request_id == 0:
+                _logger.warning("request_not_understood", extra={"reason": reply.error.reason})
+            return
+        if entry.context.answer.done():
+            return
+        if reply.error is not None:
+            entry.context.answer.set_exception(reply.error)
+            return
+        self._resolve(entry.context, reply)
+
+    def connection_lost(self) -> None:
+        """Fails what must not be repeated, and keeps the rest for the next connection."""
+        for entry in self._ledger.connection_lost():
+            _fail(entry, ConnectionLostError(entry.context.op))
+        self._idle.set()
+        self._unsent.set()
+
+    def stop(self, error: ClientError) -> None:
+        """Fails everything, now and from now on."""
+        self._stopped = error
+        for entry in self._ledger.clear():
+            _fail(entry, error)
+        self._idle.set()
+
+    async def _until_final(self, op: str, body: Mapping[str, object], shape: type[T]) -> T:
+        for attempt in count():
+            try:
+                return await self._once(op, body, shape)
+            except ParleyError as error:
+                if not (error.retryable and is_repeatable(op)):
+                    raise
+                least_seconds = (error.retry_after_ms or 0) / 1000
+            await self._clock.sleep(least_seconds + self._backoff.delay_seconds(attempt, self._random))
+        raise AssertionError("unreachable")
+
+    async def _once(self, op: str, body: Mapping[str, object], shape: type[T]) -> T:
+        if self._stopped is not None:
+            raise self._stopped
+        request_id = next(self._ids)
+        frame = encode_request(request_id, op, body)
+        if len(frame) > self.frame_limit_bytes:
+            # The server would close the connection over it, and a repeatable one would come again and again.
+            raise ParleyError("INVALID_ARGUMENT", "FRAME_TOO_LARGE", f"over {self.frame_limit_bytes} bytes")
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._ledger.add(Entry(request_id, frame, is_repeatable(op), Waiting(op, body, shape, answer)))
+        self._unsent.set()
+        try:
+            return await answer
+        finally:
+            self._ledger.forget(request_id)
+            self._idle.set()
+
+    def _resolve(self, waiting: Waiting, reply: Reply) -> None:
+        try:
+            ok = decode_body(reply.ok, waiting.shape)
+        except FrameError as error:
+            waiting.answer.set_exception(error)
+            return
+        # The caller goes on only after this returns, and so after the replica knows.
+        waiting.answer.set_result(ok)
+        self._on_reply(waiting.op, waiting.body, ok)
+
+
+def _fail(entry: Entry[Waiting], error: ClientError) -> None:
+    if not entry.context.answer.done():
+        entry.context.answer.set_exception(error)

@@ -1,0 +1,163 @@
+"""Makes up for what was missed, as native.md's "Coming back" says: lists what changed, then syncs what is behind.
+
+Two things go beyond that page, on the safe side:
+
+- The list goes back to the start of the latest one that was completed, less a minute, and not only to the end of the
+  last session: so a change counts as missed also when its event was lost while the session seemed well.
+- An account whose conversations fit on one page is listed whole. That costs one request all the same, and also shows
+  what `updatedAfter` does not: receipts, and that the user was removed from a conversation.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import count
+from typing import TypeVar
+
+from parley_client.calls import Calls
+from parley_client.errors import FrameError, ParleyError
+from parley_client.events import Event, SessionReady
+from parley_client.options import Options
+from parley_client.reconnection import CloseCode
+from parley_client.replica import Replica
+from parley_client.replies import ConversationPage, SyncPage
+
+T = TypeVar("T")
+_logger = logging.getLogger(__name__)
+_MARGIN = timedelta(minutes=1)
+# The answers that mean: this conversation is none of the user's.
+_NO_ACCESS_REASONS = frozenset({"NOT_A_MEMBER", "CONVERSATION_NOT_FOUND"})
+
+
+class Synchroniser:
+    """Keeps a replica complete.
+
+    Args:
+        replica: what is kept complete; answers to lists reach it as all answers do.
+        calls: makes the requests.
+        options: the clock, page sizes and waits.
+        publish: takes the events that were missed, in order.
+    """
+
+    def __init__(
+        self, replica: Replica, calls: Calls, options: Options, publish: Callable[[list[Event]], None]
+    ) -> None:
+        self._replica = replica
+        self._calls = calls
+        self._options = options
+        self._publish = publish
+        self._page_size = options.page_size
+        self._since: datetime | None = None
+        self._server_ahead = timedelta()
+        self._woken = asyncio.Event()
+        # One at a time: replies of many pages at once would count as unsent data of a slow reader.
+        self._lock = asyncio.Lock()
+
+    def session_ready(self, ready: SessionReady) -> None:
+        """A session began: its time tells how far the server's clock is ahead."""
+        if ready.server_time is not None:
+            self._server_ahead = ready.server_time - self._now()
+
+    def session_lost(self, code: int) -> None:
+        """A session ended: if we took our answers too slowly, they have to be smaller."""
+        if code == CloseCode.TOO_SLOW:
+            self._page_size = max(1, self._page_size // 4)
+
+    def wake(self) -> None:
+        """Says that a conversation needs a sync."""
+        self._woken.set()
+
+    async def catch_up(self, *, whole: bool = False) -> None:
+        """Makes up for everything that was missed; tries until it is done.
+
+        Args:
+            whole: list all conversations, also where those that changed would do.
+        """
+        async with self._lock:
+            await self._persist(partial(self._list, whole=whole))
+            await self._settle()
+            self._page_size = min(self._options.page_size, self._page_size * 2)
+
+    async def follow(self) -> None:
+        """Makes up for gaps as they show; until cancelled."""
+        while True:
+            await self._woken.wait()
+            self._woken.clear()
+            # What is missing is most often on its way, as the answer to a request of our own.
+            await self._options.clock.sleep(self._options.gap_grace_seconds)
+            async with self._lock:
+                await self._settle()
+
+    async def load(self, conversation_id: str) -> None:
+        """Fetches all messages of a conversation, from the first."""
+        async with self._lock:
+            await self._sync(conversation_id, 0)
+
+    async def _list(self, *, whole: bool) -> None:
+        started = self._now() + self._server_ahead
+        whole = whole or self._since is None or len(self._replica) < self._options.page_size
+        known = {state.conversation_id for state in self._replica.conversations}
+        page = ConversationPage(next_page_token="")
+        while True:
+            page = await self._page(None if whole else self._since, page.next_page_token)
+            known.difference_update(conversation.conversation_id for conversation in page.conversations)
+            if not page.next_page_token:
+                break
+        self._publish(self._replica.prime())
+        if whole:
+            self._replica.doubt(known)
+        self._since = started - _MARGIN
+
+    async def _page(self, updated_after: datetime | None, page_token: str) -> ConversationPage:
+        body: dict[str, object] = {"pageSize": self._page_size}
+        if updated_after is not None:
+            body["updatedAfter"] = updated_after
+        if page_token:
+            body["pageToken"] = page_token
+        return await self._call("conversation.list", body, ConversationPage)
+
+    async def _settle(self) -> None:
+        for conversation_id in list(self._replica.unsettled):
+            await self._persist(partial(self._settle_one, conversation_id))
+
+    async def _settle_one(self, conversation_id: str) -> None:
+        if conversation_id not in self._replica.unsettled:
+            return
+        try:
+            await self._sync(conversation_id, self._replica.conversation(conversation_id).applied_rev)
+        except ParleyError as error:
+            if error.reason not in _NO_ACCESS_REASONS:
+                raise
+            self._publish(self._replica.dismiss(conversation_id))
+
+    async def _sync(self, conversation_id: str, after_rev: int) -> None:
+        has_more = True
+        while has_more:
+            body = {"conversationId": conversation_id, "afterRev": after_rev, "pageSize": self._page_size}
+            page = await self._call("message.sync", body, SyncPage)
+            self._publish(self._replica.merge_page(conversation_id, after_rev, page))
+            if page.has_more and not page.messages:
+                raise FrameError("a page of message.sync has more and holds nothing")
+            has_more, after_rev = page.has_more, page.messages[-1].rev if page.messages else after_rev
+
+    async def _persist(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Repeats a step until it is done; the connection's end is what cuts it off."""
+        for attempt in count():
+            try:
+                await step()
+            except ParleyError as error:
+                _logger.warning("catch_up_failed", extra={"code": error.code, "reason": error.reason})
+            except FrameError:
+                _logger.warning("catch_up_failed", extra={"code": "INTERNAL", "reason": "UNEXPECTED_ANSWER"})
+            else:
+                return
+            delay_seconds = self._options.reconnect_backoff.delay_seconds(attempt, self._options.random)
+            await self._options.clock.sleep(delay_seconds)
+
+    async def _call(self, op: str, body: dict[str, object], shape: type[T]) -> T:
+        return await self._calls.call(op, body, shape, deadline_seconds=self._options.request_deadline_seconds)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._options.clock.time(), UTC)

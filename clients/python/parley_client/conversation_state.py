@@ -1,0 +1,239 @@
+"""One conversation as this client knows it: changes are applied in the order of their revs, each once; no I/O.
+
+Two rules make that so, whatever comes late, twice or never:
+
+- an event waits while one before it is missing, and a sync is asked for (`unsettled`);
+- an event is passed on only when it is news: a message when it is newer than the one at hand, any other when its
+  rev is, or when it still changes something.
+"""
+
+from collections.abc import Iterable
+
+from parley_client.differences import missed_members, missed_message, missed_settings, settings_of
+from parley_client.events import (
+    ConversationCreated,
+    ConversationEvent,
+    Event,
+    MessageEvent,
+    RevisionEvent,
+    rev_of,
+)
+from parley_client.members import Membership
+from parley_client.objects import Conversation, Member, Message
+from parley_client.replies import SyncPage
+from parley_client.revisions import RevisionOrder
+from parley_client.timeline import Timeline
+
+
+class ConversationState:
+    """What is known of one conversation. Read it through its properties; `Replica` changes it."""
+
+    def __init__(self, conversation_id: str, own_user_id: str) -> None:
+        self.conversation_id = conversation_id
+        self._own_user_id = own_user_id
+        self._info: Conversation | None = None
+        self._membership = Membership()
+        self._timeline = Timeline()
+        self._order = RevisionOrder()
+        # What stands at or before these was there before this client began: no news, unless it changes later.
+        self._first_rev = 0
+        self._first_seq = 0
+        # Whether the program knows of this conversation, by an event or by the answer to its own request.
+        self._announced = False
+        self.doubted = False
+
+    # What a program reads.
+
+    @property
+    def info(self) -> Conversation | None:
+        """The conversation as last told; its counters, members and last message may be older than this state's."""
+        return self._info
+
+    @property
+    def messages(self) -> list[Message]:
+        """The messages at hand, by seq, tombstones included."""
+        return list(self._timeline)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all messages are at hand, from the first."""
+        return len(self._timeline) == self.seq
+
+    @property
+    def members(self) -> dict[str, Member]:
+        """The members by user id; empty above 200 members."""
+        return self._membership.members()
+
+    @property
+    def member_count(self) -> int:
+        """How many members there are."""
+        return self._membership.count
+
+    @property
+    def applied_rev(self) -> int:
+        """Every change up to this rev has been applied."""
+        return self._order.applied or 0
+
+    @property
+    def head_rev(self) -> int:
+        """The latest rev that is known to exist."""
+        return self._order.head
+
+    @property
+    def begun(self) -> bool:
+        """Whether it is known where this client's knowledge begins."""
+        return self._order.applied is not None
+
+    @property
+    def seq(self) -> int:
+        """The seq of the latest message."""
+        return max(self._timeline.last_seq, 0 if self._info is None else self._info.seq)
+
+    @property
+    def read_seq(self) -> int:
+        """How far the user has read."""
+        return self._membership.read_seq(self._own_user_id)
+
+    @property
+    def unread_count(self) -> int:
+        """How many messages the user has not read."""
+        return max(0, self.seq - self.read_seq)
+
+    @property
+    def last_message(self) -> Message | None:
+        """The latest message, when it is at hand or was told with the conversation."""
+        latest = self._timeline.last
+        told = self._info.last_message if self._info is not None else None
+        if latest is None or (told is not None and told.seq > latest.seq):
+            return told
+        return latest
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether a sync is needed."""
+        return self.begun and (self._order.behind or self._info is None or self.doubted)
+
+    def message(self, message_id: str) -> Message | None:
+        """One message, when it is at hand."""
+        return self._timeline.get(message_id)
+
+    # What changes it. Each returns the events to pass on, in order.
+
+    def begin(self, after_rev: int | None) -> list[Event]:
+        """Begins after a rev: what is at or before it is taken for known. None begins with what has come already."""
+        early = self._order.begin(after_rev)
+        self._first_rev = self.applied_rev
+        self._first_seq = self.seq
+        return [*self._pass_on(early, fresh=False), *self._release()]
+
+    def offer(self, event: RevisionEvent) -> list[Event]:
+        """Applies a live event, or lets it wait for those before it."""
+        rev = rev_of(event)
+        if not self._order.is_due(rev):
+            self._order.hold(rev, event)
+            return []
+        fresh = rev > self.applied_rev
+        self._order.reach(rev)
+        return [*self._pass_on([event], fresh=fresh), *self._release()]
+
+    def record(self, message: Message) -> list[Event]:
+        """Applies a change that this client made itself, as its answer tells; only what waited for it is passed on."""
+        self._timeline.put(message)
+        self._order.reach(message.rev)
+        return self._release()
+
+    def adopt(self, conversation: Conversation) -> None:
+        """Takes in what the answer to a change of this client's own says, without events."""
+        self._announced = True
+        self._order.hear_of(conversation.rev)
+        self._replace_info(conversation)
+        self._membership.replace(conversation)
+
+    def admit_history(self, messages: Iterable[Message]) -> None:
+        """Takes in old messages without events; what is not old has its turn."""
+        for message in messages:
+            if message.rev <= self.applied_rev:
+                self._timeline.put(message)
+
+    def advance_receipt(self, user_id: str, read_seq: int, delivered_seq: int) -> bool:
+        """Moves a user's receipt forward; says whether it moved."""
+        return self._membership.advance(user_id, read_seq, delivered_seq)
+
+    def learn(self, conversation: Conversation) -> list[Event]:
+        """Compares with the conversation as the server has it now; what is missing before that makes it unsettled."""
+        self._order.hear_of(conversation.rev)
+        if not self._announced:
+            return self._announce(conversation)
+        return [] if self._order.behind else self._compare(conversation)
+
+    def merge_page(self, after_rev: int, page: SyncPage) -> list[Event]:
+        """Applies a page of the changes after a rev.
+
+        The page accounts for every change from there to its last message, and the last page for every change up to
+        the conversation's rev; pages that begin beyond what is applied leave a gap and account for nothing.
+        """
+        conversation = page.conversation
+        events = self._announce(conversation) if conversation is not None and not self._announced else []
+        events += [event for message in page.messages for event in self._make_up(message)]
+        if after_rev <= self.applied_rev:
+            self._order.cover(max([after_rev, *(message.rev for message in page.messages)]))
+            if conversation is not None and not page.has_more:
+                self._order.cover(conversation.rev)
+        if conversation is not None and not page.has_more:
+            self.doubted = False
+            events += self._compare(conversation)
+        return [*events, *self._release()]
+
+    def _release(self) -> list[Event]:
+        events: list[Event] = []
+        while (due := self._order.next_due()) is not None:
+            events += self._pass_on(due, fresh=True)
+        return events
+
+    def _pass_on(self, events: Iterable[RevisionEvent], *, fresh: bool) -> list[Event]:
+        return [event for event in events if self._is_news(event, fresh=fresh)]
+
+    def _is_news(self, event: RevisionEvent, *, fresh: bool) -> bool:
+        if isinstance(event, MessageEvent):
+            return self._timeline.put(event.message)
+        if isinstance(event, ConversationEvent):
+            return self._apply_conversation(event, fresh=fresh)
+        return self._membership.apply(event) or fresh
+
+    def _apply_conversation(self, event: ConversationEvent, *, fresh: bool) -> bool:
+        if isinstance(event, ConversationCreated):
+            if self._announced:
+                return False
+            self.adopt(event.conversation)
+            return True
+        return self._replace_info(event.conversation) or fresh
+
+    def _make_up(self, message: Message) -> list[Event]:
+        known = message.message_id in self._timeline or message.seq <= self._first_seq
+        if not self._timeline.put(message) or message.rev <= self._first_rev:
+            return []
+        return [missed_message(message, known=known)]
+
+    def _announce(self, conversation: Conversation) -> list[Event]:
+        self.adopt(conversation)
+        return [ConversationCreated(conversation=conversation, replayed=True)]
+
+    def _compare(self, conversation: Conversation) -> list[Event]:
+        before_info, before_members, were_known = self._info, self.members, self._membership.known
+        self._replace_info(conversation)
+        self._membership.replace(conversation)
+        events: list[Event] = []
+        if before_info is not None and self._info is not None:
+            events += missed_settings(before_info, self._info)
+        if were_known and self._membership.known:
+            events += missed_members(conversation, before_members, self.members)
+        return events
+
+    def _replace_info(self, conversation: Conversation) -> bool:
+        """Takes in the conversation's fields unless newer ones are known; says whether that changed any."""
+        before = self._info
+        self._membership.advance(self._own_user_id, conversation.read_seq, conversation.read_seq)
+        if before is not None and conversation.rev < before.rev:
+            return False
+        self._info = conversation
+        return before is None or settings_of(before) != settings_of(conversation)

@@ -1,0 +1,109 @@
+"""Events, from the one connection to the many who read them."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+from parley_client.errors import ClientClosedError, ClientError, EventsOverflowError
+from parley_client.events import Event
+
+E = TypeVar("E", bound=Event)
+
+
+class EventStream(AsyncIterator[E], Generic[E]):
+    """The events since it was made, in order, for one reader.
+
+    Its buffer is bounded. When an event finds it full, the stream takes no more: its reader still gets what is in it,
+    then EventsOverflowError, so that nothing is ever left out in silence. The client's replica is not affected: read
+    from it what is true now, and go on with a new stream.
+
+    It ends when the client is closed, and raises the error that stopped the client when one did.
+    """
+
+    def __init__(self, kinds: tuple[type[E], ...], limit: int, leave: Callable[["EventStream[E]"], None]) -> None:
+        self._kinds = kinds
+        self._limit = limit
+        self._leave = leave
+        self._buffer: deque[E] = deque()
+        self._end: ClientError | None = None
+        self._changed = asyncio.Event()
+
+    def offer(self, event: Event) -> None:
+        """Buffers an event of the kinds asked for; never waits."""
+        if self._end is not None or (self._kinds and not isinstance(event, self._kinds)):
+            return
+        if len(self._buffer) >= self._limit:
+            self.end(EventsOverflowError(self._limit))
+            return
+        # With no kinds asked for, E is Event.
+        self._buffer.append(event)  # type: ignore[arg-type]
+        self._changed.set()
+
+    def end(self, reason: ClientError) -> None:
+        """Takes no more events; the reader gets what is buffered, then the reason."""
+        if self._end is None:
+            self._end = reason
+            self._changed.set()
+            self._leave(self)
+
+    def close(self) -> None:
+        """Ends the stream from the reader's side, and drops what is buffered."""
+        self.end(ClientClosedError())
+        self._buffer.clear()
+
+    async def __anext__(self) -> E:
+        while not self._buffer:
+            if isinstance(self._end, ClientClosedError):
+                raise StopAsyncIteration
+            if self._end is not None:
+                raise self._end
+            self._changed.clear()
+            await self._changed.wait()
+        return self._buffer.popleft()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class EventHub:
+    """The open streams of one client."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._streams: list[EventStream[Event]] = []
+        self._end: ClientError | None = None
+
+    @property
+    def has_readers(self) -> bool:
+        """Whether anybody would get an event."""
+        return bool(self._streams)
+
+    def open(self, kinds: tuple[type[Event], ...]) -> EventStream[Event]:
+        """A stream of the events from now on, of some kinds or, with none given, of all."""
+        stream = EventStream(kinds, self._limit, self._forget)
+        self._streams.append(stream)
+        if self._end is not None:
+            stream.end(self._end)
+        return stream
+
+    def publish(self, event: Event) -> None:
+        """Offers an event to all streams."""
+        for stream in tuple(self._streams):
+            stream.offer(event)
+
+    def end(self, reason: ClientError) -> None:
+        """Ends all streams, and those that are opened later."""
+        self._end = reason
+        for stream in tuple(self._streams):
+            stream.end(reason)
+
+    def _forget(self, stream: EventStream[Event]) -> None:
+        if stream in self._streams:
+            self._streams.remove(stream)

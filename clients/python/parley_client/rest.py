@@ -1,0 +1,105 @@
+"""Signing in over the HTTP interface: the only place that knows httpx."""
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+import httpx
+
+from parley_client.errors import FrameError, ParleyError
+from parley_client.frames import decode_body, decode_error_body
+from parley_client.objects import User, Wire
+from parley_client.tokens import Tokens
+
+_TIMEOUT_SECONDS = 10.0
+# What a status means where the body does not say: a proxy's own answer, for example.
+_CODES = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL",
+    502: "UNAVAILABLE",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+
+
+class SignedIn(Wire, frozen=True, kw_only=True):
+    """What the HTTP interface answers to signing in, refreshing and exchanging; `expires_in` is in seconds."""
+
+    access_token: str
+    refresh_token: str | None = None
+    expires_in: float | None = None
+    user: User | None = None
+
+    @property
+    def tokens(self) -> Tokens:
+        """The tokens alone."""
+        return Tokens(self.access_token, self.refresh_token, self.expires_in)
+
+
+class AuthApi:
+    """The `/api/auth` paths of rest.md.
+
+    Every failure is a ParleyError: UNAVAILABLE (UNREACHABLE) where nobody answered.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._http: httpx.AsyncClient | None = None
+
+    async def sign_in(self, email: str, password: str) -> SignedIn:
+        """Exchanges an e-mail address and a password for tokens."""
+        return await self._post("/api/auth/login", {"email": email, "password": password})
+
+    async def refresh(self, refresh_token: str) -> SignedIn:
+        """Exchanges a refresh token, once, for a new pair."""
+        return await self._post("/api/auth/refresh", {"refreshToken": refresh_token})
+
+    async def exchange(self, token: str) -> SignedIn:
+        """Exchanges a token that the CRM signed for Parley's."""
+        return await self._post("/api/auth/exchange", {"token": token})
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        if self._http is not None:
+            await self._http.aclose()
+
+    async def _post(self, path: str, body: dict[str, str]) -> SignedIn:
+        if self._http is None:
+            # Made when it is first needed: it loads certificates, which takes longer than all the rest of a client.
+            self._http = httpx.AsyncClient(base_url=self._url, timeout=_TIMEOUT_SECONDS)
+        try:
+            response = await self._http.post(path, json=body)
+        except httpx.TransportError as error:
+            raise ParleyError("UNAVAILABLE", "UNREACHABLE", type(error).__name__) from error
+        if not response.is_success:
+            raise error_of(response)
+        try:
+            return decode_body(response.content, SignedIn)
+        except FrameError as error:
+            raise ParleyError("INTERNAL", "UNEXPECTED_ANSWER", f"{path} answered something else than tokens") from error
+
+
+def error_of(response: httpx.Response) -> ParleyError:
+    """The error that a response stands for: what its body says, or else its status."""
+    error = decode_error_body(response.content)
+    if error is None:
+        error = ParleyError(_CODES.get(response.status_code, "UNKNOWN"), f"HTTP_{response.status_code}")
+    if error.retry_after_ms is None:
+        error.retry_after_ms = parse_retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
+    return error
+
+
+def parse_retry_after(value: str | None, now: datetime) -> int | None:
+    """The milliseconds to wait that a `Retry-After` header asks for, in either of its forms (RFC 9110, 10.2.3)."""
+    if value is None:
+        return None
+    if value.strip().isdigit():
+        return int(value) * 1000
+    try:
+        until = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0, int((until - now).total_seconds() * 1000))

@@ -1,0 +1,147 @@
+"""The socket: text frames in and out. The only place that knows the library websockets."""
+
+import base64
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Protocol
+from urllib.parse import urlsplit, urlunsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, WebSocketException
+from websockets.typing import Subprotocol
+
+from parley_client.reconnection import CloseCode
+from parley_client.rest import parse_retry_after
+
+SUBPROTOCOL = "parley.v1.json"
+_BEARER_PREFIX = "base64url.bearer.authorization.parley."
+# A page of 200 messages of 16 KiB each, and room for JSON's escapes.
+_MAX_FRAME_BYTES = 16 * 1024 * 1024
+_CLOSE_TIMEOUT_SECONDS = 5.0
+
+
+class TransportClosedError(Exception):
+    """The connection has ended."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"closed with code {code}")
+        self.code = code
+
+
+class UpgradeStatusError(Exception):
+    """The server answered the upgrade with an HTTP status instead."""
+
+    def __init__(self, status: int, retry_after_ms: int | None) -> None:
+        super().__init__(f"HTTP status {status}")
+        self.status = status
+        self.retry_after_ms = retry_after_ms
+
+
+class UnreachableError(Exception):
+    """No connection could be opened."""
+
+
+class Transport(Protocol):
+    """An open connection. Its methods raise TransportClosedError once it has ended."""
+
+    async def send(self, frame: bytes) -> None:
+        """Sends one text frame, given as UTF-8."""
+        ...
+
+    async def receive(self) -> str | bytes:
+        """The next frame: str for text, bytes for binary. Frames that came before the end are given first."""
+        ...
+
+    async def close(self, code: int = CloseCode.NORMAL) -> None:
+        """Ends the connection; harmless when it has ended."""
+        ...
+
+
+# Opens a connection to a WebSocket address with an access token.
+# Raises UpgradeStatusError or UnreachableError.
+Connect = Callable[[str, str], Awaitable[Transport]]
+
+
+def websocket_url(url: str) -> str:
+    """The WebSocket address that belongs to the server's public HTTP address."""
+    parts = urlsplit(url)
+    scheme = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}.get(parts.scheme)
+    if scheme is None or not parts.netloc:
+        raise ValueError("the address must look like http://host:port or https://host")
+    return urlunsplit((scheme, parts.netloc, parts.path.rstrip("/") + "/ws", "", ""))
+
+
+def subprotocols(access_token: str) -> list[Subprotocol]:
+    """What the upgrade offers: the protocol, and the token, which so never stands in an address."""
+    encoded = base64.urlsafe_b64encode(access_token.encode()).rstrip(b"=").decode("ascii")
+    return [Subprotocol(SUBPROTOCOL), Subprotocol(_BEARER_PREFIX + encoded)]
+
+
+def websocket_connector(*, open_timeout_seconds: float, ping_interval_seconds: float | None) -> Connect:
+    """A Connect over real sockets.
+
+    Args:
+        open_timeout_seconds: how long opening may take.
+        ping_interval_seconds: how often the client asks whether the server is there, which it must answer within as
+            long; None leaves noticing a silent server to TCP.
+    """
+
+    async def open_websocket(url: str, access_token: str) -> Transport:
+        try:
+            connection = await connect(
+                url,
+                subprotocols=subprotocols(access_token),
+                compression=None,
+                open_timeout=open_timeout_seconds,
+                ping_interval=ping_interval_seconds,
+                ping_timeout=ping_interval_seconds,
+                close_timeout=_CLOSE_TIMEOUT_SECONDS,
+                max_size=_MAX_FRAME_BYTES,
+                logger=_quiet_logger(),
+            )
+        except InvalidStatus as error:
+            response = error.response
+            retry_after_ms = parse_retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
+            raise UpgradeStatusError(response.status_code, retry_after_ms) from error
+        except (OSError, TimeoutError, EOFError, InvalidHandshake, WebSocketException) as error:
+            raise UnreachableError(type(error).__name__) from error
+        return WebSocketTransport(connection)
+
+    return open_websocket
+
+
+class WebSocketTransport:
+    """A Transport over a connection of websockets."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+
+    async def send(self, frame: bytes) -> None:
+        """Sends one text frame, given as UTF-8."""
+        try:
+            await self._connection.send(frame, text=True)
+        except ConnectionClosed as error:
+            raise TransportClosedError(_code_of(error)) from error
+
+    async def receive(self) -> str | bytes:
+        """The next frame: str for text, bytes for binary."""
+        try:
+            return await self._connection.recv()
+        except ConnectionClosed as error:
+            raise TransportClosedError(_code_of(error)) from error
+
+    async def close(self, code: int = CloseCode.NORMAL) -> None:
+        """Ends the connection; harmless when it has ended."""
+        await self._connection.close(code)
+
+
+def _quiet_logger() -> logging.Logger:
+    """A logger for websockets that never says what it says at level DEBUG: headers with tokens, and whole frames."""
+    logger = logging.getLogger("parley_client.websockets")
+    logger.setLevel(max(logging.INFO, logger.getEffectiveLevel()))
+    return logger
+
+
+def _code_of(error: ConnectionClosed) -> int:
+    return CloseCode.ABNORMAL if error.rcvd is None else error.rcvd.code
