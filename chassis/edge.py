@@ -14,7 +14,7 @@ from parley.options.v1 import rule_pb2
 
 from chassis import metrics
 from chassis.access import authorize
-from chassis.errors import AppError, DeadlineExceededError, InternalError, UnauthenticatedError
+from chassis.errors import AppError, DeadlineExceededError, InternalError, UnauthenticatedError, UnavailableError
 from chassis.identity import TokenVerifier, set_caller
 from chassis.logs import logger
 from chassis.status import CODES, DETAILS_KEY, to_status
@@ -29,8 +29,14 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class EdgeInterceptor(grpc.aio.ServerInterceptor):
     """Wraps each method that has a rule; health and reflection, which have none, pass untouched."""
 
-    def __init__(self, rules: Mapping[str, rule_pb2.Rule], verifier: TokenVerifier) -> None:
+    def __init__(
+        self,
+        rules: Mapping[str, rule_pb2.Rule],
+        verifier: TokenVerifier,
+        outages: tuple[type[Exception], ...] = (),
+    ) -> None:
         self._rules = rules
+        self._outages = outages
         self._verifier = verifier
         self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
 
@@ -53,7 +59,7 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
     def _wrap(
         self, path: str, handler: grpc.RpcMethodHandler[Any, Any], rule: rule_pb2.Rule
     ) -> grpc.RpcMethodHandler[Any, Any]:
-        method = _Method(path, rule, self._verifier)
+        method = _Method(path, rule, self._verifier, self._outages)
         codecs = {
             "request_deserializer": handler.request_deserializer,
             "response_serializer": handler.response_serializer,
@@ -80,11 +86,14 @@ def _bearer_token(context: Context) -> str:
 class _Method:
     """What the edge does for one method."""
 
-    def __init__(self, path: str, rule: rule_pb2.Rule, verifier: TokenVerifier) -> None:
+    def __init__(
+        self, path: str, rule: rule_pb2.Rule, verifier: TokenVerifier, outages: tuple[type[Exception], ...]
+    ) -> None:
         service, _, name = path.lstrip("/").partition("/")
         self._path, self._labels = path, (service, name)
         self._rule = rule
         self._verifier = verifier
+        self._outages = outages
         self._started = metrics.RPC_STARTED.labels(*self._labels)
         self._seconds = metrics.RPC_SECONDS.labels(*self._labels)
         self._ok = metrics.RPC_HANDLED.labels(*self._labels, "OK")
@@ -134,6 +143,9 @@ class _Method:
             raise error
         if isinstance(error, TimeoutError):
             error = DeadlineExceededError("DEADLINE_EXCEEDED", "it took too long")
+        elif isinstance(error, self._outages):
+            _log.warning("store_unavailable", method=self._path, error=type(error).__name__)
+            error = UnavailableError("STORE_UNAVAILABLE", "a store can't be reached", retry_after_ms=1_000)
         elif not isinstance(error, AppError):
             incident = secrets.token_hex(8)
             _log.error("rpc_failed", method=self._path, incident=incident, exc_info=error)

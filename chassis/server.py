@@ -52,12 +52,14 @@ class Service:
         registrations: the servicers.
         verifier: verifies callers' tokens.
         tasks: what runs beside the calls for as long as the process does, by name; one that ends, ends the process.
+        outages: what it raises while a store that it needs can't be reached: callers get UNAVAILABLE, and may repeat.
         drain: called once when the server is to stop, before calls in flight are waited for: ends the streams.
     """
 
     registrations: Sequence[Registration]
     verifier: TokenVerifier
     tasks: Mapping[str, Callable[[], Coroutine[Any, Any, None]]] = field(default_factory=dict)
+    outages: tuple[type[Exception], ...] = ()
     drain: Callable[[], Awaitable[None]] = _nothing
 
 
@@ -73,7 +75,9 @@ async def serving(service: Service, settings: ServiceSettings) -> AsyncIterator[
     then the service's tasks are cancelled.
     """
     server = grpc.aio.server(
-        interceptors=[EdgeInterceptor(rules_of(r.descriptor for r in service.registrations), service.verifier)],
+        interceptors=[
+            EdgeInterceptor(rules_of(r.descriptor for r in service.registrations), service.verifier, service.outages)
+        ],
         options=_OPTIONS,
     )
     checks = health.HealthServicer()
