@@ -18,6 +18,12 @@ class Settings(ProcessSettings):
     allowed_origins: tuple[str, ...] = Field(
         (), description='origins from which browsers may connect besides our own, such as ["https://crm.example"]'
     )
+    trusted_proxies: int = Field(
+        1,
+        ge=0,
+        le=10,
+        description="how many proxies of ours append to X-Forwarded-For in front of the HTTP interface; Envoy is one",
+    )
     chat_shards: int = Field(
         1, ge=1, le=64, description="over how many shards conversations are spread; one call each is in flight"
     )

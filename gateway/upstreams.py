@@ -8,6 +8,7 @@ from typing import Final, Protocol, TypeVar
 from zlib import crc32
 
 import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from parley.auth.v1 import auth_pb2_grpc, directory_pb2_grpc
 from parley.chat.v1 import conversation_pb2_grpc, event_pb2_grpc, message_pb2_grpc
 from parley.notify.v1 import notification_pb2_grpc
@@ -18,6 +19,7 @@ from chassis.channel import CALL_TIMEOUT_SECONDS, Metadata, ServiceTokens, beare
 from chassis.status import from_rpc_error
 
 SHARD_HEADER: Final = "x-parley-shard"
+SERVICE_HEADER: Final = "x-parley-service"  # all services have health at one path: this tells Envoy whose is meant
 
 Q = TypeVar("Q")
 R = TypeVar("R")
@@ -85,6 +87,10 @@ class Upstreams:
         self.chat_events = event_pb2_grpc.EventServiceStub(chat)
         self.presence = presence_pb2_grpc.PresenceServiceStub(presence)
         self.notifications = notification_pb2_grpc.NotificationServiceStub(notify)
+        self._health = {
+            name: health_pb2_grpc.HealthStub(channel)
+            for name, channel in (("auth", auth), ("chat", chat), ("presence", presence), ("notify", notify))
+        }
         self.service_tokens = service_tokens
         self.chat_shards = chat_shards
 
@@ -95,6 +101,17 @@ class Upstreams:
     def shard_metadata(self, shard: int) -> Metadata:
         """The metadata by which Envoy finds a shard's replica."""
         return ((SHARD_HEADER, str(shard)),)
+
+    async def is_serving(self, service: str, *, timeout: float) -> bool:
+        """Whether a service, such as "chat", can be reached and says that it serves."""
+        metadata = ((SERVICE_HEADER, service),)
+        try:
+            response: health_pb2.HealthCheckResponse = await self._health[service].Check(  # type: ignore[attr-defined]
+                health_pb2.HealthCheckRequest(), metadata=metadata, timeout=timeout
+            )
+        except grpc.aio.AioRpcError:
+            return False
+        return response.status == health_pb2.HealthCheckResponse.SERVING
 
     async def call(
         self,
