@@ -57,10 +57,9 @@ def last_lines(log: Path, count: int = 12) -> list[str]:
 
 
 def explain_exit(name: str, program: str, returncode: int, log: Path) -> str:
-    """Say how a process ended, why as far as can be told, and how its log ends."""
-    tail = last_lines(log)
-    cause = _cause(program, returncode, "\n".join(tail))
-    return f"{name} {_ending(returncode)}.{' ' + cause if cause else ''}{quote(tail, log)}"
+    """Say in one line how a process ended, and why as far as can be told."""
+    cause = _cause(program, returncode, "\n".join(last_lines(log)))
+    return f"{name} {_ending(returncode)}.{' ' + cause if cause else ''}"
 
 
 def quote(lines: list[str], log: Path) -> str:

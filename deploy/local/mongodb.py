@@ -65,7 +65,7 @@ def reachable(uri: str) -> Probe:
 
     async def probe() -> str | None:
         try:
-            async with AsyncMongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=3000) as client:
+            async with AsyncMongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=_ATTEMPT_MILLISECONDS) as client:
                 await client.admin.command("ping")
         except PyMongoError as error:
             # The error's text may hold the address, and that a password.

@@ -21,6 +21,7 @@ class StackOptions:
         allowed_origins: origins of browsers besides the stack's own address.
         restart_crashed: whether a process that dies is started again.
         start_deadline_seconds: how long each process may take to become healthy.
+        connect_deadline_seconds: how long a server of one's own may take to answer.
     """
 
     mongodb_uri: str | None = None
@@ -34,6 +35,7 @@ class StackOptions:
     allowed_origins: tuple[str, ...] = ()
     restart_crashed: bool = True
     start_deadline_seconds: float = 45.0
+    connect_deadline_seconds: float = 5.0
 
     @classmethod
     def from_environment(cls) -> Self:

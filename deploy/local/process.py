@@ -55,6 +55,7 @@ class ManagedProcess:
         self._on_change = on_change
         self._child: asyncio.subprocess.Process | None = None
         self._wanted = asyncio.Event()
+        self._dismissed: asyncio.subprocess.Process | None = None
         self._started_at = 0.0
 
     @property
@@ -100,7 +101,6 @@ class ManagedProcess:
         """
         if self.running:
             raise StackError(f"{self.name} is already running.")
-        self._wanted.set()
         with _appending(self.spec.log_path) as log:
             self._child = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-S", str(_LAUNCHER), str(os.getpid()), *self.spec.command),
@@ -113,6 +113,7 @@ class ManagedProcess:
                 pass_fds=self.spec.inherited_descriptors,
             )
         self._started_at = time.monotonic()
+        self._wanted.set()
         self._on_change()
 
     async def wait_healthy(self, deadline_seconds: float | None = None, *, even_if_down: bool = False) -> None:
@@ -129,25 +130,22 @@ class ManagedProcess:
         deadline = time.monotonic() + allowed
         while True:
             if not self.running and not even_if_down:
-                raise StackError(self.explain_end())
+                raise StackError(self.explain_end() + self._last_words())
             reason = await self._unready_because()
             if reason is None:
                 return
             if time.monotonic() > deadline:
-                raise StackError(
-                    f"{self.name} was not ready after {allowed:.0f} s: {reason}."
-                    f"{quote(last_lines(self.log_path), self.log_path)}"
-                )
+                raise StackError(f"{self.name} was not ready after {allowed:.0f} s: {reason}.{self._last_words()}")
             await asyncio.sleep(_BETWEEN_PROBES_SECONDS)
 
     def kill(self) -> None:
         """End it at once (SIGKILL); it stays down until `start`."""
-        self._wanted.clear()
+        self._dismiss()
         self._signal(signal.SIGKILL)
 
     def terminate(self) -> None:
         """Ask it to end (SIGTERM); it stays down until `start`."""
-        self._wanted.clear()
+        self._dismiss()
         self._signal(signal.SIGTERM)
 
     def pause(self) -> None:
@@ -171,12 +169,13 @@ class ManagedProcess:
             child = self._child
             if child is not None:
                 await child.wait()
-            if self.wanted and self._child is child:
+            # It may have been told to end and started anew before we learn of the end.
+            if child is self._child and child is not self._dismissed:
                 return
 
     async def stop(self) -> None:
         """End it: ask, wait, insist. Doing so twice is harmless."""
-        self._wanted.clear()
+        self._dismiss()
         if self._child is None or self._child.returncode is not None:
             return
         self.terminate()
@@ -201,14 +200,21 @@ class ManagedProcess:
         await self.wait_healthy()
 
     def explain_end(self) -> str:
-        """Say why it is not running, and how its log ends."""
+        """Say in one line why it is not running."""
         if self._child is None or self._child.returncode is None:
             return f"{self.name} is not running."
         return explain_exit(self.name, self.spec.command[0], self._child.returncode, self.log_path)
 
+    def _dismiss(self) -> None:
+        self._wanted.clear()
+        self._dismissed = self._child
+
     def _signal(self, number: signal.Signals) -> None:
         if self._child is not None and self._child.returncode is None:
             self._child.send_signal(number)
+
+    def _last_words(self) -> str:
+        return quote(last_lines(self.log_path), self.log_path)
 
     async def _unready_because(self) -> str | None:
         try:

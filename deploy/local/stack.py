@@ -29,7 +29,6 @@ from deploy.local.services import OUTSIDE_CALLERS, SERVICES, Service
 from deploy.local.supervision import RestartPolicy, Supervisor
 from deploy.local.valkey import answers, valkey_url
 
-_ONES_OWN_SERVER_SECONDS = 5.0
 _EDGE_SECONDS = 20.0
 
 
@@ -175,13 +174,15 @@ class LocalStack:
             )
 
     async def _check_servers_of_ones_own(self) -> None:
-        options = self._options
+        options, seconds = self._options, self._options.connect_deadline_seconds
         if options.mongodb_uri:
-            await self._require("PARLEY_MONGODB_URI: no MongoDB answers there", reachable(options.mongodb_uri))
+            await self._require("PARLEY_MONGODB_URI: no MongoDB answers there", reachable(options.mongodb_uri), seconds)
         if options.redis_url:
-            await self._require("PARLEY_REDIS_URL: no Redis or Valkey answers there", answers(options.redis_url))
+            await self._require(
+                "PARLEY_REDIS_URL: no Redis or Valkey answers there", answers(options.redis_url), seconds
+            )
 
-    async def _require(self, otherwise: str, probe: Probe, seconds: float = _ONES_OWN_SERVER_SECONDS) -> None:
+    async def _require(self, otherwise: str, probe: Probe, seconds: float) -> None:
         reason = await until_ready(probe, seconds)
         if reason is not None:
             raise StackError(f"{otherwise} ({reason}).")

@@ -49,8 +49,7 @@ class Supervisor:
             await process.wait_crashed()
             failures = 1 if process.age_seconds > self._policy.forgiven_after_seconds else failures + 1
             delay = self._policy.delay_seconds(failures)
-            ending = process.explain_end().splitlines()[0]
-            self._say(process, Phase.RESTARTING, f"{ending} It is started again in {delay:.2g} s.")
+            self._say(process, Phase.RESTARTING, f"{process.explain_end()} It is started again in {delay:.2g} s.")
             await asyncio.sleep(delay)
             if process.wanted and not process.running:
                 await self._bring_back(process)

@@ -1,0 +1,97 @@
+"""What each process is told."""
+
+import json
+from collections.abc import Mapping
+
+import pytest
+
+from deploy.local.credentials import Credentials
+from deploy.local.environment import Surroundings, plain_environment, secret_names, service_settings
+from deploy.local.options import StackOptions
+from deploy.local.services import METRICS, OUTSIDE_CALLERS, RPC, SERVICES, Needs, Service
+
+CRM = Service("crm_bridge", "services.crm_bridge", (RPC, METRICS), Needs.STORES, ("chat.read",))
+PORTS = {"grpc": 1, "metrics": 2, "websocket": 3, "http": 4}
+
+
+def surroundings(services: tuple[Service, ...] = SERVICES) -> Surroundings:
+    """Return what a stack of these services shares."""
+    secrets = {name: f"secret of {name}" for name in secret_names(services, OUTSIDE_CALLERS)}
+    return Surroundings(
+        services,
+        OUTSIDE_CALLERS,
+        Credentials(secrets, "key"),
+        "mongodb://127.0.0.1:5/",
+        "redis://127.0.0.1:6/0",
+        8080,
+        StackOptions(),
+    )
+
+
+def settings_of(name: str, services: tuple[Service, ...] = SERVICES) -> Mapping[str, str]:
+    """Return the settings of a service's first replica."""
+    service = next(service for service in services if service.name == name)
+    return service_settings(service, f"{name}-1", PORTS, surroundings(services))
+
+
+@pytest.mark.parametrize("name", [service.name for service in SERVICES])
+def test_every_process_knows_itself_and_reaches_the_others_through_envoy(name: str) -> None:
+    settings = settings_of(name)
+    assert settings["PARLEY_REPLICA"] == f"{name}-1"
+    assert settings["PARLEY_METRICS_LISTEN"] == "127.0.0.1:2"
+    assert (settings["PARLEY_SERVICE_NAME"], settings["PARLEY_SERVICE_SECRET"]) == (name, f"secret of {name}")
+    for target in ("AUTH", "CHAT", "PRESENCE", "NOTIFY"):
+        assert settings[f"PARLEY_{target}_TARGET"] == "127.0.0.1:8080"
+    assert "PARLEY_GATEWAY_TARGET" not in settings
+
+
+@pytest.mark.parametrize("name", ["auth", "chat", "presence", "notify"])
+def test_a_grpc_service_has_a_listener_and_a_database_of_its_own(name: str) -> None:
+    settings = settings_of(name)
+    assert settings["PARLEY_LISTEN"] == "127.0.0.1:1"
+    assert settings["PARLEY_MONGODB_URI"] == "mongodb://127.0.0.1:5/"
+    assert settings["PARLEY_MONGODB_DATABASE"] == f"parley_{name}"
+    assert settings["PARLEY_REDIS_URL"] == "redis://127.0.0.1:6/0"
+
+
+def test_the_gateway_reaches_no_database() -> None:
+    settings = settings_of("gateway")
+    assert settings["PARLEY_WEBSOCKET_LISTEN"] == "127.0.0.1:3"
+    assert settings["PARLEY_HTTP_LISTEN"] == "127.0.0.1:4"
+    assert "http://localhost:8080" in json.loads(settings["PARLEY_ALLOWED_ORIGINS"])
+    assert not {"PARLEY_LISTEN", "PARLEY_MONGODB_URI", "PARLEY_REDIS_URL"} & settings.keys()
+
+
+def test_auth_alone_knows_everyones_secrets() -> None:
+    holders = [service.name for service in SERVICES if "PARLEY_SERVICE_CREDENTIALS" in settings_of(service.name)]
+    assert holders == ["auth"]
+
+
+def test_the_scopes_are_those_that_each_caller_needs_and_no_more() -> None:
+    credentials = json.loads(settings_of("auth")["PARLEY_SERVICE_CREDENTIALS"])
+    assert {name: entry["scopes"] for name, entry in credentials.items()} == {
+        "gateway": ["users.act", "streams.subscribe", "revocations.watch"],
+        "chat": ["directory.read", "chat.read"],
+        "presence": ["directory.read", "chat.read"],
+        "notify": ["directory.read", "chat.read"],
+        "operator": ["organizations.write", "users.write"],
+        "crm": ["notifications.write", "directory.read"],
+    }
+    assert {tuple(entry["organizations"]) for entry in credentials.values()} == {("*",)}
+    assert credentials["operator"]["secret"] == "secret of operator"
+
+
+def test_a_line_in_the_table_is_all_that_a_new_service_needs() -> None:
+    services = (*SERVICES, CRM)
+    assert settings_of("crm_bridge", services)["PARLEY_MONGODB_DATABASE"] == "parley_crm_bridge"
+    assert settings_of("gateway", services)["PARLEY_CRM_BRIDGE_TARGET"] == "127.0.0.1:8080"
+    credentials = json.loads(settings_of("auth", services)["PARLEY_SERVICE_CREDENTIALS"])
+    assert credentials["crm_bridge"]["scopes"] == ["chat.read"]
+
+
+def test_settings_of_services_are_not_inherited_from_whoever_starts_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARLEY_LISTEN", "0.0.0.0:1")
+    monkeypatch.setenv("LANG_OF_THE_USER", "de")
+    environment = plain_environment()
+    assert "PARLEY_LISTEN" not in environment
+    assert environment["LANG_OF_THE_USER"] == "de"
