@@ -7,7 +7,7 @@ at least once, in the order of the log, resumable by position. One reader follow
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from typing import Final, Generic, Protocol, TypeVar
 
 from parley.stream.v1.stream_pb2 import Attachments, Positions
@@ -30,9 +30,6 @@ class Request(Protocol):
     @property
     def resume_after(self) -> Positions:
         """Where to resume."""
-
-    def HasField(self, field_name: str, /) -> bool:  # noqa: N802
-        """Whether a field is present."""
 
 
 E = TypeVar("E")
@@ -181,7 +178,9 @@ class FanOut(Generic[E]):
         for subscriber in self._subscribers:
             subscriber.end()
 
-    async def serve(self, requests: AsyncIterator[R]) -> AsyncIterator[tuple[int, list[E], Positions | None, bool]]:
+    async def serve(
+        self, requests: AsyncIterator[R]
+    ) -> AsyncGenerator[tuple[int, list[E], Positions | None, bool], None]:
         """Serves one stream.
 
         Yields:
