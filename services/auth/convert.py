@@ -1,0 +1,101 @@
+"""Auth's values to and from their form in the contract."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from parley.auth.v1 import auth_pb2, user_pb2
+
+from services.auth.domain import Algorithm, ClaimNames, Organization, Role, TrustedIssuer, User
+from services.auth.sessions import SessionTokens
+
+_ROLE_NUMBERS: Final = {role: user_pb2.Role.Value(f"ROLE_{role.name}") for role in Role}
+_ROLES: Final = {number: role for role, number in _ROLE_NUMBERS.items()}
+
+
+def role_from(number: int) -> Role | None:
+    """The role with a number in the contract; None for none and for unknown ones."""
+    return _ROLES.get(user_pb2.Role.ValueType(number))
+
+
+def timestamp(time: datetime) -> Timestamp:
+    """A point in time."""
+    converted = Timestamp()
+    converted.FromDatetime(time)
+    return converted
+
+
+def user_to_proto(user: User) -> user_pb2.User:
+    """A user, as others read it."""
+    return user_pb2.User(
+        user_id=user.user_id,
+        organization_id=user.organization_id,
+        name=user.name,
+        email=user.email,
+        role=_ROLE_NUMBERS[user.role],
+        teams=user.teams,
+        avatar_url=user.avatar_url,
+        disabled=user.disabled,
+        create_time=timestamp(user.create_time),
+        update_time=timestamp(user.update_time),
+    )
+
+
+def tokens_to_proto(tokens: SessionTokens) -> auth_pb2.Tokens:
+    """The tokens of a session."""
+    return auth_pb2.Tokens(
+        access_token=tokens.access.text,
+        refresh_token=tokens.refresh,
+        expire_time=timestamp(tokens.access.expire_time),
+    )
+
+
+def organization_to_proto(organization: Organization) -> user_pb2.Organization:
+    """An organization, its issuers' secrets left out."""
+    return user_pb2.Organization(
+        organization_id=organization.organization_id,
+        name=organization.name,
+        trusted_issuers=[_issuer_to_proto(issuer) for issuer in organization.trusted_issuers],
+        group_creator_roles=[_ROLE_NUMBERS[role] for role in organization.group_creator_roles],
+        create_time=timestamp(organization.create_time),
+    )
+
+
+def _issuer_to_proto(issuer: TrustedIssuer) -> user_pb2.TrustedIssuer:
+    converted = user_pb2.TrustedIssuer(
+        issuer=issuer.issuer,
+        audience=issuer.audience,
+        algorithm=issuer.algorithm.value,
+        claims=user_pb2.ClaimNames(
+            user_id=issuer.claims.user_id,
+            name=issuer.claims.name,
+            email=issuer.claims.email,
+            role=issuer.claims.role,
+            teams=issuer.claims.teams,
+        ),
+    )
+    if issuer.jwks_url:
+        converted.jwks_url = issuer.jwks_url
+    return converted
+
+
+def issuer_from_proto(issuer: user_pb2.TrustedIssuer) -> TrustedIssuer:
+    """An issuer that passed its checks."""
+    defaults = ClaimNames()
+    claims = issuer.claims
+    return TrustedIssuer(
+        issuer=issuer.issuer,
+        audience=issuer.audience,
+        algorithm=Algorithm(issuer.algorithm),
+        shared_secret=issuer.shared_secret.encode(),
+        jwks_url=issuer.jwks_url,
+        claims=ClaimNames(
+            user_id=claims.user_id or defaults.user_id,
+            name=claims.name or defaults.name,
+            email=claims.email or defaults.email,
+            role=claims.role or defaults.role,
+            teams=claims.teams or defaults.teams,
+        ),
+    )

@@ -1,0 +1,93 @@
+"""Reading the directory: who sees whom, and who may write to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chassis.errors import PermissionDeniedError
+from chassis.identity import Identity
+from services.auth.callers import Callers
+from services.auth.contacts import Audience, may_see, may_write, sees_everyone
+from services.auth.domain import Role, User, ordered_unique
+from services.auth.store.organizations import OrganizationStore
+from services.auth.store.users import UserFilter, UserStore
+from services.auth.users import user_not_found
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What a listing is asked for; see ListUsersRequest."""
+
+    words: Sequence[str]  # lower-case
+    role: Role | None
+    team: str
+    contacts_only: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some users, and where the listing goes on: None at its end."""
+
+    users: Sequence[User]
+    next_after: tuple[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Contacts:
+    """For each user that the caller may know of, whether the caller may write to them."""
+
+    allowed: Sequence[tuple[str, bool]]
+    may_create_groups: bool
+
+
+class Directory:
+    """The directory of one organization at a time, as a caller may see it.
+
+    What users may see follows from what they are now, not from what their token says they were.
+    """
+
+    def __init__(self, callers: Callers, users: UserStore, organizations: OrganizationStore) -> None:
+        self._callers = callers
+        self._users = users
+        self._organizations = organizations
+
+    async def get(self, identity: Identity, user_id: str) -> User:
+        """One user. Raises NotFoundError (USER_NOT_FOUND) for one that the caller may not know of, too."""
+        found = await self.get_many(identity, [user_id])
+        if not found:
+            raise user_not_found()
+        return found[0]
+
+    async def get_many(self, identity: Identity, user_ids: Sequence[str]) -> list[User]:
+        """Those of some users that the caller may know of, once each, in the order asked for."""
+        viewer = await self._callers.current(identity)
+        wanted = ordered_unique(user_ids)
+        found = await self._users.get_many(identity.organization_id, wanted)
+        users = [found[user_id] for user_id in wanted if user_id in found]
+        return [user for user in users if viewer is None or may_see(viewer, user)]
+
+    async def list(self, identity: Identity, search: Search, after: tuple[str, str] | None, size: int) -> Page:
+        """A page of users by name."""
+        viewer = await self._callers.current(identity)
+        audience = None
+        if viewer is not None and (search.contacts_only or not sees_everyone(viewer.role)):
+            audience = Audience(viewer, with_viewer=not search.contacts_only)
+        wanted = UserFilter(search.words, search.role, search.team, audience)
+        users = await self._users.list(identity.organization_id, wanted, after, size + 1)
+        page, more = users[:size], len(users) > size
+        return Page(page, (page[-1].name_key, page[-1].user_id) if more else None)
+
+    async def contacts(self, identity: Identity, user_ids: Sequence[str]) -> Contacts:
+        """Whom of some users the calling user may write to, once each, in the order asked for."""
+        viewer = await self._callers.current(identity)
+        if viewer is None:
+            raise PermissionDeniedError("USER_REQUIRED", "this is for users, not for services")
+        wanted = ordered_unique(user_ids)
+        found = await self._users.get_many(identity.organization_id, wanted)
+        seen = [found[user_id] for user_id in wanted if user_id in found and may_see(viewer, found[user_id])]
+        organization = await self._organizations.get(identity.organization_id)
+        return Contacts(
+            allowed=[(user.user_id, may_write(viewer, user)) for user in seen],
+            may_create_groups=organization is not None and viewer.role in organization.group_creator_roles,
+        )

@@ -1,0 +1,194 @@
+"""What auth knows of: organizations, the people in them, and their sessions. Values and pure rules, no I/O."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+MAX_EMAIL_CHARACTERS: Final = 254  # RFC 5321, section 4.5.3.1.3, less the brackets
+_MAX_LOCAL_PART: Final = 64  # RFC 5321, section 4.5.3.1.1
+_LOCAL_PART: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+")
+_DOMAIN: Final = re.compile(
+    r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)+"
+)
+_WORD: Final = re.compile(r"[^\W_]+")
+
+
+class Role(StrEnum):
+    """What a user is to the organization; the values are the names in tokens."""
+
+    ADMIN = "admin"
+    MANAGER = "manager"
+    LEAD = "lead"
+    SALES = "sales"
+    EMPLOYEE = "employee"
+    CLIENT = "client"
+    AGENT_L1 = "agent_l1"
+    AGENT_L2 = "agent_l2"
+    AGENT_L3 = "agent_l3"
+    BOT = "bot"
+
+
+AGENTS: Final = frozenset({Role.AGENT_L1, Role.AGENT_L2, Role.AGENT_L3})
+DEFAULT_GROUP_CREATORS: Final = (Role.ADMIN, Role.MANAGER, Role.LEAD, Role.AGENT_L1, Role.AGENT_L2, Role.AGENT_L3)
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person or bot of one organization.
+
+    `revision` counts the changes; a change is stored only over the revision that it was made from.
+    """
+
+    organization_id: str
+    user_id: str
+    name: str
+    email: str  # as it was given; empty for none
+    role: Role
+    teams: tuple[str, ...]
+    avatar_url: str
+    disabled: bool
+    create_time: datetime
+    update_time: datetime
+    revision: int
+
+    @property
+    def name_key(self) -> str:
+        """What listings are ordered by, before the user id."""
+        return self.name.casefold()
+
+    @property
+    def is_acting_admin(self) -> bool:
+        """Whether the user can administer the organization now."""
+        return self.role is Role.ADMIN and not self.disabled
+
+
+class Algorithm(StrEnum):
+    """How an issuer signs its tokens (RFC 7518, RFC 8037)."""
+
+    HS256 = "HS256"
+    RS256 = "RS256"
+    ES256 = "ES256"
+    EDDSA = "EdDSA"
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimNames:
+    """Which claims of an issuer's tokens say who the user is."""
+
+    user_id: str = "sub"
+    name: str = "name"
+    email: str = "email"
+    role: str = "role"
+    teams: str = "teams"
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedIssuer:
+    """A CRM whose tokens are exchanged for Parley's.
+
+    `shared_secret` is for HS256 alone, `jwks_url` for the others. The secret never shows in a repr.
+    """
+
+    issuer: str
+    audience: str
+    algorithm: Algorithm
+    shared_secret: bytes
+    jwks_url: str
+    claims: ClaimNames
+
+    def __repr__(self) -> str:
+        return f"TrustedIssuer({self.issuer!r}, {self.algorithm})"
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """A company with its own users and conversations."""
+
+    organization_id: str
+    name: str
+    trusted_issuers: tuple[TrustedIssuer, ...]
+    group_creator_roles: tuple[Role, ...]
+    create_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationChanges:
+    """What to change of an organization; None leaves a field as it is.
+
+    An issuer of HS256 with no secret keeps the one that it has: secrets are never given out, so whoever changes the
+    list can't send them back.
+    """
+
+    name: str | None
+    trusted_issuers: tuple[TrustedIssuer, ...] | None
+    group_creator_roles: tuple[Role, ...] | None
+
+
+class RevocationReason(StrEnum):
+    """Why sessions ended."""
+
+    SESSION_REVOKED = "session_revoked"
+    ACCOUNT_DISABLED = "account_disabled"
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """The end of a session, or of all of a user's where `session_id` is empty."""
+
+    organization_id: str
+    user_id: str
+    session_id: str
+    reason: RevocationReason
+
+
+def email_key(email: str) -> str:
+    """The form in which addresses are compared: without regard to case."""
+    return email.strip().lower()
+
+
+def is_email(email: str) -> bool:
+    """Whether an address has the form that Parley takes: ASCII, unquoted, with a domain of two labels or more.
+
+    It is deliberately less than RFC 5322 allows: no quoting, no comments, nothing that another program could read
+    as a second address or a header.
+    """
+    local, separator, domain = email.rpartition("@")
+    return (
+        bool(separator)
+        and len(email) <= MAX_EMAIL_CHARACTERS
+        and len(local) <= _MAX_LOCAL_PART
+        and _LOCAL_PART.fullmatch(local) is not None
+        and not (local.startswith(".") or local.endswith(".") or ".." in local)
+        and _DOMAIN.fullmatch(domain) is not None
+    )
+
+
+def has_control_characters(text: str) -> bool:
+    """Whether a text has control characters, surrogates, or separators of lines or paragraphs."""
+    return any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in text)
+
+
+def search_words(user_id: str, name: str, email: str) -> list[str]:
+    """The lower-case words whose beginnings find a user: of the name, the user id and the address, whole and split."""
+    words = set[str]()
+    for text in (*name.split(), user_id, email_key(email)):
+        folded = text.casefold()
+        words.add(folded)
+        words.update(_WORD.findall(folded))
+    return sorted(words - {""})
+
+
+def query_words(query: str) -> list[str]:
+    """The words of a search, each of which a user must have a word beginning with."""
+    return sorted(set(query.casefold().split()))
+
+
+def ordered_unique(values: Iterable[str]) -> tuple[str, ...]:
+    """The values without repetitions, in the order of their first appearance."""
+    return tuple(dict.fromkeys(values))

@@ -1,0 +1,16 @@
+"""What auth counts of its own, beside the calls that the chassis measures."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge
+
+SIGN_INS: Final = Counter("parley_auth_sign_ins_total", "Attempts to sign in with a password.", ["outcome"])
+REFRESHES: Final = Counter("parley_auth_refreshes_total", "Refresh tokens shown.", ["outcome"])
+EXCHANGES: Final = Counter("parley_auth_exchanges_total", "Tokens of trusted issuers shown.", ["outcome"])
+REVOCATIONS: Final = Counter("parley_auth_revocations_total", "Revocations published.", ["reason"])
+WATCHERS: Final = Gauge("parley_auth_revocation_watchers", "Streams of revocations that are open.")
+LOCAL_LIMITS: Final = Counter(
+    "parley_auth_local_limits_total", "Attempts counted by this replica alone, for want of Redis."
+)

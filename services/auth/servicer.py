@@ -1,0 +1,214 @@
+"""The edge of auth: checks requests, makes one call inward, and gives answers their form in the contract."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+from parley.auth.v1 import auth_pb2, auth_pb2_grpc, directory_pb2, directory_pb2_grpc
+
+from chassis import paging
+from chassis.edge import Context
+from chassis.identity import Identity, caller, calling_user
+from services.auth.bus import to_response
+from services.auth.callers import Callers
+from services.auth.checks import MAX_BATCH, MAX_CONTACTS, AuthChecks
+from services.auth.client_address import client_address
+from services.auth.convert import organization_to_proto, timestamp, tokens_to_proto, user_to_proto
+from services.auth.directory import Directory, Search
+from services.auth.domain import MAX_EMAIL_CHARACTERS
+from services.auth.keys import KeyRing
+from services.auth.organizations import Organizations
+from services.auth.passwords import MAX_PASSWORD_BYTES
+from services.auth.requests import OWN_FIELDS, new_organization, new_user, organization_changes, search_of, user_changes
+from services.auth.revocations import RevocationFeed
+from services.auth.service_tokens import ServiceTokens
+from services.auth.sessions import Sessions
+from services.auth.sign_in import SignIn
+from services.auth.users import UserChanges, Users
+
+
+class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
+    """AuthService; see protos/parley/auth/v1/auth.proto."""
+
+    def __init__(
+        self,
+        sign_in: SignIn,
+        sessions: Sessions,
+        service_tokens: ServiceTokens,
+        keys: KeyRing,
+        revocations: RevocationFeed,
+    ) -> None:
+        self._sign_in = sign_in
+        self._sessions = sessions
+        self._service_tokens = service_tokens
+        self._keys = keys
+        self._revocations = revocations
+
+    async def SignIn(self, request: auth_pb2.SignInRequest, context: Context) -> auth_pb2.SignInResponse:
+        """Exchanges an e-mail address and a password for tokens."""
+        checks = AuthChecks()
+        checks.text("email", request.email, at_least=1, at_most=MAX_EMAIL_CHARACTERS)
+        size = len(request.password.encode())
+        checks.require(1 <= size <= MAX_PASSWORD_BYTES, "password", f"must have 1 to {MAX_PASSWORD_BYTES} bytes")
+        checks.done()
+        address = client_address(request.client_address, context)
+        session = await self._sign_in.sign_in(request.email, request.password, address)
+        return auth_pb2.SignInResponse(tokens=tokens_to_proto(session), user=user_to_proto(session.user))
+
+    async def RefreshToken(
+        self, request: auth_pb2.RefreshTokenRequest, context: Context
+    ) -> auth_pb2.RefreshTokenResponse:
+        """Exchanges a refresh token for the next pair."""
+        session = await self._sessions.refresh(request.refresh_token)
+        return auth_pb2.RefreshTokenResponse(tokens=tokens_to_proto(session), user=user_to_proto(session.user))
+
+    async def SignOut(self, request: auth_pb2.SignOutRequest, context: Context) -> auth_pb2.SignOutResponse:
+        """Ends the caller's session."""
+        caller = calling_user()
+        await self._sessions.end(caller.organization_id, caller.user_id, caller.session_id)
+        return auth_pb2.SignOutResponse()
+
+    async def IssueServiceToken(
+        self, request: auth_pb2.IssueServiceTokenRequest, context: Context
+    ) -> auth_pb2.IssueServiceTokenResponse:
+        """Exchanges a service's secret for a token."""
+        checks = AuthChecks()
+        if request.organization_id:
+            checks.user_id("organizationId", request.organization_id)
+        checks.done()
+        token = self._service_tokens.issue(request.service, request.secret, request.organization_id)
+        return auth_pb2.IssueServiceTokenResponse(access_token=token.text, expire_time=timestamp(token.expire_time))
+
+    async def ListKeys(self, request: auth_pb2.ListKeysRequest, context: Context) -> auth_pb2.ListKeysResponse:
+        """Gives the keys that tokens are verified with."""
+        return auth_pb2.ListKeysResponse(jwks=await self._keys.jwks())
+
+    async def WatchRevocations(
+        self, request: auth_pb2.WatchRevocationsRequest, context: Context
+    ) -> AsyncIterator[auth_pb2.WatchRevocationsResponse]:
+        """Streams revocations; the initial metadata says that from then on none is missed."""
+        async with aclosing(self._revocations.watch()) as batches:
+            recent = await anext(batches)
+            await context.send_initial_metadata(())
+            for revocation in recent:
+                yield to_response(revocation)
+            async for batch in batches:
+                for revocation in batch:
+                    yield to_response(revocation)
+
+
+class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
+    """DirectoryService; see protos/parley/auth/v1/directory.proto."""
+
+    def __init__(self, callers: Callers, directory: Directory, users: Users, organizations: Organizations) -> None:
+        self._callers = callers
+        self._directory = directory
+        self._users = users
+        self._organizations = organizations
+
+    async def GetUser(self, request: directory_pb2.GetUserRequest, context: Context) -> directory_pb2.GetUserResponse:
+        """Gives one user."""
+        checks = AuthChecks()
+        checks.user_id("userId", request.user_id)
+        checks.done()
+        return directory_pb2.GetUserResponse(user=user_to_proto(await self._directory.get(caller(), request.user_id)))
+
+    async def BatchGetUsers(
+        self, request: directory_pb2.BatchGetUsersRequest, context: Context
+    ) -> directory_pb2.BatchGetUsersResponse:
+        """Gives several users."""
+        checks = AuthChecks()
+        checks.user_ids("userIds", request.user_ids, at_most=MAX_BATCH)
+        checks.done()
+        users = await self._directory.get_many(caller(), request.user_ids)
+        return directory_pb2.BatchGetUsersResponse(users=map(user_to_proto, users))
+
+    async def ListUsers(
+        self, request: directory_pb2.ListUsersRequest, context: Context
+    ) -> directory_pb2.ListUsersResponse:
+        """Lists users by name."""
+        identity = caller()
+        search = search_of(request, for_service=bool(identity.service))
+        size = paging.page_size(request.page_size)
+        listing = _listing(search, identity)
+        after = paging.decode_token(request.page_token, listing)
+        page = await self._directory.list(identity, search, (str(after[0]), str(after[1])) if after else None, size)
+        token = paging.encode_token(list(page.next_after), listing) if page.next_after else ""
+        return directory_pb2.ListUsersResponse(users=map(user_to_proto, page.users), next_page_token=token)
+
+    async def CheckContacts(
+        self, request: directory_pb2.CheckContactsRequest, context: Context
+    ) -> directory_pb2.CheckContactsResponse:
+        """Says whom the caller may write to."""
+        checks = AuthChecks()
+        checks.user_ids("userIds", request.user_ids, at_most=MAX_CONTACTS)
+        checks.done()
+        contacts = await self._directory.contacts(calling_user(), request.user_ids)
+        response = directory_pb2.CheckContactsResponse(may_create_groups=contacts.may_create_groups)
+        for user_id, allowed in contacts.allowed:
+            response.contacts.add(user_id=user_id, allowed=allowed)
+        return response
+
+    async def CreateUser(
+        self, request: directory_pb2.CreateUserRequest, context: Context
+    ) -> directory_pb2.CreateUserResponse:
+        """Makes a user."""
+        identity = caller()
+        await self._callers.require_administrator(identity)
+        user = await self._users.create(identity.organization_id, new_user(request))
+        return directory_pb2.CreateUserResponse(user=user_to_proto(user))
+
+    async def UpdateUser(
+        self, request: directory_pb2.UpdateUserRequest, context: Context
+    ) -> directory_pb2.UpdateUserResponse:
+        """Changes a user."""
+        identity = caller()
+        changes = user_changes(request)
+        own = OWN_FIELDS.issuperset(request.update_mask.paths)
+        await self._callers.require_may_change(identity, request.user.user_id, own_fields=own)
+        user = await self._users.change(identity.organization_id, request.user.user_id, changes)
+        return directory_pb2.UpdateUserResponse(user=user_to_proto(user))
+
+    async def DeactivateUser(
+        self, request: directory_pb2.DeactivateUserRequest, context: Context
+    ) -> directory_pb2.DeactivateUserResponse:
+        """Disables a user."""
+        identity = caller()
+        checks = AuthChecks()
+        checks.user_id("userId", request.user_id)
+        checks.done()
+        await self._callers.require_administrator(identity)
+        user = await self._users.change(identity.organization_id, request.user_id, UserChanges(disabled=True))
+        return directory_pb2.DeactivateUserResponse(user=user_to_proto(user))
+
+    async def CreateOrganization(
+        self, request: directory_pb2.CreateOrganizationRequest, context: Context
+    ) -> directory_pb2.CreateOrganizationResponse:
+        """Makes an organization."""
+        new = new_organization(request)
+        self._callers.require_serves(caller(), new.organization_id)
+        organization = await self._organizations.create(new)
+        return directory_pb2.CreateOrganizationResponse(organization=organization_to_proto(organization))
+
+    async def GetOrganization(
+        self, request: directory_pb2.GetOrganizationRequest, context: Context
+    ) -> directory_pb2.GetOrganizationResponse:
+        """Gives the caller's organization."""
+        organization_id = await self._callers.administered(caller(), request.organization_id)
+        organization = await self._organizations.get(organization_id)
+        return directory_pb2.GetOrganizationResponse(organization=organization_to_proto(organization))
+
+    async def UpdateOrganization(
+        self, request: directory_pb2.UpdateOrganizationRequest, context: Context
+    ) -> directory_pb2.UpdateOrganizationResponse:
+        """Changes the caller's organization."""
+        changes = organization_changes(request)
+        organization_id = await self._callers.administered(caller(), request.organization.organization_id)
+        organization = await self._organizations.change(organization_id, changes)
+        return directory_pb2.UpdateOrganizationResponse(organization=organization_to_proto(organization))
+
+
+def _listing(search: Search, identity: Identity) -> str:
+    """What page tokens belong to: one caller's one search."""
+    return repr((identity.organization_id, identity.user_id, search))

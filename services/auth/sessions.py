@@ -1,0 +1,260 @@
+"""Sessions and their refresh tokens: single-use, rotated, and reuse noticed.
+
+A refresh token is base64url of three parts: the session's id (16 bytes), the family (16 random bytes, the same in
+all tokens of the session), and the secret (32 bytes), which changes with each refresh. Only SHA-256 hashes of the
+last two are stored; both are random, so a plain hash is enough. A token whose family fits and whose secret is not in
+force was good once: it was used twice, so somebody has stolen it, and the session ends. A token whose family does
+not fit proves nothing, and does nothing; so nobody can end a session by knowing its id, which is no secret.
+
+A client that lost the answer to a refresh on its way repeats it, and one with two tabs may refresh twice at once.
+So the token used last, and only it, may be shown again for a short grace, and then leads to the *same* successor, as
+long as that one was not used: the next secret is HMAC-SHA256(secret, salt) with a random salt that is stored. Neither
+the database nor the old token alone gives the new one, and the family never forks, so reuse is still noticed: of two
+holders of a token, the one who comes after the grace, or after the other has gone on, ends the session. Tokens last
+for a time that begins anew with each refresh. This is OAuth 2.0's rotation (RFC 9700, section 4.14.2).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import secrets
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from hashlib import sha256
+from typing import Final, NamedTuple
+
+from chassis.errors import UnauthenticatedError, UnavailableError
+from chassis.logs import logger
+from services.auth import metrics
+from services.auth.clock import Clock
+from services.auth.domain import Revocation, RevocationReason, User
+from services.auth.revocations import RevocationFeed
+from services.auth.store.sessions import SessionRecord, SessionStore
+from services.auth.store.users import UserStore
+from services.auth.tokens import AccessToken, TokenSigner
+
+_ID_BYTES: Final = 16
+_FAMILY_BYTES: Final = 16
+_SECRET_BYTES: Final = 32
+_TOKEN_BYTES: Final = _ID_BYTES + _FAMILY_BYTES + _SECRET_BYTES
+_TOKEN_CHARACTERS: Final = -(-_TOKEN_BYTES * 4 // 3)
+
+_log = logger("sessions")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTokens:
+    """What a client gets: who it is, and the tokens that prove it."""
+
+    user: User
+    access: AccessToken
+    refresh: str
+
+    def __repr__(self) -> str:
+        return f"SessionTokens({self.user.organization_id}/{self.user.user_id})"
+
+
+class RefreshToken(NamedTuple):
+    """The parts of a refresh token."""
+
+    session_id: str
+    family: bytes
+    secret: bytes
+
+    def encode(self) -> str:
+        """The token as clients hold it."""
+        return _encode(_decode(self.session_id) + self.family + self.secret)
+
+    def successor(self, salt: bytes) -> RefreshToken:
+        """The token that follows this one."""
+        return self._replace(secret=hmac.digest(self.secret, salt, "sha256"))
+
+
+def parse_refresh_token(text: str) -> RefreshToken:
+    """Reads a token. Raises UnauthenticatedError (INVALID_REFRESH_TOKEN) where it can't be one."""
+    try:
+        raw = _decode(text) if len(text) == _TOKEN_CHARACTERS else b""
+    except (binascii.Error, ValueError):
+        raw = b""
+    if len(raw) != _TOKEN_BYTES:
+        raise _invalid()
+    family_ends = _ID_BYTES + _FAMILY_BYTES
+    return RefreshToken(_encode(raw[:_ID_BYTES]), raw[_ID_BYTES:family_ends], raw[family_ends:])
+
+
+class Sessions:
+    """Opens, refreshes and ends sessions.
+
+    Args:
+        store: the sessions.
+        users: whose they are.
+        signer: signs access tokens.
+        feed: tells gateways of sessions that ended.
+        now: the clock.
+        lifetime: how long a session lives without a refresh.
+        grace: how long the token used last may be shown again.
+    """
+
+    def __init__(
+        self,
+        store: SessionStore,
+        users: UserStore,
+        signer: TokenSigner,
+        feed: RevocationFeed,
+        now: Clock,
+        *,
+        lifetime: timedelta,
+        grace: timedelta,
+    ) -> None:
+        self._store = store
+        self._users = users
+        self._signer = signer
+        self._feed = feed
+        self._now = now
+        self._lifetime = lifetime
+        self._grace = grace
+
+    async def open(self, user: User) -> SessionTokens:
+        """Opens a session. Raises UnauthenticatedError (ACCOUNT_DISABLED)."""
+        token = RefreshToken(
+            _encode(secrets.token_bytes(_ID_BYTES)),
+            secrets.token_bytes(_FAMILY_BYTES),
+            secrets.token_bytes(_SECRET_BYTES),
+        )
+        now = self._now()
+        record = SessionRecord(
+            session_id=token.session_id,
+            organization_id=user.organization_id,
+            user_id=user.user_id,
+            family_hash=_hash(token.family),
+            secret_hash=_hash(token.secret),
+            previous_hash=b"",
+            salt=b"",
+            rotate_time=now,
+            expire_time=now + self._lifetime,
+        )
+        await self._store.insert(record)
+        # Read after the insertion: whoever disables the account meanwhile either shows here, or ends this session.
+        return self._grant(await self._enabled_user(record), token)
+
+    async def refresh(self, text: str) -> SessionTokens:
+        """Exchanges a refresh token for the next pair.
+
+        Raises:
+            UnauthenticatedError: INVALID_REFRESH_TOKEN, REFRESH_TOKEN_REUSED, ACCOUNT_DISABLED.
+        """
+        token = parse_refresh_token(text)
+        record = await self._session_of(token)
+        user = await self._enabled_user(record)
+        successor = await self._rotate(record, token)
+        if successor is None:
+            await self._end_stolen(record)
+            metrics.REFRESHES.labels("reused").inc()
+            raise UnauthenticatedError("REFRESH_TOKEN_REUSED", "this refresh token was used before; sign in again")
+        metrics.REFRESHES.labels("refreshed").inc()
+        return self._grant(user, successor)
+
+    async def end(self, organization_id: str, user_id: str, session_id: str) -> None:
+        """Ends one session of a user; a repeat does no harm."""
+        await self._store.delete(session_id)
+        await self._feed.publish([Revocation(organization_id, user_id, session_id, RevocationReason.SESSION_REVOKED)])
+
+    async def end_all(self, user: User, reason: RevocationReason) -> None:
+        """Ends every session of a user; a repeat does no harm.
+
+        Where the account stays, each session is named: a session opened afterwards must not be mistaken for one.
+        """
+        session_ids = await self._store.ids_of(user.organization_id, user.user_id)
+        if reason is RevocationReason.ACCOUNT_DISABLED:
+            session_ids = [""]
+            await self._store.delete_of(user.organization_id, user.user_id)
+        else:
+            await self._store.delete_many(session_ids)
+        await self._feed.publish(
+            [Revocation(user.organization_id, user.user_id, session_id, reason) for session_id in session_ids]
+        )
+
+    async def _session_of(self, token: RefreshToken) -> SessionRecord:
+        record = await self._store.get(token.session_id)
+        if (
+            record is None
+            or record.expire_time <= self._now()
+            or not hmac.compare_digest(record.family_hash, _hash(token.family))
+        ):
+            raise _invalid()
+        return record
+
+    async def _enabled_user(self, record: SessionRecord) -> User:
+        user = await self._users.get(record.organization_id, record.user_id)
+        if user is None or user.disabled:
+            await self._store.delete(record.session_id)
+            raise UnauthenticatedError("ACCOUNT_DISABLED", "the account is disabled")
+        return user
+
+    async def _rotate(self, record: SessionRecord, token: RefreshToken) -> RefreshToken | None:
+        """The token's successor, made now or a moment ago; None where the token was used before that."""
+        shown = _hash(token.secret)
+        if hmac.compare_digest(record.secret_hash, shown):
+            successor = await self._make_successor(record, token)
+            if successor is not None:
+                return successor
+            record = await self._session_of(token)  # another refresh with this token came first
+        within_grace = self._now() <= record.rotate_time + self._grace
+        if within_grace and record.salt and hmac.compare_digest(record.previous_hash, shown):
+            return token.successor(record.salt)
+        return None
+
+    async def _make_successor(self, record: SessionRecord, token: RefreshToken) -> RefreshToken | None:
+        salt = secrets.token_bytes(_SECRET_BYTES)
+        successor = token.successor(salt)
+        now = self._now()
+        rotated = await self._store.rotate(
+            replace(
+                record,
+                secret_hash=_hash(successor.secret),
+                previous_hash=record.secret_hash,
+                salt=salt,
+                rotate_time=now,
+                expire_time=now + self._lifetime,
+            )
+        )
+        return successor if rotated else None
+
+    async def _end_stolen(self, record: SessionRecord) -> None:
+        """Ends a session of which a token was used twice.
+
+        Its refresh tokens end for good. That open sockets could not be told must not hide from the caller why: they
+        end with their access tokens.
+        """
+        _log.warning("refresh_token_reused", organization=record.organization_id, user=record.user_id)
+        await self._store.delete(record.session_id)
+        try:
+            await self._feed.publish([_revocation_of(record)])
+        except UnavailableError as error:
+            _log.error("revocation_failed", reason=error.reason)
+
+    def _grant(self, user: User, token: RefreshToken) -> SessionTokens:
+        return SessionTokens(user, self._signer.for_user(user, token.session_id), token.encode())
+
+
+def _revocation_of(record: SessionRecord) -> Revocation:
+    return Revocation(record.organization_id, record.user_id, record.session_id, RevocationReason.SESSION_REVOKED)
+
+
+def _invalid() -> UnauthenticatedError:
+    metrics.REFRESHES.labels("invalid").inc()
+    return UnauthenticatedError("INVALID_REFRESH_TOKEN", "the refresh token is not valid")
+
+
+def _hash(value: bytes) -> bytes:
+    return sha256(value).digest()
+
+
+def _encode(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _decode(text: str) -> bytes:
+    return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)

@@ -1,0 +1,84 @@
+"""The database: how it is opened, its indexes, and what its failures mean to callers."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import wraps
+from typing import Any, Final, ParamSpec, TypeVar
+
+from pymongo import ASCENDING, AsyncMongoClient, IndexModel
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import ConnectionFailure, DuplicateKeyError, PyMongoError
+
+from chassis.errors import UnavailableError
+
+_TIMEOUT_MS: Final = 10_000
+_RETRY_AFTER_MS: Final = 1_000
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Document = dict[str, Any]
+Database = AsyncDatabase[Document]
+
+
+def reaching(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """Makes a method raise UnavailableError (STORE_UNAVAILABLE) while MongoDB can't be reached in time."""
+
+    @wraps(method)
+    async def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return await method(*args, **kwargs)
+        except PyMongoError as error:
+            if not (error.timeout or isinstance(error, ConnectionFailure)):
+                raise
+            raise UnavailableError(
+                "STORE_UNAVAILABLE", "the database can't be reached", retry_after_ms=_RETRY_AFTER_MS
+            ) from error
+
+    return call
+
+
+@asynccontextmanager
+async def open_database(uri: str, name: str) -> AsyncIterator[Database]:
+    """Opens a database that answers, with every index that auth needs, and closes it on leaving."""
+    client: AsyncMongoClient[Document] = AsyncMongoClient(
+        uri,
+        appname="parley-auth",
+        w="majority",
+        journal=True,
+        readConcernLevel="majority",
+        tz_aware=True,
+        timeoutMS=_TIMEOUT_MS,
+    )
+    async with client:
+        database = client[name]
+        for collection, indexes in _INDEXES.items():
+            await database[collection].create_indexes(indexes)
+        yield database
+
+
+def key_pattern(error: DuplicateKeyError) -> Mapping[str, Any]:
+    """The fields of the index that a document collided on."""
+    pattern: Mapping[str, Any] = (error.details or {}).get("keyPattern", {})
+    return pattern
+
+
+_INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
+    "organizations": [
+        IndexModel(
+            "trusted_issuers.issuer",
+            unique=True,
+            partialFilterExpression={"trusted_issuers.issuer": {"$type": "string"}},
+        ),
+    ],
+    "users": [
+        IndexModel("email_key", unique=True, partialFilterExpression={"email_key": {"$type": "string"}}),
+        IndexModel([("organization_id", ASCENDING), ("name_key", ASCENDING), ("user_id", ASCENDING)]),
+        IndexModel([("organization_id", ASCENDING), ("search", ASCENDING)]),
+    ],
+    "sessions": [
+        IndexModel("expire_time", expireAfterSeconds=0),
+        IndexModel([("organization_id", ASCENDING), ("user_id", ASCENDING)]),
+    ],
+}

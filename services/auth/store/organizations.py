@@ -1,0 +1,113 @@
+"""Organizations, and the issuers that they trust."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from pymongo.errors import DuplicateKeyError
+
+from chassis.errors import AlreadyExistsError
+from services.auth.domain import Algorithm, ClaimNames, Organization, OrganizationChanges, Role, TrustedIssuer
+from services.auth.sealing import Sealer
+from services.auth.store.database import Database, Document, key_pattern, reaching
+
+
+class OrganizationStore:
+    """Organizations; the shared secrets of their issuers are sealed."""
+
+    def __init__(self, database: Database, sealer: Sealer) -> None:
+        self._collection = database["organizations"]
+        self._sealer = sealer
+
+    @reaching
+    async def insert(self, organization: Organization) -> None:
+        """Adds an organization. Raises AlreadyExistsError (ORGANIZATION_EXISTS, ISSUER_TAKEN)."""
+        organization_id = organization.organization_id
+        document = {
+            "_id": organization_id,
+            "name": organization.name,
+            "trusted_issuers": [self._write(organization_id, issuer) for issuer in organization.trusted_issuers],
+            "group_creator_roles": [role.value for role in organization.group_creator_roles],
+            "create_time": organization.create_time,
+        }
+        try:
+            await self._collection.insert_one(document)
+        except DuplicateKeyError as error:
+            if "_id" in key_pattern(error):
+                raise AlreadyExistsError("ORGANIZATION_EXISTS", "there is an organization with this id") from error
+            raise _issuer_taken() from error
+
+    @reaching
+    async def get(self, organization_id: str) -> Organization | None:
+        """One organization."""
+        document = await self._collection.find_one({"_id": organization_id})
+        return self._read(document) if document else None
+
+    @reaching
+    async def trusting(self, issuer: str) -> Organization | None:
+        """The one organization that trusts an issuer."""
+        document = await self._collection.find_one({"trusted_issuers.issuer": issuer})
+        return self._read(document) if document else None
+
+    @reaching
+    async def update(self, organization_id: str, changes: OrganizationChanges) -> Organization | None:
+        """Changes an organization; gives it as it then is, or None where there is none.
+
+        Raises:
+            AlreadyExistsError: ISSUER_TAKEN.
+        """
+        fields: Document = {}
+        if changes.name is not None:
+            fields["name"] = changes.name
+        if changes.trusted_issuers is not None:
+            fields["trusted_issuers"] = [self._write(organization_id, issuer) for issuer in changes.trusted_issuers]
+        if changes.group_creator_roles is not None:
+            fields["group_creator_roles"] = [role.value for role in changes.group_creator_roles]
+        try:
+            document = await self._collection.find_one_and_update(
+                {"_id": organization_id}, {"$set": fields}, return_document=True
+            )
+        except DuplicateKeyError as error:
+            raise _issuer_taken() from error
+        return self._read(document) if document else None
+
+    def _write(self, organization_id: str, issuer: TrustedIssuer) -> Document:
+        context = _secret_context(organization_id, issuer.issuer)
+        return {
+            "issuer": issuer.issuer,
+            "audience": issuer.audience,
+            "algorithm": issuer.algorithm.value,
+            "jwks_url": issuer.jwks_url,
+            "sealed_secret": self._sealer.seal(issuer.shared_secret, context),
+            "claims": asdict(issuer.claims),
+        }
+
+    def _read(self, document: Document) -> Organization:
+        organization_id = document["_id"]
+        return Organization(
+            organization_id=organization_id,
+            name=document["name"],
+            trusted_issuers=tuple(
+                TrustedIssuer(
+                    issuer=issuer["issuer"],
+                    audience=issuer["audience"],
+                    algorithm=Algorithm(issuer["algorithm"]),
+                    shared_secret=self._sealer.open(
+                        issuer["sealed_secret"], _secret_context(organization_id, issuer["issuer"])
+                    ),
+                    jwks_url=issuer["jwks_url"],
+                    claims=ClaimNames(**issuer["claims"]),
+                )
+                for issuer in document["trusted_issuers"]
+            ),
+            group_creator_roles=tuple(Role(name) for name in document["group_creator_roles"]),
+            create_time=document["create_time"],
+        )
+
+
+def _secret_context(organization_id: str, issuer: str) -> str:
+    return f"issuer-secret/{organization_id}/{issuer}"
+
+
+def _issuer_taken() -> AlreadyExistsError:
+    return AlreadyExistsError("ISSUER_TAKEN", "an organization trusts this issuer already")

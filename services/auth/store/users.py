@@ -1,0 +1,230 @@
+"""Users: `_id` is "<organization>/<user id>", and neither part may hold a slash, so no two users ever meet in one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pymongo import ASCENDING
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import DuplicateKeyError
+
+from chassis.errors import AlreadyExistsError, FailedPreconditionError
+from services.auth.contacts import Audience
+from services.auth.domain import Role, User, email_key, search_words
+from services.auth.store.database import Database, Document, key_pattern, reaching
+
+
+@dataclass(frozen=True, slots=True)
+class UserFilter:
+    """Which users a listing wants; all conditions hold at once.
+
+    Attributes:
+        words: lower-case; for each, the user has a word that begins with it.
+        role: the user's; None for any.
+        team: one of the user's; empty for any.
+        audience: whom the listing is for; None for one that shows everyone.
+    """
+
+    words: Sequence[str]
+    role: Role | None
+    team: str
+    audience: Audience | None
+
+    def conditions(self) -> list[Document]:
+        """The same as MongoDB queries."""
+        conditions: list[Document] = [{"search": {"$regex": "^" + re.escape(word)}} for word in self.words]
+        if self.role is not None:
+            conditions.append({"role": self.role.value})
+        if self.team:
+            conditions.append({"teams": self.team})
+        if self.audience is not None:
+            conditions.append(_audience_condition(self.audience))
+        return conditions
+
+
+def _audience_condition(audience: Audience) -> Document:
+    viewer, reach = audience.viewer, audience.reach
+    contacts: Document = {
+        "disabled": False,
+        "user_id": {"$ne": viewer.user_id},
+        "$or": [
+            {"role": {"$in": [role.value for role in reach.always]}},
+            {"role": {"$in": [role.value for role in reach.within_team]}, "teams": {"$in": list(viewer.teams)}},
+        ],
+    }
+    return {"$or": [contacts, {"user_id": viewer.user_id}]} if audience.with_viewer else contacts
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user, with the hash of the password if there is one."""
+
+    user: User
+    password_hash: str | None
+
+    def __repr__(self) -> str:
+        return f"Account({self.user.organization_id}/{self.user.user_id})"
+
+
+class UserStore:
+    """Users. A change is stored only over the revision that it was made from."""
+
+    def __init__(self, database: Database) -> None:
+        self._client = database.client
+        self._collection = database["users"]
+        self._organizations = database["organizations"]
+
+    @reaching
+    async def insert(self, user: User, password_hash: str | None) -> None:
+        """Adds a user. Raises AlreadyExistsError (USER_EXISTS, EMAIL_TAKEN)."""
+        document = _user_fields(user) | {
+            "_id": _user_key(user.organization_id, user.user_id),
+            "organization_id": user.organization_id,
+            "user_id": user.user_id,
+            "create_time": user.create_time,
+        }
+        if user.email:
+            document["email_key"] = email_key(user.email)
+        if password_hash is not None:
+            document["password_hash"] = password_hash
+        try:
+            await self._collection.insert_one(document)
+        except DuplicateKeyError as error:
+            if "_id" in key_pattern(error):
+                raise AlreadyExistsError("USER_EXISTS", "there is a user with this id") from error
+            raise _email_taken() from error
+
+    @reaching
+    async def get(self, organization_id: str, user_id: str) -> User | None:
+        """One user."""
+        document = await self._collection.find_one({"_id": _user_key(organization_id, user_id)})
+        return _user(document) if document else None
+
+    @reaching
+    async def get_many(self, organization_id: str, user_ids: Sequence[str]) -> dict[str, User]:
+        """Those of some users that there are, by user id."""
+        keys = [_user_key(organization_id, user_id) for user_id in user_ids]
+        return {
+            document["user_id"]: _user(document) async for document in self._collection.find({"_id": {"$in": keys}})
+        }
+
+    @reaching
+    async def account(self, email: str) -> Account | None:
+        """The account with an address, matched without regard to case."""
+        document = await self._collection.find_one({"email_key": email_key(email)})
+        return Account(_user(document), document.get("password_hash")) if document else None
+
+    @reaching
+    async def replace_password_hash(self, user: User, old: str, new: str) -> None:
+        """Stores a hash of the same password, unless the password was changed meanwhile."""
+        await self._collection.update_one(
+            {"_id": _user_key(user.organization_id, user.user_id), "password_hash": old},
+            {"$set": {"password_hash": new}},
+        )
+
+    @reaching
+    async def save(self, user: User, password_hash: str | None = None) -> bool:
+        """Stores a change; False where another came first. Raises AlreadyExistsError (EMAIL_TAKEN)."""
+        return await self._save(user, password_hash, None)
+
+    @reaching
+    async def save_unless_last_admin(self, user: User, password_hash: str | None = None) -> bool:
+        """Stores a change that takes away an administrator, if another enabled one remains.
+
+        Two such changes at once can't both see the other's administrator: each writes to the organization's
+        document first, so one of them waits for the other, or is repeated after it.
+
+        Raises:
+            FailedPreconditionError: LAST_ADMIN.
+            AlreadyExistsError: EMAIL_TAKEN.
+        """
+        others = {
+            "organization_id": user.organization_id,
+            "role": Role.ADMIN.value,
+            "disabled": False,
+            "user_id": {"$ne": user.user_id},
+        }
+
+        async def save(session: AsyncClientSession) -> bool:
+            await self._organizations.update_one(
+                {"_id": user.organization_id}, {"$inc": {"administrator_changes": 1}}, session=session
+            )
+            if await self._collection.find_one(others, session=session) is None:
+                raise FailedPreconditionError("LAST_ADMIN", "the organization's last administrator has to stay one")
+            return await self._save(user, password_hash, session)
+
+        async with self._client.start_session() as session:
+            return await session.with_transaction(save)
+
+    async def _save(self, user: User, password_hash: str | None, session: AsyncClientSession | None) -> bool:
+        changes = _user_fields(user)
+        update: Document = {"$set": changes}
+        if user.email:
+            changes["email_key"] = email_key(user.email)
+        else:
+            update["$unset"] = {"email_key": ""}
+        if password_hash is not None:
+            changes["password_hash"] = password_hash
+        revision = {"_id": _user_key(user.organization_id, user.user_id), "revision": user.revision - 1}
+        try:
+            result = await self._collection.update_one(revision, update, session=session)
+        except DuplicateKeyError as error:
+            raise _email_taken() from error
+        return result.matched_count == 1
+
+    @reaching
+    async def list(
+        self, organization_id: str, wanted: UserFilter, after: tuple[str, str] | None, limit: int
+    ) -> list[User]:
+        """Users in the order of `name_key`, then user id, after a place in that order."""
+        conditions = [{"organization_id": organization_id}, *wanted.conditions()]
+        if after is not None:
+            name_key, user_id = after
+            conditions.append(
+                {"$or": [{"name_key": {"$gt": name_key}}, {"name_key": name_key, "user_id": {"$gt": user_id}}]}
+            )
+        cursor = self._collection.find({"$and": conditions})
+        cursor = cursor.sort([("name_key", ASCENDING), ("user_id", ASCENDING)]).limit(limit)
+        return [_user(document) async for document in cursor]
+
+
+def _user_key(organization_id: str, user_id: str) -> str:
+    return f"{organization_id}/{user_id}"
+
+
+def _email_taken() -> AlreadyExistsError:
+    return AlreadyExistsError("EMAIL_TAKEN", "the e-mail address is in use")
+
+
+def _user_fields(user: User) -> Document:
+    """The fields that a change may change, but for those that may be absent."""
+    return {
+        "name": user.name,
+        "name_key": user.name_key,
+        "email": user.email,
+        "role": user.role.value,
+        "teams": list(user.teams),
+        "avatar_url": user.avatar_url,
+        "disabled": user.disabled,
+        "update_time": user.update_time,
+        "revision": user.revision,
+        "search": search_words(user.user_id, user.name, user.email),
+    }
+
+
+def _user(document: Document) -> User:
+    return User(
+        organization_id=document["organization_id"],
+        user_id=document["user_id"],
+        name=document["name"],
+        email=document["email"],
+        role=Role(document["role"]),
+        teams=tuple(document["teams"]),
+        avatar_url=document["avatar_url"],
+        disabled=document["disabled"],
+        create_time=document["create_time"],
+        update_time=document["update_time"],
+        revision=document["revision"],
+    )

@@ -1,0 +1,142 @@
+"""Making and changing users, and what follows from it for their sessions."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, replace
+from typing import Final
+
+from chassis.errors import AbortedError, NotFoundError
+from services.auth.clock import Clock
+from services.auth.domain import RevocationReason, Role, User
+from services.auth.passwords import Passwords
+from services.auth.sessions import Sessions
+from services.auth.store.organizations import OrganizationStore
+from services.auth.store.users import UserStore
+
+_TRIES: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """A user to make. An empty id: one is made; an empty password: the user comes through ExchangeToken alone."""
+
+    user_id: str
+    name: str
+    email: str
+    role: Role
+    teams: tuple[str, ...]
+    avatar_url: str
+    disabled: bool
+    password: str
+
+    def __repr__(self) -> str:
+        return f"NewUser({self.user_id!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class UserChanges:
+    """What to change of a user; None leaves a field as it is."""
+
+    name: str | None = None
+    email: str | None = None
+    role: Role | None = None
+    teams: tuple[str, ...] | None = None
+    avatar_url: str | None = None
+    disabled: bool | None = None
+    password: str | None = None
+
+    def __repr__(self) -> str:
+        return "UserChanges()"
+
+    def apply(self, user: User) -> User:
+        """The user with the changes, revision and time left as they are."""
+        return replace(
+            user,
+            name=user.name if self.name is None else self.name,
+            email=user.email if self.email is None else self.email,
+            role=user.role if self.role is None else self.role,
+            teams=user.teams if self.teams is None else self.teams,
+            avatar_url=user.avatar_url if self.avatar_url is None else self.avatar_url,
+            disabled=user.disabled if self.disabled is None else self.disabled,
+        )
+
+
+class Users:
+    """Makes and changes users."""
+
+    def __init__(
+        self, store: UserStore, organizations: OrganizationStore, passwords: Passwords, sessions: Sessions, now: Clock
+    ) -> None:
+        self._store = store
+        self._organizations = organizations
+        self._passwords = passwords
+        self._sessions = sessions
+        self._now = now
+
+    async def create(self, organization_id: str, new: NewUser) -> User:
+        """Makes a user.
+
+        Raises:
+            NotFoundError: ORGANIZATION_NOT_FOUND.
+            AlreadyExistsError: USER_EXISTS, EMAIL_TAKEN.
+        """
+        if await self._organizations.get(organization_id) is None:
+            raise NotFoundError("ORGANIZATION_NOT_FOUND", "there is no such organization")
+        now = self._now()
+        user = User(
+            organization_id=organization_id,
+            user_id=new.user_id or f"u-{secrets.token_hex(8)}",
+            name=new.name,
+            email=new.email,
+            role=new.role,
+            teams=new.teams,
+            avatar_url=new.avatar_url,
+            disabled=new.disabled,
+            create_time=now,
+            update_time=now,
+            revision=1,
+        )
+        await self._store.insert(user, await self._passwords.hash(new.password) if new.password else None)
+        return user
+
+    async def change(self, organization_id: str, user_id: str, changes: UserChanges) -> User:
+        """Changes a user; disabling one, or setting a password, ends the user's sessions.
+
+        A repeat after a failure does what may have been left undone.
+
+        Raises:
+            NotFoundError: USER_NOT_FOUND.
+            AlreadyExistsError: EMAIL_TAKEN.
+            FailedPreconditionError: LAST_ADMIN.
+            AbortedError: too many others changed the user at once.
+        """
+        password_hash = None if changes.password is None else await self._passwords.hash(changes.password)
+        user = await self._change_stored(organization_id, user_id, changes, password_hash)
+        if changes.disabled:
+            await self._sessions.end_all(user, RevocationReason.ACCOUNT_DISABLED)
+        elif password_hash is not None:
+            await self._sessions.end_all(user, RevocationReason.SESSION_REVOKED)
+        return user
+
+    async def _change_stored(
+        self, organization_id: str, user_id: str, changes: UserChanges, password_hash: str | None
+    ) -> User:
+        for _ in range(_TRIES):
+            user = await self._store.get(organization_id, user_id)
+            if user is None:
+                raise user_not_found()
+            changed = changes.apply(user)
+            if changed == user and password_hash is None:
+                return user
+            changed = replace(changed, revision=user.revision + 1, update_time=max(self._now(), user.update_time))
+            loses_admin = user.is_acting_admin and not changed.is_acting_admin
+            save = self._store.save_unless_last_admin if loses_admin else self._store.save
+            if await save(changed, password_hash):
+                return changed
+        raise AbortedError("CONCURRENT_CHANGES", "the user is being changed by others; try again")
+
+
+def user_not_found() -> NotFoundError:
+    """There is no such user, as far as the caller may know."""
+    return NotFoundError("USER_NOT_FOUND", "there is no such user")
