@@ -10,6 +10,8 @@ from deploy.local.options import StackOptions
 from deploy.local.services import Needs, Service
 
 _LOOPBACK = "127.0.0.1"
+_SHARDS_PER_REPLICA = 4
+_MOST_SHARDS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,7 @@ class Surroundings:
     """What all processes of a stack share."""
 
     services: tuple[Service, ...]
+    replicas: Mapping[str, int]
     outside_callers: Mapping[str, tuple[str, ...]]
     credentials: Credentials
     mongodb_uri: str
@@ -58,7 +61,9 @@ def service_settings(
         settings["PARLEY_KEY_ENCRYPTION_KEY"] = surroundings.credentials.key_encryption_key
     if Needs.ORIGINS in service.needs:
         settings["PARLEY_ALLOWED_ORIGINS"] = json.dumps(_origins(surroundings))
-    return settings
+    if Needs.SHARDS in service.needs:
+        settings["PARLEY_CHAT_SHARDS"] = str(_shards(surroundings.replicas.get("chat", 1)))
+    return {**settings, **options.settings.get(service.name, {})}
 
 
 def secret_names(services: Iterable[Service], outside_callers: Iterable[str]) -> tuple[str, ...]:
@@ -82,6 +87,11 @@ def _service_credentials(surroundings: Surroundings) -> dict[str, dict[str, obje
         }
         for name, granted in {**scopes, **surroundings.outside_callers}.items()
     }
+
+
+def _shards(replicas: int) -> int:
+    # Envoy hashes each shard to a replica; with a few for each, hardly one is left without.
+    return 1 if replicas == 1 else min(_SHARDS_PER_REPLICA * replicas, _MOST_SHARDS)
 
 
 def _origins(surroundings: Surroundings) -> list[str]:

@@ -1,7 +1,8 @@
 """What one may choose about a stack."""
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, Self
 
 
@@ -22,6 +23,7 @@ class StackOptions:
         restart_crashed: whether a process that dies is started again.
         start_deadline_seconds: how long each process may take to become healthy.
         connect_deadline_seconds: how long a server of one's own may take to answer.
+        settings: further variables of a service's processes, by the service's name; they win over the stack's own.
     """
 
     mongodb_uri: str | None = None
@@ -36,6 +38,7 @@ class StackOptions:
     restart_crashed: bool = True
     start_deadline_seconds: float = 45.0
     connect_deadline_seconds: float = 5.0
+    settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @classmethod
     def from_environment(cls) -> Self:

@@ -26,6 +26,8 @@ class Needs(Flag):
     """Everyone's secrets and scopes, and the key-encryption key: it issues the service tokens."""
     ORIGINS = auto()
     """The origins from which browsers may connect."""
+    SHARDS = auto()
+    """Over how many shards it is to spread its calls to chat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,13 @@ SERVICES = (
     Service("chat", "services.chat", _GRPC, Needs.STORES, _READER),
     Service("presence", "services.presence", _GRPC, Needs.STORES, _READER),
     Service("notify", "services.notify", _GRPC, Needs.STORES, _READER),
-    Service("gateway", "gateway", _BROWSERS, Needs.ORIGINS, ("users.act", "streams.subscribe", "revocations.watch")),
+    Service(
+        "gateway",
+        "gateway",
+        _BROWSERS,
+        Needs.ORIGINS | Needs.SHARDS,
+        ("users.act", "streams.subscribe", "revocations.watch"),
+    ),
 )
 
 # Callers that are no process of the stack: whoever administers it, and the CRM around it.

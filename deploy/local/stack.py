@@ -190,6 +190,7 @@ class LocalStack:
     async def _run_services(self, blueprint: Blueprint) -> None:
         surroundings = Surroundings(
             services=self._services,
+            replicas=self._replicas,
             outside_callers=self._outside_callers,
             credentials=self.credentials,
             mongodb_uri=self.mongodb_uri,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import pytest
 
@@ -14,24 +15,30 @@ CRM = Service("crm_bridge", "services.crm_bridge", (RPC, METRICS), Needs.STORES,
 PORTS = {"grpc": 1, "metrics": 2, "websocket": 3, "http": 4}
 
 
-def surroundings(services: tuple[Service, ...] = SERVICES) -> Surroundings:
+def surroundings(
+    services: tuple[Service, ...] = SERVICES,
+    replicas: Mapping[str, int] = MappingProxyType({}),
+    options: StackOptions | None = None,
+) -> Surroundings:
     """Return what a stack of these services shares."""
     secrets = {name: f"secret of {name}" for name in secret_names(services, OUTSIDE_CALLERS)}
     return Surroundings(
         services,
+        replicas,
         OUTSIDE_CALLERS,
         Credentials(secrets, "key"),
         "mongodb://127.0.0.1:5/",
         "redis://127.0.0.1:6/0",
         8080,
-        StackOptions(),
+        options or StackOptions(),
     )
 
 
-def settings_of(name: str, services: tuple[Service, ...] = SERVICES) -> Mapping[str, str]:
+def settings_of(name: str, shared: Surroundings | None = None) -> Mapping[str, str]:
     """Return the settings of a service's first replica."""
-    service = next(service for service in services if service.name == name)
-    return service_settings(service, f"{name}-1", PORTS, surroundings(services))
+    shared = shared or surroundings()
+    service = next(service for service in shared.services if service.name == name)
+    return service_settings(service, f"{name}-1", PORTS, shared)
 
 
 @pytest.mark.parametrize("name", [service.name for service in SERVICES])
@@ -82,11 +89,25 @@ def test_the_scopes_are_those_that_each_caller_needs_and_no_more() -> None:
 
 
 def test_a_line_in_the_table_is_all_that_a_new_service_needs() -> None:
-    services = (*SERVICES, CRM)
-    assert settings_of("crm_bridge", services)["PARLEY_MONGODB_DATABASE"] == "parley_crm_bridge"
-    assert settings_of("gateway", services)["PARLEY_CRM_BRIDGE_TARGET"] == "127.0.0.1:8080"
-    credentials = json.loads(settings_of("auth", services)["PARLEY_SERVICE_CREDENTIALS"])
+    shared = surroundings((*SERVICES, CRM))
+    assert settings_of("crm_bridge", shared)["PARLEY_MONGODB_DATABASE"] == "parley_crm_bridge"
+    assert settings_of("gateway", shared)["PARLEY_CRM_BRIDGE_TARGET"] == "127.0.0.1:8080"
+    credentials = json.loads(settings_of("auth", shared)["PARLEY_SERVICE_CREDENTIALS"])
     assert credentials["crm_bridge"]["scopes"] == ["chat.read"]
+
+
+@pytest.mark.parametrize(("replicas", "shards"), [(1, 1), (2, 8), (32, 64)])
+def test_the_gateway_spreads_its_calls_over_the_replicas_of_chat(replicas: int, shards: int) -> None:
+    shared = surroundings(replicas={"chat": replicas, "gateway": 5})
+    assert settings_of("gateway", shared)["PARLEY_CHAT_SHARDS"] == str(shards)
+
+
+def test_settings_of_a_service_can_be_added_and_replaced() -> None:
+    options = StackOptions(settings={"auth": {"PARLEY_PASSWORD_MEMORY_KIB": "1024", "PARLEY_LOG_LEVEL": "debug"}})
+    shared = surroundings(options=options)
+    assert settings_of("auth", shared)["PARLEY_PASSWORD_MEMORY_KIB"] == "1024"
+    assert settings_of("auth", shared)["PARLEY_LOG_LEVEL"] == "debug"
+    assert settings_of("chat", shared)["PARLEY_LOG_LEVEL"] == "info"
 
 
 def test_settings_of_services_are_not_inherited_from_whoever_starts_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
