@@ -1,0 +1,53 @@
+"""Chat's event log: the only module here that knows Redis."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+from parley.chat.v1 import event_pb2
+
+from chassis.eventlog import EventLog, LogError, open_redis
+
+BusError = LogError
+"""What publishing raises while Redis can't be reached; what was published is then unknown, and repeating is right."""
+
+LOG_NAME: Final = "chat"
+
+
+@asynccontextmanager
+async def open_log(url: str, *, shards: int, retention_seconds: float) -> AsyncIterator[EventLog]:
+    """Opens chat's event log while the context is open."""
+    redis = open_redis(url)
+    try:
+        yield EventLog(redis, LOG_NAME, shards=shards, retention_seconds=retention_seconds)
+    finally:
+        await redis.aclose()
+
+
+async def publish(log: EventLog, events: Sequence[event_pb2.Event]) -> None:
+    """Appends events in one round trip, as one entry for each organization; in order, at least once."""
+    batches: dict[str, event_pb2.EventBatch] = {}
+    for event in events:
+        batches.setdefault(event.organization_id, event_pb2.EventBatch()).events.append(event)
+    await log.append([(organization, batch.SerializeToString()) for organization, batch in batches.items()])
+
+
+def parse(payload: bytes) -> Iterable[event_pb2.Event]:
+    """Reads the events of an entry."""
+    return event_pb2.EventBatch.FromString(payload).events
+
+
+def route(event: event_pb2.Event, users: set[str]) -> event_pb2.Event | None:
+    """The event with only those of its recipients who are among `users`; None when none is."""
+    held = [user for user in event.recipients if user in users]
+    if not held:
+        return None
+    if len(held) == len(event.recipients):
+        return event
+    routed = event_pb2.Event()
+    routed.CopyFrom(event)
+    del routed.recipients[:]
+    routed.recipients.extend(held)
+    return routed

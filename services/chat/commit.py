@@ -1,0 +1,104 @@
+"""The committer: takes what members send and change, and hands it to the lane of its conversation.
+
+A conversation always goes through the same lane, and a lane has one write in flight: two in flight for one
+conversation could leave a hole, when the later is written and the earlier is not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+from zlib import crc32
+
+from prometheus_client import Gauge
+
+from chassis.errors import AppError, ResourceExhaustedError, UnavailableError
+from services.chat.domain import ChangeSet
+from services.chat.intents import Intents
+from services.chat.lane import ChangeItem, Decide, Lane, Outcome, SendItem
+from services.chat.numbering import Draft
+from services.chat.publish import Publisher
+from services.chat.state import States
+from services.chat.store import ChatStore
+
+WAITING = Gauge("parley_chat_commit_waiting", "Messages and changes that wait for a lane or are being written.")
+
+
+class Committer:
+    """Takes sends and changes, and writes them through its lanes.
+
+    Args:
+        store, states, intents, publisher: what it works with.
+        lanes: how many writes may be in flight.
+        capacity: how many sends and changes may wait; beyond that they are refused.
+        now_ms: the time, as Unix milliseconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: ChatStore,
+        states: States,
+        intents: Intents,
+        publisher: Publisher,
+        lanes: int,
+        capacity: int,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._capacity = capacity
+        self._waiting = 0
+        self._closed = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._lanes = [
+            Lane(store=store, states=states, intents=intents, publisher=publisher, now_ms=now_ms, done=self._done)
+            for _ in range(lanes)
+        ]
+
+    def send(self, draft: Draft, settle: Callable[[Outcome], None]) -> None:
+        """Takes a message; `settle` is called once, when it is durable or failed. Conversations keep their order."""
+        try:
+            self._admit()
+        except AppError as error:
+            settle(error)
+            return
+        self._lane_of(draft.conversation_id).put(SendItem(draft, settle))
+
+    async def change(self, conversation_id: str, organization_id: str, decide: Decide) -> ChangeSet | None:
+        """Makes a change; returns what was written, or None when nothing was to be done.
+
+        Raises:
+            AppError: as `decide` says; CONVERSATION_NOT_FOUND, OVERLOADED, STORE_UNAVAILABLE, CONTENDED.
+        """
+        self._admit()
+        done: asyncio.Future[ChangeSet | None] = asyncio.get_running_loop().create_future()
+        self._lane_of(conversation_id).put(ChangeItem(conversation_id, organization_id, decide, done))
+        return await done
+
+    def _admit(self) -> None:
+        if self._closed:
+            raise UnavailableError("SHUTTING_DOWN", "this replica is stopping", retry_after_ms=100)
+        if self._waiting >= self._capacity:
+            raise ResourceExhaustedError("OVERLOADED", "too many messages are waiting", retry_after_ms=500)
+        self._waiting += 1
+        self._idle.clear()
+        WAITING.set(self._waiting)
+
+    def _done(self, count: int) -> None:
+        self._waiting -= count
+        WAITING.set(self._waiting)
+        if not self._waiting:
+            self._idle.set()
+
+    def _lane_of(self, conversation_id: str) -> Lane:
+        return self._lanes[crc32(conversation_id.encode()) % len(self._lanes)]
+
+    def tasks(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+        """The lanes' loops, to be supervised."""
+        return {f"lane-{index}": lane.run for index, lane in enumerate(self._lanes)}
+
+    async def close(self) -> None:
+        """Takes nothing more, and waits for what was taken."""
+        self._closed = True
+        await self._idle.wait()

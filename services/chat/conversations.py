@@ -1,0 +1,211 @@
+"""What members do with conversations: make them, look at them, list them, change their settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from parley.chat.v1 import chat_pb2
+
+from chassis.errors import FailedPreconditionError, InvalidArgumentError
+from chassis.identity import Identity
+from services.chat import events
+from services.chat.commit import Committer
+from services.chat.contacts import Contacts
+from services.chat.domain import (
+    Change,
+    ChangeKind,
+    ChangeSet,
+    Conversation,
+    ConversationKind,
+    Head,
+    Member,
+    MemberRole,
+    direct_conversation_id,
+    group_conversation_id,
+    may_manage,
+)
+from services.chat.intents import Intents
+from services.chat.publish import Publisher
+from services.chat.refusals import not_a_manager, not_a_member
+from services.chat.state import ConversationState, States
+from services.chat.store import ChatStore
+from services.chat.views import Views, head_after
+
+Cursor = tuple[int, str]
+"""Where a list of conversations goes on: (last activity in ms, conversation id) of the last one given."""
+
+
+class Conversations:
+    """The use cases of conversations.
+
+    Args:
+        committer, store, states, intents, publisher, views, contacts: what it works with.
+        now_ms: the time, as Unix milliseconds.
+        new_id: gives something that never repeats.
+    """
+
+    def __init__(
+        self,
+        *,
+        committer: Committer,
+        store: ChatStore,
+        states: States,
+        intents: Intents,
+        publisher: Publisher,
+        views: Views,
+        contacts: Contacts,
+        now_ms: Callable[[], int],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._committer = committer
+        self._store = store
+        self._states = states
+        self._intents = intents
+        self._publisher = publisher
+        self._views = views
+        self._contacts = contacts
+        self._now_ms = now_ms
+        self._new_id = new_id
+
+    async def direct(self, caller: Identity, user_id: str) -> chat_pb2.Conversation:
+        """The direct conversation with a user, made when there is none; the same one for both, and for every call."""
+        if user_id == caller.user_id:
+            fields = {"userId": "must be another user"}
+            raise InvalidArgumentError("OWN_USER", "a direct conversation takes another user", fields=fields)
+        conversation_id = direct_conversation_id(caller.organization_id, caller.user_id, user_id)
+        if not await self._store.conversations([conversation_id]):
+            await self._contacts.require([user_id], field="userId")
+            roles = {caller.user_id: MemberRole.MEMBER, user_id: MemberRole.MEMBER}
+            await self._create(caller, self._new(caller, conversation_id, ConversationKind.DIRECT), roles)
+        return await self._views.one(caller.organization_id, conversation_id, caller.user_id)
+
+    async def create_group(
+        self, caller: Identity, *, name: str, description: str, external_ref: str, member_ids: Iterable[str]
+    ) -> chat_pb2.Conversation:
+        """Makes a group with the caller as its owner."""
+        others = [user_id for user_id in dict.fromkeys(member_ids) if user_id != caller.user_id]
+        await self._contacts.require(others, field="memberIds", new_group=True)
+        conversation_id = group_conversation_id(caller.organization_id, self._new_id())
+        conversation = self._new(caller, conversation_id, ConversationKind.GROUP)
+        conversation.name, conversation.description = name, description
+        conversation.external_ref = external_ref
+        roles = {caller.user_id: MemberRole.OWNER} | dict.fromkeys(others, MemberRole.MEMBER)
+        await self._create(caller, conversation, roles)
+        return await self._views.one(caller.organization_id, conversation_id, caller.user_id)
+
+    def _new(self, caller: Identity, conversation_id: str, kind: ConversationKind) -> Conversation:
+        now_ms = self._now_ms()
+        head = Head(seq=0, rev=0, last_message_id="", last_message_ms=now_ms, changed_ms=now_ms)
+        return Conversation(conversation_id, caller.organization_id, kind, caller.user_id, head)
+
+    async def _create(self, caller: Identity, conversation: Conversation, roles: Mapping[str, MemberRole]) -> None:
+        """Makes a conversation, unless somebody else has just made it. Loading it publishes its first log entry."""
+        conversation_id = conversation.conversation_id
+        conversation.member_count = len(roles)
+        members = [Member(user_id, role, joined_rev=1) for user_id, role in roles.items()]
+        created = Change(
+            conversation_id, 1, 0, ChangeKind.CREATED, caller.user_id, conversation.head.changed_ms, added=tuple(roles)
+        )
+        generation = await self._intents.cover_new(conversation_id)
+        await self._store.create_conversation(conversation, members, created)
+        await self._states.load([conversation_id])
+        state = self._states.get(conversation_id)
+        if state is not None:
+            state.intent = generation
+
+    async def get(self, caller: Identity, conversation_id: str) -> chat_pb2.Conversation:
+        """A conversation."""
+        return await self._views.one(caller.organization_id, conversation_id, caller.user_id)
+
+    async def page(
+        self,
+        caller: Identity,
+        *,
+        kind: int,
+        archived: bool | None,
+        updated_after_ms: int,
+        before: Cursor | None,
+        page_size: int,
+    ) -> tuple[list[chat_pb2.Conversation], Cursor | None]:
+        """The caller's conversations, latest activity first, and where to go on.
+
+        Summaries are right for conversations that nobody is writing to; for the others, which have an intent, the
+        log is looked at.
+        """
+        ids = await self._store.conversation_ids_of(caller.organization_id, caller.user_id)
+        moving = await self._store.intended(ids)
+        found = await self._store.list_conversations(
+            [key for key in ids if key not in moving],
+            kind=kind,
+            archived=archived,
+            updated_after_ms=updated_after_ms,
+            before=before,
+            limit=page_size + 1,
+        )
+        for conversation in await self._with_heads(moving):
+            activity = (conversation.head.last_message_ms, conversation.conversation_id)
+            if (
+                kind in {0, conversation.kind}
+                and archived in {None, conversation.archived}
+                and conversation.head.changed_ms >= updated_after_ms
+                and (before is None or activity < before)
+            ):
+                found.append(conversation)
+        found.sort(key=_activity, reverse=True)
+        page = found[:page_size]
+        viewers = await self._store.own_members(caller.user_id, [c.conversation_id for c in page])
+        views = await self._views.several([c for c in page if c.conversation_id in viewers], viewers)
+        return views, _activity(page[-1]) if len(found) > page_size else None
+
+    async def _with_heads(self, conversation_ids: Iterable[str]) -> list[Conversation]:
+        """Conversations with their heads as the log has them, not as the summaries do."""
+        conversations = list((await self._store.conversations(conversation_ids)).values())
+        tails = await self._views.tails(conversations)
+        for conversation in conversations:
+            conversation.head = head_after(conversation, tails[conversation.conversation_id])
+        return conversations
+
+    async def update(
+        self, caller: Identity, conversation_id: str, settings: Mapping[str, object], muted_until_ms: int | None
+    ) -> chat_pb2.Conversation:
+        """Changes settings (of name, description, archived, tags), and until when the caller wants no notifications."""
+        if settings:
+            await self._update_settings(caller, conversation_id, settings)
+        if muted_until_ms is not None:
+            await self._mute(caller, conversation_id, muted_until_ms)
+        return await self._views.one(caller.organization_id, conversation_id, caller.user_id)
+
+    async def _update_settings(self, caller: Identity, conversation_id: str, settings: Mapping[str, object]) -> None:
+        async def decide(state: ConversationState) -> ChangeSet | None:
+            member = state.members.get(caller.user_id)
+            if member is None:
+                raise not_a_member()
+            conversation = state.conversation
+            if conversation.kind is ConversationKind.DIRECT:
+                if not settings.keys() <= {"archived", "tags"}:
+                    raise FailedPreconditionError("DIRECT_CONVERSATION", "a direct conversation has no name")
+            elif not may_manage(member):
+                raise not_a_manager()
+            changed = {key: value for key, value in settings.items() if getattr(conversation, key) != value}
+            if not changed:
+                return None
+            change = state.next_change(ChangeKind.SETTINGS, caller.user_id, self._now_ms())
+            return ChangeSet(change, settings=changed)
+
+        await self._committer.change(conversation_id, caller.organization_id, decide)
+
+    async def _mute(self, caller: Identity, conversation_id: str, until_ms: int) -> None:
+        """Takes no rev: nobody else's view changes. The event tells the caller's devices, and other replicas."""
+        viewer = await self._views.require_member(caller.organization_id, conversation_id, caller.user_id)
+        await self._store.set_muted_until(conversation_id, caller.user_id, until_ms)
+        viewer.muted_until_ms = until_ms
+        conversation = (await self._with_heads([conversation_id]))[0]
+        members = (await self._store.members([conversation_id]))[conversation_id]
+        last = (await self._store.messages_by_id([conversation.head.last_message_id])).get(
+            conversation.head.last_message_id
+        )
+        self._publisher.put(events.view_updated(conversation, conversation.head, members, last, viewer))
+
+
+def _activity(conversation: Conversation) -> Cursor:
+    return conversation.head.last_message_ms, conversation.conversation_id

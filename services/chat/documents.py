@@ -1,0 +1,187 @@
+"""How the model looks in MongoDB: short names in the log, which holds most of the data, and plain ones elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bson.datetime_ms import DatetimeMS
+
+from services.chat.domain import (
+    Attachment,
+    Change,
+    ChangeKind,
+    Conversation,
+    ConversationKind,
+    Head,
+    LogEntry,
+    Member,
+    MemberRole,
+    Message,
+)
+
+
+def member_id(conversation_id: str, user_id: str) -> str:
+    """Sorts by conversation, then user: conversation ids have one length and no "/"."""
+    return f"{conversation_id}/{user_id}"
+
+
+def from_message(message: Message) -> dict[str, Any]:
+    """A message, as it is stored."""
+    document: dict[str, Any] = {
+        "_id": message.message_id,
+        "c": message.conversation_id,
+        "r": message.position,
+        "s": message.seq,
+        "v": message.rev,
+        "u": message.sender_id,
+        "k": message.client_message_id,
+        "t": int(message.kind),
+        "x": message.text,
+        "at": DatetimeMS(message.create_ms),
+    }
+    if message.attachments:
+        document["files"] = [list(attachment) for attachment in message.attachments]
+    if message.reply_to:
+        document["re"] = message.reply_to
+    if message.mentions:
+        document["ment"] = list(message.mentions)
+    if message.edit_ms:
+        document["edited"] = DatetimeMS(message.edit_ms)
+    if message.delete_ms:
+        document["deleted"] = DatetimeMS(message.delete_ms)
+    return document
+
+
+def to_message(document: Mapping[str, Any]) -> Message:
+    """A message, as it was stored."""
+    return Message(
+        message_id=document["_id"],
+        conversation_id=document["c"],
+        seq=document["s"],
+        position=document["r"],
+        rev=document["v"],
+        sender_id=document["u"],
+        client_message_id=document["k"],
+        kind=document["t"],
+        text=document["x"],
+        create_ms=int(document["at"]),
+        attachments=tuple(Attachment(*fields) for fields in document.get("files", ())),
+        reply_to=document.get("re", ""),
+        mentions=tuple(document.get("ment", ())),
+        edit_ms=int(document.get("edited", 0)),
+        delete_ms=int(document.get("deleted", 0)),
+    )
+
+
+def from_change(change: Change) -> dict[str, Any]:
+    """A change entry, as it is stored."""
+    document: dict[str, Any] = {
+        "_id": f"{change.conversation_id}/{change.rev}",
+        "c": change.conversation_id,
+        "r": change.rev,
+        "h": change.seq,
+        "e": int(change.kind),
+        "u": change.actor_id,
+        "at": DatetimeMS(change.time_ms),
+    }
+    if change.message_id:
+        document["m"] = change.message_id
+    for name, users in (("add", change.added), ("rem", change.removed), ("upd", change.updated)):
+        if users:
+            document[name] = list(users)
+    return document
+
+
+def to_entry(document: Mapping[str, Any]) -> LogEntry:
+    """An entry of the log, of either sort."""
+    if "e" not in document:
+        return to_message(document)
+    return Change(
+        conversation_id=document["c"],
+        rev=document["r"],
+        seq=document["h"],
+        kind=ChangeKind(document["e"]),
+        actor_id=document["u"],
+        time_ms=int(document["at"]),
+        message_id=document.get("m", ""),
+        added=tuple(document.get("add", ())),
+        removed=tuple(document.get("rem", ())),
+        updated=tuple(document.get("upd", ())),
+    )
+
+
+def head_fields(head: Head) -> dict[str, Any]:
+    """A head, as a summary's fields."""
+    return {
+        "seq": head.seq,
+        "rev": head.rev,
+        "last": head.last_message_id,
+        "active": DatetimeMS(head.last_message_ms),
+        "changed": DatetimeMS(head.changed_ms),
+    }
+
+
+def from_conversation(conversation: Conversation) -> dict[str, Any]:
+    """A conversation, as it is stored."""
+    return {
+        "_id": conversation.conversation_id,
+        "o": conversation.organization_id,
+        "kind": int(conversation.kind),
+        "by": conversation.created_by,
+        "name": conversation.name,
+        "description": conversation.description,
+        "external_ref": conversation.external_ref,
+        "archived": conversation.archived,
+        "tags": list(conversation.tags),
+        "member_count": conversation.member_count,
+        **head_fields(conversation.head),
+    }
+
+
+def to_conversation(document: Mapping[str, Any]) -> Conversation:
+    """A conversation, as it was stored."""
+    return Conversation(
+        conversation_id=document["_id"],
+        organization_id=document["o"],
+        kind=ConversationKind(document["kind"]),
+        created_by=document["by"],
+        head=Head(
+            document["seq"], document["rev"], document["last"], int(document["active"]), int(document["changed"])
+        ),
+        name=document["name"],
+        description=document["description"],
+        external_ref=document["external_ref"],
+        archived=document["archived"],
+        tags=tuple(document["tags"]),
+        member_count=document["member_count"],
+    )
+
+
+def from_member(organization_id: str, conversation_id: str, member: Member) -> dict[str, Any]:
+    """A member, as it is stored."""
+    document: dict[str, Any] = {
+        "_id": member_id(conversation_id, member.user_id),
+        "o": organization_id,
+        "c": conversation_id,
+        "u": member.user_id,
+        "role": int(member.role),
+        "read": member.read_seq,
+        "delivered": member.delivered_seq,
+        "joined": member.joined_rev,
+    }
+    if member.muted_until_ms:
+        document["muted"] = DatetimeMS(member.muted_until_ms)
+    return document
+
+
+def to_member(document: Mapping[str, Any]) -> Member:
+    """A member, as it was stored."""
+    return Member(
+        user_id=document["u"],
+        role=MemberRole(document["role"]),
+        read_seq=document["read"],
+        delivered_seq=document["delivered"],
+        muted_until_ms=int(document.get("muted", 0)),
+        joined_rev=document["joined"],
+    )

@@ -1,0 +1,229 @@
+"""The chat model and its pure rules: values, ids, who may do what, and how changes are numbered.
+
+Imports neither gRPC, protobuf, MongoDB nor Redis. Times are Unix milliseconds.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from hashlib import blake2b
+from typing import Final, NamedTuple
+
+MAX_MEMBERS: Final = 5_000
+MAX_LISTED_MEMBERS: Final = 200
+MAX_TEXT_BYTES: Final = 16 * 1024
+MODERATING_ROLES: Final = frozenset({"admin", "manager"})
+
+
+class ConversationKind(IntEnum):
+    """What a conversation is for; numbered as in the contract."""
+
+    DIRECT = 1
+    GROUP = 2
+
+
+class MemberRole(IntEnum):
+    """What a member may do; numbered as in the contract."""
+
+    OWNER = 1
+    ADMIN = 2
+    MEMBER = 3
+
+
+class MessageKind(IntEnum):
+    """What a message holds; numbered as in the contract."""
+
+    TEXT = 1
+    IMAGE = 2
+    FILE = 3
+    AUDIO = 4
+    LINK = 5
+    SYSTEM = 6
+
+
+class Attachment(NamedTuple):
+    """Something that a message carries by reference."""
+
+    url: str
+    name: str
+    content_type: str
+    size_bytes: int
+
+
+@dataclass(slots=True)
+class Message:
+    """A message. `position` is the rev at which it was sent and stays; `rev` is that of its latest change."""
+
+    message_id: str
+    conversation_id: str
+    seq: int
+    position: int
+    rev: int
+    sender_id: str
+    client_message_id: str
+    kind: int
+    text: str
+    create_ms: int
+    attachments: tuple[Attachment, ...] = ()
+    reply_to: str = ""
+    mentions: tuple[str, ...] = ()
+    edit_ms: int = 0
+    delete_ms: int = 0
+
+    def tombstone(self, rev: int, now_ms: int) -> Message:
+        """What is left after a deletion: ids, seq, sender and times."""
+        return Message(
+            message_id=self.message_id,
+            conversation_id=self.conversation_id,
+            seq=self.seq,
+            position=self.position,
+            rev=rev,
+            sender_id=self.sender_id,
+            client_message_id=self.client_message_id,
+            kind=self.kind,
+            text="",
+            create_ms=self.create_ms,
+            edit_ms=self.edit_ms,
+            delete_ms=now_ms,
+        )
+
+
+class ChangeKind(IntEnum):
+    """What an entry of a conversation's log says, when it is not a message."""
+
+    CREATED = 1
+    EDITED = 2
+    DELETED = 3
+    MEMBERS = 4
+    SETTINGS = 5
+
+
+@dataclass(slots=True)
+class Change:
+    """An entry of a conversation's log that is not a message. `seq` is the conversation's at that rev."""
+
+    conversation_id: str
+    rev: int
+    seq: int
+    kind: ChangeKind
+    actor_id: str
+    time_ms: int
+    message_id: str = ""
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    updated: tuple[str, ...] = ()
+
+
+LogEntry = Message | Change
+
+
+@dataclass(slots=True)
+class Member:
+    """A user's place in a conversation. `joined_rev` orders members by how long they have been in it."""
+
+    user_id: str
+    role: MemberRole
+    read_seq: int = 0
+    delivered_seq: int = 0
+    muted_until_ms: int = 0
+    joined_rev: int = 0
+
+
+class Head(NamedTuple):
+    """Where a conversation has got to."""
+
+    seq: int
+    rev: int
+    last_message_id: str
+    last_message_ms: int
+    """When the latest message was sent, or the conversation was made."""
+    changed_ms: int
+    """When the latest change of any kind was made."""
+
+
+def advance(head: Head, entry: LogEntry) -> Head:
+    """The head after the entry that follows it."""
+    if isinstance(entry, Message):
+        return Head(entry.seq, entry.position, entry.message_id, entry.create_ms, max(head.changed_ms, entry.create_ms))
+    return Head(entry.seq, entry.rev, head.last_message_id, head.last_message_ms, max(head.changed_ms, entry.time_ms))
+
+
+@dataclass(slots=True)
+class Conversation:
+    """A conversation's own fields, and its head as far as everything up to there was published."""
+
+    conversation_id: str
+    organization_id: str
+    kind: ConversationKind
+    created_by: str
+    head: Head
+    name: str = ""
+    description: str = ""
+    external_ref: str = ""
+    archived: bool = False
+    tags: tuple[str, ...] = ()
+    member_count: int = 0
+
+
+@dataclass(slots=True)
+class ChangeSet:
+    """A change and all that is written with it, as one."""
+
+    change: Change
+    message: Message | None = None
+    add: tuple[Member, ...] = ()
+    remove: tuple[str, ...] = ()
+    roles: Mapping[str, MemberRole] = field(default_factory=dict)
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+
+def _digest(*parts: str) -> str:
+    """128 bits of BLAKE2b over the parts, each with its length: plain concatenation would collide."""
+    digest = blake2b(digest_size=16)
+    for part in parts:
+        raw = part.encode()
+        digest.update(len(raw).to_bytes(4, "big"))
+        digest.update(raw)
+    return base64.urlsafe_b64encode(digest.digest()).decode().rstrip("=")
+
+
+def message_id_of(organization_id: str, conversation_id: str, sender_id: str, client_message_id: str) -> str:
+    """The id that a message has for ever: its idempotency key."""
+    return _digest("message", organization_id, conversation_id, sender_id, client_message_id)
+
+
+def direct_conversation_id(organization_id: str, one: str, other: str) -> str:
+    """The id of the direct conversation of two users, whoever asks for it."""
+    first, second = sorted((one, other))
+    return _digest("direct", organization_id, first, second)
+
+
+def group_conversation_id(organization_id: str, nonce: str) -> str:
+    """The id of a new group, from something that never repeats."""
+    return _digest("group", organization_id, nonce)
+
+
+def may_manage(member: Member) -> bool:
+    """Whether a member may change a group and who is in it."""
+    return member.role in {MemberRole.OWNER, MemberRole.ADMIN}
+
+
+def may_delete(message: Message, member: Member, organization_role: str) -> bool:
+    """Whether a member may delete a message."""
+    return message.sender_id == member.user_id or may_manage(member) or organization_role in MODERATING_ROLES
+
+
+def heir(members: Iterable[Member], leaving: str) -> str | None:
+    """To whom a group passes when its owner leaves: the longest-standing admin, else member; None when none is left."""
+    others = [member for member in members if member.user_id != leaving]
+    if not others:
+        return None
+    return min(others, key=lambda m: (m.role, m.joined_rev, m.user_id)).user_id
+
+
+def unread(seq: int, read_seq: int) -> int:
+    """How many messages a member has not read."""
+    return max(0, seq - read_seq)

@@ -1,0 +1,153 @@
+"""What happened, in the contract's terms, and who is to be told: built from log entries, live or recovered alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from parley.chat.v1 import chat_pb2, event_pb2
+
+from services.chat import convert
+from services.chat.domain import Change, ChangeKind, Conversation, Head, Member, Message
+
+
+def message_created(
+    conversation: Conversation, message: Message, members: Mapping[str, Member], *, sender_name: str, origin: str
+) -> event_pb2.Event:
+    """A message was sent; everyone in `members` is told."""
+    event = event_pb2.Event(organization_id=conversation.organization_id, recipients=members, origin=origin)
+    created = event.message_created
+    created.message.CopyFrom(convert.message_to_proto(message))
+    created.sender_name = sender_name or message.sender_id
+    created.conversation_name = conversation.name
+    created.muted.extend(user for user, member in members.items() if member.muted_until_ms > message.create_ms)
+    return event
+
+
+def change_events(
+    change: Change,
+    conversation: Conversation,
+    head: Head,
+    members: list[Member],
+    *,
+    last: Message | None,
+    message: Message | None,
+) -> list[event_pb2.Event]:
+    """What follows from a change entry.
+
+    Args:
+        change: the entry.
+        conversation: the conversation after it.
+        head: its head, at or after the change.
+        members: its members, after the change.
+        last: its latest message.
+        message: the message that was edited or deleted, as it is now.
+    """
+    if change.kind in {ChangeKind.EDITED, ChangeKind.DELETED}:
+        return [_message_changed(conversation, message, members)] if message is not None else []
+    view = convert.conversation_to_proto(conversation, head, members, last)
+    event = _event(conversation, members)
+    if change.kind is ChangeKind.SETTINGS:
+        event.conversation_updated.conversation.CopyFrom(view)
+        event.conversation_updated.views.extend(_views(members))
+        return [event]
+    if change.kind is ChangeKind.CREATED:
+        return [_conversation_created(conversation, view, members)]
+    return list(_member_events(change, conversation, view, members))
+
+
+def _event(conversation: Conversation, recipients: Iterable[Member]) -> event_pb2.Event:
+    ids = [member.user_id for member in recipients]
+    return event_pb2.Event(organization_id=conversation.organization_id, recipients=ids)
+
+
+def _message_changed(conversation: Conversation, message: Message, members: list[Member]) -> event_pb2.Event:
+    event = _event(conversation, members)
+    changed = event.message_deleted if message.delete_ms else event.message_updated
+    changed.message.CopyFrom(convert.message_to_proto(message))
+    return event
+
+
+def _conversation_created(
+    conversation: Conversation, view: chat_pb2.Conversation, recipients: list[Member]
+) -> event_pb2.Event:
+    event = _event(conversation, recipients)
+    event.conversation_created.conversation.CopyFrom(view)
+    event.conversation_created.views.extend(_views(recipients))
+    return event
+
+
+def _member_events(
+    change: Change, conversation: Conversation, view: chat_pb2.Conversation, members: list[Member]
+) -> Iterable[event_pb2.Event]:
+    """Those who are removed hear of it, for the last time; those who are added get the conversation first."""
+    by_id = {member.user_id: member for member in members}
+    for user_id in change.removed:
+        event = _event(conversation, members)
+        if user_id not in by_id:
+            event.recipients.append(user_id)
+        _describe(event.member_removed, change, chat_pb2.Member(user_id=user_id))
+        yield event
+    joined = [by_id[user_id] for user_id in change.added if user_id in by_id]
+    if joined:
+        yield _conversation_created(conversation, view, joined)
+    for member in joined:
+        event = _event(conversation, members)
+        _describe(event.member_added, change, convert.member_to_proto(member))
+        event.member_added.conversation_name = conversation.name
+        yield event
+    for user_id in change.updated:
+        if user_id in by_id:
+            event = _event(conversation, members)
+            _describe(event.member_updated, change, convert.member_to_proto(by_id[user_id]))
+            yield event
+
+
+def _describe(
+    what: event_pb2.MemberAdded | event_pb2.MemberRemoved | event_pb2.MemberUpdated,
+    change: Change,
+    member: chat_pb2.Member,
+) -> None:
+    what.conversation_id = change.conversation_id
+    what.rev = change.rev
+    what.actor_id = change.actor_id
+    what.member.CopyFrom(member)
+
+
+def _views(members: Iterable[Member]) -> Iterable[event_pb2.View]:
+    for member in members:
+        view = event_pb2.View(user_id=member.user_id, read_seq=member.read_seq)
+        if member.muted_until_ms:
+            view.muted_until.CopyFrom(convert.timestamp(member.muted_until_ms))
+        yield view
+
+
+def view_updated(
+    conversation: Conversation, head: Head, members: list[Member], last: Message | None, viewer: Member
+) -> event_pb2.Event:
+    """A member's own view of a conversation changed; for that member's other devices."""
+    event = _event(conversation, [viewer])
+    event.conversation_updated.conversation.CopyFrom(convert.conversation_to_proto(conversation, head, members, last))
+    event.conversation_updated.views.extend(_views([viewer]))
+    return event
+
+
+def receipt_updated(conversation: Conversation, member: Member, recipients: Iterable[Member]) -> event_pb2.Event:
+    """A member's marks moved."""
+    event = _event(conversation, recipients)
+    moved = event.receipt_updated
+    moved.conversation_id = conversation.conversation_id
+    moved.user_id = member.user_id
+    moved.read_seq = member.read_seq
+    moved.delivered_seq = member.delivered_seq
+    return event
+
+
+def typing_updated(
+    conversation: Conversation, user_id: str, *, active: bool, recipients: Iterable[Member]
+) -> event_pb2.Event:
+    """A member is typing, or stopped."""
+    event = _event(conversation, recipients)
+    event.typing_updated.conversation_id = conversation.conversation_id
+    event.typing_updated.user_id = user_id
+    event.typing_updated.active = active
+    return event

@@ -1,0 +1,150 @@
+"""Who is in a group: adding, removing, leaving, roles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from parley.chat.v1 import chat_pb2
+
+from chassis.errors import FailedPreconditionError, NotFoundError, PermissionDeniedError
+from chassis.identity import Identity
+from services.chat.commit import Committer
+from services.chat.contacts import Contacts
+from services.chat.domain import (
+    MAX_MEMBERS,
+    ChangeKind,
+    ChangeSet,
+    ConversationKind,
+    Member,
+    MemberRole,
+    heir,
+    may_manage,
+)
+from services.chat.lane import Decide
+from services.chat.refusals import not_a_manager, not_a_member
+from services.chat.state import ConversationState
+from services.chat.store import ChatStore
+from services.chat.views import Views
+
+
+class Members:
+    """The use cases of members.
+
+    Args:
+        committer, store, views, contacts: what it works with.
+        now_ms: the time, as Unix milliseconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        committer: Committer,
+        store: ChatStore,
+        views: Views,
+        contacts: Contacts,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self._committer = committer
+        self._store = store
+        self._views = views
+        self._contacts = contacts
+        self._now_ms = now_ms
+
+    async def add(self, caller: Identity, conversation_id: str, user_ids: Sequence[str]) -> chat_pb2.Conversation:
+        """Adds users whom the caller may write to; those who are in it already are passed over."""
+        await self._views.require_member(caller.organization_id, conversation_id, caller.user_id)
+        await self._contacts.require([u for u in dict.fromkeys(user_ids) if u != caller.user_id], field="userIds")
+
+        async def decide(state: ConversationState) -> ChangeSet | None:
+            _require_manager(state, caller)
+            new = tuple(user_id for user_id in dict.fromkeys(user_ids) if user_id not in state.members)
+            if len(state.members) + len(new) > MAX_MEMBERS:
+                raise FailedPreconditionError("TOO_MANY_MEMBERS", f"a group has at most {MAX_MEMBERS} members")
+            if not new:
+                return None
+            change = state.next_change(ChangeKind.MEMBERS, caller.user_id, self._now_ms(), added=new)
+            seq = state.head.seq  # what was sent before is no news to them
+            joining = tuple(Member(user_id, MemberRole.MEMBER, seq, seq, 0, change.rev) for user_id in new)
+            return ChangeSet(change, add=joining)
+
+        return await self._write(caller, conversation_id, decide)
+
+    async def remove(self, caller: Identity, conversation_id: str, user_id: str) -> chat_pb2.Conversation:
+        """Removes a member, or the caller, who leaves; an owner who leaves passes the group on."""
+        before = await self._views.one(caller.organization_id, conversation_id, caller.user_id)
+
+        async def decide(state: ConversationState) -> ChangeSet:
+            me = _require_group(state, caller)
+            leaving = state.members.get(user_id)
+            if user_id != caller.user_id:
+                if not may_manage(me):
+                    raise not_a_manager()
+                if leaving is None:
+                    raise NotFoundError("MEMBER_NOT_FOUND", "the user is not in this conversation")
+                if leaving.role is MemberRole.OWNER:
+                    raise PermissionDeniedError("OWNER_STAYS", "the owner can't be removed")
+            roles = {}
+            if leaving is not None and leaving.role is MemberRole.OWNER:
+                successor = heir(state.members.values(), user_id)
+                roles = {successor: MemberRole.OWNER} if successor else {}
+            change = state.next_change(
+                ChangeKind.MEMBERS, caller.user_id, self._now_ms(), removed=(user_id,), updated=tuple(roles)
+            )
+            return ChangeSet(change, remove=(user_id,), roles=roles)
+
+        await self._committer.change(conversation_id, caller.organization_id, decide)
+        if user_id == caller.user_id:
+            return before
+        return await self._views.one(caller.organization_id, conversation_id, caller.user_id)
+
+    async def set_role(
+        self, caller: Identity, conversation_id: str, user_id: str, role: MemberRole
+    ) -> chat_pb2.Conversation:
+        """Changes a member's role; an owner who makes another the owner becomes an admin."""
+
+        async def decide(state: ConversationState) -> ChangeSet | None:
+            me = _require_manager(state, caller)
+            member = state.members.get(user_id)
+            if member is None:
+                raise NotFoundError("MEMBER_NOT_FOUND", "the user is not in this conversation")
+            if member.role is role:
+                return None
+            if MemberRole.OWNER in {member.role, role} and me.role is not MemberRole.OWNER:
+                raise PermissionDeniedError("NOT_THE_OWNER", "only the owner passes the group on")
+            if member.role is MemberRole.OWNER:
+                raise FailedPreconditionError("OWNER_NEEDED", "make another member the owner instead")
+            roles = {user_id: role}
+            if role is MemberRole.OWNER:
+                roles[caller.user_id] = MemberRole.ADMIN
+            change = state.next_change(ChangeKind.MEMBERS, caller.user_id, self._now_ms(), updated=tuple(roles))
+            return ChangeSet(change, roles=roles)
+
+        return await self._write(caller, conversation_id, decide)
+
+    async def page(
+        self, caller: Identity, conversation_id: str, after_user_id: str, page_size: int
+    ) -> tuple[list[Member], str]:
+        """Members by user id, and the user id to go on after; empty at the end."""
+        await self._views.require_member(caller.organization_id, conversation_id, caller.user_id)
+        found = await self._store.members_page(conversation_id, after_user_id, page_size + 1)
+        return found[:page_size], found[page_size - 1].user_id if len(found) > page_size else ""
+
+    async def _write(self, caller: Identity, conversation_id: str, decide: Decide) -> chat_pb2.Conversation:
+        await self._committer.change(conversation_id, caller.organization_id, decide)
+        return await self._views.one(caller.organization_id, conversation_id, caller.user_id)
+
+
+def _require_group(state: ConversationState, caller: Identity) -> Member:
+    me = state.members.get(caller.user_id)
+    if me is None:
+        raise not_a_member()
+    if state.conversation.kind is ConversationKind.DIRECT:
+        raise FailedPreconditionError("DIRECT_CONVERSATION", "a direct conversation keeps its two members")
+    return me
+
+
+def _require_manager(state: ConversationState, caller: Identity) -> Member:
+    me = _require_group(state, caller)
+    if not may_manage(me):
+        raise not_a_manager()
+    return me

@@ -1,0 +1,228 @@
+"""The RPC edge of messages, receipts and typing: checks, one call inward, conversion; no rules, no I/O of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from google.rpc.status_pb2 import Status
+from parley.chat.v1 import message_pb2 as pb
+from parley.chat.v1.message_pb2_grpc import MessageServiceServicer
+
+from chassis.checks import FieldChecks
+from chassis.edge import Context
+from chassis.errors import AppError, InvalidArgumentError
+from chassis.identity import calling_user
+from chassis.paging import page_size
+from chassis.status import to_status
+from services.chat import checking, convert
+from services.chat.domain import Message, message_id_of
+from services.chat.lane import Outcome
+from services.chat.messages import Messages
+from services.chat.numbering import Draft
+from services.chat.signals import Marks, Signals, member_key
+
+MAX_ITEMS = 1_000
+
+
+class MessageServicer(MessageServiceServicer):
+    """parley.chat.v1.MessageService."""
+
+    def __init__(self, messages: Messages, signals: Signals) -> None:
+        self._messages = messages
+        self._signals = signals
+
+    async def SendMessages(self, request: pb.SendMessagesRequest, context: Context) -> pb.SendMessagesResponse:
+        """See the contract. One future for the whole call: nothing is made or awaited for each message."""
+        _check_items(len(request.items))
+        outcomes = _Outcomes(len(request.items))
+        for index, item in enumerate(request.items):
+            outcomes.send(index, self._messages, item.actor, item.draft)
+        return pb.SendMessagesResponse(outcomes=map(_outcome_to_proto, await outcomes.all()))
+
+    async def SendMessage(self, request: pb.SendMessageRequest, context: Context) -> pb.SendMessageResponse:
+        """See the contract."""
+        caller = calling_user()
+        actor = pb.Actor(organization_id=caller.organization_id, user_id=caller.user_id, name=caller.name)
+        outcomes = _Outcomes(1)
+        outcomes.send(0, self._messages, actor, request.draft)
+        outcome = (await outcomes.all())[0]
+        if isinstance(outcome, AppError):
+            raise outcome
+        return pb.SendMessageResponse(receipt=convert.receipt_to_proto(outcome))
+
+    async def ListMessages(self, request: pb.ListMessagesRequest, context: Context) -> pb.ListMessagesResponse:
+        """See the contract."""
+        checks = FieldChecks()
+        checking.check_conversation_id(checks, request.conversation_id)
+        before = request.before_seq if request.HasField("before_seq") else None
+        after = request.after_seq if request.HasField("after_seq") else None
+        checks.require(before is None or before >= 1, "beforeSeq", "must be at least 1")
+        checks.require(after is None or after >= 0, "afterSeq", "must be at least 0")
+        checks.done()
+        messages, has_more = await self._messages.history(
+            calling_user(),
+            request.conversation_id,
+            before_seq=before,
+            after_seq=after,
+            page_size=page_size(request.page_size),
+        )
+        return pb.ListMessagesResponse(messages=map(convert.message_to_proto, messages), has_more=has_more)
+
+    async def SyncMessages(self, request: pb.SyncMessagesRequest, context: Context) -> pb.SyncMessagesResponse:
+        """See the contract."""
+        checks = FieldChecks()
+        checking.check_conversation_id(checks, request.conversation_id)
+        checks.require(request.after_rev >= 0, "afterRev", "must be at least 0")
+        checks.done()
+        conversation, messages, has_more = await self._messages.changed_after(
+            calling_user(), request.conversation_id, request.after_rev, page_size(request.page_size)
+        )
+        return pb.SyncMessagesResponse(
+            messages=map(convert.message_to_proto, messages), conversation=conversation, has_more=has_more
+        )
+
+    async def EditMessage(self, request: pb.EditMessageRequest, context: Context) -> pb.EditMessageResponse:
+        """See the contract."""
+        checks = FieldChecks()
+        checking.check_conversation_id(checks, request.conversation_id)
+        checking.check_message_id(checks, request.message_id)
+        checking.check_text(checks, request.text, may_be_blank=False)
+        checks.done()
+        message = await self._messages.edit(calling_user(), request.conversation_id, request.message_id, request.text)
+        return pb.EditMessageResponse(message=convert.message_to_proto(message))
+
+    async def DeleteMessage(self, request: pb.DeleteMessageRequest, context: Context) -> pb.DeleteMessageResponse:
+        """See the contract."""
+        checks = FieldChecks()
+        checking.check_conversation_id(checks, request.conversation_id)
+        checking.check_message_id(checks, request.message_id)
+        checks.done()
+        message = await self._messages.delete(calling_user(), request.conversation_id, request.message_id)
+        return pb.DeleteMessageResponse(message=convert.message_to_proto(message))
+
+    async def MarkRead(self, request: pb.MarkReadRequest, context: Context) -> pb.MarkReadResponse:
+        """See the contract."""
+        await self._mark(request.conversation_id, request.seq, read=True)
+        return pb.MarkReadResponse()
+
+    async def MarkDelivered(self, request: pb.MarkDeliveredRequest, context: Context) -> pb.MarkDeliveredResponse:
+        """See the contract."""
+        await self._mark(request.conversation_id, request.seq, read=False)
+        return pb.MarkDeliveredResponse()
+
+    async def _mark(self, conversation_id: str, seq: int, *, read: bool) -> None:
+        checking.check_mark(conversation_id, seq)
+        caller = calling_user()
+        await self._require(member_key(caller, conversation_id))
+        await self._signals.mark({(conversation_id, caller.user_id): (seq if read else 0, seq)})
+
+    async def SetTyping(self, request: pb.SetTypingRequest, context: Context) -> pb.SetTypingResponse:
+        """See the contract."""
+        checks = FieldChecks()
+        checking.check_conversation_id(checks, request.conversation_id)
+        checks.done()
+        caller = calling_user()
+        await self._require(member_key(caller, request.conversation_id))
+        self._signals.typing(request.conversation_id, caller.user_id, active=request.active)
+        return pb.SetTypingResponse()
+
+    async def _require(self, key: tuple[str, str, str]) -> None:
+        for refusal in (await self._signals.check([key])).values():
+            raise refusal
+
+    async def SendSignals(self, request: pb.SendSignalsRequest, context: Context) -> pb.SendSignalsResponse:
+        """See the contract."""
+        _check_items(len(request.items))
+        refusals = await self._signals.check(_signal_key(item) for item in request.items)
+        marks: Marks = {}
+        outcomes = [self._signal(item, refusals.get(_signal_key(item)), marks) for item in request.items]
+        if marks:
+            await self._signals.mark(marks)
+        return pb.SendSignalsResponse(outcomes=outcomes)
+
+    def _signal(self, item: pb.SendSignalsRequest.Item, refusal: AppError | None, marks: Marks) -> Status:
+        """Passes one signal on, gathering receipts in `marks`; gives its outcome."""
+        try:
+            if item.WhichOneof("signal") is None:
+                raise InvalidArgumentError("SIGNAL_MISSING", "an item has no signal")
+            if refusal is not None:
+                raise refusal
+            if item.HasField("typing"):
+                self._signals.typing(item.typing.conversation_id, item.actor.user_id, active=item.typing.active)
+                return Status()
+            mark = item.read if item.HasField("read") else item.delivered
+            checking.check_mark(mark.conversation_id, mark.seq)
+        except AppError as error:
+            return to_status(error)
+        key = (mark.conversation_id, item.actor.user_id)
+        read, delivered = marks.get(key, (0, 0))
+        marks[key] = (max(read, mark.seq if item.HasField("read") else 0), max(delivered, mark.seq))
+        return Status()
+
+
+class _Outcomes:
+    """The outcomes of a batch of sends, as they come."""
+
+    def __init__(self, count: int) -> None:
+        self._outcomes: list[Outcome | None] = [None] * count
+        self._left = count
+        self._all: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if not count:
+            self._all.set_result(None)
+
+    def send(self, index: int, messages: Messages, actor: pb.Actor, proto: pb.Draft) -> None:
+        """Checks and sends one; its outcome comes now or later."""
+        try:
+            draft = _draft(actor, proto)
+        except AppError as error:
+            self._settle(index, error)
+        else:
+            messages.send(draft, lambda outcome: self._settle(index, outcome))
+
+    def _settle(self, index: int, outcome: Outcome) -> None:
+        self._outcomes[index] = outcome
+        self._left -= 1
+        if not self._left and not self._all.done():
+            self._all.set_result(None)
+
+    async def all(self) -> Sequence[Outcome]:
+        """Waits for all of them."""
+        await self._all
+        return [outcome for outcome in self._outcomes if outcome is not None]
+
+
+def _draft(actor: pb.Actor, proto: pb.Draft) -> Draft:
+    checking.check_draft(proto)
+    organization_id, user_id = actor.organization_id, actor.user_id
+    return Draft(
+        organization_id=organization_id,
+        conversation_id=proto.conversation_id,
+        sender_id=user_id,
+        sender_name=actor.name,
+        origin=actor.connection_id,
+        client_message_id=proto.client_message_id,
+        message_id=message_id_of(organization_id, proto.conversation_id, user_id, proto.client_message_id),
+        kind=convert.message_kind(proto.kind),
+        text=proto.text,
+        attachments=convert.attachments_of(proto),
+        reply_to=proto.reply_to,
+        mentions=tuple(proto.mentions),
+    )
+
+
+def _outcome_to_proto(outcome: Outcome) -> pb.SendMessagesResponse.Outcome:
+    if isinstance(outcome, Message):
+        return pb.SendMessagesResponse.Outcome(receipt=convert.receipt_to_proto(outcome))
+    return pb.SendMessagesResponse.Outcome(error=to_status(outcome))
+
+
+def _signal_key(item: pb.SendSignalsRequest.Item) -> tuple[str, str, str]:
+    signal = getattr(item, item.WhichOneof("signal") or "typing")
+    return item.actor.organization_id, signal.conversation_id, item.actor.user_id
+
+
+def _check_items(count: int) -> None:
+    checks = FieldChecks()
+    checks.require(count <= MAX_ITEMS, "items", f"must be at most {MAX_ITEMS}")
+    checks.done()

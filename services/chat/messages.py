@@ -1,0 +1,135 @@
+"""What members do with messages: send, edit, delete, read history, catch up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from parley.chat.v1 import chat_pb2
+
+from chassis.errors import AppError, FailedPreconditionError, PermissionDeniedError
+from chassis.identity import Identity
+from services.chat.commit import Committer
+from services.chat.domain import Change, ChangeKind, ChangeSet, Message, may_delete
+from services.chat.lane import Decide, Outcome
+from services.chat.limits import RateLimit
+from services.chat.numbering import Draft
+from services.chat.refusals import message_not_found, not_a_member
+from services.chat.state import ConversationState
+from services.chat.store import ChatStore
+from services.chat.views import Views
+
+
+class Messages:
+    """The use cases of messages.
+
+    Args:
+        committer: writes.
+        store: reads.
+        views: who may read.
+        limit: how much one user may send.
+        now_ms: the time, as Unix milliseconds.
+    """
+
+    def __init__(
+        self, *, committer: Committer, store: ChatStore, views: Views, limit: RateLimit, now_ms: Callable[[], int]
+    ) -> None:
+        self._committer = committer
+        self._store = store
+        self._views = views
+        self._limit = limit
+        self._now_ms = now_ms
+
+    def send(self, draft: Draft, settle: Callable[[Outcome], None]) -> None:
+        """Sends a message; `settle` is called once, with the message when it is durable, or with why not.
+
+        A repeat (same sender, conversation and client_message_id) settles with the first message, whatever it says.
+        """
+        try:
+            self._limit.admit(draft.organization_id, draft.sender_id)
+        except AppError as error:
+            settle(error)
+            return
+        self._committer.send(draft, settle)
+
+    async def edit(self, caller: Identity, conversation_id: str, message_id: str, text: str) -> Message:
+        """Replaces the text of one's own message, and returns it."""
+
+        async def decide(state: ConversationState) -> ChangeSet:
+            message = await self._message(state, caller, message_id)
+            if message.sender_id != caller.user_id:
+                raise PermissionDeniedError("NOT_THE_SENDER", "only the sender edits a message")
+            if message.delete_ms:
+                raise FailedPreconditionError("MESSAGE_DELETED", "the message was deleted")
+            change = state.next_change(ChangeKind.EDITED, caller.user_id, self._now_ms(), message_id=message_id)
+            message.text, message.rev, message.edit_ms = text, change.rev, change.time_ms
+            return ChangeSet(change, message=message)
+
+        return await self._write(caller, conversation_id, message_id, decide)
+
+    async def delete(self, caller: Identity, conversation_id: str, message_id: str) -> Message:
+        """Deletes a message, and returns the tombstone; of a deleted one, as it is."""
+
+        async def decide(state: ConversationState) -> ChangeSet | None:
+            message = await self._message(state, caller, message_id)
+            if not may_delete(message, state.members[caller.user_id], caller.role):
+                raise PermissionDeniedError("NOT_THE_SENDER", "only the sender and admins delete a message")
+            if message.delete_ms:
+                return None
+            change = state.next_change(ChangeKind.DELETED, caller.user_id, self._now_ms(), message_id=message_id)
+            return ChangeSet(change, message=message.tombstone(change.rev, change.time_ms))
+
+        return await self._write(caller, conversation_id, message_id, decide)
+
+    async def history(
+        self, caller: Identity, conversation_id: str, *, before_seq: int | None, after_seq: int | None, page_size: int
+    ) -> tuple[list[Message], bool]:
+        """A page of messages by seq ascending, and whether there are more in its direction."""
+        await self._views.require_member(caller.organization_id, conversation_id, caller.user_id)
+        found = await self._store.history(
+            conversation_id, before_seq=before_seq, after_seq=after_seq, limit=page_size + 1
+        )
+        page = sorted(found[:page_size], key=_seq)
+        return page, len(found) > page_size
+
+    async def changed_after(
+        self, caller: Identity, conversation_id: str, after_rev: int, page_size: int
+    ) -> tuple[chat_pb2.Conversation, list[Message], bool]:
+        """The conversation, messages whose latest change is after a rev by rev ascending, and whether there are more.
+
+        The conversation is read first: all of its log up to its rev is then looked at. Each message is told of once,
+        at its latest change; an entry whose message has changed since is passed over, as the later entry tells. A
+        page may so take more entries than it holds messages, and is never empty while there are more.
+        """
+        conversation = await self._views.one(caller.organization_id, conversation_id, caller.user_id)
+        page: list[Message] = []
+        rev = after_rev
+        while True:
+            entries = await self._store.entries(conversation_id, rev, page_size + 1)
+            changed = await self._store.messages_by_id([e.message_id for e in entries if isinstance(e, Change)])
+            for entry in entries:
+                message = entry if isinstance(entry, Message) else changed.get(entry.message_id)
+                rev = entry.position if isinstance(entry, Message) else entry.rev
+                if message is not None and message.rev == rev:
+                    if len(page) == page_size:
+                        return conversation, page, True
+                    page.append(message)
+            if len(entries) <= page_size:
+                return conversation, page, False
+
+    async def _message(self, state: ConversationState, caller: Identity, message_id: str) -> Message:
+        if caller.user_id not in state.members:
+            raise not_a_member()
+        message = (await self._store.messages_by_id([message_id])).get(message_id)
+        if message is None or message.conversation_id != state.conversation.conversation_id:
+            raise message_not_found()
+        return message
+
+    async def _write(self, caller: Identity, conversation_id: str, message_id: str, decide: Decide) -> Message:
+        changes = await self._committer.change(conversation_id, caller.organization_id, decide)
+        if changes is not None and changes.message is not None:
+            return changes.message
+        return (await self._store.messages_by_id([message_id]))[message_id]
+
+
+def _seq(message: Message) -> int:
+    return message.seq

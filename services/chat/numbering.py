@@ -1,0 +1,48 @@
+"""How drafts become messages: each gets the next seq and rev, and a time that never runs backwards along them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.chat.domain import Attachment, Head, Message
+
+
+@dataclass(slots=True)
+class Draft:
+    """What a member sends: checked, and not yet numbered."""
+
+    organization_id: str
+    conversation_id: str
+    sender_id: str
+    sender_name: str
+    origin: str
+    """The connection that it came by; empty when none is to be left out."""
+    client_message_id: str
+    message_id: str
+    kind: int
+    text: str
+    attachments: tuple[Attachment, ...] = ()
+    reply_to: str = ""
+    mentions: tuple[str, ...] = ()
+
+
+def number(draft: Draft, head: Head, now_ms: int) -> Message:
+    """The message that a draft becomes right after `head`.
+
+    Replicas' clocks differ, so the time is at least that of the message before.
+    """
+    return Message(
+        message_id=draft.message_id,
+        conversation_id=draft.conversation_id,
+        seq=head.seq + 1,
+        position=head.rev + 1,
+        rev=head.rev + 1,
+        sender_id=draft.sender_id,
+        client_message_id=draft.client_message_id,
+        kind=draft.kind,
+        text=draft.text,
+        create_ms=max(now_ms, head.last_message_ms),
+        attachments=draft.attachments,
+        reply_to=draft.reply_to,
+        mentions=draft.mentions,
+    )

@@ -1,0 +1,186 @@
+"""Publishes what was committed to the event log: in order, and all of it, whatever fails in between.
+
+There are two ways in. `put` takes events that are at hand: the fast way, for messages. `mark_gap` says that a
+conversation's log in the store is ahead of what was published, for whatever reason: a change, a replica that died
+between commit and publication, a write whose outcome was unknown, Redis away for longer than the queue lasts. The
+entries are then read from the store and published from there. So publishing needs no memory that a crash could lose.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Final, NamedTuple, TypeVar
+
+from parley.chat.v1 import event_pb2
+from prometheus_client import Counter, Gauge
+
+from chassis.eventlog import EventLog
+from chassis.logs import logger
+from services.chat import events as chat_events
+from services.chat.bus import BusError, publish
+from services.chat.domain import Change, Conversation, Head, LogEntry, Member, Message, advance
+from services.chat.state import ConversationState
+from services.chat.store import ChatStore, StoreError
+
+MAX_PENDING: Final = 50_000
+_BATCH: Final = 2_000
+_BACKOFF_SECONDS: Final = (0.05, 2.0)
+
+PENDING = Gauge("parley_chat_publish_pending", "Events that wait to be published.")
+PUBLISHED = Counter("parley_chat_published_total", "Events published.")
+RECOVERED = Counter("parley_chat_published_from_store_total", "Entries published from the store.")
+
+_log = logger("publish")
+T = TypeVar("T")
+
+
+class _Item(NamedTuple):
+    event: event_pb2.Event
+    state: ConversationState | None
+    head: Head | None
+
+
+class Publisher:
+    """Publishes for one replica; see the module.
+
+    Args:
+        log: where events go.
+        store: where entries are read from when they are not at hand.
+    """
+
+    def __init__(self, log: EventLog, store: ChatStore) -> None:
+        self._log = log
+        self._store = store
+        self._pending: list[_Item] = []
+        self._gaps: set[ConversationState] = set()
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def put(self, event: event_pb2.Event, state: ConversationState | None = None, head: Head | None = None) -> None:
+        """Queues an event; with the conversation's head after it, when it is of an entry of the log.
+
+        When the queue is full, all that is in it becomes gaps: what is durable is published later from the store,
+        what is not (typing) is dropped.
+        """
+        if len(self._pending) >= MAX_PENDING:
+            self._pending_to_gaps()
+        if state is not None:
+            state.busy += 1
+        self._pending.append(_Item(event, state, head))
+        self._rouse()
+
+    def mark_gap(self, state: ConversationState) -> None:
+        """Queues whatever the conversation's log has beyond what was published."""
+        if state not in self._gaps:
+            self._gaps.add(state)
+            state.busy += 1
+        self._rouse()
+
+    def _rouse(self) -> None:
+        self._idle.clear()
+        self._wake.set()
+
+    def _pending_to_gaps(self) -> None:
+        _log.warning("publish_queue_full", events=len(self._pending))
+        dropped, self._pending = self._pending, []
+        for item in dropped:
+            if item.state is not None:
+                self.mark_gap(item.state)
+                item.state.busy -= 1
+
+    async def flushed(self) -> None:
+        """Waits until everything queued so far has been published."""
+        await self._idle.wait()
+
+    async def run(self) -> None:
+        """Publishes for ever; to be supervised."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._pending or self._gaps:
+                await self._publish_some()
+            self._idle.set()
+
+    async def _publish_some(self) -> None:
+        gaps, self._gaps = self._gaps, set()
+        recovered = await _persistently(lambda: self._from_store(gaps)) if gaps else []
+        items, self._pending = self._pending[:_BATCH], self._pending[_BATCH:]
+        PENDING.set(len(self._pending))
+        batch = [*recovered, *items]
+        if batch:
+            await _persistently(lambda: publish(self._log, [item.event for item in batch]))
+            PUBLISHED.inc(len(batch))
+        for item in batch:
+            if item.state is not None and item.head is not None:
+                item.state.published = max(item.state.published, item.head, key=_rev)
+                item.state.head = max(item.state.head, item.head, key=_rev)
+        for state in (*gaps, *(item.state for item in items if item.state is not None)):
+            state.busy -= 1
+
+    async def _from_store(self, gaps: Iterable[ConversationState]) -> list[_Item]:
+        """The events of what the logs of these conversations have beyond what was published."""
+        states = {state.conversation.conversation_id: state for state in gaps}
+        tails = await self._store.tails({key: state.published.rev for key, state in states.items()})
+        conversations = await self._store.conversations(states)
+        members = await self._store.members(list(states))
+        changed = [e.message_id for tail in tails.values() for e in tail if isinstance(e, Change) and e.message_id]
+        changed += [_last_message_id(states[key], tail) for key, tail in tails.items()]
+        messages = await self._store.messages_by_id(changed) if any(changed) else {}
+        items: list[_Item] = []
+        for conversation_id, tail in tails.items():
+            RECOVERED.inc(len(tail))
+            states[conversation_id].note_senders(entry for entry in tail if isinstance(entry, Message))
+            items += _items(
+                states[conversation_id], conversations[conversation_id], members[conversation_id], tail, messages
+            )
+        return items
+
+
+async def _persistently(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Repeats an attempt until the store and the log answer, with full jitter between."""
+    failures = 0
+    while True:
+        try:
+            return await attempt()
+        except (BusError, StoreError) as error:
+            failures += 1
+            _log.warning("publish_failed", failures=failures, error=type(error).__name__)
+            least, most = _BACKOFF_SECONDS
+            await asyncio.sleep(random.uniform(0, min(most, least * 2.0**failures)))  # noqa: S311  # jitter
+
+
+def _items(
+    state: ConversationState,
+    conversation: Conversation,
+    members: list[Member],
+    tail: list[LogEntry],
+    messages: Mapping[str, Message],
+) -> Iterable[_Item]:
+    """The events of log entries, each with the head after it."""
+    head, by_id = state.published, {member.user_id: member for member in members}
+    end = head
+    for entry in tail:
+        end = advance(end, entry)
+    last = messages.get(end.last_message_id)
+    for entry in tail:
+        head = advance(head, entry)
+        if isinstance(entry, Message):
+            yield _Item(chat_events.message_created(conversation, entry, by_id, sender_name="", origin=""), state, head)
+            continue
+        changed = messages.get(entry.message_id)
+        for event in chat_events.change_events(entry, conversation, end, members, last=last, message=changed):
+            yield _Item(event, state, head)
+
+
+def _last_message_id(state: ConversationState, tail: list[LogEntry]) -> str:
+    for entry in reversed(tail):
+        if isinstance(entry, Message):
+            return entry.message_id
+    return state.published.last_message_id
+
+
+def _rev(head: Head) -> int:
+    return head.rev

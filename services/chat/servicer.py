@@ -1,0 +1,154 @@
+"""The RPC edge of conversations and of events: checks, one call inward, conversion; no rules, no I/O of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from parley.chat.v1 import conversation_pb2 as pb
+from parley.chat.v1 import event_pb2
+from parley.chat.v1.conversation_pb2_grpc import ConversationServiceServicer
+from parley.chat.v1.event_pb2_grpc import EventServiceServicer
+
+from chassis.checks import FieldChecks
+from chassis.edge import Context
+from chassis.fanout import FanOut
+from chassis.identity import calling_user
+from chassis.paging import decode_token, encode_token, page_size
+from services.chat import checking, convert
+from services.chat.conversations import Conversations
+from services.chat.domain import ConversationKind, MemberRole
+from services.chat.members import Members
+
+
+class ConversationServicer(ConversationServiceServicer):
+    """parley.chat.v1.ConversationService."""
+
+    def __init__(self, conversations: Conversations, members: Members) -> None:
+        self._conversations = conversations
+        self._members = members
+
+    async def GetOrCreateDirectConversation(
+        self, request: pb.GetOrCreateDirectConversationRequest, context: Context
+    ) -> pb.GetOrCreateDirectConversationResponse:
+        """See the contract."""
+        checks = FieldChecks()
+        checks.user_id("userId", request.user_id)
+        checks.done()
+        conversation = await self._conversations.direct(calling_user(), request.user_id)
+        return pb.GetOrCreateDirectConversationResponse(conversation=conversation)
+
+    async def CreateConversation(
+        self, request: pb.CreateConversationRequest, context: Context
+    ) -> pb.CreateConversationResponse:
+        """See the contract."""
+        checking.check_new_group(
+            request.kind, request.name, request.description, request.external_ref, request.member_ids
+        )
+        conversation = await self._conversations.create_group(
+            calling_user(),
+            name=request.name,
+            description=request.description,
+            external_ref=request.external_ref,
+            member_ids=request.member_ids,
+        )
+        return pb.CreateConversationResponse(conversation=conversation)
+
+    async def GetConversation(self, request: pb.GetConversationRequest, context: Context) -> pb.GetConversationResponse:
+        """See the contract."""
+        _check_conversation(request.conversation_id)
+        conversation = await self._conversations.get(calling_user(), request.conversation_id)
+        return pb.GetConversationResponse(conversation=conversation)
+
+    async def ListConversations(
+        self, request: pb.ListConversationsRequest, context: Context
+    ) -> pb.ListConversationsResponse:
+        """See the contract."""
+        checks = FieldChecks()
+        checks.require(request.kind in {0, *ConversationKind}, "kind", "must be direct or group")
+        checks.done()
+        updated_after_ms = convert.milliseconds(request.updated_after)
+        archived = request.archived if request.HasField("archived") else None
+        query = f"conversations {request.kind} {archived} {updated_after_ms}"
+        cursor = decode_token(request.page_token, query)
+        page, after = await self._conversations.page(
+            calling_user(),
+            kind=request.kind,
+            archived=archived,
+            updated_after_ms=updated_after_ms,
+            before=(cursor[0], cursor[1]) if cursor else None,
+            page_size=page_size(request.page_size),
+        )
+        token = encode_token(list(after), query) if after else ""
+        return pb.ListConversationsResponse(conversations=page, next_page_token=token)
+
+    async def UpdateConversation(
+        self, request: pb.UpdateConversationRequest, context: Context
+    ) -> pb.UpdateConversationResponse:
+        """See the contract."""
+        paths = list(request.update_mask.paths)
+        settings = checking.settings_of(request.conversation, paths)
+        conversation = await self._conversations.update(
+            calling_user(),
+            request.conversation.conversation_id,
+            settings,
+            checking.muted_until_ms(request.conversation, paths),
+        )
+        return pb.UpdateConversationResponse(conversation=conversation)
+
+    async def AddMembers(self, request: pb.AddMembersRequest, context: Context) -> pb.AddMembersResponse:
+        """See the contract."""
+        _check_conversation(request.conversation_id)
+        checking.check_user_ids("userIds", request.user_ids)
+        conversation = await self._members.add(calling_user(), request.conversation_id, request.user_ids)
+        return pb.AddMembersResponse(conversation=conversation)
+
+    async def RemoveMember(self, request: pb.RemoveMemberRequest, context: Context) -> pb.RemoveMemberResponse:
+        """See the contract."""
+        _check_conversation(request.conversation_id, request.user_id)
+        conversation = await self._members.remove(calling_user(), request.conversation_id, request.user_id)
+        return pb.RemoveMemberResponse(conversation=conversation)
+
+    async def UpdateMember(self, request: pb.UpdateMemberRequest, context: Context) -> pb.UpdateMemberResponse:
+        """See the contract."""
+        _check_conversation(request.conversation_id, request.user_id)
+        checks = FieldChecks()
+        checks.require(int(request.role) in set(MemberRole), "role", "must be owner, admin or member")
+        checks.done()
+        conversation = await self._members.set_role(
+            calling_user(), request.conversation_id, request.user_id, MemberRole(request.role)
+        )
+        return pb.UpdateMemberResponse(conversation=conversation)
+
+    async def ListMembers(self, request: pb.ListMembersRequest, context: Context) -> pb.ListMembersResponse:
+        """See the contract."""
+        _check_conversation(request.conversation_id)
+        query = f"members {request.conversation_id}"
+        cursor = decode_token(request.page_token, query)
+        page, after = await self._members.page(
+            calling_user(), request.conversation_id, cursor[0] if cursor else "", page_size(request.page_size)
+        )
+        token = encode_token([after], query) if after else ""
+        return pb.ListMembersResponse(members=map(convert.member_to_proto, page), next_page_token=token)
+
+
+class EventServicer(EventServiceServicer):
+    """parley.chat.v1.EventService."""
+
+    def __init__(self, fanout: FanOut[event_pb2.Event]) -> None:
+        self._fanout = fanout
+
+    async def Subscribe(
+        self, request_iterator: AsyncIterator[event_pb2.SubscribeRequest], context: Any
+    ) -> AsyncIterator[event_pb2.SubscribeResponse]:
+        """See the contract."""
+        async for acknowledged, events, positions, lost in self._fanout.serve(request_iterator):
+            yield event_pb2.SubscribeResponse(acknowledged=acknowledged, events=events, positions=positions, lost=lost)
+
+
+def _check_conversation(conversation_id: str, user_id: str | None = None) -> None:
+    checks = FieldChecks()
+    checking.check_conversation_id(checks, conversation_id)
+    if user_id is not None:
+        checks.user_id("userId", user_id)
+    checks.done()

@@ -1,0 +1,115 @@
+"""Receipts and typing: small, frequent, and coalesced.
+
+Receipts only move forward, so many of one member are as good as the last. While one write is under way the next ones
+gather, and a caller is answered when its own are durable. Typing is passed on and never stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from chassis.errors import AppError
+from chassis.identity import Identity
+from services.chat import events
+from services.chat.publish import Publisher
+from services.chat.refusals import not_a_member, not_found
+from services.chat.state import ConversationState, States
+from services.chat.store import ChatStore, StoreError
+from services.chat.summaries import raise_marks
+
+Key = tuple[str, str]
+Marks = dict[Key, tuple[int, int]]
+
+
+class Signals:
+    """The use cases of receipts and typing.
+
+    Args:
+        store, states, publisher: what it works with.
+    """
+
+    def __init__(self, *, store: ChatStore, states: States, publisher: Publisher) -> None:
+        self._store = store
+        self._states = states
+        self._publisher = publisher
+        self._marks: Marks = {}
+        self._written: asyncio.Future[None] | None = None
+        self._wake = asyncio.Event()
+
+    async def check(self, members: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], AppError]:
+        """Which of (organization, conversation, user) may not signal, and why not."""
+        asked = set(members)
+        await self._states.load({conversation_id for _, conversation_id, _ in asked})
+        if doubtful := {key[1] for key in asked if self._refusal(*key)}:
+            await self._states.reload(doubtful)
+        return {key: refusal for key in asked if (refusal := self._refusal(*key))}
+
+    def _refusal(self, organization_id: str, conversation_id: str, user_id: str) -> AppError | None:
+        state = self._states.get(conversation_id)
+        if state is None or state.conversation.organization_id != organization_id:
+            return not_found()
+        return None if user_id in state.members else not_a_member()
+
+    async def mark(self, marks: Marks) -> None:
+        """Moves (conversation, user) to (read_seq, delivered_seq), forward only; returns when that is durable.
+
+        Of members that were checked. A mark beyond the last message counts as the last.
+        """
+        await self._clamp(marks)
+        for key, (read, delivered) in marks.items():
+            old_read, old_delivered = self._marks.get(key, (0, 0))
+            self._marks[key] = (max(read, old_read), max(delivered, read, old_delivered))
+        if self._written is None:
+            self._written = asyncio.get_running_loop().create_future()
+        self._wake.set()
+        await asyncio.shield(self._written)
+
+    async def _clamp(self, marks: Marks) -> None:
+        ahead = [key[0] for key, seqs in marks.items() if max(seqs) > self._seq(key[0])]
+        if ahead:  # this replica may not have heard of the latest messages
+            await self._states.reload(ahead)
+        for key, (read, delivered) in marks.items():
+            last = self._seq(key[0])
+            marks[key] = (min(read, last), min(delivered, last))
+
+    def _seq(self, conversation_id: str) -> int:
+        state = self._states.get(conversation_id)
+        return state.head.seq if state else 0
+
+    async def run(self) -> None:
+        """Writes marks for ever; to be supervised."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            marks, self._marks = self._marks, {}
+            written, self._written = self._written, None
+            try:
+                await self._store.move_marks(marks)
+            except StoreError as error:
+                if written is not None:
+                    written.set_exception(error)
+                    written.exception()  # seen, even when every caller has gone
+                continue
+            for (conversation_id, user_id), (read, delivered) in marks.items():
+                self._tell(conversation_id, user_id, read, delivered)
+            if written is not None:
+                written.set_result(None)
+
+    def _tell(self, conversation_id: str, user_id: str, read_seq: int, delivered_seq: int) -> None:
+        state = self._states.get(conversation_id)
+        member = state.members.get(user_id) if state else None
+        if state is not None and member is not None and raise_marks(member, read_seq, delivered_seq):
+            self._publisher.put(events.receipt_updated(state.conversation, member, state.members.values()))
+
+    def typing(self, conversation_id: str, user_id: str, *, active: bool) -> None:
+        """Tells the other members that a member, who was checked, is typing or has stopped."""
+        state: ConversationState | None = self._states.get(conversation_id)
+        if state is not None:
+            others = [member for member in state.members.values() if member.user_id != user_id]
+            self._publisher.put(events.typing_updated(state.conversation, user_id, active=active, recipients=others))
+
+
+def member_key(caller: Identity, conversation_id: str) -> tuple[str, str, str]:
+    """What `Signals.check` asks about, for a calling user."""
+    return caller.organization_id, conversation_id, caller.user_id

@@ -1,0 +1,86 @@
+"""Writes conversations' summaries behind the messages, many at once: how far each was published, and what senders read.
+
+A summary's rev means "everything up to here was published": see services.chat.intents.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from chassis.logs import logger
+from services.chat import events
+from services.chat.domain import Member
+from services.chat.intents import Intents
+from services.chat.publish import Publisher
+from services.chat.state import ConversationState, States
+from services.chat.store import ChatStore, StoreError
+
+_log = logger("summaries")
+
+
+class Summaries:
+    """Writes the summaries of one replica's conversations."""
+
+    def __init__(
+        self, store: ChatStore, states: States, intents: Intents, publisher: Publisher, *, interval_seconds: float
+    ) -> None:
+        self._store = store
+        self._states = states
+        self._intents = intents
+        self._publisher = publisher
+        self._interval_seconds = interval_seconds
+
+    async def run(self) -> None:
+        """Writes for ever; to be supervised."""
+        while True:
+            await asyncio.sleep(self._interval_seconds)
+            try:
+                await self.write()
+            except StoreError as error:
+                _log.warning("summaries_failed", error=type(error).__name__)
+
+    async def write(self) -> None:
+        """Writes the summaries that are behind, and takes back the intents of conversations that rest since."""
+        dirty = self._states.dirty()
+        resting = [state for state in dirty if _rests(state)]
+        await self._move_senders([state for state in dirty if state.sent])
+        behind = {state: state.published for state in dirty if state.published.rev > state.summarized_rev}
+        await self._store.write_summaries({s.conversation.conversation_id: head for s, head in behind.items()})
+        for state, head in behind.items():
+            state.summarized_rev = head.rev
+        await self._intents.drop(state for state in resting if _rests(state))
+
+    async def _move_senders(self, states: list[ConversationState]) -> None:
+        """Whoever sends a message has read up to it."""
+        sent = [(state, dict(state.sent)) for state in states]
+        await self._store.move_marks(
+            {
+                (state.conversation.conversation_id, user_id): (seq, seq)
+                for state, seqs in sent
+                for user_id, seq in seqs.items()
+            }
+        )
+        for state, seqs in sent:
+            for user_id, seq in seqs.items():
+                if state.sent.get(user_id) == seq:
+                    del state.sent[user_id]
+                self._tell(state, user_id, seq)
+
+    def _tell(self, state: ConversationState, user_id: str, seq: int) -> None:
+        member = state.members.get(user_id)
+        if member is not None:
+            raise_marks(member, seq, seq)
+            self._publisher.put(events.receipt_updated(state.conversation, member, state.members.values()))
+
+
+def raise_marks(member: Member, read_seq: int, delivered_seq: int) -> bool:
+    """Moves a member's marks forward, as far as this replica knows them; whether they moved."""
+    before = (member.read_seq, member.delivered_seq)
+    member.read_seq = max(member.read_seq, read_seq)
+    member.delivered_seq = max(member.delivered_seq, delivered_seq, member.read_seq)
+    return before != (member.read_seq, member.delivered_seq)
+
+
+def _rests(state: ConversationState) -> bool:
+    done = state.summarized_rev >= state.published.rev >= state.head.rev
+    return done and not state.busy and not state.sent

@@ -1,0 +1,151 @@
+"""The composition root of chat: builds everything, and says how it stops."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from parley.chat.v1 import conversation_pb2, conversation_pb2_grpc, event_pb2, event_pb2_grpc, message_pb2
+from parley.chat.v1 import message_pb2_grpc as message_grpc
+
+from chassis.channel import fetch_keys, open_channel
+from chassis.eventlog import EventLog
+from chassis.fanout import FanOut
+from chassis.identity import TokenVerifier
+from chassis.server import Registration, Service
+from services.chat import bus, convert
+from services.chat.commit import Committer
+from services.chat.contacts import Contacts
+from services.chat.conversations import Conversations
+from services.chat.intents import Intents, Janitor
+from services.chat.limits import RateLimit
+from services.chat.members import Members
+from services.chat.message_servicer import MessageServicer
+from services.chat.messages import Messages
+from services.chat.publish import Publisher
+from services.chat.servicer import ConversationServicer, EventServicer
+from services.chat.settings import Settings
+from services.chat.signals import Signals
+from services.chat.state import States
+from services.chat.store import ChatStore, StoreError, open_client
+from services.chat.summaries import Summaries
+from services.chat.views import Views
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1_000)
+
+
+@asynccontextmanager
+async def wire(settings: Settings) -> AsyncIterator[Service]:
+    """Builds the service; on leaving, writes the summaries that are still behind and closes the clients."""
+    async with (
+        bus.open_log(
+            settings.redis_url, shards=settings.event_shards, retention_seconds=settings.event_retention_seconds
+        ) as log,
+        open_client(settings.mongodb_uri) as client,
+        open_channel(settings.auth_target) as auth,
+    ):
+        store = ChatStore(client, settings.mongodb_database)
+        await store.prepare()
+        verifier = TokenVerifier(lambda: fetch_keys(auth))
+        yield await _build(settings, store, log, Contacts(auth), verifier)
+
+
+async def _build(
+    settings: Settings, store: ChatStore, log: EventLog, contacts: Contacts, verifier: TokenVerifier
+) -> Service:
+    publisher = Publisher(log, store)
+    states = States(store, settings.cached_conversations, publisher.mark_gap)
+    intents = Intents(store, settings.replica)
+    committer = Committer(
+        store=store,
+        states=states,
+        intents=intents,
+        publisher=publisher,
+        lanes=settings.commit_lanes,
+        capacity=settings.commit_queue,
+        now_ms=_now_ms,
+    )
+    summaries = Summaries(store, states, intents, publisher, interval_seconds=settings.summary_interval_seconds)
+    janitor = Janitor(
+        store, states, intents, replica=settings.replica, timeout_seconds=settings.replica_timeout_seconds
+    )
+    signals = Signals(store=store, states=states, publisher=publisher)
+    fanout = FanOut(log, bus.parse, bus.route, observe=lambda event: _observe(states, event))
+    await fanout.start()
+    views = Views(store)
+    limit = RateLimit(settings.messages_per_second, settings.messages_burst, time.monotonic)
+    messages = Messages(committer=committer, store=store, views=views, limit=limit, now_ms=_now_ms)
+    members = Members(committer=committer, store=store, views=views, contacts=contacts, now_ms=_now_ms)
+    conversations = Conversations(
+        committer=committer,
+        store=store,
+        states=states,
+        intents=intents,
+        publisher=publisher,
+        views=views,
+        contacts=contacts,
+        now_ms=_now_ms,
+        new_id=lambda: secrets.token_hex(16),
+    )
+
+    async def drain() -> None:
+        await fanout.drain()
+        await committer.close()
+        await publisher.flushed()
+        await summaries.write()  # once for what was published, once to take back the intents that rest then
+        await publisher.flushed()
+        await summaries.write()
+        await store.forget_replica(settings.replica)
+
+    return Service(
+        registrations=_registrations(
+            ConversationServicer(conversations, members), MessageServicer(messages, signals), EventServicer(fanout)
+        ),
+        verifier=verifier,
+        tasks={
+            **committer.tasks(),
+            "publisher": publisher.run,
+            "summaries": summaries.run,
+            "janitor": janitor.run,
+            "signals": signals.run,
+            "fanout": fanout.run,
+        },
+        outages=(StoreError, bus.BusError),
+        drain=drain,
+    )
+
+
+def _registrations(
+    conversations: ConversationServicer, messages: MessageServicer, events: EventServicer
+) -> list[Registration]:
+    return [
+        Registration(
+            conversation_pb2.DESCRIPTOR.services_by_name["ConversationService"],
+            conversation_pb2_grpc.add_ConversationServiceServicer_to_server,
+            conversations,
+        ),
+        Registration(
+            message_pb2.DESCRIPTOR.services_by_name["MessageService"],
+            message_grpc.add_MessageServiceServicer_to_server,
+            messages,
+        ),
+        Registration(
+            event_pb2.DESCRIPTOR.services_by_name["EventService"],
+            event_pb2_grpc.add_EventServiceServicer_to_server,
+            events,
+        ),
+    ]
+
+
+def _observe(states: States, event: event_pb2.Event) -> None:
+    """Takes over what other replicas did and no rev tells: until when members want no notifications."""
+    if event.WhichOneof("payload") != "conversation_updated":
+        return
+    state = states.get(event.conversation_updated.conversation.conversation_id)
+    for view in event.conversation_updated.views:
+        if state is not None and (member := state.members.get(view.user_id)):
+            member.muted_until_ms = convert.milliseconds(view.muted_until)
