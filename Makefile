@@ -1,0 +1,47 @@
+# Everything that one does with Parley, by name. `make` alone lists it.
+#
+# A first `make run` makes .venv and installs what requirements.lock names; later ones only start.
+
+PYTHON ?= python3
+DATA ?= .parley
+ARGS ?=
+
+BIN := .venv/bin
+READY := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test lint types protos clean-data
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@printf '\nARGS="..." is passed on: make run ARGS="--port 9000 --replicas chat=2", make test ARGS="tests/unit"\n'
+
+setup: $(READY) ## make .venv and install what is needed, if it is not there
+
+# Once for each state of the lock and of our own metadata; a set-up that was interrupted is done again.
+$(READY): requirements.lock pyproject.toml deploy/local/setup.sh
+	@PYTHON="$(PYTHON)" sh deploy/local/setup.sh
+	@touch $@
+
+run: $(READY) ## start everything on this machine, until Ctrl-C
+	@$(BIN)/parley up $(ARGS)
+
+demo: $(READY) ## watch two users talk through the running stack
+	@$(BIN)/parley demo $(ARGS)
+
+test: $(READY) ## run all tests
+	@$(BIN)/pytest $(ARGS)
+
+lint: $(READY) ## check style, formatting and who may import whom
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports
+
+types: $(READY) ## check types
+	@$(BIN)/mypy
+
+protos: $(READY) ## generate the stubs in gen/ from protos/
+	@$(BIN)/python protos/generate.py $(ARGS)
+
+clean-data: ## remove all data of the stack (refused while it runs)
+	@$(or $(wildcard $(BIN)/python),$(PYTHON)) -m deploy.local.data_directory $(DATA)

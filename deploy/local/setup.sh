@@ -1,0 +1,29 @@
+#!/bin/sh
+# Makes .venv and installs exactly what requirements.lock names, checked by hash; then Parley itself, editable.
+# Called by `make setup`. Needs Python 3.11 or newer with its venv module, and nothing else.
+set -eu
+
+python="${PYTHON:-python3}"
+
+if ! command -v "$python" >/dev/null 2>&1; then
+    echo "There is no $python on the PATH. Install Python 3.11 or newer, or name one: make setup PYTHON=/path/to/python" >&2
+    exit 1
+fi
+if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+    version="$("$python" -c 'import platform; print(platform.python_version())')"
+    echo "Parley needs Python 3.11 or newer, and $python is $version. Install a newer one and name it: make setup PYTHON=python3.11" >&2
+    exit 1
+fi
+if ! "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
+    echo "$python has no venv module. On Debian and Ubuntu: apt-get install python3-venv" >&2
+    exit 1
+fi
+
+# A .venv whose interpreter has gone (an upgrade of the system) is made anew.
+if ! .venv/bin/python -c 'import pip' >/dev/null 2>&1; then
+    "$python" -m venv --clear .venv
+fi
+
+echo "Installing into .venv (the first time downloads about 150 MB) ..."
+.venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+.venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
