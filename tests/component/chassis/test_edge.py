@@ -1,0 +1,243 @@
+"""The edge round every method: who may call, how failures leave, what deadlines do. Through a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import grpc
+import pytest
+from joserfc import jwt
+from joserfc.jwk import ECKey, KeySet
+from parley.presence.v1 import presence_pb2, presence_pb2_grpc
+
+from chassis.access import MissingRuleError, rules_of
+from chassis.channel import Metadata, bearer
+from chassis.edge import Context
+from chassis.errors import AppError, Category, ResourceExhaustedError
+from chassis.identity import TokenVerifier, caller, caller_token, calling_user
+from chassis.server import PortTakenError, Registration, Service, serving
+from chassis.settings import ServiceSettings
+from chassis.status import from_rpc_error
+
+DESCRIPTOR = presence_pb2.DESCRIPTOR.services_by_name["PresenceService"]
+OUTAGE = ConnectionResetError
+
+
+class Edgy(presence_pb2_grpc.PresenceServiceServicer):
+    """Does what the first user id asks for; says who calls in the presence's text."""
+
+    def __init__(self) -> None:
+        self.streams_closed = 0
+
+    async def GetPresence(
+        self, request: presence_pb2.GetPresenceRequest, context: Context
+    ) -> presence_pb2.GetPresenceResponse:
+        match list(request.user_ids):
+            case ["busy"]:
+                raise ResourceExhaustedError("BUSY", "come back", retry_after_ms=250, fields={"userIds": "too many"})
+            case ["bug"]:
+                raise ZeroDivisionError("a secret of ours")
+            case ["outage"]:
+                raise OUTAGE("mongodb://secret")
+            case ["slow"]:
+                await asyncio.sleep(60)
+        assert caller_token()
+        who = calling_user()
+        text = f"{who.organization_id} {who.role} {','.join(who.teams)}"
+        return presence_pb2.GetPresenceResponse(presences=[presence_pb2.Presence(user_id=caller().user_id, text=text)])
+
+    async def SetStatus(
+        self, request: presence_pb2.SetStatusRequest, context: Context
+    ) -> presence_pb2.SetStatusResponse:
+        return presence_pb2.SetStatusResponse()
+
+    async def WatchPresence(
+        self, request: presence_pb2.WatchPresenceRequest, context: Context
+    ) -> AsyncIterator[presence_pb2.WatchPresenceResponse]:
+        try:
+            yield presence_pb2.WatchPresenceResponse()
+            if list(request.user_ids) == ["busy"]:
+                raise ResourceExhaustedError("BUSY", "come back")
+            await asyncio.Event().wait()
+        finally:
+            self.streams_closed += 1
+
+    async def Attach(
+        self, request_iterator: AsyncIterator[presence_pb2.AttachRequest], context: Context
+    ) -> AsyncIterator[presence_pb2.AttachResponse]:
+        async for request in request_iterator:
+            yield presence_pb2.AttachResponse(acknowledged=request.number)
+
+
+KEY = ECKey.generate_key("P-256", parameters={"kid": "one"})
+OTHER_KEY = ECKey.generate_key("P-256", parameters={"kid": "one"})
+
+
+def public_keys() -> str:
+    return json.dumps(KeySet([KEY]).as_dict(private=False))
+
+
+def token(key: ECKey = KEY, **claims: object) -> str:
+    body = {"sub": "ann", "org": "acme", "role": "manager", "teams": ["east"], "exp": int(time.time()) + 60} | claims
+    header = {"alg": "ES256", "kid": "one"}
+    return jwt.encode(header, {k: v for k, v in body.items() if v is not None}, key, algorithms=["ES256"])
+
+
+def signed_with_the_public_key() -> str:
+    """What verifies where the algorithm is taken from the token: https://www.rfc-editor.org/rfc/rfc8725#section-2.1."""
+    head = base64.urlsafe_b64encode(b'{"alg":"HS256","kid":"one"}').rstrip(b"=") + b"." + token().split(".")[1].encode()
+    signature = hmac.new(KEY.as_pem(private=False), head, hashlib.sha256).digest()
+    return f"{head.decode()}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
+
+
+def service_token(*scopes: str) -> str:
+    return token(sub=None, org=None, role=None, teams=None, svc="gateway", scope=list(scopes))
+
+
+@pytest.fixture
+def servicer() -> Edgy:
+    return Edgy()
+
+
+@pytest.fixture
+def grpc_service(servicer: Edgy) -> Service:
+    async def fetch() -> str:
+        return public_keys()
+
+    registration = Registration(DESCRIPTOR, presence_pb2_grpc.add_PresenceServiceServicer_to_server, servicer)
+    return Service([registration], TokenVerifier(fetch), outages=(OUTAGE,))
+
+
+@pytest.fixture
+def grpc_stub_cls() -> Callable[[grpc.aio.Channel], presence_pb2_grpc.PresenceServiceStub]:
+    return presence_pb2_grpc.PresenceServiceStub
+
+
+async def failure(call: Awaitable[object]) -> AppError:
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await call
+    return from_rpc_error(raised.value)
+
+
+def asking(*user_ids: str) -> presence_pb2.GetPresenceRequest:
+    return presence_pb2.GetPresenceRequest(user_ids=user_ids)
+
+
+async def test_a_verified_user_is_known_to_the_servicer(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
+    answer = await grpc_stub.GetPresence(asking(), metadata=bearer(token()), timeout=5)
+    assert (answer.presences[0].user_id, answer.presences[0].text) == ("ann", "acme manager east")
+
+
+BAD_CALLERS: dict[str, tuple[Metadata, Category, str]] = {
+    "no token": ((), Category.UNAUTHENTICATED, "TOKEN_MISSING"),
+    "not a bearer": ((("authorization", "Basic YTpi"),), Category.UNAUTHENTICATED, "TOKEN_INVALID"),
+    "garbage": (bearer("garbage"), Category.UNAUTHENTICATED, "TOKEN_INVALID"),
+    "nearly a token": (bearer(token()[:-4] + "AAAA"), Category.UNAUTHENTICATED, "TOKEN_INVALID"),
+    "too long": (bearer("a" * 9_000), Category.UNAUTHENTICATED, "TOKEN_INVALID"),
+    "expired": (bearer(token(exp=int(time.time()) - 1)), Category.UNAUTHENTICATED, "TOKEN_EXPIRED"),
+    "another key": (bearer(token(OTHER_KEY)), Category.UNAUTHENTICATED, "TOKEN_INVALID"),
+    "no expiry": (bearer(token(exp=None)), Category.UNAUTHENTICATED, "TOKEN_INVALID"),
+    "no organization": (bearer(token(org=None)), Category.UNAUTHENTICATED, "TOKEN_INVALID"),
+    "user and service at once": (bearer(token(svc="gateway")), Category.UNAUTHENTICATED, "TOKEN_INVALID"),
+    "the public key as a shared secret": (
+        bearer(signed_with_the_public_key()),
+        Category.UNAUTHENTICATED,
+        "TOKEN_INVALID",
+    ),
+    "no algorithm": (
+        bearer("eyJhbGciOiJub25lIiwia2lkIjoib25lIn0." + token().split(".")[1] + "."),
+        Category.UNAUTHENTICATED,
+        "TOKEN_INVALID",
+    ),
+    "a service": (bearer(service_token("streams.subscribe")), Category.PERMISSION_DENIED, "NOT_ALLOWED"),
+}
+
+
+@pytest.mark.parametrize(("metadata", "category", "reason"), BAD_CALLERS.values(), ids=BAD_CALLERS)
+async def test_a_caller_who_may_not_is_told_so(
+    grpc_stub: presence_pb2_grpc.PresenceServiceStub, metadata: Metadata, category: Category, reason: str
+) -> None:
+    error = await failure(grpc_stub.GetPresence(asking(), metadata=metadata, timeout=5))
+    assert (error.category, error.reason) == (category, reason)
+
+
+async def test_a_scope_opens_the_methods_that_ask_for_it(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
+    for scope, allowed in (("streams.subscribe", True), ("users.act", False)):
+        call = grpc_stub.Attach(metadata=bearer(service_token(scope)), timeout=5)
+        try:
+            await call.write(presence_pb2.AttachRequest(number=7))
+            answer = await call.read()
+            assert allowed
+            assert isinstance(answer, presence_pb2.AttachResponse)
+            assert answer.acknowledged == 7
+        except grpc.aio.AioRpcError as error:
+            assert not allowed
+            assert error.code() is grpc.StatusCode.PERMISSION_DENIED
+        finally:
+            call.cancel()
+
+
+async def test_an_expected_failure_arrives_whole(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
+    error = await failure(grpc_stub.GetPresence(asking("busy"), metadata=bearer(token()), timeout=5))
+    assert isinstance(error, ResourceExhaustedError)
+    assert (error.reason, error.message, error.retry_after_ms) == ("BUSY", "come back", 250)
+    assert error.fields == {"userIds": "too many"}
+
+
+async def test_a_bug_leaves_as_an_incident_and_nothing_else(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
+    error = await failure(grpc_stub.GetPresence(asking("bug"), metadata=bearer(token()), timeout=5))
+    assert (error.category, error.reason) == (Category.INTERNAL, "INTERNAL")
+    assert "incident" in error.message
+    assert "secret" not in error.message
+
+
+async def test_a_store_that_is_away_is_unavailable(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
+    error = await failure(grpc_stub.GetPresence(asking("outage"), metadata=bearer(token()), timeout=5))
+    assert (error.category, error.reason) == (Category.UNAVAILABLE, "STORE_UNAVAILABLE")
+    assert error.retry_after_ms
+    assert "mongodb" not in error.message
+
+
+async def test_the_callers_deadline_ends_a_slow_call(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
+    error = await failure(grpc_stub.GetPresence(asking("slow"), metadata=bearer(token()), timeout=0.2))
+    assert error.category is Category.DEADLINE_EXCEEDED
+
+
+async def test_a_stream_is_closed_however_it_ends(
+    servicer: Edgy, grpc_stub: presence_pb2_grpc.PresenceServiceStub
+) -> None:
+    abandoned = grpc_stub.WatchPresence(presence_pb2.WatchPresenceRequest(), metadata=bearer(token()), timeout=30)
+    await abandoned.read()
+    abandoned.cancel()
+    failing = grpc_stub.WatchPresence(
+        presence_pb2.WatchPresenceRequest(user_ids=["busy"]), metadata=bearer(token()), timeout=5
+    )
+    await failing.read()
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await failing.read()
+    assert from_rpc_error(raised.value).reason == "BUSY"
+    async with asyncio.timeout(10):
+        while servicer.streams_closed < 2:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_server_does_not_start_on_a_port_that_is_taken(
+    grpc_server: str, grpc_service: Service, grpc_settings: ServiceSettings
+) -> None:
+    taken = grpc_settings.model_copy(update={"listen": grpc_server})
+    with pytest.raises(PortTakenError, match="taken"):
+        async with serving(grpc_service, taken):
+            pass
+
+
+def test_a_method_without_a_rule_keeps_a_server_from_starting() -> None:
+    from grpc_health.v1 import health_pb2  # noqa: PLC0415  # a contract that knows nothing of our rules
+
+    with pytest.raises(MissingRuleError, match=r"grpc\.health\.v1\.Health\.Check"):
+        rules_of(health_pb2.DESCRIPTOR.services_by_name.values())
