@@ -1,0 +1,86 @@
+"""The HTTP interface as one ASGI application, built from the table of operations."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from importlib.metadata import version
+from itertools import groupby
+from typing import Any, Final
+
+import msgspec
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from chassis.identity import TokenVerifier
+from gateway.rest.auth import Auth
+from gateway.rest.conversations import Conversations
+from gateway.rest.edge import Edge
+from gateway.rest.endpoint import Endpoint
+from gateway.rest.messages import IDEMPOTENCY_HEADER, Messages
+from gateway.rest.meta import Meta
+from gateway.rest.notifications import Notifications
+from gateway.rest.openapi import document
+from gateway.rest.operation import Group, Operation
+from gateway.rest.pages import pages_group
+from gateway.rest.problems import PathNotFoundError, problem_response
+from gateway.rest.readiness import Readiness
+from gateway.rest.users import Users
+from gateway.upstreams import Upstreams
+
+VERSION: Final = version("parley")
+_METHODS: Final = ("GET", "POST", "PATCH", "DELETE")
+_REQUEST_HEADERS: Final = ("Authorization", "Content-Type", IDEMPOTENCY_HEADER, "X-Request-Id")
+_ANSWER_HEADERS: Final = ("Location", "Retry-After", "WWW-Authenticate", "X-Request-Id")
+
+
+def table(upstreams: Upstreams, readiness: Readiness, trusted_proxies: int) -> tuple[Group, ...]:
+    """The one table of operations, which makes both the routes and the OpenAPI document."""
+    return (
+        Auth(upstreams, trusted_proxies).group(),
+        Users(upstreams).group(),
+        Conversations(upstreams).group(),
+        Messages(upstreams).group(),
+        Notifications(upstreams).group(),
+        Meta(upstreams, readiness, VERSION).group(),
+    )
+
+
+def application(groups: Sequence[Group], verifier: TokenVerifier, allowed_origins: Collection[str]) -> ASGIApp:
+    """Builds the application.
+
+    Args:
+        groups: the table.
+        verifier: verifies callers' tokens.
+        allowed_origins: whose pages may call besides our own. Tokens travel in a header, so browsers need send no
+            credentials of theirs.
+    """
+    pages = pages_group(msgspec.json.encode(document(groups, VERSION)))
+    operations = [operation for group in (*groups, pages) for operation in group.operations]
+    router = Router(routes(operations, verifier), redirect_slashes=False, default=_not_found)
+    cors = CORSMiddleware(
+        router,
+        allow_origins=allowed_origins,
+        allow_methods=_METHODS,
+        allow_headers=_REQUEST_HEADERS,
+        expose_headers=_ANSWER_HEADERS,
+    )
+    return Edge(cors)
+
+
+def routes(operations: Iterable[Operation[Any, Any]], verifier: TokenVerifier) -> list[Route]:
+    """One route for each path; those without parameters come first, so that /users/me is no user's id."""
+    ordered = sorted(operations, key=lambda operation: ("{" in operation.path, operation.path))
+    return [Route(path, Endpoint(same_path, verifier)) for path, same_path in groupby(ordered, lambda one: one.path)]
+
+
+async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    request = Request(scope, receive)
+    response: Response = problem_response(
+        PathNotFoundError("PATH_NOT_FOUND", "nothing answers at this path"),
+        route=request.state.route,
+        request_id=request.state.request_id,
+    )
+    await response(scope, receive, send)

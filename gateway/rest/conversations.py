@@ -1,0 +1,215 @@
+"""The caller's conversations."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from msgspec import Meta, Struct
+from parley.chat.v1 import chat_pb2, conversation_pb2, message_pb2
+
+from gateway.names import CONVERSATION_KINDS
+from gateway.objects import Object, conversation_object, conversation_objects
+from gateway.rest.operation import Call, Group, Nothing, Operation
+from gateway.rest.parameters import MAX_SAFE_INTEGER, ConversationId, PageSize, PageToken, UserId
+from gateway.rest.schemas import ConversationAnswer, ConversationKind, ConversationPage, Empty
+from gateway.upstreams import Upstreams
+
+
+class OfKind(Struct, rename="camel"):
+    """Which conversations of a kind to list."""
+
+    archived: Annotated[bool, Meta(description="Only archived ones, or only others; both when left out.")] | None = None
+    updated_after: (
+        Annotated[datetime, Meta(tz=True, description="Only those with a change at or after this time.")] | None
+    ) = None
+    page_size: PageSize | None = None
+    page_token: PageToken = ""
+
+
+class Listing(OfKind, rename="camel"):
+    """Which conversations to list."""
+
+    kind: ConversationKind | None = None
+
+
+class With(Struct, rename="camel"):
+    """With whom to talk."""
+
+    user_id: UserId
+
+
+class Which(Struct, rename="camel"):
+    """Which conversation."""
+
+    conversation_id: ConversationId
+
+
+class Conversations:
+    """The operations under /api/chat that are about conversations."""
+
+    def __init__(self, upstreams: Upstreams) -> None:
+        self._upstreams = upstreams
+
+    async def list_conversations(self, call: Call[Listing, Nothing]) -> Object:
+        """Lists all kinds, or one."""
+        kind = CONVERSATION_KINDS.number(call.query.kind) if call.query.kind else None
+        return await self._list(call.query, kind or 0, call.token)
+
+    async def list_direct(self, call: Call[OfKind, Nothing]) -> Object:
+        """Lists direct conversations."""
+        return await self._list(call.query, chat_pb2.CONVERSATION_KIND_DIRECT, call.token)
+
+    async def list_projects(self, call: Call[OfKind, Nothing]) -> Object:
+        """Lists project conversations; while the services' contract has no such kind, there are none."""
+        kind = CONVERSATION_KINDS.number("project")
+        if kind is None:
+            return {"conversations": [], "nextPageToken": ""}
+        return await self._list(call.query, kind, call.token)
+
+    async def _list(self, query: OfKind, kind: int, token: str) -> Object:
+        response = await self._upstreams.call(
+            self._upstreams.conversations.ListConversations,
+            conversation_pb2.ListConversationsRequest(
+                kind=chat_pb2.ConversationKind.ValueType(kind),
+                archived=query.archived,
+                updated_after=_timestamp(query.updated_after),
+                page_size=query.page_size or 0,
+                page_token=query.page_token,
+            ),
+            token=token,
+        )
+        return {
+            "conversations": conversation_objects(response.conversations),
+            "nextPageToken": response.next_page_token,
+        }
+
+    async def get_conversation(self, call: Call[Nothing, Nothing]) -> Object:
+        """Reads one."""
+        conversation_id = call.path["conversationId"]
+        response = await self._upstreams.call(
+            self._upstreams.conversations.GetConversation,
+            conversation_pb2.GetConversationRequest(conversation_id=conversation_id),
+            token=call.token,
+            conversation_id=conversation_id,
+        )
+        return {"conversation": conversation_object(response.conversation)}
+
+    async def open_direct(self, call: Call[Nothing, With]) -> Object:
+        """Gets or makes the direct conversation with a user."""
+        response = await self._upstreams.call(
+            self._upstreams.conversations.GetOrCreateDirectConversation,
+            conversation_pb2.GetOrCreateDirectConversationRequest(user_id=call.body.user_id),
+            token=call.token,
+        )
+        return {"conversation": conversation_object(response.conversation)}
+
+    async def mark_read(self, call: Call[Nothing, Nothing]) -> Object:
+        """Marks the conversation in the path as read."""
+        return await self._mark_read(call.path["conversationId"], call.token)
+
+    async def mark_read_by_body(self, call: Call[Nothing, Which]) -> Object:
+        """Marks the conversation in the body as read."""
+        return await self._mark_read(call.body.conversation_id, call.token)
+
+    async def _mark_read(self, conversation_id: str, token: str) -> Object:
+        """A seq beyond the last message counts as the last, so nothing has to be looked up first."""
+        await self._upstreams.call(
+            self._upstreams.messages.MarkRead,
+            message_pb2.MarkReadRequest(conversation_id=conversation_id, seq=MAX_SAFE_INTEGER),
+            token=token,
+            conversation_id=conversation_id,
+        )
+        return {}
+
+    def group(self) -> Group:
+        """The rows of the table."""
+        return Group(
+            "conversations",
+            "The caller's conversations",
+            (
+                Operation(
+                    "GET",
+                    "/api/chat/conversations",
+                    "listConversations",
+                    "The caller's conversations with their unread counts, latest activity first.",
+                    self.list_conversations,
+                    query=Listing,
+                    body=Nothing,
+                    answer=ConversationPage,
+                ),
+                Operation(
+                    "GET",
+                    "/api/chat/conversations/{conversationId}",
+                    "getConversation",
+                    "One conversation.",
+                    self.get_conversation,
+                    query=Nothing,
+                    body=Nothing,
+                    answer=ConversationAnswer,
+                    failures=(403,),
+                ),
+                Operation(
+                    "POST",
+                    "/api/chat/conversations/{conversationId}/read",
+                    "markConversationRead",
+                    "Marks everything in a conversation as read by the caller.",
+                    self.mark_read,
+                    query=Nothing,
+                    body=Nothing,
+                    answer=Empty,
+                    failures=(403,),
+                ),
+                Operation(
+                    "POST",
+                    "/api/chat/mark-read",
+                    "markRead",
+                    "Marks everything in a conversation as read by the caller.",
+                    self.mark_read_by_body,
+                    query=Nothing,
+                    body=Which,
+                    answer=Empty,
+                    failures=(403, 404),
+                ),
+                Operation(
+                    "GET",
+                    "/api/chat/direct",
+                    "listDirectConversations",
+                    "The caller's direct conversations.",
+                    self.list_direct,
+                    query=OfKind,
+                    body=Nothing,
+                    answer=ConversationPage,
+                ),
+                Operation(
+                    "POST",
+                    "/api/chat/direct/create",
+                    "openDirectConversation",
+                    "The direct conversation with a user; it is made when there is none, and the same one ever after.",
+                    self.open_direct,
+                    query=Nothing,
+                    body=With,
+                    answer=ConversationAnswer,
+                    failures=(403, 404),
+                ),
+                Operation(
+                    "GET",
+                    "/api/chat/project",
+                    "listProjectConversations",
+                    "The caller's project conversations.",
+                    self.list_projects,
+                    query=OfKind,
+                    body=Nothing,
+                    answer=ConversationPage,
+                ),
+            ),
+        )
+
+
+def _timestamp(moment: datetime | None) -> Timestamp | None:
+    if moment is None:
+        return None
+    timestamp = Timestamp()
+    timestamp.FromDatetime(moment)
+    return timestamp

@@ -1,0 +1,78 @@
+"""A path of the HTTP interface: from a request to the operation that it asks for, and back to an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from chassis.errors import PermissionDeniedError
+from chassis.identity import TokenVerifier
+from gateway.objects import Object
+from gateway.rest.operation import Call, Operation
+from gateway.rest.problems import MethodNotAllowedError, problem_response
+from gateway.rest.reading import bearer_token, read_body, read_query
+
+
+class Endpoint:
+    """All operations of one path, as an ASGI application.
+
+    Args:
+        operations: of one path.
+        verifier: verifies callers' tokens.
+    """
+
+    def __init__(self, operations: Iterable[Operation[Any, Any]], verifier: TokenVerifier) -> None:
+        self._operations = {operation.method: operation for operation in operations}
+        self._path = next(iter(self._operations.values())).path
+        self._verifier = verifier
+        if "GET" in self._operations:
+            self._operations["HEAD"] = self._operations["GET"]  # the server leaves the body away
+        self._allowed = ", ".join(sorted([*self._operations, "OPTIONS"]))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request, whatever comes of it."""
+        request = Request(scope, receive)
+        request.state.route = self._path
+        try:
+            response = await self._answer(request)
+        except Exception as error:  # the edge is where every failure gets its form
+            response = problem_response(error, route=self._path, request_id=request.state.request_id)
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers={"Allow": self._allowed})
+        operation = self._operations.get(request.method)
+        if operation is None:
+            raise MethodNotAllowedError(self._allowed)
+        answer = await operation.handler(await self._admit(operation, request))
+        return answer if isinstance(answer, Response) else json_response(answer, operation.status)
+
+    async def _admit(self, operation: Operation[Any, Any], request: Request) -> Call[Any, Any]:
+        """Who calls is asked first: what is wrong with a request is no business of strangers."""
+        token, user_id = ("", "") if operation.public else await self._caller(request)
+        return Call(
+            request=request,
+            path=request.path_params,
+            query=read_query(request, operation.query),
+            body=await read_body(request, operation.body),
+            token=token,
+            user_id=user_id,
+        )
+
+    async def _caller(self, request: Request) -> tuple[str, str]:
+        token = bearer_token(request)
+        user_id = (await self._verifier.verify(token)).user_id
+        if not user_id:
+            raise PermissionDeniedError("USER_REQUIRED", "this is for users, not for services")
+        return token, user_id
+
+
+def json_response(answer: Object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """An answer in JSON."""
+    return Response(msgspec.json.encode(answer), status, headers, media_type="application/json")

@@ -1,0 +1,211 @@
+"""Reading and sending messages."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeAlias
+
+from msgspec import Meta, Struct
+from parley.chat.v1 import chat_pb2, message_pb2
+
+from chassis.errors import InvalidArgumentError
+from chassis.paging import DEFAULT_PAGE_SIZE
+from gateway.names import MESSAGE_KINDS
+from gateway.objects import Object, message_objects, receipt_object
+from gateway.rest.operation import Call, Group, Nothing, Operation
+from gateway.rest.parameters import MAX_SAFE_INTEGER, ConversationId, PageSize, UserId
+from gateway.rest.schemas import History, Sent
+from gateway.upstreams import Upstreams
+
+IDEMPOTENCY_HEADER: Final = "Idempotency-Key"
+_KEY: Final = re.compile(r"[\x21-\x7e]{1,64}")
+_CONTRACT_NAMES: Final = {"text": "content", "kind": "type"}
+"""What chat's fields are called here."""
+
+if TYPE_CHECKING:
+    SentKind: TypeAlias = str
+else:
+    SentKind = Literal[tuple(name for name in MESSAGE_KINDS.names if name != "system")]
+
+
+class Place(Struct, rename="camel"):
+    """Which part of the history to read: a numbered page, or what lies before a seq."""
+
+    page: Annotated[int, Meta(ge=1, le=1_000_000, description="1 is the newest, and the default.")] | None = None
+    limit: PageSize = DEFAULT_PAGE_SIZE
+    before_seq: (
+        Annotated[int, Meta(ge=1, le=MAX_SAFE_INTEGER, description="Only messages before this seq; not with page.")]
+        | None
+    ) = None
+
+
+class Attached(Struct, rename="camel"):
+    """Something that a message carries by reference."""
+
+    url: Annotated[str, Meta(min_length=1, max_length=2_000, description="An http or https address.")]
+    name: Annotated[str, Meta(max_length=200)] = ""
+    content_type: Annotated[str, Meta(max_length=100)] = ""
+    size_bytes: Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)] = 0
+
+
+class Outgoing(Struct, rename="camel"):
+    """A message to send."""
+
+    conversation_id: ConversationId
+    content: Annotated[
+        str,
+        Meta(max_length=16_384, description="The text, at most 16 KiB of UTF-8; blank only beside attachments."),
+    ]
+    type: SentKind = "text"
+    client_message_id: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=64,
+                description="The idempotency key; without one the header Idempotency-Key, or a fresh one.",
+            ),
+        ]
+        | None
+    ) = None
+    reply_to: Annotated[str, Meta(max_length=64, description="The id of the message that it answers.")] = ""
+    mentions: Annotated[list[UserId], Meta(max_length=50)] = []
+    attachments: Annotated[list[Attached], Meta(max_length=20)] = []
+
+
+class Messages:
+    """The operations under /api/chat that are about messages."""
+
+    def __init__(self, upstreams: Upstreams) -> None:
+        self._upstreams = upstreams
+
+    async def list_messages(self, call: Call[Place, Nothing]) -> Object:
+        """Reads a part of the history."""
+        place, conversation_id = call.query, call.path["conversationId"]
+        if place.before_seq is not None:
+            if place.page is not None:
+                raise InvalidArgumentError(
+                    "INVALID_FIELDS", "page and beforeSeq exclude each other", fields={"page": "excludes beforeSeq"}
+                )
+            return await self._before(conversation_id, place.before_seq, place.limit, call.token)
+        page = place.page or 1
+        before = await self._start_of(conversation_id, (page - 1) * place.limit, call.token)
+        return {**await self._before(conversation_id, before, place.limit, call.token), "page": page}
+
+    async def _start_of(self, conversation_id: str, skipped: int, token: str) -> int | None:
+        """The seq before which a page lies that has `skipped` newer messages after it; None for the newest page.
+
+        Seqs are gapless, so that the latest one says where any page lies.
+        """
+        if not skipped:
+            return None
+        newest = await self._list(conversation_id, None, 1, token)
+        latest_seq = newest.messages[0].seq if newest.messages else 0
+        return max(latest_seq - skipped + 1, 1)
+
+    async def _before(self, conversation_id: str, before_seq: int | None, limit: int, token: str) -> Object:
+        response = await self._list(conversation_id, before_seq, limit, token)
+        return {"messages": message_objects(response.messages), "hasMore": response.has_more}
+
+    async def _list(
+        self, conversation_id: str, before_seq: int | None, size: int, token: str
+    ) -> message_pb2.ListMessagesResponse:
+        request = message_pb2.ListMessagesRequest(conversation_id=conversation_id, page_size=size)
+        if before_seq is not None:
+            request.before_seq = before_seq
+        return await self._upstreams.call(
+            self._upstreams.messages.ListMessages, request, token=token, conversation_id=conversation_id
+        )
+
+    async def send(self, call: Call[Nothing, Outgoing]) -> Object:
+        """Sends a message; a repeat with the same key answers what the first one did."""
+        body = call.body
+        key = body.client_message_id or _header_key(call.request.headers.get(IDEMPOTENCY_HEADER)) or str(uuid.uuid4())
+        request = message_pb2.SendMessageRequest(draft=_draft(body, key))
+        try:
+            response = await self._upstreams.call(
+                self._upstreams.messages.SendMessage, request, token=call.token, conversation_id=body.conversation_id
+            )
+        except InvalidArgumentError as error:
+            raise _in_our_words(error) from error
+        return {**receipt_object(response.receipt), "clientMessageId": key}
+
+    def group(self) -> Group:
+        """The rows of the table."""
+        history = "A page of a conversation's messages, by seq ascending; page 1 is the newest."
+        return Group(
+            "messages",
+            "Reading and sending messages",
+            (
+                Operation(
+                    "GET",
+                    "/api/chat/conversations/{conversationId}/messages",
+                    "listMessages",
+                    history,
+                    self.list_messages,
+                    query=Place,
+                    body=Nothing,
+                    answer=History,
+                    failures=(403,),
+                ),
+                Operation(
+                    "GET",
+                    "/api/chat/messages/{conversationId}",
+                    "listMessagesOfConversation",
+                    history,
+                    self.list_messages,
+                    query=Place,
+                    body=Nothing,
+                    answer=History,
+                    failures=(403,),
+                ),
+                Operation(
+                    "POST",
+                    "/api/chat/send",
+                    "sendMessage",
+                    "Sends a message; repeating it with the same key sends it once.",
+                    self.send,
+                    query=Nothing,
+                    body=Outgoing,
+                    answer=Sent,
+                    failures=(403, 404),
+                ),
+            ),
+        )
+
+
+def _header_key(key: str | None) -> str | None:
+    if key is not None and _KEY.fullmatch(key) is None:
+        sentence = "must be 1 to 64 printable characters"
+        raise InvalidArgumentError(
+            "INVALID_FIELDS", f"{IDEMPOTENCY_HEADER} {sentence}", fields={IDEMPOTENCY_HEADER: sentence}
+        )
+    return key
+
+
+def _draft(body: Outgoing, client_message_id: str) -> message_pb2.Draft:
+    return message_pb2.Draft(
+        conversation_id=body.conversation_id,
+        client_message_id=client_message_id,
+        text=body.content,
+        kind=chat_pb2.MessageKind.ValueType(MESSAGE_KINDS.number(body.type) or 0),
+        reply_to=body.reply_to,
+        mentions=body.mentions,
+        attachments=[
+            chat_pb2.Attachment(
+                url=attached.url,
+                name=attached.name,
+                content_type=attached.content_type,
+                size_bytes=attached.size_bytes,
+            )
+            for attached in body.attachments
+        ],
+    )
+
+
+def _in_our_words(error: InvalidArgumentError) -> InvalidArgumentError:
+    """The same failure with chat's fields called as this interface calls them."""
+    fields = {_CONTRACT_NAMES.get(name, name): sentence for name, sentence in error.fields.items()}
+    message = "; ".join(f"{name} {sentence}" for name, sentence in fields.items()) or error.message
+    return InvalidArgumentError(error.reason, message, fields=fields)

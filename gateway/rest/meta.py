@@ -1,0 +1,92 @@
+"""What is not about chat: the welcome, health, and the keys that tokens are verified with."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from parley.auth.v1 import auth_pb2
+from starlette.responses import Response
+
+from gateway.objects import Object
+from gateway.rest.endpoint import json_response
+from gateway.rest.operation import Call, Group, Handler, Nothing, Operation
+from gateway.rest.pages import Page, wants_page
+from gateway.rest.readiness import Readiness, Remembered
+from gateway.rest.schemas import Health, KeySet, Welcome
+from gateway.upstreams import Upstreams
+
+KEYS_MAX_AGE_SECONDS: Final = 300
+"""As long as the services themselves remember keys."""
+_KEYS_REMEMBER_SECONDS: Final = 5.0
+
+
+class Meta:
+    """The operations beside /api.
+
+    Args:
+        upstreams: the services.
+        readiness: whether this gateway can do its work.
+        version: of the program.
+    """
+
+    def __init__(self, upstreams: Upstreams, readiness: Readiness, version: str) -> None:
+        self._upstreams = upstreams
+        self._readiness = readiness
+        self._version = version
+        self._keys = Remembered(_KEYS_REMEMBER_SECONDS, self._fetch_keys)
+        self._home = Page("index.html")
+
+    async def welcome(self, call: Call[Nothing, Nothing]) -> Response:
+        """A page for browsers, JSON for everyone else."""
+        if wants_page(call.request.headers.get("accept", "")):
+            response = self._home.response()
+        else:
+            response = json_response(
+                {"message": "Welcome to the CRM chat API", "version": self._version, "documentation": "/docs"}
+            )
+        response.headers["Vary"] = "Accept"
+        return response
+
+    async def live(self, _call: Call[Nothing, Nothing]) -> Object:
+        """Answers while the process does."""
+        return {"status": "ok"}
+
+    async def ready(self, _call: Call[Nothing, Nothing]) -> Object:
+        """Answers while the process can do its work."""
+        await self._readiness.check()
+        return {"status": "ok"}
+
+    async def keys(self, _call: Call[Nothing, Nothing]) -> Response:
+        """The keys, as auth publishes them."""
+        headers = {"Cache-Control": f"public, max-age={KEYS_MAX_AGE_SECONDS}"}
+        return Response(await self._keys.get(), headers=headers, media_type="application/json")
+
+    async def _fetch_keys(self) -> str:
+        response = await self._upstreams.call(self._upstreams.auth.ListKeys, auth_pb2.ListKeysRequest())
+        return response.jwks
+
+    def group(self) -> Group:
+        """The rows of the table."""
+        return Group(
+            "meta",
+            "Health and keys",
+            (
+                _row("/", "welcome", "What this is; for a browser, a page.", self.welcome, Welcome),
+                _row("/healthz", "live", "Answers while the process lives.", self.live, Health),
+                _row("/readyz", "ready", "Answers 200 while auth and chat can be reached.", self.ready, Health),
+                _row(
+                    "/.well-known/jwks.json",
+                    "listKeys",
+                    "The keys that access tokens are verified with.",
+                    self.keys,
+                    KeySet,
+                ),
+            ),
+        )
+
+
+def _row(
+    path: str, name: str, summary: str, handler: Handler[Nothing, Nothing], answer: type[msgspec.Struct]
+) -> Operation[Nothing, Nothing]:
+    return Operation("GET", path, name, summary, handler, query=Nothing, body=Nothing, answer=answer, public=True)

@@ -1,0 +1,68 @@
+"""Whether this gateway can do its work: auth and chat are asked, at most once a second however often we are."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final, Generic, TypeVar
+
+from chassis.errors import UnavailableError
+from gateway.upstreams import Upstreams
+
+T = TypeVar("T")
+
+NEEDED: Final = ("auth", "chat")
+"""Without presence or notify people can still talk."""
+_REMEMBER_SECONDS: Final = 1.0
+_ASK_SECONDS: Final = 1.5  # below the time that Envoy gives to a health check
+
+
+class Remembered(Generic[T]):
+    """An answer that is asked for again once it is old; callers at the same time share one question.
+
+    Args:
+        seconds: for how long an answer counts; a failure is not remembered.
+        ask: gets the answer.
+    """
+
+    def __init__(self, seconds: float, ask: Callable[[], Awaitable[T]]) -> None:
+        self._seconds = seconds
+        self._ask = ask
+        self._answer: T | None = None
+        self._good_until = 0.0
+        self._asking = asyncio.Lock()
+
+    async def get(self) -> T:
+        """The answer, fresh enough. Raises what asking raises."""
+        async with self._asking:
+            if self._answer is None or time.monotonic() >= self._good_until:
+                self._answer = await self._ask()
+                self._good_until = time.monotonic() + self._seconds
+            return self._answer
+
+
+class Readiness:
+    """Answers /readyz.
+
+    Args:
+        upstreams: the services.
+        is_stopping: whether the process is on its way out, and wants no new work.
+    """
+
+    def __init__(self, upstreams: Upstreams, is_stopping: Callable[[], bool]) -> None:
+        self._upstreams = upstreams
+        self._is_stopping = is_stopping
+        self._missing = Remembered(_REMEMBER_SECONDS, self._ask)
+
+    async def check(self) -> None:
+        """Returns when the gateway is ready. Raises UnavailableError (NOT_READY) when it is not."""
+        if self._is_stopping():
+            raise UnavailableError("NOT_READY", "the gateway is stopping", retry_after_ms=1_000)
+        missing = await self._missing.get()
+        if missing:
+            raise UnavailableError("NOT_READY", f"can't reach {' and '.join(missing)}", retry_after_ms=1_000)
+
+    async def _ask(self) -> list[str]:
+        answers = await asyncio.gather(*(self._upstreams.is_serving(name, timeout=_ASK_SECONDS) for name in NEEDED))
+        return [name for name, serving in zip(NEEDED, answers, strict=True) if not serving]
