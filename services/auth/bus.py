@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from parley.auth.v1 import auth_pb2
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from chassis.errors import UnavailableError
-from chassis.eventlog import Entry, EventLog, LogError, LogTrimmedError, Positions, position_key
+from chassis.eventlog import Entry, EventLog, LogError, LogTrimmedError, Positions, open_redis, position_key
 from chassis.logs import logger
 from services.auth.domain import Revocation, RevocationReason
 from services.auth.limits import LimiterUnavailableError, Rate
@@ -44,6 +45,21 @@ return 0
 """
 
 _log = logger("bus")
+
+
+class Bus(NamedTuple):
+    """What auth has in Redis."""
+
+    limiter: RedisLimiter
+    revocations: RevocationLog
+
+
+@asynccontextmanager
+async def open_bus(url: str, *, retention_seconds: float) -> AsyncIterator[Bus]:
+    """Opens Redis, and closes it on leaving; revocations are kept for `retention_seconds`."""
+    async with aclosing(open_redis(url)) as redis:
+        log = EventLog(redis, "auth", retention_seconds=retention_seconds)
+        yield Bus(RedisLimiter(redis), RevocationLog(log))
 
 
 class RedisLimiter:

@@ -17,6 +17,7 @@ from services.auth.client_address import client_address
 from services.auth.convert import organization_to_proto, timestamp, tokens_to_proto, user_to_proto
 from services.auth.directory import Directory, Search
 from services.auth.domain import MAX_EMAIL_CHARACTERS
+from services.auth.exchange import Exchange
 from services.auth.keys import KeyRing
 from services.auth.organizations import Organizations
 from services.auth.passwords import MAX_PASSWORD_BYTES
@@ -33,13 +34,16 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
 
     def __init__(
         self,
+        *,
         sign_in: SignIn,
+        exchange: Exchange,
         sessions: Sessions,
         service_tokens: ServiceTokens,
         keys: KeyRing,
         revocations: RevocationFeed,
     ) -> None:
         self._sign_in = sign_in
+        self._exchange = exchange
         self._sessions = sessions
         self._service_tokens = service_tokens
         self._keys = keys
@@ -68,6 +72,13 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
         caller = calling_user()
         await self._sessions.end(caller.organization_id, caller.user_id, caller.session_id)
         return auth_pb2.SignOutResponse()
+
+    async def ExchangeToken(
+        self, request: auth_pb2.ExchangeTokenRequest, context: Context
+    ) -> auth_pb2.ExchangeTokenResponse:
+        """Exchanges a trusted issuer's token for tokens."""
+        session = await self._exchange.exchange(request.token)
+        return auth_pb2.ExchangeTokenResponse(tokens=tokens_to_proto(session), user=user_to_proto(session.user))
 
     async def IssueServiceToken(
         self, request: auth_pb2.IssueServiceTokenRequest, context: Context

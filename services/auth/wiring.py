@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 
+import httpx
 from parley.auth.v1 import auth_pb2, auth_pb2_grpc, directory_pb2, directory_pb2_grpc
 
-from chassis.eventlog import EventLog, open_redis
 from chassis.identity import TokenVerifier
 from chassis.server import Registration, Service
-from services.auth.bus import RedisLimiter, RevocationLog
+from services.auth.bus import RedisLimiter, open_bus
 from services.auth.callers import Callers
-from services.auth.clock import clock
+from services.auth.clock import Clock, clock
 from services.auth.directory import Directory
+from services.auth.exchange import Exchange
+from services.auth.issuer_tokens import IssuerTokens
+from services.auth.key_sets import KeySets, open_client
 from services.auth.keys import KeyRing, KeySchedule
 from services.auth.limits import FallbackLimiter, LocalLimiter, Rate, SignInLimits
 from services.auth.organizations import Organizations
@@ -48,62 +51,83 @@ async def wire(settings: Settings, unix_time: Callable[[], float] = time.time) -
     sealer = Sealer(decode_key(settings.key_encryption_key.get_secret_value()))
     async with (
         open_database(settings.mongodb_uri, settings.mongodb_database) as database,
-        aclosing(open_redis(settings.redis_url)) as redis,
+        open_bus(settings.redis_url, retention_seconds=2 * settings.access_token_seconds) as bus,
+        open_client() as http,
     ):
         with closing(_passwords(settings)) as passwords:
-            users, organizations = UserStore(database), OrganizationStore(database, sealer)
+            user_store, organization_store = UserStore(database), OrganizationStore(database, sealer)
             keys = KeyRing(KeyStore(database), sealer, now, _schedule(settings))
             await keys.refresh()
-            signer = TokenSigner(
-                keys,
-                now,
-                timedelta(seconds=settings.access_token_seconds),
-                timedelta(seconds=settings.service_token_seconds),
-            )
             relevance = timedelta(seconds=settings.access_token_seconds)
-            log = EventLog(redis, "auth", retention_seconds=2 * settings.access_token_seconds)
-            feed = RevocationFeed(RevocationLog(log), users, now, relevance)
+            feed = RevocationFeed(bus.revocations, user_store, now, relevance)
             await feed.start()
+            signer = _signer(settings, keys, now)
             sessions = Sessions(
                 SessionStore(database),
-                users,
+                user_store,
                 signer,
                 feed,
                 now,
                 lifetime=timedelta(seconds=settings.session_seconds),
                 grace=timedelta(seconds=settings.refresh_grace_seconds),
             )
-            callers = Callers(users)
+            users = Users(user_store, organization_store, passwords, sessions, now)
+            tokens = IssuerTokens(_key_sets(settings, http, unix_time), unix_time, settings.token_leeway_seconds)
+            callers = Callers(user_store)
             auth = AuthServicer(
-                SignIn(users, passwords, sessions, _limits(settings, RedisLimiter(redis))),
-                sessions,
-                ServiceTokens(settings.service_credentials, signer),
-                keys,
-                feed,
+                sign_in=SignIn(user_store, passwords, sessions, _limits(settings, bus.limiter)),
+                exchange=Exchange(organization_store, user_store, users, sessions, tokens),
+                sessions=sessions,
+                service_tokens=ServiceTokens(settings.service_credentials, signer),
+                keys=keys,
+                revocations=feed,
             )
             directory = DirectoryServicer(
                 callers,
-                Directory(callers, users, organizations),
-                Users(users, organizations, passwords, sessions, now),
-                Organizations(organizations, now),
+                Directory(callers, user_store, organization_store),
+                users,
+                Organizations(organization_store, now),
             )
             yield Service(
-                registrations=[
-                    Registration(
-                        auth_pb2.DESCRIPTOR.services_by_name["AuthService"],
-                        auth_pb2_grpc.add_AuthServiceServicer_to_server,
-                        auth,
-                    ),
-                    Registration(
-                        directory_pb2.DESCRIPTOR.services_by_name["DirectoryService"],
-                        directory_pb2_grpc.add_DirectoryServiceServicer_to_server,
-                        directory,
-                    ),
-                ],
+                registrations=_registrations(auth, directory),
                 verifier=TokenVerifier(keys.jwks, unix_time),
                 tasks={"keys": keys.run, "revocations": feed.run},
                 drain=feed.drain,
             )
+
+
+def _registrations(auth: AuthServicer, directory: DirectoryServicer) -> list[Registration]:
+    return [
+        Registration(
+            auth_pb2.DESCRIPTOR.services_by_name["AuthService"],
+            auth_pb2_grpc.add_AuthServiceServicer_to_server,
+            auth,
+        ),
+        Registration(
+            directory_pb2.DESCRIPTOR.services_by_name["DirectoryService"],
+            directory_pb2_grpc.add_DirectoryServiceServicer_to_server,
+            directory,
+        ),
+    ]
+
+
+def _signer(settings: Settings, keys: KeyRing, now: Clock) -> TokenSigner:
+    return TokenSigner(
+        keys,
+        now,
+        user_lifetime=timedelta(seconds=settings.access_token_seconds),
+        service_lifetime=timedelta(seconds=settings.service_token_seconds),
+    )
+
+
+def _key_sets(settings: Settings, client: httpx.AsyncClient, unix_time: Callable[[], float]) -> KeySets:
+    return KeySets(
+        client,
+        unix_time,
+        keep_seconds=settings.issuer_keys_seconds,
+        refetch_seconds=settings.issuer_refetch_seconds,
+        timeout_seconds=settings.issuer_timeout_seconds,
+    )
 
 
 def _passwords(settings: Settings) -> Passwords:

@@ -1,0 +1,107 @@
+"""Verifying the tokens of trusted issuers: with the one algorithm that was agreed, and the issuer's own key.
+
+What a token says of itself decides nothing before its signature holds, but for the issuer's name, which says whose
+key to try, and the key's id, which says which of them.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import Key, OctKey
+from joserfc.jws import JWSRegistry
+
+from chassis.errors import UnauthenticatedError
+from chassis.identity import jwt_header
+from services.auth.domain import Algorithm, TrustedIssuer
+from services.auth.key_sets import KeySets
+
+_MAX_TOKEN_CHARACTERS: Final = 16_384
+_MAX_HEADER_BYTES: Final = 4_096
+_MAX_ISSUER_CHARACTERS: Final = 512
+
+
+class _Registry(JWSRegistry):
+    """Allows for headers with certificates, and passes over parameters that it does not know (RFC 7515, 4)."""
+
+    max_header_length = _MAX_HEADER_BYTES
+
+    def __init__(self, algorithm: Algorithm) -> None:
+        super().__init__(algorithms=[algorithm.value], strict_check_header=False)
+
+
+class IssuerTokens:
+    """Verifies tokens.
+
+    Args:
+        key_sets: the issuers' published keys.
+        unix_time: the clock, in s.
+        leeway_seconds: how far an issuer's clock may be off.
+    """
+
+    def __init__(self, key_sets: KeySets, unix_time: Callable[[], float], leeway_seconds: int) -> None:
+        self._key_sets = key_sets
+        self._unix_time = unix_time
+        self._leeway_seconds = leeway_seconds
+
+    async def verify(self, token: str, issuer: TrustedIssuer) -> dict[str, Any]:
+        """The claims of a token that an issuer signed.
+
+        Raises:
+            UnauthenticatedError: INVALID_TOKEN.
+            UnavailableError: ISSUER_UNAVAILABLE.
+        """
+        key = await self._key_for(token, issuer)
+        expected = jwt.JWTClaimsRegistry(
+            now=int(self._unix_time()),
+            leeway=self._leeway_seconds,
+            iss={"essential": True, "value": issuer.issuer},
+            aud={"essential": True, "value": issuer.audience},
+            exp={"essential": True},
+        )
+        try:
+            claims = jwt.decode(token, key, registry=_Registry(issuer.algorithm)).claims
+            expected.validate(claims)
+        except (JoseError, ValueError, TypeError, RecursionError):
+            raise invalid_token("the token's signature or its claims don't hold") from None
+        return claims
+
+    async def _key_for(self, token: str, issuer: TrustedIssuer) -> Key:
+        try:
+            header = jwt_header(token)
+        except ValueError:
+            raise invalid_token("this is not a JWT") from None
+        key_id = header.get("kid")
+        if header.get("alg") != issuer.algorithm.value or not isinstance(key_id, str | None):
+            raise invalid_token("the token is not signed as agreed")
+        if issuer.algorithm is Algorithm.HS256:
+            return OctKey.import_key(issuer.shared_secret)
+        key = await self._key_sets.key(issuer.jwks_url, issuer.algorithm, key_id)
+        if key is None:
+            raise invalid_token("the issuer publishes no such key")
+        return key
+
+
+def claimed_issuer(token: str) -> str:
+    """Who a token says has signed it, unverified. Raises UnauthenticatedError (INVALID_TOKEN) where it is no JWT."""
+    parts = token.split(".")
+    issuer = None
+    if len(token) <= _MAX_TOKEN_CHARACTERS and len(parts) == 3:  # noqa: PLR2004  # header, payload, signature
+        try:
+            payload = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+            issuer = payload.get("iss") if isinstance(payload, dict) else None
+        except (ValueError, RecursionError):
+            issuer = None
+    if not isinstance(issuer, str) or not 1 <= len(issuer) <= _MAX_ISSUER_CHARACTERS:
+        raise invalid_token("this is not a JWT that names its issuer")
+    return issuer
+
+
+def invalid_token(sentence: str) -> UnauthenticatedError:
+    """The token is no good."""
+    return UnauthenticatedError("INVALID_TOKEN", sentence)

@@ -1,0 +1,82 @@
+"""Who a trusted issuer's token is about: its claims, read with the names that the organization gave them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from chassis.errors import InvalidArgumentError
+from services.auth.checks import MAX_NAME_CHARACTERS, AuthChecks
+from services.auth.domain import ClaimNames, Role, ordered_unique
+from services.auth.issuer_tokens import invalid_token
+
+_ROLES: Final = {role.value: role for role in Role}
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a token says of a user; None where it says nothing."""
+
+    user_id: str
+    name: str | None
+    email: str | None
+    role: Role | None
+    teams: tuple[str, ...] | None
+
+    def __repr__(self) -> str:
+        return f"Profile({self.user_id!r})"
+
+
+def read_profile(claims: Mapping[str, Any], names: ClaimNames) -> Profile:
+    """Reads the claims. Raises UnauthenticatedError (INVALID_TOKEN), which names each claim that is no good."""
+    checks = AuthChecks()
+    user_id = _user_id(claims.get(names.user_id))
+    checks.user_id(names.user_id, user_id)
+    name = _text(checks, names.name, claims)
+    if name is not None:
+        checks.line(names.name, name, at_most=MAX_NAME_CHARACTERS)
+    email = _text(checks, names.email, claims)
+    if email is not None:
+        checks.email(names.email, email)
+    role = _text(checks, names.role, claims)
+    checks.require(role is None or role in _ROLES, names.role, f"must be one of {', '.join(_ROLES)}")
+    teams = _teams(checks, names.teams, claims)
+    try:
+        checks.done()
+    except InvalidArgumentError as error:
+        raise invalid_token(f"the claims are no good: {error.message}") from None
+    return Profile(
+        user_id=user_id,
+        name=name.strip() if name is not None else None,
+        email=email,
+        role=_ROLES[role] if role is not None else None,
+        teams=teams,
+    )
+
+
+def _user_id(value: Any) -> str:
+    """A user id; CRMs that number their users may put a number."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value) if 0 <= value < 2**63 else ""
+    return value if isinstance(value, str) else ""
+
+
+def _text(checks: AuthChecks, claim: str, claims: Mapping[str, Any]) -> str | None:
+    """A claim that is a text; an empty one says nothing."""
+    value = claims.get(claim)
+    if value is None or isinstance(value, str):
+        return value or None
+    checks.require(False, claim, "must be a text")
+    return None
+
+
+def _teams(checks: AuthChecks, claim: str, claims: Mapping[str, Any]) -> tuple[str, ...] | None:
+    value = claims.get(claim)
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(isinstance(team, str) for team in value):
+        checks.require(False, claim, "must be a list of texts")
+        return None
+    checks.teams(claim, value)
+    return ordered_unique(value)
