@@ -60,7 +60,7 @@ class ServiceSettings(ProcessSettings):
 def load(cls: type[S]) -> S:
     """Reads the settings of a process, or ends it, naming every variable that is missing or wrong."""
     try:
-        return cls()  # type: ignore[call-arg]  # they come from the environment
+        return cls()
     except ValidationError as error:
         for problem in error.errors():
             name = "PARLEY_" + "_".join(str(part) for part in problem["loc"]).upper()

@@ -14,6 +14,7 @@ from typing import Any
 
 import grpc
 import pytest
+from pydantic import SecretStr
 
 from chassis.channel import open_channel
 from chassis.server import Service, serving
@@ -65,7 +66,7 @@ def grpc_settings() -> ServiceSettings:
         mongodb_uri="mongodb://unused",
         auth_target="127.0.0.1:1",
         service_name="tests",
-        service_secret="unused",  # type: ignore[arg-type]  # pydantic makes it a SecretStr
+        service_secret=SecretStr("unused"),
         drain_seconds=2.0,
     )
 
