@@ -10,7 +10,7 @@ _BETWEEN_LOOKS_SECONDS = 0.02
 
 async def eventually(condition: Callable[[], bool]) -> None:
     """Wait until it holds."""
-    while not condition():  # noqa: ASYNC110  # other processes set no event of ours
+    while not condition():  # other processes set no event of ours
         await asyncio.sleep(_BETWEEN_LOOKS_SECONDS)
 
 

@@ -21,6 +21,7 @@ def set_up(folder: Path, python: str) -> subprocess.CompletedProcess[str]:
         env={"PATH": "/usr/bin:/bin", "PYTHON": python},
         capture_output=True,
         text=True,
+        check=False,
     )
 
 
