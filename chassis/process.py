@@ -21,7 +21,7 @@ S = TypeVar("S", bound=ServiceSettings)
 _log = logger("process")
 
 
-def run_process(name: str, settings_class: type[P], serve: Callable[[P], AbstractAsyncContextManager[None]]) -> None:
+def run_process(name: str, settings_class: type[P], serve: Callable[[P], AbstractAsyncContextManager[object]]) -> None:
     """Runs a process until it is told to stop.
 
     Args:
@@ -38,7 +38,7 @@ def run_process(name: str, settings_class: type[P], serve: Callable[[P], Abstrac
         raise SystemExit(1) from None
 
 
-async def _live(settings: P, serve: Callable[[P], AbstractAsyncContextManager[None]]) -> None:
+async def _live(settings: P, serve: Callable[[P], AbstractAsyncContextManager[object]]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

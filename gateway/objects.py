@@ -17,6 +17,7 @@ from parley.chat.v1.message_pb2 import Receipt
 from parley.notify.v1.notification_pb2 import Notification, Preferences
 from parley.presence.v1.presence_pb2 import Presence
 
+from chassis.errors import AppError
 from gateway.names import CONVERSATION_KINDS, MEMBER_ROLES, MESSAGE_KINDS, NOTIFICATION_TYPES, ROLES, STATUSES
 from gateway.times import time_text
 
@@ -170,6 +171,16 @@ def _plain(value: Value) -> Any:
         number = value.number_value
         return int(number) if number.is_integer() and abs(number) < _MAX_SAFE_INTEGER else number
     return getattr(value, kind) if kind in {"string_value", "bool_value"} else None
+
+
+def error_object(error: AppError) -> Object:
+    """`error`, in replies."""
+    made: Object = {"code": error.category.name, "reason": error.reason, "message": error.message}
+    if error.retry_after_ms is not None:
+        made["retryAfterMs"] = error.retry_after_ms
+    if error.fields:
+        made["fields"] = error.fields
+    return made
 
 
 def message_objects(messages: Iterable[Message]) -> list[Object]:

@@ -1,0 +1,73 @@
+"""What the gateway tells presence: which sessions are open here, and whether somebody is at the device."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final
+
+import grpc
+from parley.presence.v1.presence_pb2 import AttachRequest, AttachResponse, Event, Session
+
+from chassis.channel import Metadata
+from gateway.roll import Roll
+from gateway.streams import TwoWayStream
+
+HEARTBEAT_SECONDS: Final = 5.0
+
+
+class Attendance(TwoWayStream[AttachRequest, AttachResponse]):
+    """The stream to presence: it reports sessions, and delivers changes of presence.
+
+    Args:
+        method: PresenceService.Attach.
+        gateway_id: this gateway's name, unique among gateways.
+        metadata: gives the metadata of a new stream.
+        deliver: takes events, in order.
+    """
+
+    def __init__(
+        self,
+        method: grpc.aio.StreamStreamMultiCallable[AttachRequest, AttachResponse],
+        *,
+        gateway_id: str,
+        metadata: Callable[[], Awaitable[Metadata]],
+        deliver: Callable[[Iterable[Event]], None],
+    ) -> None:
+        super().__init__("presence", method, metadata, HEARTBEAT_SECONDS)
+        self._gateway_id = gateway_id
+        self._deliver = deliver
+        self._roll: Roll[str, Session] = Roll()
+
+    def report(self, session: Session) -> None:
+        """Reports a session that opened or changed."""
+        self._roll.put(session.session_id, session)
+        self.tell()
+
+    def close(self, session_id: str) -> None:
+        """Reports that a session closed."""
+        self._roll.drop(session_id)
+        self.tell()
+
+    def when_reported(self, session_id: str, then: Callable[[], None]) -> None:
+        """Calls `then` once presence knows of an open session."""
+        self._roll.when_in_effect(session_id, then)
+
+    def first(self) -> AttachRequest:
+        """All sessions, and who we are."""
+        changes = self._roll.everything()
+        return AttachRequest(upsert=changes.put, number=changes.number, gateway_id=self._gateway_id)
+
+    def next(self) -> AttachRequest:
+        """The sessions that opened, changed and closed."""
+        changes = self._roll.changes()
+        return AttachRequest(upsert=changes.put, closed=changes.dropped, number=changes.number)
+
+    def beat(self) -> AttachRequest:
+        """A heartbeat for all sessions."""
+        return AttachRequest()
+
+    def take(self, response: AttachResponse) -> None:
+        """Delivers events, then says whose session is known."""
+        self._deliver(response.events)
+        if response.acknowledged:
+            self._roll.acknowledge(response.acknowledged)

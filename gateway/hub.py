@@ -1,0 +1,163 @@
+"""Which connections each user has on this gateway, and the way of events to them.
+
+An event is encoded once for each front and written to every connection that wants it; nothing is awaited. A
+connection that is not ready yet gets none: it has promised its client nothing so far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
+
+from parley.chat.v1 import event_pb2 as chat
+from parley.notify.v1 import notification_pb2 as notify
+from parley.presence.v1 import presence_pb2 as presence
+
+from chassis.errors import AppError
+from gateway.dialects.dialect import Front, Payloads, Speech
+from gateway.session import Session
+
+_CLIENT = "client"
+
+
+class Connection(Protocol):
+    """One open connection, whatever its transport."""
+
+    @property
+    def session(self) -> Session:
+        """Its state."""
+
+    @property
+    def front(self) -> Front:
+        """The dialect and transport that it speaks."""
+
+    def write(self, data: bytes) -> None:
+        """Sends framed data, soon and in order; does nothing with none, and once the connection is closing.
+
+        A connection whose client reads too slowly closes itself.
+        """
+
+    def close(self, code: int, reason: str) -> None:
+        """Sends what was written, then closes; does nothing once the connection is closing."""
+
+
+class TooManyConnectionsError(Exception):
+    """The user has as many connections here as one may have."""
+
+
+class Hub:
+    """The connections of this gateway, by user.
+
+    Args:
+        connections_per_user: how many a user may have.
+    """
+
+    def __init__(self, connections_per_user: int) -> None:
+        self._connections_per_user = connections_per_user
+        self._organizations: dict[str, dict[str, list[Connection]]] = {}
+        self.count = 0
+
+    def __iter__(self) -> Iterator[Connection]:
+        for users in self._organizations.values():
+            for connections in users.values():
+                yield from connections
+
+    def add(self, connection: Connection) -> bool:
+        """Adds a connection; says whether it is its user's first. Raises TooManyConnectionsError."""
+        identity = connection.session.identity
+        users = self._organizations.setdefault(identity.organization_id, {})
+        connections = users.setdefault(identity.user_id, [])
+        if len(connections) >= self._connections_per_user:
+            raise TooManyConnectionsError
+        connections.append(connection)
+        self.count += 1
+        return len(connections) == 1
+
+    def remove(self, connection: Connection) -> bool:
+        """Removes a connection that was added; says whether it was its user's last."""
+        identity = connection.session.identity
+        users = self._organizations[identity.organization_id]
+        connections = users[identity.user_id]
+        connections.remove(connection)
+        self.count -= 1
+        if connections:
+            return False
+        del users[identity.user_id]
+        if not users:
+            del self._organizations[identity.organization_id]
+        return True
+
+    def of_user(self, organization_id: str, user_id: str) -> tuple[Connection, ...]:
+        """A user's connections."""
+        return tuple(self._organizations.get(organization_id, {}).get(user_id, ()))
+
+    def deliver_chat(self, events: Iterable[chat.Event]) -> None:
+        """Delivers events of conversations to their recipients.
+
+        A new message is left out on the connection that sent it, which gets a reply instead; typing is left out for
+        the one who types.
+        """
+        for event in events:
+            users = self._organizations.get(event.organization_id)
+            if users is None:
+                continue
+            kind = event.WhichOneof("payload")
+            origin = event.origin if kind == "message_created" else ""
+            typist = event.typing_updated.user_id if kind == "typing_updated" else ""
+            telling = _Telling(lambda front, event=event: front.dialect.chat_event(event))  # type: ignore[misc]
+            for user_id in event.recipients:
+                if user_id != typist:
+                    for connection in users.get(user_id, ()):
+                        session = connection.session
+                        if session.ready and session.session_id != origin:
+                            telling.tell(connection, user_id)
+
+    def deliver_notify(self, events: Iterable[notify.Event]) -> None:
+        """Delivers events of users' notifications."""
+        for event in events:
+            telling = _Telling(lambda front, event=event: front.dialect.notify_event(event))  # type: ignore[misc]
+            for connection in self._organizations.get(event.organization_id, {}).get(event.user_id, ()):
+                if connection.session.ready:
+                    telling.tell(connection, event.user_id)
+
+    def deliver_presence(self, events: Iterable[presence.Event]) -> None:
+        """Delivers changes of presence to everyone in the organization; clients are not told of other clients."""
+        for event in events:
+            about_client = event.role == _CLIENT
+            telling = _Telling(lambda front, event=event: front.dialect.presence_event(event))  # type: ignore[misc]
+            for user_id, connections in self._organizations.get(event.organization_id, {}).items():
+                for connection in connections:
+                    session = connection.session
+                    hidden = about_client and session.identity.role == _CLIENT and user_id != event.presence.user_id
+                    if session.ready and not hidden:
+                        telling.tell(connection, user_id)
+
+
+class _Telling:
+    """One event on its way to connections: encoded once for each front, and only where one wants it."""
+
+    __slots__ = ("_encode", "_spoken")
+
+    def __init__(self, encode: Callable[[Front], Speech]) -> None:
+        self._encode = encode
+        self._spoken: dict[Front, bytes | Callable[[str], Payloads]] = {}
+
+    def tell(self, connection: Connection, user_id: str) -> None:
+        """Writes the event to a connection of a user."""
+        front = connection.front
+        spoken = self._spoken.get(front)
+        if spoken is None:
+            speech = self._encode(front)
+            spoken = self._spoken[front] = speech if callable(speech) else front.frames(speech)
+        connection.write(spoken if isinstance(spoken, bytes) else front.frames(spoken(user_id)))
+
+
+def say(connection: Connection, payloads: Payloads) -> None:
+    """Sends payloads of its dialect to one connection."""
+    if payloads:
+        connection.write(connection.front.frames(payloads))
+
+
+def say_failed(connection: Connection, reference: object, error: AppError) -> None:
+    """Answers one request with an error."""
+    say(connection, connection.front.dialect.failed(reference, error))

@@ -1,0 +1,53 @@
+"""Keeps the keys fresh that tokens are verified with: upgrades are answered at once, and can't wait for them.
+
+Auth publishes a key before it signs with it, so that looking every now and then is enough. Where a token has a key
+that isn't known, the keys are looked at again soon, for the client's next try.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from chassis.errors import AppError, UnauthenticatedError
+from chassis.identity import Identity, TokenVerifier
+from chassis.logs import logger
+
+_FRESH_SECONDS: Final = 60.0
+_RETRY_SECONDS: Final = 1.0
+
+_log = logger("keys")
+
+
+class KeyRing:
+    """Verifies tokens without waiting."""
+
+    def __init__(self, verifier: TokenVerifier) -> None:
+        self._verifier = verifier
+        self._doubt = asyncio.Event()
+
+    def verify(self, token: str) -> Identity:
+        """Returns whose token it is. Raises UnauthenticatedError, or UnavailableError before there are keys."""
+        try:
+            return self._verifier.verify_at_hand(token)
+        except UnauthenticatedError as error:
+            if error.reason == "TOKEN_INVALID":
+                self._doubt.set()
+            raise
+
+    async def run(self) -> None:
+        """Fetches the keys now and again, for ever; to be supervised."""
+        while True:
+            try:
+                await self._verifier.refresh()
+            except AppError as error:
+                _log.warning("keys_unavailable", reason=error.reason)
+                await asyncio.sleep(_RETRY_SECONDS)
+                continue
+            self._doubt.clear()
+            try:
+                async with asyncio.timeout(_FRESH_SECONDS):
+                    await self._doubt.wait()
+            except TimeoutError:
+                continue
+            await asyncio.sleep(_RETRY_SECONDS)

@@ -1,0 +1,160 @@
+"""One connection's state, free of I/O: frames and requests go in, and what is to be done about them comes out.
+
+A session knows who is connected, until when, and how much is unanswered. It knows no socket, no dialect and no
+upstream, so each of its rules can be read and tested by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from parley.chat.v1.message_pb2 import Actor
+
+from chassis.errors import AppError, InvalidArgumentError, PermissionDeniedError, ResourceExhaustedError
+from chassis.identity import Identity
+from gateway import close_codes
+from gateway.commands import Malformed, Refuse, Request
+
+MALFORMED_IN_A_ROW: Final = 10
+_WINDOW_SECONDS: Final = 1.0
+_BUSY_RETRY_MS: Final = 250
+
+
+class End(NamedTuple):
+    """The connection is to be closed."""
+
+    code: int
+    reason: str
+
+
+class Answer(NamedTuple):
+    """The request is to be answered with an error, at once."""
+
+    error: AppError
+
+
+class CarryOut(NamedTuple):
+    """The request is to be carried out, and `Session.answered` called when it is answered."""
+
+
+Effect = CarryOut | Answer | End
+
+_CARRY_OUT: Final = CarryOut()
+_FLOOD: Final = End(close_codes.TOO_MANY, "too many frames")
+_NONSENSE: Final = End(close_codes.MALFORMED, "too many malformed frames")
+EXPIRED: Final = End(close_codes.TOKEN_ENDED, "the token has expired")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLimits:
+    """What one connection may do.
+
+    Attributes:
+        frame_bytes: the largest frame.
+        requests_in_flight: how many requests may be unanswered.
+        frames_per_second: how many frames may come within a second.
+        messages_per_second: what clients are told of the limit that chat keeps.
+    """
+
+    frame_bytes: int
+    requests_in_flight: int
+    frames_per_second: int
+    messages_per_second: int
+
+
+class Session:
+    """The state of one connection.
+
+    Args:
+        session_id: unique among all gateways; the origin in events that this connection causes.
+        identity: who is connected.
+        token: the access token that says so; calls for the user carry it.
+        limits: what the connection may do.
+    """
+
+    __slots__ = (
+        "_frames",
+        "_malformed",
+        "_window_began",
+        "actor",
+        "identity",
+        "in_flight",
+        "limits",
+        "ready",
+        "session_id",
+        "token",
+    )
+
+    def __init__(self, session_id: str, identity: Identity, token: str, limits: SessionLimits) -> None:
+        self.session_id = session_id
+        self.identity = identity
+        self.token = token
+        self.limits = limits
+        self.actor = self._actor()
+        self.ready = False  # events go to sessions that are; see `gateway.arrivals`
+        self.in_flight = 0
+        self._malformed = 0
+        self._frames = 0
+        self._window_began = 0.0
+
+    def frame_came(self, now: float) -> End | None:
+        """Counts a frame of any kind; `now` is in seconds of any clock that only moves forward."""
+        self._frames += 1
+        if self._frames > self.limits.frames_per_second:
+            if now - self._window_began < _WINDOW_SECONDS:
+                return _FLOOD
+            self._frames, self._window_began = 1, now
+        return None
+
+    def admit(self, request: Request) -> Effect:
+        """Decides what becomes of a request."""
+        command = request.command
+        if isinstance(command, Malformed):
+            self._malformed += 1
+            return _NONSENSE if self._malformed >= MALFORMED_IN_A_ROW else Answer(command.error)
+        self._malformed = 0
+        if isinstance(command, Refuse):
+            return Answer(command.error)
+        if self.in_flight >= self.limits.requests_in_flight:
+            return Answer(
+                ResourceExhaustedError(
+                    "TOO_MANY_REQUESTS",
+                    f"{self.in_flight} requests of this connection are unanswered",
+                    retry_after_ms=_BUSY_RETRY_MS,
+                )
+            )
+        self.in_flight += 1
+        return _CARRY_OUT
+
+    def answered(self) -> None:
+        """Notes that a request that was carried out has its answer."""
+        self.in_flight -= 1
+
+    def refresh(self, identity: Identity, token: str) -> None:
+        """Goes on with another token.
+
+        Raises:
+            PermissionDeniedError: it is of another user.
+            InvalidArgumentError: it expires before the present one.
+        """
+        present = self.identity
+        if (identity.organization_id, identity.user_id) != (present.organization_id, present.user_id):
+            raise PermissionDeniedError("TOKEN_OF_ANOTHER_USER", "the access token is of another user")
+        if identity.expires_at < present.expires_at:
+            raise InvalidArgumentError(
+                "TOKEN_OLDER",
+                "the access token expires before the one in use",
+                fields={"accessToken": "expires before the one in use"},
+            )
+        self.identity, self.token = identity, token
+        self.actor = self._actor()
+
+    def _actor(self) -> Actor:
+        identity = self.identity
+        return Actor(
+            organization_id=identity.organization_id,
+            user_id=identity.user_id,
+            name=identity.name,
+            connection_id=self.session_id,
+        )

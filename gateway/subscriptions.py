@@ -1,0 +1,114 @@
+"""The gateway's subscriptions: the users that it holds, and the events of chat and notify that come for them.
+
+One stream to each service carries the events of all users. It resumes where it was when it breaks, so that open
+sockets miss nothing; where that can't be had, `lost` is called, and clients must catch up by themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Protocol, TypeVar
+
+import grpc
+from parley.stream.v1.stream_pb2 import Attachments, Positions, UserKey
+
+from chassis.channel import Metadata
+from gateway.roll import Changes, Roll
+from gateway.streams import TwoWayStream
+
+E_co = TypeVar("E_co", covariant=True)
+User = tuple[str, str]
+"""(organization id, user id)."""
+
+
+class SubscribeResponse(Protocol[E_co]):
+    """What the SubscribeResponse of every service looks like."""
+
+    @property
+    def acknowledged(self) -> int:
+        """The attachments in effect."""
+
+    @property
+    def events(self) -> Iterable[E_co]:
+        """What happened."""
+
+    @property
+    def positions(self) -> Positions:
+        """How far we have got."""
+
+    @property
+    def lost(self) -> bool:
+        """Whether events were missed."""
+
+
+class Subscription(TwoWayStream[Any, SubscribeResponse[E_co]]):
+    """The stream to one service.
+
+    Args:
+        name: for logs and metrics.
+        method: the service's Subscribe.
+        request_type: its SubscribeRequest.
+        metadata: gives the metadata of a new stream.
+        deliver: takes events, in order.
+        lost: called when events were missed.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        method: grpc.aio.StreamStreamMultiCallable[Any, Any],
+        request_type: Callable[..., Any],
+        *,
+        metadata: Callable[[], Awaitable[Metadata]],
+        deliver: Callable[[Iterable[E_co]], None],
+        lost: Callable[[], None],
+    ) -> None:
+        super().__init__(name, method, metadata)
+        self._request_type = request_type
+        self._deliver = deliver
+        self._lost = lost
+        self._roll: Roll[User, UserKey] = Roll()
+        self._positions: dict[int, str] = {}
+
+    def attach(self, user: User) -> None:
+        """Asks for the events of a user, from now on."""
+        self._roll.put(user, UserKey(organization_id=user[0], user_id=user[1]))
+        self.tell()
+
+    def detach(self, user: User) -> None:
+        """Wants no more events of a user."""
+        self._roll.drop(user)
+        self.tell()
+
+    def when_attached(self, user: User, then: Callable[[], None]) -> None:
+        """Calls `then` once whatever happens to an attached user is delivered here."""
+        self._roll.when_in_effect(user, then)
+
+    def first(self) -> Any:
+        """All users, and where to resume."""
+        resume_after = Positions(shards=self._positions) if self._positions else None
+        return self._request_type(attachments=_attachments(self._roll.everything()), resume_after=resume_after)
+
+    def next(self) -> Any:
+        """The users that came and went."""
+        return self._request_type(attachments=_attachments(self._roll.changes()))
+
+    def beat(self) -> Any:
+        """Nothing: the connection itself is kept alive below gRPC."""
+        return self._request_type()
+
+    def take(self, response: SubscribeResponse[E_co]) -> None:
+        """Delivers events; only then is the position behind them ours, and users of whom we were told attached."""
+        self._deliver(response.events)
+        self._positions.update(response.positions.shards)
+        if response.lost:
+            self._lost()
+        if response.acknowledged:
+            self._roll.acknowledge(response.acknowledged)
+
+
+def _attachments(changes: Changes[User, UserKey]) -> Attachments:
+    dropped = [
+        UserKey(organization_id=organization_id, user_id=user_id) for organization_id, user_id in changes.dropped
+    ]
+    return Attachments(add=changes.put, remove=dropped, number=changes.number)
