@@ -42,9 +42,7 @@ def grpc_health(address: str, *, through_edge_to: str | None = None) -> Probe:
                 response_deserializer=health_pb2.HealthCheckResponse.FromString,
             )
             try:
-                reply = await check(
-                    health_pb2.HealthCheckRequest(), timeout=_ATTEMPT_SECONDS, metadata=metadata, wait_for_ready=True
-                )
+                reply = await check(health_pb2.HealthCheckRequest(), timeout=_ATTEMPT_SECONDS, metadata=metadata)
             except grpc.aio.AioRpcError as error:
                 return f"its health check answers {error.code().name}"
         if reply.status == health_pb2.HealthCheckResponse.SERVING:

@@ -22,8 +22,9 @@ def test_ports_are_free_and_differ(claims: PortClaims) -> None:
     ports = [claims.claim_any() for _ in range(50)]
     assert len(set(ports)) == 50
     for port in ports:
-        with socket.socket() as listener:
-            listener.bind(("127.0.0.1", port))
+        # As servers do; connections of an earlier one may linger on it.
+        with socket.create_server(("127.0.0.1", port)):
+            pass
 
 
 def test_a_port_claimed_by_one_stack_is_taken_for_others_before_anyone_listens(claims: PortClaims) -> None:

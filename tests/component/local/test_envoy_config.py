@@ -1,0 +1,42 @@
+"""Envoy itself accepts the edge's configuration, in a cluster and on one machine, and has nothing to say about it."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from deploy.local.binaries import ENVOY, find_server
+from deploy.local.envoy import CONFIG
+from deploy.local.machine import Machine
+from deploy.local.stack import LocalStack
+
+
+async def validate(config: Path) -> tuple[int | None, str]:
+    """Return Envoy's exit code and what it said, from warnings upwards."""
+    process = await asyncio.create_subprocess_exec(
+        *(str(find_server(ENVOY, Machine.current())), "--mode", "validate", "--log-level", "warning"),
+        *("--config-path", str(config)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await process.communicate()
+    return process.returncode, said.decode()
+
+
+async def test_it_is_valid_as_kubernetes_mounts_it_and_uses_nothing_deprecated() -> None:
+    assert await validate(CONFIG) == (0, f"configuration '{CONFIG}' OK\n")
+
+
+async def test_it_is_valid_with_the_addresses_of_a_local_stack(plain_stack: LocalStack) -> None:
+    config = plain_stack.directory.envoy_config
+    assert await validate(config) == (0, f"configuration '{config}' OK\n")
+
+
+@pytest.mark.parametrize("broken", ["lb_policy: RING_HASH", "codec_type: AUTO"])
+async def test_a_mistake_in_it_would_be_noticed(tmp_path: Path, broken: str) -> None:
+    copy = tmp_path / "envoy.yaml"
+    text = await asyncio.to_thread(CONFIG.read_text)
+    assert broken in text
+    await asyncio.to_thread(copy.write_text, text.replace(broken, f"{broken}_NOT"))
+    code, _ = await validate(copy)
+    assert code == 1
