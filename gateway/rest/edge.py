@@ -32,11 +32,14 @@ _HEADERS: Final = {
 class Edge:
     """An ASGI middleware round everything.
 
-    Past `MAX_IN_FLIGHT` requests at once, further ones are answered 429 without being looked at.
+    Args:
+        app: what answers.
+        max_in_flight: how many requests are served at once; further ones are answered 429 without being looked at.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, max_in_flight: int = MAX_IN_FLIGHT) -> None:
         self._app = app
+        self._max_in_flight = max_in_flight
         self._in_flight = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,7 +58,7 @@ class Edge:
             measures.IN_FLIGHT.dec()
 
     async def _serve(self, scope: Scope, receive: Receive, send: _Answering) -> None:
-        if self._in_flight <= MAX_IN_FLIGHT:
+        if self._in_flight <= self._max_in_flight:
             await self._app(scope, receive, send)
             return
         overload = ResourceExhaustedError("OVERLOADED", "too many requests are being served", retry_after_ms=1_000)

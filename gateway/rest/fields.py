@@ -6,12 +6,14 @@ says, so that the check, the document and the sentence can't disagree.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import msgspec
 
 from chassis.checks import FieldChecks
+from chassis.errors import InvalidArgumentError
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -43,6 +45,21 @@ def read_fields(raw: Mapping[str, Any], shape: type[S], *, texts: bool = False) 
             checks.require(False, field.encode_name, f"must {sentence_of(field.type)}")
     checks.done()
     return shape(**values)
+
+
+@contextmanager
+def fields_renamed(rename: Callable[[str], str]) -> Iterator[None]:
+    """Makes a service's complaints speak of the fields as this interface calls them.
+
+    Args:
+        rename: from the name of a field in the service's request to its name here.
+    """
+    try:
+        yield
+    except InvalidArgumentError as error:
+        fields = {rename(name): sentence for name, sentence in error.fields.items()}
+        message = "; ".join(f"{name} {sentence}" for name, sentence in fields.items()) or error.message
+        raise InvalidArgumentError(error.reason, message, fields=fields) from error
 
 
 def sentence_of(type_: Any) -> str:

@@ -13,6 +13,7 @@ from chassis.errors import InvalidArgumentError
 from chassis.paging import DEFAULT_PAGE_SIZE
 from gateway.names import MESSAGE_KINDS
 from gateway.objects import Object, message_objects, receipt_object
+from gateway.rest.fields import fields_renamed
 from gateway.rest.operation import Call, Group, Nothing, Operation
 from gateway.rest.parameters import MAX_SAFE_INTEGER, ConversationId, PageSize, UserId
 from gateway.rest.schemas import History, Sent
@@ -20,8 +21,7 @@ from gateway.upstreams import Upstreams
 
 IDEMPOTENCY_HEADER: Final = "Idempotency-Key"
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,64}")
-_CONTRACT_NAMES: Final = {"text": "content", "kind": "type"}
-"""What chat's fields are called here."""
+_NAMES_HERE: Final = {"text": "content", "kind": "type"}  # of chat's fields
 
 if TYPE_CHECKING:
     SentKind: TypeAlias = str
@@ -123,12 +123,10 @@ class Messages:
         body = call.body
         key = body.client_message_id or _header_key(call.request.headers.get(IDEMPOTENCY_HEADER)) or str(uuid.uuid4())
         request = message_pb2.SendMessageRequest(draft=_draft(body, key))
-        try:
+        with fields_renamed(lambda name: _NAMES_HERE.get(name, name)):
             response = await self._upstreams.call(
                 self._upstreams.messages.SendMessage, request, token=call.token, conversation_id=body.conversation_id
             )
-        except InvalidArgumentError as error:
-            raise _in_our_words(error) from error
         return {**receipt_object(response.receipt), "clientMessageId": key}
 
     def group(self) -> Group:
@@ -202,10 +200,3 @@ def _draft(body: Outgoing, client_message_id: str) -> message_pb2.Draft:
             for attached in body.attachments
         ],
     )
-
-
-def _in_our_words(error: InvalidArgumentError) -> InvalidArgumentError:
-    """The same failure with chat's fields called as this interface calls them."""
-    fields = {_CONTRACT_NAMES.get(name, name): sentence for name, sentence in error.fields.items()}
-    message = "; ".join(f"{name} {sentence}" for name, sentence in fields.items()) or error.message
-    return InvalidArgumentError(error.reason, message, fields=fields)

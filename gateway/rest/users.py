@@ -14,6 +14,7 @@ from chassis.errors import InvalidArgumentError
 from gateway.names import ROLES
 from gateway.objects import Object, user_object
 from gateway.rest.endpoint import json_response
+from gateway.rest.fields import fields_renamed
 from gateway.rest.operation import Call, Group, Nothing, Operation
 from gateway.rest.parameters import PageSize, PageToken, UserId
 from gateway.rest.schemas import AccountAnswer, Role, UserAnswer, UserPage
@@ -108,21 +109,22 @@ class Users:
     async def create_user(self, call: Call[Nothing, NewUser]) -> Response:
         """Makes a user."""
         body = call.body
-        response = await self._upstreams.call(
-            self._upstreams.directory.CreateUser,
-            directory_pb2.CreateUserRequest(
-                user=user_pb2.User(
-                    user_id=body.user_id or "",
-                    name=body.name,
-                    email=body.email,
-                    role=_role(body.role),
-                    teams=body.teams,
-                    avatar_url=body.avatar_url,
+        with fields_renamed(_name_here):
+            response = await self._upstreams.call(
+                self._upstreams.directory.CreateUser,
+                directory_pb2.CreateUserRequest(
+                    user=user_pb2.User(
+                        user_id=body.user_id or "",
+                        name=body.name,
+                        email=body.email,
+                        role=_role(body.role),
+                        teams=body.teams,
+                        avatar_url=body.avatar_url,
+                    ),
+                    password=body.password or "",
                 ),
-                password=body.password or "",
-            ),
-            token=call.token,
-        )
+                token=call.token,
+            )
         location = f"/api/users/{quote(response.user.user_id, safe=':@')}"
         return json_response({"user": account_object(response.user)}, 201, {"Location": location})
 
@@ -132,23 +134,24 @@ class Users:
         present = [name for name, value in structs.asdict(body).items() if value is not None]
         if not present:
             raise InvalidArgumentError("NOTHING_TO_CHANGE", "the body holds nothing that can be changed")
-        response = await self._upstreams.call(
-            self._upstreams.directory.UpdateUser,
-            directory_pb2.UpdateUserRequest(
-                user=user_pb2.User(
-                    user_id=call.path["userId"],
-                    name=body.name or "",
-                    email=body.email or "",
-                    role=_role(body.role),
-                    teams=body.teams or [],
-                    avatar_url=body.avatar_url or "",
-                    disabled=bool(body.disabled),
+        with fields_renamed(_name_here):
+            response = await self._upstreams.call(
+                self._upstreams.directory.UpdateUser,
+                directory_pb2.UpdateUserRequest(
+                    user=user_pb2.User(
+                        user_id=call.path["userId"],
+                        name=body.name or "",
+                        email=body.email or "",
+                        role=_role(body.role),
+                        teams=body.teams or [],
+                        avatar_url=body.avatar_url or "",
+                        disabled=bool(body.disabled),
+                    ),
+                    update_mask=FieldMask(paths=present),
+                    password=body.password or "",
                 ),
-                update_mask=FieldMask(paths=present),
-                password=body.password or "",
-            ),
-            token=call.token,
-        )
+                token=call.token,
+            )
         return {"user": account_object(response.user)}
 
     def group(self) -> Group:
@@ -217,3 +220,8 @@ class Users:
 def _role(name: str | None) -> user_pb2.Role.ValueType:
     number = ROLES.number(name) if name else None
     return user_pb2.Role.ValueType(number or 0)
+
+
+def _name_here(name: str) -> str:
+    """The services' requests hold a user; here the body is the user."""
+    return name.removeprefix("user.")

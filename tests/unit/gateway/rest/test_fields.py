@@ -9,7 +9,7 @@ import pytest
 from msgspec import Meta, Struct
 
 from chassis.errors import InvalidArgumentError
-from gateway.rest.fields import read_fields, sentence_of
+from gateway.rest.fields import fields_renamed, read_fields, sentence_of
 
 
 class Line(Struct, rename="camel"):
@@ -103,3 +103,17 @@ def test_an_empty_text_in_a_query_is_a_field_that_is_left_out() -> None:
 def test_a_text_without_limits_is_just_a_text() -> None:
     assert sentence_of(str) == "be a text"
     assert sentence_of(int) == "be a whole number"
+
+
+def test_a_services_complaint_speaks_of_fields_as_they_are_called_here() -> None:
+    complaint = InvalidArgumentError("INVALID_FIELDS", "text is blank", fields={"text": "is blank", "rest": "is odd"})
+    with pytest.raises(InvalidArgumentError) as caught, fields_renamed({"text": "content", "rest": "rest"}.__getitem__):
+        raise complaint
+    assert caught.value.fields == {"content": "is blank", "rest": "is odd"}
+    assert caught.value.message == "content is blank; rest is odd"
+
+
+def test_a_complaint_about_no_field_stays_as_it_is() -> None:
+    with pytest.raises(InvalidArgumentError) as caught, fields_renamed(str.upper):
+        raise InvalidArgumentError("INVALID_PAGE_TOKEN", "the page token is not one of this listing")
+    assert (caught.value.message, caught.value.fields) == ("the page token is not one of this listing", {})

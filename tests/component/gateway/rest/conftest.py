@@ -1,0 +1,29 @@
+"""One house for all tests of the HTTP interface; each test has an organization of its own in it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.component.auth_service import running_auth
+from tests.component.gateway.rest.house import House, serving_chat, serving_notify, serving_rest
+
+
+@pytest.fixture(scope="session")
+async def house(mongodb_uri: str, redis_url: str) -> AsyncIterator[House]:
+    """The services and the HTTP interface before them."""
+    async with (
+        running_auth(mongodb_uri, redis_url, scopes=("notifications.write", "streams.subscribe")) as auth,
+        serving_chat(auth, mongodb_uri, redis_url) as chat_target,
+        serving_notify(auth, mongodb_uri, redis_url) as notify_target,
+        serving_rest(auth, chat_target=chat_target, notify_target=notify_target) as http,
+    ):
+        yield House(auth, http, notify_target)
+
+
+@pytest.fixture
+async def organization(house: House, organization_id: str) -> str:
+    """An organization that no other test uses."""
+    await house.auth.create_organization(organization_id)
+    return organization_id

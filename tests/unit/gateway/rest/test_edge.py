@@ -1,0 +1,82 @@
+"""What becomes of requests when something goes wrong on our side of the door."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+from starlette.types import ASGIApp
+
+from chassis.identity import TokenVerifier
+from gateway.objects import Object
+from gateway.rest.app import routes
+from gateway.rest.edge import Edge
+from gateway.rest.endpoint import Endpoint
+from gateway.rest.operation import Call, Nothing, Operation
+from gateway.rest.schemas import Empty
+
+
+async def no_keys() -> str:
+    raise AssertionError("nothing here takes a token")
+
+
+def operation(method: str, handler: Callable[[Call[Nothing, Nothing]], Awaitable[Object]]) -> Operation[Any, Any]:
+    return Operation(
+        method, "/thing", "thing", "A thing.", handler, query=Nothing, body=Nothing, answer=Empty, public=True
+    )
+
+
+@asynccontextmanager
+async def client_of(app: ASGIApp) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test.example") as client:
+        yield client
+
+
+async def test_an_unexpected_error_is_answered_with_an_incident() -> None:
+    async def fail(_call: Call[Nothing, Nothing]) -> Object:
+        raise RuntimeError("a secret")
+
+    async with client_of(Edge(Endpoint([operation("GET", fail)], TokenVerifier(no_keys)))) as client:
+        response = await client.get("/thing")
+    assert response.status_code == 500
+    assert "incident" in response.json()["error"]["message"]
+    assert "secret" not in response.text
+    assert response.headers["x-request-id"]
+
+
+async def test_past_the_bound_requests_are_told_to_come_back() -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def wait(_call: Call[Nothing, Nothing]) -> Object:
+        begun.set()
+        await go_on.wait()
+        return {}
+
+    app = Edge(Endpoint([operation("GET", wait)], TokenVerifier(no_keys)), max_in_flight=1)
+    async with client_of(app) as client, asyncio.TaskGroup() as group:
+        first = group.create_task(client.get("/thing"))
+        await begun.wait()
+        refused = await client.get("/thing")
+        go_on.set()
+        assert (await first).status_code == 200
+        assert (await client.get("/thing")).status_code == 200
+    assert refused.status_code == 429
+    assert refused.json()["error"]["reason"] == "OVERLOADED"
+    assert refused.headers["retry-after"] == "1"
+
+
+async def test_paths_without_parameters_are_tried_before_those_with() -> None:
+    async def nothing(_call: Call[Nothing, Nothing]) -> Object:
+        return {}
+
+    paths = ["/a/{id}", "/a/me", "/a/{id}/b", "/a"]
+    operations = [
+        Operation("GET", path, path, path, nothing, query=Nothing, body=Nothing, answer=Empty, public=True)
+        for path in paths
+    ]
+    ordered = [route.path for route in routes(operations, TokenVerifier(no_keys))]
+    assert ordered.index("/a/me") < ordered.index("/a/{id}")
+    assert sorted(ordered) == sorted(paths)
