@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from google.protobuf.field_mask_pb2 import FieldMask
+from joserfc.jwk import OctKey
 from parley.auth.v1 import user_pb2
 
 from chassis.checks import FieldChecks
@@ -117,7 +118,19 @@ class AuthChecks(FieldChecks):
         fits = _MIN_SECRET_BYTES <= size <= _MAX_SECRET_BYTES
         sentence = f"must have {_MIN_SECRET_BYTES} to {_MAX_SECRET_BYTES} bytes"
         self.require(fits or not size, f"{field}.sharedSecret", sentence)
+        self.require(not _is_public_key(issuer.shared_secret), f"{field}.sharedSecret", "must not be a public key")
         self.require(not issuer.jwks_url, f"{field}.jwksUrl", "does not go with HS256")
+
+
+def _is_public_key(secret: str) -> bool:
+    """Whether a secret is none at all: a key that others publish (RFC 8725, section 2.1)."""
+    if not secret:
+        return False
+    try:
+        OctKey.import_key(secret)
+    except ValueError:
+        return True
+    return False
 
 
 def _is_https(url: str) -> bool:

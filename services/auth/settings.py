@@ -108,4 +108,6 @@ class Settings(ServiceSettings):
     def _keys_overlap(self) -> Settings:
         if self.key_publication_seconds >= self.key_rotation_seconds:
             raise ValueError("key_publication_seconds must be less than key_rotation_seconds")
+        if self.key_check_seconds >= self.key_publication_seconds:
+            raise ValueError("key_check_seconds must be less than key_publication_seconds")
         return self

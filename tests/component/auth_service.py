@@ -72,25 +72,30 @@ class RunningAuth:
         directory: a stub of DirectoryService.
     """
 
-    def __init__(self, channel: grpc.aio.Channel, target: str, settings: Settings) -> None:
+    def __init__(
+        self, channel: grpc.aio.Channel, target: str, settings: Settings, unix_time: Callable[[], float]
+    ) -> None:
         self.target = target
         self.settings = settings
         secret = settings.service_credentials[SERVICE].secret.get_secret_value()
         self.service_credentials = (SERVICE, secret)
         self.auth = auth_pb2_grpc.AuthServiceStub(channel)
         self.directory = directory_pb2_grpc.DirectoryServiceStub(channel)
-        self._service_tokens: dict[str, str] = {}
+        self._unix_time = unix_time
+        self._service_tokens: dict[str, tuple[str, float]] = {}
 
     async def service_token(self, organization_id: str = "") -> str:
-        """A token of the tests' service, in an organization or in none; the same one each time."""
-        if organization_id not in self._service_tokens:
+        """A token of the tests' service, in an organization or in none; the same one until it expires."""
+        token, expires_at = self._service_tokens.get(organization_id, ("", 0.0))
+        if expires_at <= self._unix_time():
             service, secret = self.service_credentials
             response = await self.auth.IssueServiceToken(
                 auth_pb2.IssueServiceTokenRequest(service=service, secret=secret, organization_id=organization_id),
                 timeout=TIMEOUT_SECONDS,
             )
-            self._service_tokens[organization_id] = response.access_token
-        return self._service_tokens[organization_id]
+            token = response.access_token
+            self._service_tokens[organization_id] = (token, response.expire_time.seconds)
+        return token
 
     async def service_metadata(self, organization_id: str = "") -> Metadata:
         """The metadata of a call by the tests' service."""
@@ -229,7 +234,7 @@ async def running_auth(
         async with wire(settings, unix_time) as service, serving(service, settings) as port:
             target = f"127.0.0.1:{port}"
             async with open_channel(target) as channel:
-                yield RunningAuth(channel, target, settings)
+                yield RunningAuth(channel, target, settings, unix_time)
     finally:
         if own:
             await drop_database(settings)

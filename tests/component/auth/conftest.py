@@ -1,0 +1,23 @@
+"""The real auth service, run once for all tests of it that need no settings of their own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.component.auth_service import RunningAuth, running_auth
+
+
+@pytest.fixture(scope="session")
+async def auth(mongodb_uri: str, redis_url: str) -> AsyncIterator[RunningAuth]:
+    """A running service."""
+    async with running_auth(mongodb_uri, redis_url) as running:
+        yield running
+
+
+@pytest.fixture
+async def organization(auth: RunningAuth, organization_id: str) -> str:
+    """The id of an organization that is there, and that no other test uses."""
+    await auth.create_organization(organization_id)
+    return organization_id
