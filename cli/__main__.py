@@ -1,0 +1,52 @@
+"""The `parley` command's entry point: puts the commands together."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from cli import accounts, demo, doctor, tail, up
+from cli.stack import CommandError
+
+app = typer.Typer(
+    name="parley",
+    help="Parley, the real-time chat backbone of a CRM or helpdesk.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command("up")(up.command)
+app.command("demo")(demo.command)
+app.command("doctor")(doctor.command)
+app.command("tail")(tail.command)
+app.add_typer(accounts.users, name="user")
+app.add_typer(accounts.organizations, name="org")
+
+
+@app.callback()
+def settings(
+    context: typer.Context,
+    data_dir: Annotated[
+        Path, typer.Option("--data", envvar="PARLEY_DATA", help="The stack's folder: data, logs, secrets.")
+    ] = Path(".parley"),
+) -> None:
+    """Parley, the real-time chat backbone of a CRM or helpdesk."""
+    context.obj = data_dir
+
+
+def main() -> None:
+    """Runs the command; an expected failure ends it with a sentence and 1."""
+    try:
+        app()
+    except CommandError as error:
+        Console(stderr=True).print(f"[red]parley:[/red] {error}", highlight=False)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

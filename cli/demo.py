@@ -1,0 +1,185 @@
+"""`parley demo`: two people talk through the public port, one of them leaves and comes back, and nothing is missed."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from typing import Annotated, Final, TypeVar
+
+import typer
+from parley_client.client import Client
+from parley_client.errors import ClientError
+from parley_client.event_stream import EventStream
+from parley_client.events import (
+    CaughtUp,
+    Event,
+    MessageCreated,
+    MessageDeleted,
+    MessageUpdated,
+    PresenceUpdated,
+    ReceiptUpdated,
+    TypingUpdated,
+)
+from parley_client.objects import Message
+from parley_client.options import Options
+from parley_client.transport import Connect, Transport, websocket_connector
+from rich.console import Console
+
+from cli.stack import CommandError, public_url
+from deploy.local.seed import PASSWORD
+
+E = TypeVar("E", bound=Event)
+
+_PATIENCE_SECONDS: Final = 20.0
+_SARA: Final = "sales@demo.example"
+_LEO: Final = "lead@demo.example"
+
+console = Console(highlight=False)
+
+
+def command(
+    context: typer.Context,
+    url: Annotated[str | None, typer.Option(help="The public address, if not the stack's here.")] = None,
+) -> None:
+    """Watch two users talk: presence, typing, ticks, an edit, a disconnect and the catch-up."""
+    try:
+        asyncio.run(_demo(public_url(context.obj, url)))
+    except ClientError as error:
+        raise CommandError(str(error)) from error
+
+
+class _Line:
+    """A network line that can be pulled: the socket is cut, and no other opens until it is plugged in again."""
+
+    def __init__(self) -> None:
+        self._connect: Connect = websocket_connector(open_timeout_seconds=10.0, ping_interval_seconds=20.0)
+        self._plugged_in = asyncio.Event()
+        self._plugged_in.set()
+        self._transport: Transport | None = None
+
+    async def connect(self, url: str, access_token: str) -> Transport:
+        await self._plugged_in.wait()
+        self._transport = await self._connect(url, access_token)
+        return self._transport
+
+    async def pull(self) -> None:
+        self._plugged_in.clear()
+        if self._transport is not None:
+            await self._transport.close()
+
+    def plug_in(self) -> None:
+        self._plugged_in.set()
+
+
+async def _demo(url: str) -> None:
+    line = _Line()
+    sara = Client.sign_in(url, _SARA, PASSWORD, Options(connect=line.connect))
+    leo = Client.sign_in(url, _LEO, PASSWORD)
+    with sara.events() as sara_hears, leo.events() as leo_hears:
+        async with leo:
+            _say("Leo", "signs in")
+            async with sara:
+                _say("Sara", "signs in")
+                scene = _Scene(sara, leo, sara_hears, leo_hears)
+                await scene.meet()
+                conversation_id = await scene.talk()
+                await scene.part_and_return(conversation_id, line)
+                scene.compare(conversation_id)
+    console.print("\n[green]Both see the same conversation.[/green]")
+
+
+class _Scene:
+    """What happens, in three acts, as both sides hear of it."""
+
+    def __init__(
+        self, sara: Client, leo: Client, sara_hears: EventStream[Event], leo_hears: EventStream[Event]
+    ) -> None:
+        self._sara, self._leo = sara, leo
+        self._sara_hears, self._leo_hears = sara_hears, leo_hears
+
+    async def meet(self) -> None:
+        sara_id = self._sara.user.user_id
+        (presence,) = await self._leo.get_presences([sara_id])
+        if presence.status != "online":
+            online = await _next(
+                self._leo_hears, PresenceUpdated, lambda e: e.user_id == sara_id and e.status == "online"
+            )
+            presence_status = online.status
+        else:
+            presence_status = presence.status
+        _say("Leo", f"sees Sara: [green]{presence_status}[/green]")
+
+    async def talk(self) -> str:
+        conversation = await self._sara.direct_conversation(self._leo.user.user_id)
+        key = conversation.conversation_id
+        await self._leo.set_typing(key)
+        await _next(self._sara_hears, TypingUpdated, lambda e: e.active)
+        _say("Sara", "sees: [dim]Leo is typing ...[/dim]")
+        sent = await self._leo.send_message(key, "Morning! Did the Hansen lead call bakc?")
+        _say("Leo", f"writes: Morning! Did the Hansen lead call bakc?  [dim]#{sent.seq} ✓[/dim]")
+        await _next(self._sara_hears, MessageCreated, lambda e: e.message.message_id == sent.message_id)
+        await self._sara.mark_delivered(key, sent.seq)
+        await _next(self._leo_hears, ReceiptUpdated, lambda e: e.delivered_seq >= sent.seq)
+        _say("Leo", f"sees his message [dim]#{sent.seq} ✓✓[/dim] delivered")
+        await self._sara.mark_read(key, sent.seq)
+        await _next(self._leo_hears, ReceiptUpdated, lambda e: e.read_seq >= sent.seq)
+        _say("Leo", f"sees his message [blue]#{sent.seq} ✓✓[/blue] read")
+        await self._leo.edit_message(key, sent.message_id, "Morning! Did the Hansen lead call back?")
+        edited = await _next(self._sara_hears, MessageUpdated, lambda e: e.message.message_id == sent.message_id)
+        _say("Sara", f"sees it edited: {edited.message.text}")
+        answer = await self._sara.send_message(key, "She did. Offer goes out at noon.")
+        await _next(self._leo_hears, MessageCreated, lambda e: e.message.message_id == answer.message_id)
+        _say("Sara", f"answers: She did. Offer goes out at noon.  [dim]#{answer.seq} ✓[/dim]")
+        return key
+
+    async def part_and_return(self, key: str, line: _Line) -> None:
+        await line.pull()
+        _say("Sara", "[red]loses her connection[/red]")
+        first = await self._leo.send_message(key, "Great. Copy me in, please.")
+        _say("Leo", f"writes: Great. Copy me in, please.  [dim]#{first.seq} ✓[/dim]")
+        slip = await self._leo.send_message(key, "(wrong window)")
+        await self._leo.delete_message(key, slip.message_id)
+        _say("Leo", f"writes [dim]#{slip.seq}[/dim] into the wrong window, and deletes it")
+        token = secrets.token_hex(2)
+        last = await self._leo.send_message(key, f"Reference is H-{token}.")
+        _say("Leo", f"writes: Reference is H-{token}.  [dim]#{last.seq} ✓[/dim]")
+        line.plug_in()
+        missed: list[Message] = []
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            async for event in self._sara_hears:
+                if isinstance(event, MessageCreated | MessageUpdated | MessageDeleted):
+                    missed.append(event.message)
+                if isinstance(event, CaughtUp):
+                    break
+        _say("Sara", f"[green]is back, and catches up[/green] on {len(missed)} messages:")
+        for message in sorted(missed, key=lambda m: m.seq):
+            text = "[dim](deleted)[/dim]" if message.delete_time else message.text
+            console.print(f"         [dim]#{message.seq}[/dim] {text}")
+
+    def compare(self, key: str) -> None:
+        ours, theirs = (_shown(client, key) for client in (self._sara, self._leo))
+        if ours != theirs:
+            raise CommandError("The two sides do not see the same conversation.")
+
+
+def _shown(client: Client, key: str) -> list[tuple[int, str, bool]]:
+    """The messages that a client holds: (seq, text, deleted)."""
+    messages = client.replica.conversation(key).messages[-4:]
+    return [(message.seq, message.text, message.delete_time is not None) for message in messages]
+
+
+async def _next(events: EventStream[Event], kind: type[E], wanted: Callable[[E], bool]) -> E:
+    """The next event of a kind that fulfils a condition; others are passed over."""
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            async for event in events:
+                if isinstance(event, kind) and wanted(event):
+                    return event
+    except TimeoutError:
+        raise CommandError(f"No {kind.__name__} came within {_PATIENCE_SECONDS:g} s.") from None
+    raise CommandError("The connection ended.")
+
+
+def _say(who: str, what: str) -> None:
+    console.print(f"  [bold]{who:>5}[/bold]  {what}")
