@@ -1,0 +1,87 @@
+"""The whole stack, real and replicated, through its public port: two processes of everything that may have two."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+from parley.auth.v1 import directory_pb2, directory_pb2_grpc, user_pb2
+from parley_client.client import Client
+from parley_client.options import Options
+
+from chassis.channel import ServiceTokens, open_channel
+from deploy.local.options import StackOptions
+from deploy.local.seed import seed_demo
+from deploy.local.stack import LocalStack
+
+REPLICAS = {"chat": 2, "gateway": 2, "presence": 2, "notify": 2}
+PASSWORD = "parley-test-password"
+TIMEOUT = 20.0
+
+
+@pytest.fixture(scope="session")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalStack]:
+    """A stack of its own, whatever else runs on this machine; with databases of its own."""
+    options = StackOptions(settings={"chat": {"PARLEY_MESSAGES_PER_SECOND": "1000"}})
+    stack = LocalStack(tmp_path_factory.mktemp("stack"), replicas=REPLICAS, options=options)
+    async with stack:
+        await seed_demo(stack.grpc_target, stack.credentials)
+        yield stack
+
+
+@dataclass
+class Company:
+    """An organization of a test's own, whose users the test makes by role."""
+
+    stack: LocalStack
+    organization_id: str
+    directory: directory_pb2_grpc.DirectoryServiceStub
+    tokens: ServiceTokens
+    clients: list[Client] = field(default_factory=list)
+
+    async def hire(self, user_id: str, role: str = "manager", *teams: str) -> str:
+        """Makes a user; returns the e-mail address."""
+        email = f"{user_id}@{self.organization_id}.example"
+        user = user_pb2.User(
+            user_id=user_id,
+            name=user_id.title(),
+            email=email,
+            role=user_pb2.Role.Value(f"ROLE_{role.upper()}"),
+            teams=teams,
+        )
+        await self.directory.CreateUser(
+            directory_pb2.CreateUserRequest(user=user, password=PASSWORD),
+            metadata=await self.tokens.metadata(self.organization_id),
+            timeout=TIMEOUT,
+        )
+        return email
+
+    async def client(self, user_id: str, options: Options | None = None) -> Client:
+        """A connected client of a user; closed when the test ends."""
+        email = f"{user_id}@{self.organization_id}.example"
+        client = Client.sign_in(self.stack.url, email, PASSWORD, options or Options())
+        self.clients.append(client)
+        await client.start()
+        await client.ready(TIMEOUT)
+        return client
+
+
+@pytest.fixture
+async def company(stack: LocalStack) -> AsyncIterator[Company]:
+    """An organization that no other test uses."""
+    organization_id = f"org-{secrets.token_hex(6)}"
+    async with open_channel(stack.grpc_target) as channel:
+        tokens = ServiceTokens(channel, "operator", stack.credentials.service_secrets["operator"])
+        directory = directory_pb2_grpc.DirectoryServiceStub(channel)
+        organization = user_pb2.Organization(organization_id=organization_id, name="A company")
+        await directory.CreateOrganization(
+            directory_pb2.CreateOrganizationRequest(organization=organization),
+            metadata=await tokens.metadata(),
+            timeout=TIMEOUT,
+        )
+        company = Company(stack, organization_id, directory, tokens)
+        yield company
+        for client in company.clients:
+            await client.close()

@@ -1,0 +1,229 @@
+"""What users do, from socket to store and back, through Envoy and two replicas of everything."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from parley_client.errors import ParleyError
+from parley_client.events import (
+    ConversationCreated,
+    Event,
+    MemberRemoved,
+    MessageCreated,
+    MessageDeleted,
+    MessageUpdated,
+    NotificationCreated,
+    PresenceUpdated,
+    ReceiptUpdated,
+    TypingUpdated,
+)
+
+from tests.e2e.conftest import Company
+from tests.e2e.waiting import event_of, until
+
+
+async def test_two_people_talk(company: Company) -> None:
+    await company.hire("ann")
+    await company.hire("bob", "employee")
+    ann, bob = await company.client("ann"), await company.client("bob")
+    with ann.events() as ann_hears, bob.events() as bob_hears:
+        conversation = await ann.direct_conversation("bob")
+        key = conversation.conversation_id
+        assert (await event_of(bob_hears, ConversationCreated)).conversation.conversation_id == key
+        await bob.set_typing(key)
+        assert (await event_of(ann_hears, TypingUpdated)).user_id == "bob"
+        sent = await ann.send_message(key, "hello")
+        heard = await event_of(bob_hears, MessageCreated)
+        assert (heard.message.text, heard.message.seq, heard.message.sender_id) == ("hello", 1, "ann")
+        assert heard.message.message_id == sent.message_id
+        await bob.mark_read(key, 1)
+        read = await event_of(ann_hears, ReceiptUpdated, lambda e: e.user_id == "bob")
+        assert (read.read_seq, read.delivered_seq) == (1, 1)
+        await ann.edit_message(key, sent.message_id, "hello!")
+        assert (await event_of(bob_hears, MessageUpdated)).message.text == "hello!"
+        await ann.delete_message(key, sent.message_id)
+        gone = (await event_of(bob_hears, MessageDeleted)).message
+        assert (gone.text, gone.delete_time is not None) == ("", True)
+
+
+async def test_a_user_sees_others_come_and_go(company: Company) -> None:
+    await company.hire("ann")
+    await company.hire("bob")
+    ann = await company.client("ann")
+    with ann.events() as ann_hears:
+        bob = await company.client("bob")
+        await event_of(ann_hears, PresenceUpdated, lambda e: e.user_id == "bob" and e.status == "online")
+        await bob.set_presence("dnd", "in a meeting")
+        busy = await event_of(ann_hears, PresenceUpdated, lambda e: e.user_id == "bob" and e.status == "dnd")
+        assert busy.text == "in a meeting"
+        await bob.close()
+        gone = await event_of(ann_hears, PresenceUpdated, lambda e: e.user_id == "bob" and e.status == "offline")
+        assert gone.last_seen_time is not None
+
+
+async def test_someone_who_is_away_is_notified_once_for_each_conversation(company: Company) -> None:
+    await company.hire("ann")
+    await company.hire("bob")
+    ann = await company.client("ann")
+    key = (await ann.direct_conversation("bob")).conversation_id
+    for number in range(3):
+        await ann.send_message(key, f"message {number}")
+    bob = await company.client("bob")
+
+    async def counted() -> bool:
+        page = await bob.list_notifications()
+        return [(n.type, n.count) for n in page.notifications] == [("NEW_MESSAGE", 3)]
+
+    await until(counted)
+    assert (await bob.get_conversation(key)).unread_count == 3
+    with bob.events() as bob_hears:
+        await bob.mark_read(key, 3)
+
+        async def read() -> bool:
+            return await bob.unread_notification_count() == 0
+
+        await until(read)
+        await ann.send_message(key, "one more")
+        again = await event_of(bob_hears, NotificationCreated)
+        assert (again.notification.count, again.unread_count) == (1, 1)
+
+
+async def test_someone_who_comes_back_has_missed_nothing(company: Company) -> None:
+    await company.hire("ann")
+    await company.hire("bob")
+    ann, bob = await company.client("ann"), await company.client("bob")
+    key = (await ann.direct_conversation("bob")).conversation_id
+    first = await ann.send_message(key, "first")
+    await bob.close()
+    await ann.edit_message(key, first.message_id, "edited")
+    second = await ann.send_message(key, "second")
+    await ann.delete_message(key, second.message_id)
+    await ann.send_message(key, "third")
+    back = await company.client("bob")
+    await back.load_history(key)
+    shown = [(m.seq, m.text, m.delete_time is not None) for m in back.replica.conversation(key).messages]
+    assert shown == [(1, "edited", False), (2, "", True), (3, "third", False)]
+
+
+async def test_a_removed_members_open_socket_gets_nothing_more(company: Company) -> None:
+    for user_id in ("ann", "bob", "cat"):
+        await company.hire(user_id)
+    ann, bob, cat = [await company.client(user_id) for user_id in ("ann", "bob", "cat")]
+    group = await ann.create_group("Launch", ["bob", "cat"])
+    key = group.conversation_id
+    with bob.events() as bob_hears, cat.events() as cat_hears:
+        await ann.send_message(key, "welcome")
+        await event_of(bob_hears, MessageCreated)
+        await ann.remove_member(key, "bob")
+        await event_of(bob_hears, MemberRemoved, lambda e: e.member.user_id == "bob")
+        await ann.send_message(key, "not for bob")
+        await ann.set_typing(key)
+        await event_of(cat_hears, MessageCreated, lambda e: e.message.text == "not for bob")
+        direct = await ann.direct_conversation("bob")
+        await ann.send_message(direct.conversation_id, "the end")
+        after = await _until_message(bob_hears, "the end")
+        assert not [event for event in after if getattr(event, "conversation_id", None) == key]
+        assert not [event for event in after if isinstance(event, MessageCreated) and event.message.text != "the end"]
+        for refused in (bob.send_message(key, "hello?"), bob.list_messages(key), bob.sync_messages(key, 0)):
+            with pytest.raises(ParleyError) as error:
+                await refused
+            assert (error.value.code, error.value.reason) == ("PERMISSION_DENIED", "NOT_A_MEMBER")
+
+
+async def _until_message(events: object, text: str) -> list[Event]:
+    heard: list[Event] = []
+    async with asyncio.timeout(40):
+        async for event in events:  # type: ignore[attr-defined]
+            heard.append(event)
+            if isinstance(event, MessageCreated) and event.message.text == text:
+                return heard
+    raise AssertionError("the connection ended")
+
+
+async def test_one_client_message_id_posts_once_over_connections_and_replicas(company: Company) -> None:
+    await company.hire("ann")
+    await company.hire("bob")
+    clients = [await company.client("ann") for _ in range(4)]
+    key = (await clients[0].direct_conversation("bob")).conversation_id
+    sent = await asyncio.gather(
+        *(c.send_message(key, f"text {n}", client_message_id="same") for n, c in enumerate(clients * 3))
+    )
+    assert {(s.message_id, s.seq, s.rev, s.create_time) for s in sent} == {
+        (sent[0].message_id, 1, sent[0].rev, sent[0].create_time)
+    }
+    later = await company.client("ann")
+    assert (await later.send_message(key, "another text", client_message_id="same")).seq == 1
+    assert len((await later.list_messages(key)).messages) == 1
+
+
+async def test_the_connection_that_sends_gets_a_reply_and_the_senders_others_the_event(company: Company) -> None:
+    await company.hire("ann")
+    await company.hire("bob")
+    here, there, bob = await company.client("ann"), await company.client("ann"), await company.client("bob")
+    key = (await here.direct_conversation("bob")).conversation_id
+    with here.events(MessageCreated) as here_hears, there.events() as there_hears:
+        await here.send_message(key, "mine")
+        assert (await event_of(there_hears, MessageCreated)).message.text == "mine"
+        await bob.send_message(key, "yours")
+        async with asyncio.timeout(20):
+            assert (await anext(here_hears)).message.text == "yours"
+
+
+@pytest.mark.parametrize(
+    ("role", "other", "allowed"),
+    [
+        ("client", "client", False),
+        ("client", "agent_l1", True),
+        ("client", "manager", True),
+        ("sales", "employee", False),
+        ("sales", "admin", True),
+        ("agent_l2", "client", True),
+    ],
+)
+async def test_who_may_write_to_whom(company: Company, role: str, other: str, allowed: bool) -> None:
+    await company.hire("ann", role)
+    await company.hire("bob", other)
+    ann = await company.client("ann")
+    found = [user.user_id for user in (await ann.search_users("bob")).users]
+    assert (found == ["bob"]) is allowed
+    if allowed:
+        assert (await ann.direct_conversation("bob")).kind == "direct"
+    else:
+        with pytest.raises(ParleyError) as error:
+            await ann.direct_conversation("bob")
+        assert error.value.code in {"PERMISSION_DENIED", "NOT_FOUND"}
+
+
+async def test_another_organizations_ids_are_like_absent_ones(company: Company) -> None:
+    await company.hire("ann")
+    await company.hire("bob")
+    ann = await company.client("ann")
+    key = (await ann.direct_conversation("bob")).conversation_id
+    sent = await ann.send_message(key, "secret")
+    stranger_of = Company(company.stack, "demo", company.directory, company.tokens)
+    try:
+        await stranger_of.hire(f"u{sent.message_id[:8]}")
+        stranger = await stranger_of.client(f"u{sent.message_id[:8]}")
+        for op, body in (
+            ("conversation.get", {}),
+            ("message.list", {}),
+            ("message.sync", {"afterRev": 0}),
+            ("message.send", {"clientMessageId": "x", "text": "hi"}),
+            ("message.edit", {"messageId": sent.message_id, "text": "mine"}),
+            ("message.delete", {"messageId": sent.message_id}),
+            ("receipt.read", {"seq": 1}),
+            ("typing.set", {"active": True}),
+            ("member.add", {"userIds": ["admin"]}),
+            ("conversation.update", {"archived": True}),
+        ):
+            answers = []
+            for conversation_id in (key, "A" * 22):
+                with pytest.raises(ParleyError) as error:
+                    await stranger.request(op, {"conversationId": conversation_id, **body})
+                answers.append((error.value.code, error.value.reason, error.value.message))
+            assert answers[0] == answers[1], op
+            assert answers[0][:2] == ("NOT_FOUND", "CONVERSATION_NOT_FOUND"), op
+    finally:
+        for client in stranger_of.clients:
+            await client.close()

@@ -1,0 +1,29 @@
+"""Waiting for what must happen, with a generous deadline, and no guess at how long it takes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from parley_client.event_stream import EventStream
+from parley_client.events import Event
+
+E = TypeVar("E", bound=Event)
+PATIENCE_SECONDS = 40.0
+
+
+async def event_of(events: EventStream[Event], kind: type[E], wanted: Callable[[E], bool] = lambda _: True) -> E:
+    """The next event of a kind that fulfils a condition; others are passed over."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        async for event in events:
+            if isinstance(event, kind) and wanted(event):
+                return event
+    raise AssertionError(f"the connection ended before a {kind.__name__}")
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Waits for a condition to hold."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not await condition():
+            await asyncio.sleep(0.05)
