@@ -13,6 +13,7 @@ from gateway.roll import Roll
 from gateway.streams import TwoWayStream
 
 HEARTBEAT_SECONDS: Final = 5.0
+SESSIONS_PER_REQUEST: Final = 5_000
 
 
 class Attendance(TwoWayStream[AttachRequest, AttachResponse]):
@@ -37,6 +38,7 @@ class Attendance(TwoWayStream[AttachRequest, AttachResponse]):
         self._gateway_id = gateway_id
         self._deliver = deliver
         self._roll: Roll[str, Session] = Roll()
+        self._beginning = True
 
     def report(self, session: Session) -> None:
         """Reports a session that opened or changed."""
@@ -53,14 +55,24 @@ class Attendance(TwoWayStream[AttachRequest, AttachResponse]):
         self._roll.when_in_effect(session_id, then)
 
     def first(self) -> AttachRequest:
-        """All sessions, and who we are."""
-        changes = self._roll.everything()
-        return AttachRequest(upsert=changes.put, number=changes.number, gateway_id=self._gateway_id)
+        """All sessions, or as many as go into one request, and who we are."""
+        self._roll.begin()
+        self._beginning = True
+        request = self.next()
+        request.gateway_id = self._gateway_id
+        return request
 
     def next(self) -> AttachRequest:
         """The sessions that opened, changed and closed."""
-        changes = self._roll.changes()
-        return AttachRequest(upsert=changes.put, closed=changes.dropped, number=changes.number)
+        changes = self._roll.changes(SESSIONS_PER_REQUEST)
+        more = self._roll.untold > 0
+        if more:
+            self.tell()
+        request = AttachRequest(
+            upsert=changes.put, closed=changes.dropped, number=changes.number, more=more and self._beginning
+        )
+        self._beginning = self._beginning and more
+        return request
 
     def beat(self) -> AttachRequest:
         """A heartbeat for all sessions."""

@@ -7,7 +7,8 @@ breaks, the next one begins with everything.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable
+from itertools import islice
 from typing import Generic, NamedTuple, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -28,8 +29,8 @@ class Roll(Generic[K, V]):
     def __init__(self) -> None:
         self._entries: dict[K, V] = {}
         self._sent_under: dict[K, int] = {}
-        self._changed: dict[K, None] = {}
-        self._asking: list[Callable[[], None]] = []
+        self._untold: dict[K, None] = {}
+        self._asking: dict[K, list[Callable[[], None]]] = {}
         self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
         self._number = 0
         self._acknowledged = 0
@@ -38,25 +39,26 @@ class Roll(Generic[K, V]):
         return len(self._entries)
 
     @property
-    def changed(self) -> bool:
-        """Whether there is something to tell."""
-        return bool(self._changed)
+    def untold(self) -> int:
+        """How many entries changed since the far side was told of them."""
+        return len(self._untold)
 
     def put(self, key: K, value: V) -> None:
         """Adds or replaces an entry."""
         self._entries[key] = value
-        self._changed[key] = None
+        self._untold[key] = None
 
     def drop(self, key: K) -> None:
-        """Removes an entry, if it is there."""
+        """Removes an entry, if it is there; who waited for it to be in effect is not called any more."""
         if self._entries.pop(key, None) is not None:
             self._sent_under.pop(key, None)
-            self._changed[key] = None
+            self._asking.pop(key, None)
+            self._untold[key] = None
 
     def when_in_effect(self, key: K, then: Callable[[], None]) -> None:
-        """Calls `then` once the far side holds the entry as it is now: at once, if it does."""
-        if key in self._changed:
-            self._asking.append(then)
+        """Calls `then` once the far side holds an entry as it is now: at once, if it does."""
+        if key in self._untold:
+            self._asking.setdefault(key, []).append(then)
             return
         number = self._sent_under[key]
         if number <= self._acknowledged:
@@ -64,30 +66,27 @@ class Roll(Generic[K, V]):
         else:
             self._waiting.append((number, then))
 
-    def everything(self) -> Changes[K, V]:
-        """What to tell a far side that knows nothing yet."""
-        self._changed.clear()
-        return self._numbered(self._entries.items(), [])
+    def begin(self) -> None:
+        """Notes that the far side is a new one, which knows nothing."""
+        self._untold = dict.fromkeys(self._entries)
 
-    def changes(self) -> Changes[K, V]:
-        """What to tell a far side that was told everything before."""
-        put = [(key, self._entries[key]) for key in self._changed if key in self._entries]
-        dropped = [key for key in self._changed if key not in self._entries]
-        self._changed.clear()
-        return self._numbered(put, dropped)
+    def changes(self, at_most: int | None = None) -> Changes[K, V]:
+        """What to tell the far side next, under a new number."""
+        self._number += 1
+        told = list(islice(self._untold, at_most))
+        changes: Changes[K, V] = Changes(self._number, [], [])
+        for key in told:
+            del self._untold[key]
+            if key in self._entries:
+                self._sent_under[key] = self._number
+                changes.put.append(self._entries[key])
+                self._waiting.extend((self._number, then) for then in self._asking.pop(key, ()))
+            else:
+                changes.dropped.append(key)
+        return changes
 
     def acknowledge(self, number: int) -> None:
         """Notes that everything up to a number is in effect."""
         self._acknowledged = max(self._acknowledged, number)
         while self._waiting and self._waiting[0][0] <= self._acknowledged:
             self._waiting.popleft()[1]()
-
-    def _numbered(self, put: Iterable[tuple[K, V]], dropped: list[K]) -> Changes[K, V]:
-        self._number += 1
-        values = []
-        for key, value in put:
-            self._sent_under[key] = self._number
-            values.append(value)
-        self._waiting.extend((self._number, then) for then in self._asking)
-        self._asking.clear()
-        return Changes(self._number, values, dropped)

@@ -85,9 +85,10 @@ class Subscription(TwoWayStream[Any, SubscribeResponse[E_co]]):
         self._roll.when_in_effect(user, then)
 
     def first(self) -> Any:
-        """All users, and where to resume."""
+        """All users, and where to resume: what is resumed comes for those named here alone."""
+        self._roll.begin()
         resume_after = Positions(shards=self._positions) if self._positions else None
-        return self._request_type(attachments=_attachments(self._roll.everything()), resume_after=resume_after)
+        return self._request_type(attachments=_attachments(self._roll.changes()), resume_after=resume_after)
 
     def next(self) -> Any:
         """The users that came and went."""
