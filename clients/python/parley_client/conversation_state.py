@@ -9,11 +9,13 @@ Two rules make that so, whatever comes late, twice or never:
 
 from collections.abc import Iterable
 
-from parley_client.differences import missed_members, missed_message, missed_settings, settings_of
+from parley_client.differences import missed_members, missed_message, missed_settings, settings_of, shared_settings_of
 from parley_client.events import (
+    ChangeEvent,
     ConversationCreated,
     ConversationEvent,
     Event,
+    MemberAdded,
     MessageEvent,
     RevisionEvent,
     rev_of,
@@ -38,6 +40,7 @@ class ConversationState:
         # What stands at or before these was there before this client began: no news, unless it changes later.
         self._first_rev = 0
         self._first_seq = 0
+        self._joining_awaited = False
         # Whether the program knows of this conversation, by an event or by the answer to its own request.
         self._announced = False
         self.doubted = False
@@ -80,6 +83,11 @@ class ConversationState:
         return self._order.head
 
     @property
+    def joined_by_rev(self) -> int:
+        """A rev at which the user is known to have been a member."""
+        return max(self.applied_rev, self._membership.rev)
+
+    @property
     def begun(self) -> bool:
         """Whether it is known where this client's knowledge begins."""
         return self._order.applied is not None
@@ -119,15 +127,43 @@ class ConversationState:
 
     # What changes it. Each returns the events to pass on, in order.
 
-    def begin(self, after_rev: int | None) -> list[Event]:
-        """Begins after a rev: what is at or before it is taken for known. None begins with what has come already."""
+    def begin(self, after_rev: int | None, after_seq: int = 0) -> list[Event]:
+        """Begins after a rev and seq: what is at or before them is taken for known.
+
+        Without a rev it begins with what has come already.
+        """
         early = self._order.begin(after_rev)
         self._first_rev = self.applied_rev
-        self._first_seq = self.seq
+        self._first_seq = after_seq
         return [*self._pass_on(early, fresh=False), *self._release()]
+
+    def begin_as_news(self, conversation: Conversation, *, live: bool) -> None:
+        """Begins with a conversation that was not known, so that whatever of it is news will come.
+
+        Args:
+            conversation: as it is now.
+            live: it was presented by an event just now, and not found in a list after an absence.
+        """
+        if conversation.seq == 0:
+            # The conversation itself tells all that has happened in it.
+            self.begin(conversation.rev)
+        elif conversation.rev == conversation.seq + 1:
+            # All but the first change, its making, are messages.
+            self.begin(1)
+        elif live and conversation.read_seq > 0:
+            # The user was added to one that is older: what was said before counts as read, and is history, to be loaded
+            # when asked for.
+            self.begin(conversation.rev, conversation.read_seq)
+            self._joining_awaited = True
+        else:
+            self.begin(0)
 
     def offer(self, event: RevisionEvent) -> list[Event]:
         """Applies a live event, or lets it wait for those before it."""
+        if isinstance(event, ConversationEvent):
+            return self._offer_conversation(event)
+        if isinstance(event, MemberAdded) and event.member.user_id == self._own_user_id:
+            self._joined(event)
         rev = rev_of(event)
         if not self._order.is_due(rev):
             self._order.hold(rev, event)
@@ -175,6 +211,8 @@ class ConversationState:
         conversation = page.conversation
         events = self._announce(conversation) if conversation is not None and not self._announced else []
         events += [event for message in page.messages for event in self._make_up(message)]
+        if conversation is not None:
+            self._order.hear_of(conversation.rev)
         if after_rev <= self.applied_rev:
             self._order.cover(max([after_rev, *(message.rev for message in page.messages)]))
             if conversation is not None and not page.has_more:
@@ -190,23 +228,42 @@ class ConversationState:
             events += self._pass_on(due, fresh=True)
         return events
 
-    def _pass_on(self, events: Iterable[RevisionEvent], *, fresh: bool) -> list[Event]:
+    def _pass_on(self, events: Iterable[ChangeEvent], *, fresh: bool) -> list[Event]:
         return [event for event in events if self._is_news(event, fresh=fresh)]
 
-    def _is_news(self, event: RevisionEvent, *, fresh: bool) -> bool:
+    def _is_news(self, event: ChangeEvent, *, fresh: bool) -> bool:
         if isinstance(event, MessageEvent):
             return self._timeline.put(event.message)
-        if isinstance(event, ConversationEvent):
-            return self._apply_conversation(event, fresh=fresh)
         return self._membership.apply(event) or fresh
 
-    def _apply_conversation(self, event: ConversationEvent, *, fresh: bool) -> bool:
+    def _offer_conversation(self, event: ConversationEvent) -> list[Event]:
+        """Applies what tells of the conversation as it is now, which never has to wait.
+
+        Its rev is that of the conversation at the time of telling and not of a change, so it proves only that a change
+        exists; unless settings differ from those of the rev before, which only a change of settings can have caused.
+        """
+        conversation = event.conversation
+        self._order.hear_of(conversation.rev)
         if isinstance(event, ConversationCreated):
             if self._announced:
-                return False
-            self.adopt(event.conversation)
-            return True
-        return self._replace_info(event.conversation) or fresh
+                return []
+            self.adopt(conversation)
+            return [event]
+        if self._info is None:
+            # The sync that it takes to present this conversation tells it, too.
+            return []
+        changed = shared_settings_of(self._info) != shared_settings_of(conversation)
+        news = [event] if self._replace_info(conversation) else []
+        if changed and self._order.is_due(conversation.rev):
+            self._order.reach(conversation.rev)
+        return [*news, *self._release()]
+
+    def _joined(self, event: MemberAdded) -> None:
+        """The user's own joining, whose rev is exact: what came after it, but before it was told, is news as well."""
+        if self._joining_awaited and event.rev < self._first_rev:
+            self._order.rewind(event.rev)
+            self._first_rev = event.rev
+        self._joining_awaited = False
 
     def _make_up(self, message: Message) -> list[Event]:
         known = message.message_id in self._timeline or message.seq <= self._first_seq
@@ -227,6 +284,7 @@ class ConversationState:
             events += missed_settings(before_info, self._info)
         if were_known and self._membership.known:
             events += missed_members(conversation, before_members, self.members)
+            self._membership.told(events)
         return events
 
     def _replace_info(self, conversation: Conversation) -> bool:

@@ -71,11 +71,15 @@ def missed_members(conversation: Conversation, before: Members, after: Members) 
 
 def settings_of(conversation: Conversation) -> tuple[object, ...]:
     """What `conversation.updated` tells of: neither counters nor members, which have events of their own."""
+    return (*shared_settings_of(conversation), conversation.muted_until)
+
+
+def shared_settings_of(conversation: Conversation) -> tuple[object, ...]:
+    """The part of the settings that is the same for all members, and whose changes take a rev."""
     return (
         conversation.name,
         conversation.description,
         conversation.external_ref,
         conversation.archived,
         tuple(conversation.tags),
-        conversation.muted_until,
     )

@@ -164,6 +164,8 @@ MessageEvent = MessageCreated | MessageUpdated | MessageDeleted
 ConversationEvent = ConversationCreated | ConversationUpdated
 MemberEvent = MemberAdded | MemberRemoved | MemberUpdated
 RevisionEvent = MessageEvent | ConversationEvent | MemberEvent
+# Those whose rev is that of one change, before which all earlier ones have to be applied.
+ChangeEvent = MessageEvent | MemberEvent
 
 _TYPES = (
     MessageCreated,

@@ -53,6 +53,8 @@ class _ErrorBody(msgspec.Struct):
 _FRAME = msgspec.json.Decoder(_Frame)
 _ERROR_BODY = msgspec.json.Decoder(_ErrorBody)
 _ENCODER = msgspec.json.Encoder()
+# Not JSON, or not of the shape; nested beyond reason; not text.
+_UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeError)
 
 
 def encode_request(request_id: int, op: str, body: Mapping[str, object]) -> bytes:
@@ -70,7 +72,7 @@ def decode_frame(data: str | bytes) -> Reply | EventFrame:
         raise FrameError("a binary frame, where all frames are text")
     try:
         frame = _FRAME.decode(data)
-    except (msgspec.DecodeError, UnicodeError) as error:
+    except _UNREADABLE as error:
         raise FrameError(f"not a frame: {error}") from error
     if frame.event is not None:
         return EventFrame(frame.event, frame.body)
@@ -103,7 +105,7 @@ def decode_body(body: msgspec.Raw | bytes, shape: type[T]) -> T:
     """
     try:
         decoded: T = _decoder(cast("Hashable", shape)).decode(body)
-    except msgspec.DecodeError as error:
+    except _UNREADABLE as error:
         raise FrameError(f"not a {getattr(shape, '__name__', shape)}: {error}") from error
     return decoded
 
@@ -112,7 +114,7 @@ def decode_error_body(body: bytes) -> ParleyError | None:
     """The error that the HTTP interface put in a body, which has the shape of a reply's; None when there is none."""
     try:
         return _parley_error(_ERROR_BODY.decode(body).error)
-    except msgspec.DecodeError:
+    except _UNREADABLE:
         return None
 
 

@@ -1,6 +1,8 @@
 """Who is in a conversation and how far each has read, as events and snapshots tell it; no I/O."""
 
-from parley_client.events import MemberAdded, MemberEvent, MemberRemoved
+from collections.abc import Iterable
+
+from parley_client.events import Event, MemberAdded, MemberEvent, MemberRemoved
 from parley_client.objects import Conversation, Member
 
 
@@ -18,7 +20,7 @@ class Membership:
         self.known = False
         self._roles: dict[str, str] = {}
         self._marks: dict[str, tuple[int, int]] = {}
-        self._applied_at_rev: set[tuple[type[MemberEvent], str]] = set()
+        self._told_at_rev: set[tuple[str, str]] = set()
 
     def members(self) -> dict[str, Member]:
         """The members by user id; empty when they are not known."""
@@ -43,13 +45,17 @@ class Membership:
         if event.rev < self.rev:
             return False
         if event.rev > self.rev:
-            self._applied_at_rev.clear()
+            self._told_at_rev.clear()
             self.rev = event.rev
-        key = (type(event), event.member.user_id)
-        if key in self._applied_at_rev:
+        if _key(event) in self._told_at_rev:
             return False
-        self._applied_at_rev.add(key)
-        return self._change(event)
+        self._told_at_rev.add(_key(event))
+        self._change(event)
+        return True
+
+    def told(self, events: Iterable[Event]) -> None:
+        """Says that these have been made up for: should they still come, they are no news."""
+        self._told_at_rev.update(_key(event) for event in events if isinstance(event, MemberEvent))
 
     def replace(self, snapshot: Conversation) -> None:
         """Takes in the members as of the snapshot's rev, unless what is known is newer."""
@@ -57,27 +63,30 @@ class Membership:
             self.advance(member.user_id, member.read_seq, member.delivered_seq)
         if snapshot.rev < self.rev:
             return
-        self.rev = snapshot.rev
-        self._applied_at_rev.clear()
+        if snapshot.rev > self.rev:
+            self._told_at_rev.clear()
+            self.rev = snapshot.rev
         self.count = max(snapshot.member_count, len(snapshot.members))
         self.known = len(snapshot.members) == self.count
         self._roles = {member.user_id: member.role for member in snapshot.members} if self.known else {}
 
-    def _change(self, event: MemberEvent) -> bool:
+    def _change(self, event: MemberEvent) -> None:
         member = event.member
         if not isinstance(event, MemberRemoved):
             self.advance(member.user_id, member.read_seq, member.delivered_seq)
         if not self.known:
             self.count += isinstance(event, MemberAdded) - isinstance(event, MemberRemoved)
-            return True
-        before = self._roles.get(member.user_id)
+            return
         if isinstance(event, MemberRemoved):
             self._roles.pop(member.user_id, None)
         else:
             self._roles[member.user_id] = member.role
         self.count = len(self._roles)
-        return before != self._roles.get(member.user_id)
 
     def _member(self, user_id: str, role: str) -> Member:
         read_seq, delivered_seq = self._marks.get(user_id, (0, 0))
         return Member(user_id=user_id, role=role, read_seq=read_seq, delivered_seq=delivered_seq)
+
+
+def _key(event: MemberEvent) -> tuple[str, str]:
+    return event.name, event.member.user_id

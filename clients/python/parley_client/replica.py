@@ -1,7 +1,8 @@
 """What this client knows of all the user's conversations, kept up from events, answers and syncs; no I/O.
 
 With `conversation.list` and `message.sync` to make up for what was missed, it ends in the state of a client that never
-left, and it passes on every change once: one event for each (message, rev), in the order of the revs of a conversation.
+left. It passes on each change of a message once, one event for each (message, rev), and in the order of the revs of a
+conversation; only a live event that a sync has overtaken comes after later changes of other messages.
 """
 
 from collections.abc import Collection, Iterable
@@ -95,9 +96,9 @@ class Replica:
         if not self.primed and (state is None or not state.begun):
             state = state or self._add(conversation_id)
             state.adopt(conversation)
-            return self._settle(state, state.begin(conversation.rev))
+            return self._settle(state, state.begin(conversation.rev, conversation.seq))
         if state is None:
-            state = self._add_news(conversation)
+            state = self._add_news(conversation, live=False)
         return self._settle(state, state.learn(conversation))
 
     def prime(self) -> list[Event]:
@@ -144,7 +145,7 @@ class Replica:
         state = self._states.get(conversation.conversation_id)
         if state is None:
             self._left.pop(conversation.conversation_id, None)
-            state = self._add_news(conversation) if self.primed else self._add(conversation.conversation_id)
+            state = self._add_news(conversation, live=False) if self.primed else self._add(conversation.conversation_id)
         state.adopt(conversation)
         return self._settle(state, [])
 
@@ -174,26 +175,27 @@ class Replica:
         rev = rev_of(event)
         if self._has_left(conversation_id, rev):
             return []
+        state = self._states.get(conversation_id)
         if isinstance(event, MemberRemoved) and event.member.user_id == self._own_user_id:
+            if state is not None and rev <= state.joined_by_rev:
+                return []
             # Nothing more will come of this conversation, so nothing that is missing is worth waiting for.
             self._forget(conversation_id, rev)
             return [event]
-        state = self._states.get(conversation_id)
         if state is None:
-            state = self._add(conversation_id)
-            if self.primed:
-                state.begin(self._first_rev(event))
+            state = self._add_told(event)
         return self._settle(state, state.offer(event))
 
-    def _first_rev(self, event: RevisionEvent) -> int:
-        """Where a conversation begins that an event tells of first.
-
-        One that is presented to the user begins there; any other was presented by an event that was missed.
-        """
-        presents = isinstance(event, ConversationCreated) or (
-            isinstance(event, MemberAdded) and event.member.user_id == self._own_user_id
-        )
-        return max(0, rev_of(event) - 1) if presents else 0
+    def _add_told(self, event: RevisionEvent) -> ConversationState:
+        """A conversation of which an event tells first."""
+        if self.primed and isinstance(event, ConversationCreated):
+            return self._add_news(event.conversation, live=True)
+        state = self._add(conversation_id_of(event))
+        if self.primed:
+            # Unless it is the user's own joining, what presented this conversation was missed, and maybe more.
+            joined = isinstance(event, MemberAdded) and event.member.user_id == self._own_user_id
+            state.begin(rev_of(event) - 1 if joined else 0)
+        return state
 
     def _apply_receipt(self, event: ReceiptUpdated) -> bool:
         state = self._states.get(event.conversation_id)
@@ -203,10 +205,9 @@ class Replica:
         state = self._states[conversation_id] = ConversationState(conversation_id, self._own_user_id)
         return state
 
-    def _add_news(self, conversation: Conversation) -> ConversationState:
-        """A conversation of which all is news; with no messages yet, the conversation itself tells all of it."""
+    def _add_news(self, conversation: Conversation, *, live: bool) -> ConversationState:
         state = self._add(conversation.conversation_id)
-        state.begin(conversation.rev if conversation.seq == 0 else 0)
+        state.begin_as_news(conversation, live=live)
         return state
 
     def _settle(self, state: ConversationState, events: list[Event]) -> list[Event]:

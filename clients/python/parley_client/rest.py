@@ -96,10 +96,12 @@ def parse_retry_after(value: str | None, now: datetime) -> int | None:
     """The milliseconds to wait that a `Retry-After` header asks for, in either of its forms (RFC 9110, 10.2.3)."""
     if value is None:
         return None
-    if value.strip().isdigit():
+    if value.strip().isdecimal():
         return int(value) * 1000
     try:
         until = parsedate_to_datetime(value)
     except ValueError:
         return None
+    if until.tzinfo is None:
+        until = until.replace(tzinfo=UTC)
     return max(0, int((until - now).total_seconds() * 1000))

@@ -4,7 +4,7 @@ Invariants: every change with a rev up to `applied` is accounted for, and whatev
 `applied` + 1, so at least one change before it is missing.
 """
 
-from parley_client.events import RevisionEvent
+from parley_client.events import ChangeEvent
 
 # Beyond this many the waiting ones are dropped: a sync brings them all anyway.
 _MOST_HELD = 1_000
@@ -20,7 +20,7 @@ class RevisionOrder:
         self.applied: int | None = None
         self.head = 0
         # By rev; a rev that is accounted for without an event has an empty list.
-        self._held: dict[int, list[RevisionEvent]] = {}
+        self._held: dict[int, list[ChangeEvent]] = {}
 
     @property
     def behind(self) -> bool:
@@ -35,7 +35,7 @@ class RevisionOrder:
         """Whether a change of that rev may be applied now: nothing before it is missing."""
         return self.applied is not None and rev <= self.applied + 1
 
-    def hold(self, rev: int, event: RevisionEvent) -> None:
+    def hold(self, rev: int, event: ChangeEvent) -> None:
         """Lets an event wait for those before it."""
         waiting = self._slot(rev)
         if event not in waiting:
@@ -56,7 +56,11 @@ class RevisionOrder:
         for passed in [held for held in self._held if held <= self.applied]:
             del self._held[passed]
 
-    def begin(self, rev: int | None) -> list[RevisionEvent]:
+    def rewind(self, rev: int) -> None:
+        """What came after that rev has to be made sure of again."""
+        self.applied = min(rev, self.applied or 0)
+
+    def begin(self, rev: int | None) -> list[ChangeEvent]:
         """Begins after that rev, or where None is given just before what waits; returns what came of before it."""
         if rev is None:
             rev = min(self._held, default=self.head + 1) - 1
@@ -64,14 +68,14 @@ class RevisionOrder:
         self.cover(rev)
         return early
 
-    def next_due(self) -> list[RevisionEvent] | None:
+    def next_due(self) -> list[ChangeEvent] | None:
         """What waited for the change that was applied last, now counted as applied; None when nothing did."""
         if self.applied is None or self.applied + 1 not in self._held:
             return None
         self.applied += 1
         return self._held.pop(self.applied)
 
-    def _slot(self, rev: int) -> list[RevisionEvent]:
+    def _slot(self, rev: int) -> list[ChangeEvent]:
         self.hear_of(rev)
         if len(self._held) >= _MOST_HELD and rev not in self._held:
             self._held.clear()

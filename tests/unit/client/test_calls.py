@@ -1,0 +1,233 @@
+"""Requests from the moment they are made to their outcome, over lost connections and errors that pass."""
+
+import asyncio
+from collections.abc import Mapping
+
+import msgspec
+import pytest
+from parley_client.backoff import Backoff
+from parley_client.calls import Calls
+from parley_client.errors import ClientClosedError, ConnectionLostError, FrameError, ParleyError
+from parley_client.frames import Reply
+from parley_client.replies import SentMessage, UnreadCount
+
+from tests.unit.client.fake_time import FakeClock, settle
+
+SENT = {"messageId": "m1", "seq": 1, "rev": 2}
+DRAFT = {"conversationId": "c", "clientMessageId": "k", "text": "hello"}
+
+
+class Side:
+    """The caller's side and, by hand, the server's."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.replies: list[tuple[str, object]] = []
+        self.calls = Calls(clock=self.clock, backoff=Backoff(1.0, 8.0), random=lambda: 0.5, on_reply=self._on_reply)
+
+    def _on_reply(self, op: str, _body: Mapping[str, object], reply: object) -> None:
+        self.replies.append((op, reply))
+
+    def send(self, *, deadline_seconds: float | None = None) -> asyncio.Task[SentMessage]:
+        call = self.calls.call("message.send", DRAFT, SentMessage, deadline_seconds=deadline_seconds)
+        return asyncio.create_task(call)
+
+    def edit(self) -> asyncio.Task[SentMessage]:
+        return asyncio.create_task(self.calls.call("message.edit", {}, SentMessage, deadline_seconds=None))
+
+    async def received(self) -> list[dict[str, object]]:
+        """What the server gets now."""
+        await settle()
+        return [msgspec.json.decode(frame) for frame in self.calls.take_unsent()]
+
+    async def answer(self, request_id: object, ok: object) -> None:
+        assert isinstance(request_id, int)
+        self.calls.answer(Reply(request_id, msgspec.Raw(msgspec.json.encode(ok)), None))
+        await settle()
+
+    async def refuse(self, request_id: object, error: ParleyError) -> None:
+        assert isinstance(request_id, int)
+        self.calls.answer(Reply(request_id, msgspec.Raw(b"{}"), error))
+        await settle()
+
+
+@pytest.fixture
+def side() -> Side:
+    return Side()
+
+
+async def test_answers_find_their_callers_in_any_order(side: Side) -> None:
+    first, second = side.send(), side.send()
+    frames = await side.received()
+
+    await side.answer(frames[1]["id"], {**SENT, "messageId": "second"})
+    await side.answer(frames[0]["id"], {**SENT, "messageId": "first"})
+
+    assert [(await first).message_id, (await second).message_id] == ["first", "second"]
+    assert [op for op, _ in side.replies] == ["message.send", "message.send"]
+
+
+async def test_a_message_is_sent_again_after_every_reconnect_until_it_is_acknowledged(side: Side) -> None:
+    sending = side.send()
+    bodies = []
+    for _ in range(3):
+        bodies += [frame["body"] for frame in await side.received()]
+        side.calls.connection_lost()
+    frames = await side.received()
+    await side.answer(frames[0]["id"], SENT)
+
+    assert (await sending).message_id == "m1"
+    assert bodies == [DRAFT, DRAFT, DRAFT]
+
+
+async def test_what_must_not_be_repeated_fails_with_its_connection(side: Side) -> None:
+    editing = side.edit()
+    await side.received()
+
+    side.calls.connection_lost()
+
+    with pytest.raises(ConnectionLostError, match=r"message\.edit"):
+        await editing
+    assert await side.received() == []
+
+
+async def test_what_was_not_sent_yet_waits_for_a_connection(side: Side) -> None:
+    editing = side.edit()
+    await settle()
+
+    side.calls.connection_lost()
+
+    frames = await side.received()
+    await side.answer(frames[0]["id"], SENT)
+    assert (await editing).message_id == "m1"
+
+
+@pytest.mark.parametrize("code", ["UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "ABORTED"])
+async def test_an_error_that_may_pass_is_waited_out_with_backoff(side: Side, code: str) -> None:
+    sending = side.send()
+    for _ in range(3):
+        frames = await side.received()
+        await side.refuse(frames[0]["id"], ParleyError(code, "ANY"))
+        await side.clock.advance(10)
+    frames = await side.received()
+    await side.answer(frames[0]["id"], SENT)
+
+    assert (await sending).message_id == "m1"
+    assert side.clock.sleeps == [0.5, 1.0, 2.0]
+
+
+async def test_a_retry_comes_no_sooner_than_the_server_asks(side: Side) -> None:
+    sending = side.send()
+    frames = await side.received()
+    await side.refuse(frames[0]["id"], ParleyError("RESOURCE_EXHAUSTED", "RATE_LIMITED", retry_after_ms=3_000))
+
+    assert side.clock.sleeps == [3.5]
+    await side.clock.advance(3.4)
+    assert await side.received() == []
+    await side.clock.advance(0.2)
+    assert len(await side.received()) == 1
+    sending.cancel()
+
+
+@pytest.mark.parametrize("code", ["INVALID_ARGUMENT", "PERMISSION_DENIED", "NOT_FOUND", "INTERNAL", "UNAUTHENTICATED"])
+async def test_a_refusal_is_final(side: Side, code: str) -> None:
+    sending = side.send()
+    frames = await side.received()
+
+    await side.refuse(frames[0]["id"], ParleyError(code, "ANY"))
+
+    with pytest.raises(ParleyError) as caught:
+        await sending
+    assert caught.value.code == code
+    assert side.clock.sleeps == []
+
+
+async def test_an_error_that_may_pass_is_the_callers_where_repeating_might_do_harm(side: Side) -> None:
+    editing = side.edit()
+    frames = await side.received()
+
+    await side.refuse(frames[0]["id"], ParleyError("UNAVAILABLE", "STORE_UNAVAILABLE"))
+
+    with pytest.raises(ParleyError, match="UNAVAILABLE"):
+        await editing
+
+
+async def test_a_deadline_ends_the_wait_and_the_repeats(side: Side) -> None:
+    sending = side.send(deadline_seconds=0.01)
+    await side.received()
+
+    with pytest.raises(ParleyError) as caught:
+        await sending
+
+    assert (caught.value.code, caught.value.reason) == ("DEADLINE_EXCEEDED", "CLIENT_DEADLINE")
+    side.calls.connection_lost()
+    assert await side.received() == []
+
+
+async def test_a_cancelled_request_is_not_sent_again_and_its_late_answer_is_dropped(side: Side) -> None:
+    sending = side.send()
+    frames = await side.received()
+    sending.cancel()
+    await settle()
+
+    await side.answer(frames[0]["id"], SENT)
+
+    side.calls.connection_lost()
+    assert await side.received() == []
+    assert side.replies == []
+
+
+async def test_an_answer_of_another_shape_is_an_error_and_tells_nothing(side: Side) -> None:
+    counting = asyncio.create_task(side.calls.call("notification.unreadCount", {}, UnreadCount, deadline_seconds=None))
+    frames = await side.received()
+
+    await side.answer(frames[0]["id"], {"unreadCount": "many"})
+
+    with pytest.raises(FrameError):
+        await counting
+    assert side.replies == []
+
+
+async def test_a_frame_over_the_limit_is_refused_here_and_not_sent(side: Side) -> None:
+    side.calls.frame_limit_bytes = 100
+    body = {**DRAFT, "text": "x" * 100}
+
+    with pytest.raises(ParleyError, match="FRAME_TOO_LARGE"):
+        await side.calls.call("message.send", body, SentMessage, deadline_seconds=None)
+
+    assert await side.received() == []
+
+
+async def test_stopping_fails_all_requests_now_and_later(side: Side) -> None:
+    sending = side.send()
+    await side.received()
+
+    side.calls.stop(ClientClosedError())
+
+    with pytest.raises(ClientClosedError):
+        await sending
+    with pytest.raises(ClientClosedError):
+        await side.send()
+
+
+async def test_all_is_idle_once_everything_that_was_sent_is_answered(side: Side) -> None:
+    sending = side.send()
+    frames = await side.received()
+    idle = asyncio.create_task(side.calls.wait_idle())
+    await settle()
+    assert not idle.done()
+
+    await side.answer(frames[0]["id"], SENT)
+
+    await idle
+    await sending
+
+
+async def test_an_error_that_belongs_to_no_request_is_survived(side: Side) -> None:
+    sending = side.send()
+    frames = await side.received()
+
+    await side.refuse(0, ParleyError("INVALID_ARGUMENT", "MALFORMED_FRAME"))
+
+    await side.answer(frames[0]["id"], SENT)
+    assert (await sending).message_id == "m1"

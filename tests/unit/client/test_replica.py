@@ -1,0 +1,535 @@
+"""What the replica tells of, and when it asks for a sync."""
+
+import pytest
+from parley_client.events import (
+    ConversationCreated,
+    ConversationUpdated,
+    Event,
+    MemberAdded,
+    MemberRemoved,
+    MemberUpdated,
+    MessageCreated,
+    MessageDeleted,
+    MessageUpdated,
+    ReceiptUpdated,
+    TypingUpdated,
+)
+from parley_client.feed import inform
+from parley_client.objects import Conversation, Member, Message
+from parley_client.replica import Replica
+from parley_client.replies import ConversationReply, MessagePage, MessageReply, SentMessage, SyncPage
+
+from tests.unit.client.conversation_log import CONVERSATION_ID, ME, ConversationLog
+
+
+@pytest.fixture
+def log() -> ConversationLog:
+    """A group of me, ann and bob, in which ann has said two things."""
+    log = ConversationLog()
+    log.create("ann", ME, "bob")
+    log.send("ann", "one")
+    log.send("ann", "two")
+    log.publish()
+    return log
+
+
+@pytest.fixture
+def replica(log: ConversationLog) -> Replica:
+    """One that found the conversation when it began."""
+    replica = Replica()
+    replica.identify(ME)
+    replica.learn(log.snapshot())
+    replica.prime()
+    return replica
+
+
+def apply(replica: Replica, *events: Event) -> list[Event]:
+    return [told for event in events for told in replica.apply(event).events]
+
+
+def sync(replica: Replica, log: ConversationLog, page_size: int = 100) -> list[Event]:
+    after_rev = replica.conversation(CONVERSATION_ID).applied_rev
+    return replica.merge_page(CONVERSATION_ID, after_rev, log.sync(after_rev, page_size))
+
+
+def texts(replica: Replica) -> list[str]:
+    return [message.text for message in replica.conversation(CONVERSATION_ID).messages]
+
+
+def test_live_events_are_told_as_they_come(replica: Replica, log: ConversationLog) -> None:
+    log.send("bob", "three")
+    events = log.publish()
+    log.rename("second")
+    events += log.publish()
+    log.add("cid")
+    log.edit("m3", "three, edited")
+    events += log.publish()
+
+    assert apply(replica, *events) == events
+
+    assert not replica.unsettled
+    assert replica.conversation(CONVERSATION_ID).applied_rev == log.rev
+
+
+def test_a_gap_asks_for_a_sync_and_holds_back_what_comes_after_it(replica: Replica, log: ConversationLog) -> None:
+    log.send("ann", "lost")
+    log.send("ann", "next")
+    _, following = log.publish()
+
+    outcome = replica.apply(following)
+
+    assert (outcome.events, outcome.sync_needed) == ([], True)
+    told = sync(replica, log)
+    assert [(type(event), event.replayed) for event in told] == [(MessageCreated, True), (MessageCreated, True)]
+    assert texts(replica) == ["lost", "next"]
+    assert not replica.unsettled
+
+
+def test_the_missing_event_may_still_come_by_itself(replica: Replica, log: ConversationLog) -> None:
+    log.send("ann", "first")
+    log.send("ann", "second")
+    first, second = log.publish()
+
+    assert apply(replica, second, first) == [first, second]
+    assert not replica.unsettled
+
+
+def test_what_was_missed_is_told_as_what_it_amounts_to(replica: Replica, log: ConversationLog) -> None:
+    log.send("ann", "new")
+    log.send("bob", "gone")
+    log.edit("m1", "one, edited")
+    log.delete("m4")
+    log.delete("m2")
+    log.rename("second")
+    log.add("cid")
+    log.remove("bob")
+    log.set_role("cid", "admin")
+    log.read("ann", 4)
+
+    replica.learn(log.snapshot())
+    told = sync(replica, log)
+
+    assert all(event.replayed for event in told)
+    assert [
+        (type(event).__name__, event.message.message_id)
+        for event in told
+        if isinstance(event, MessageCreated | MessageUpdated | MessageDeleted)
+    ] == [("MessageCreated", "m3"), ("MessageUpdated", "m1"), ("MessageDeleted", "m4"), ("MessageDeleted", "m2")]
+    assert [type(event) for event in told[4:]] == [ConversationUpdated, MemberAdded, MemberRemoved, ReceiptUpdated]
+    added = next(event for event in told if isinstance(event, MemberAdded))
+    assert (added.member.user_id, added.member.role, added.rev) == ("cid", "admin", log.rev)
+
+
+def test_a_role_that_changed_meanwhile_is_told(replica: Replica, log: ConversationLog) -> None:
+    log.set_role("bob", "admin")
+    replica.learn(log.snapshot())
+
+    assert [type(event) for event in sync(replica, log)] == [MemberUpdated]
+
+
+def test_a_sync_in_pages_is_complete_only_with_the_last(replica: Replica, log: ConversationLog) -> None:
+    for number in range(3):
+        log.send("ann", str(number))
+    log.add("cid")
+    replica.learn(log.snapshot())
+
+    first = sync(replica, log, page_size=2)
+    assert [type(event) for event in first] == [MessageCreated, MessageCreated]
+    assert CONVERSATION_ID in replica.unsettled
+
+    second = sync(replica, log, page_size=2)
+    assert [type(event) for event in second] == [MessageCreated, MemberAdded]
+    assert CONVERSATION_ID not in replica.unsettled
+
+
+def test_a_page_that_begins_beyond_a_gap_accounts_for_nothing(replica: Replica, log: ConversationLog) -> None:
+    log.send("ann", "missed")
+    log.send("ann", "later")
+    rev = replica.conversation(CONVERSATION_ID).applied_rev
+
+    replica.merge_page(CONVERSATION_ID, rev + 1, log.sync(rev + 1, 100))
+
+    assert replica.conversation(CONVERSATION_ID).applied_rev == rev
+    assert CONVERSATION_ID in replica.unsettled
+
+
+def test_what_was_there_before_the_client_is_no_news_but_its_changes_are(
+    replica: Replica, log: ConversationLog
+) -> None:
+    state = replica.conversation(CONVERSATION_ID)
+    assert (state.messages, state.seq, state.complete) == ([], 2, False)
+
+    log.edit("m1", "one, edited")
+    replica.learn(log.snapshot())
+
+    assert [type(event) for event in sync(replica, log)] == [MessageUpdated]
+
+
+def test_loading_the_history_tells_nothing_and_holds_everything(replica: Replica, log: ConversationLog) -> None:
+    told = replica.merge_page(CONVERSATION_ID, 0, log.sync(0, 100))
+
+    assert told == []
+    assert texts(replica) == ["one", "two"]
+    assert replica.conversation(CONVERSATION_ID).complete
+
+
+def test_a_page_of_history_is_kept_unless_it_holds_news(replica: Replica, log: ConversationLog) -> None:
+    old = list(log.messages.values())
+    log.send("bob", "three")
+    page = MessagePage(messages=list(log.messages.values()))
+
+    assert inform(replica, ME, "message.list", {"conversationId": CONVERSATION_ID}, page) == []
+
+    assert replica.conversation(CONVERSATION_ID).messages == old
+    assert len(apply(replica, *log.publish())) == 1
+
+
+# Own requests.
+
+
+def test_an_own_message_is_known_from_its_answer(replica: Replica, log: ConversationLog) -> None:
+    body = {"conversationId": CONVERSATION_ID, "clientMessageId": "k", "text": "mine", "mentions": ["bob", "stranger"]}
+    sent = log.send(ME, "mine", "k")
+
+    assert inform(replica, ME, "message.send", body, sent) == []
+
+    message = replica.conversation(CONVERSATION_ID).messages[0]
+    assert (message.text, message.sender_id, message.client_message_id) == ("mine", ME, "k")
+    assert (message.seq, message.rev, message.mentions) == (3, log.rev, ["bob"])
+    assert apply(replica, *log.publish()) == []
+
+
+def test_an_own_answer_lets_go_on_what_waited_for_it(replica: Replica, log: ConversationLog) -> None:
+    body = {"conversationId": CONVERSATION_ID, "clientMessageId": "k", "text": "mine"}
+    sent = log.send(ME, "mine", "k")
+    log.publish()
+    log.send("ann", "answer")
+    (answer,) = log.publish()
+    assert apply(replica, answer) == []
+
+    assert inform(replica, ME, "message.send", body, sent) == [answer]
+
+    assert not replica.unsettled
+
+
+def test_a_repeated_sends_answer_does_not_undo_a_later_edit(replica: Replica, log: ConversationLog) -> None:
+    body = {"conversationId": CONVERSATION_ID, "clientMessageId": "k", "text": "mine"}
+    sent = log.send(ME, "mine", "k")
+    log.edit(sent.message_id, "edited elsewhere")
+    replica.learn(log.snapshot())
+    sync(replica, log)
+
+    inform(replica, ME, "message.send", body, sent)
+
+    assert texts(replica) == ["edited elsewhere"]
+
+
+def test_an_own_change_of_members_shows_at_once_and_brings_no_event(replica: Replica, log: ConversationLog) -> None:
+    log.add("cid")
+    reply = ConversationReply(conversation=log.snapshot())
+
+    assert inform(replica, ME, "member.add", {}, reply) == []
+
+    assert "cid" in replica.conversation(CONVERSATION_ID).members
+    assert sync(replica, log) == []
+    assert not replica.unsettled
+
+
+def test_an_own_edit_is_known_from_its_answer(replica: Replica, log: ConversationLog) -> None:
+    sent = log.send(ME, "mine", "k")
+    inform(
+        replica, ME, "message.send", {"conversationId": CONVERSATION_ID, "clientMessageId": "k", "text": "mine"}, sent
+    )
+    edited = log.edit(sent.message_id, "better")
+
+    assert inform(replica, ME, "message.edit", {}, MessageReply(message=edited)) == []
+
+    assert texts(replica) == ["better"]
+    assert apply(replica, *log.publish()) == []
+
+
+@pytest.mark.parametrize(("op", "read", "delivered"), [("receipt.read", 2, 2), ("receipt.delivered", 0, 2)])
+def test_an_own_receipt_counts_no_further_than_the_last_message(
+    replica: Replica, op: str, read: int, delivered: int
+) -> None:
+    inform(replica, ME, op, {"conversationId": CONVERSATION_ID, "seq": 99}, None)
+
+    state = replica.conversation(CONVERSATION_ID)
+    assert (state.members[ME].read_seq, state.members[ME].delivered_seq) == (read, delivered)
+    assert state.unread_count == 2 - read
+
+
+def test_an_own_conversation_without_messages_is_complete_at_once(replica: Replica) -> None:
+    made = Conversation(conversation_id="new", rev=1, members=[Member(user_id=ME)], member_count=1)
+
+    assert inform(replica, ME, "conversation.create", {}, ConversationReply(conversation=made)) == []
+
+    assert replica.conversation("new").info == made
+    assert not replica.unsettled
+    assert apply(replica, ConversationCreated(conversation=made)) == []
+
+
+def test_a_direct_conversation_that_has_messages_already_is_synced(replica: Replica) -> None:
+    made = Conversation(conversation_id="new", seq=3, rev=5, read_seq=0, member_count=2)
+
+    inform(replica, ME, "conversation.direct", {}, ConversationReply(conversation=made))
+
+    assert list(replica.unsettled) == ["new"]
+    assert replica.conversation("new").applied_rev == 0
+
+
+# Conversations that come and go.
+
+
+def test_a_new_conversation_and_its_first_messages_are_told_without_a_sync() -> None:
+    replica, log = Replica(), ConversationLog()
+    replica.identify(ME)
+    replica.prime()
+    log.create("ann", ME)
+    log.send("ann", "hello")
+    log.send("ann", "there")
+    events = log.publish()
+
+    assert apply(replica, *events) == events
+
+    assert not replica.unsettled
+    assert texts(replica) == ["hello", "there"]
+    assert replica.conversation(CONVERSATION_ID).complete
+
+
+def test_who_is_added_to_an_old_group_starts_there(log: ConversationLog) -> None:
+    replica = Replica()
+    replica.identify(ME)
+    log.remove(ME)
+    log.publish()
+    replica.prime()
+    log.add(ME)
+    log.send("ann", "welcome")
+    events = log.publish()
+
+    told = apply(replica, *events)
+
+    assert [type(event) for event in told][:1] == [ConversationCreated]
+    while CONVERSATION_ID in replica.unsettled:
+        told += sync(replica, log)
+    assert [event.message.text for event in told if isinstance(event, MessageCreated)] == ["welcome"]
+
+
+def test_a_message_between_the_joining_and_its_telling_is_not_lost(log: ConversationLog) -> None:
+    replica = Replica()
+    replica.identify(ME)
+    log.remove(ME)
+    log.publish()
+    replica.prime()
+    log.add(ME)
+    log.send("ann", "welcome")
+    created, joined, _lost = log.publish()
+
+    told = apply(replica, created, joined)
+    assert CONVERSATION_ID in replica.unsettled
+    told += sync(replica, log)
+
+    assert [event.message.text for event in told if isinstance(event, MessageCreated)] == ["welcome"]
+
+
+def test_a_conversation_whose_beginning_was_missed_is_synced_and_presented_first(log: ConversationLog) -> None:
+    replica = Replica()
+    replica.identify(ME)
+    replica.prime()
+    log.send("bob", "three")
+    (event,) = log.publish()
+
+    outcome = replica.apply(event)
+
+    assert (outcome.events, outcome.sync_needed) == ([], True)
+    told = sync(replica, log)
+    assert [type(event) for event in told] == [ConversationCreated, *[MessageCreated] * 3]
+
+
+def test_a_conversation_found_in_a_list_after_an_absence_is_presented_and_synced(log: ConversationLog) -> None:
+    replica = Replica()
+    replica.identify(ME)
+    replica.prime()
+
+    told = replica.learn(log.snapshot())
+    told += sync(replica, log)
+
+    assert [type(event) for event in told] == [ConversationCreated, MessageCreated, MessageCreated]
+    assert all(event.replayed for event in told)
+    assert apply(replica, ConversationCreated(conversation=log.snapshot())) == []
+
+
+def test_live_events_before_the_first_list_are_told_after_it(log: ConversationLog) -> None:
+    replica = Replica()
+    replica.identify(ME)
+    log.send("bob", "three")
+    (early,) = log.publish()
+    assert apply(replica, early) == []
+
+    told = replica.learn(log.snapshot())
+    told += replica.prime()
+
+    assert told == [early]
+    assert not replica.unsettled
+
+
+def test_a_conversation_that_the_first_list_did_not_show_begins_with_what_came(log: ConversationLog) -> None:
+    replica = Replica()
+    replica.identify(ME)
+    log.send("bob", "three")
+    (early,) = log.publish()
+    apply(replica, early)
+
+    assert replica.prime() == [early]
+
+    assert replica.conversation(CONVERSATION_ID).applied_rev == log.rev
+    assert list(replica.unsettled) == [CONVERSATION_ID]
+
+
+def test_being_removed_is_told_at_once_and_ends_it(replica: Replica, log: ConversationLog) -> None:
+    log.send("ann", "lost")
+    log.publish()
+    log.remove(ME)
+    (removed,) = log.publish()
+
+    assert apply(replica, removed) == [removed]
+    assert CONVERSATION_ID not in replica
+    assert not replica.unsettled
+
+    late = MessageCreated(message=log.messages["m3"])
+    assert apply(replica, removed, late) == []
+    assert CONVERSATION_ID not in replica
+
+
+def test_a_list_from_before_the_removal_does_not_bring_it_back(replica: Replica, log: ConversationLog) -> None:
+    before = log.snapshot()
+    log.remove(ME)
+    apply(replica, *log.publish())
+
+    assert replica.learn(before) == []
+
+    assert CONVERSATION_ID not in replica
+
+
+def test_leaving_by_oneself_ends_it_without_an_event(replica: Replica, log: ConversationLog) -> None:
+    reply = ConversationReply(conversation=log.snapshot())
+
+    assert inform(replica, ME, "member.remove", {"userId": ME}, reply) == []
+
+    assert CONVERSATION_ID not in replica
+
+
+def test_a_removal_that_comes_after_the_return_is_old_news(replica: Replica, log: ConversationLog) -> None:
+    log.remove(ME)
+    (removed,) = log.publish()
+    log.add(ME)
+    replica.learn(log.snapshot())
+    sync(replica, log)
+
+    assert apply(replica, removed) == []
+
+    assert CONVERSATION_ID in replica
+
+
+def test_a_conversation_that_turns_out_to_be_closed_to_the_user_is_told_as_a_removal(
+    replica: Replica, log: ConversationLog
+) -> None:
+    replica.doubt([CONVERSATION_ID, "unknown"])
+    assert list(replica.unsettled) == [CONVERSATION_ID]
+
+    (told,) = replica.dismiss(CONVERSATION_ID)
+
+    assert isinstance(told, MemberRemoved)
+    assert (told.member.user_id, told.rev, told.replayed) == (ME, log.rev, True)
+    assert not replica.unsettled
+    assert replica.dismiss(CONVERSATION_ID) == []
+
+
+def test_a_doubt_is_settled_by_a_sync(replica: Replica, log: ConversationLog) -> None:
+    replica.doubt([CONVERSATION_ID])
+
+    assert sync(replica, log) == []
+
+    assert not replica.unsettled
+
+
+# What has no rev of its own.
+
+
+def test_a_change_of_settings_needs_no_sync(replica: Replica, log: ConversationLog) -> None:
+    log.rename("second")
+    (updated,) = log.publish()
+
+    assert apply(replica, updated) == [updated]
+
+    assert not replica.unsettled
+
+
+def test_an_update_of_the_users_own_view_proves_no_change(replica: Replica, log: ConversationLog) -> None:
+    log.send("ann", "on its way")
+    view = log.snapshot()
+
+    assert apply(replica, ConversationUpdated(conversation=view)) == []
+
+    assert CONVERSATION_ID in replica.unsettled
+    assert len(apply(replica, *log.publish())) == 1
+    assert not replica.unsettled
+
+
+def test_an_update_that_says_nothing_new_is_not_told(replica: Replica, log: ConversationLog) -> None:
+    log.rename("second")
+    (updated,) = log.publish()
+    apply(replica, updated)
+
+    assert apply(replica, updated) == []
+
+
+def test_an_update_that_comes_late_does_not_undo_a_newer_one(replica: Replica, log: ConversationLog) -> None:
+    log.rename("second")
+    (late,) = log.publish()
+    log.rename("third")
+    replica.learn(log.snapshot())
+    sync(replica, log)
+
+    assert apply(replica, late) == []
+
+    info = replica.conversation(CONVERSATION_ID).info
+    assert info is not None
+    assert info.name == "third"
+
+
+def test_a_receipt_is_told_when_it_moves(replica: Replica, log: ConversationLog) -> None:
+    receipt = log.read("ann", 2)
+
+    assert apply(replica, receipt, receipt) == [receipt]
+
+
+def test_what_is_not_kept_is_passed_through(replica: Replica) -> None:
+    typing = TypingUpdated(conversation_id="c", user_id="ann", active=True)
+
+    assert apply(replica, typing, typing) == [typing, typing]
+
+
+def test_the_last_message_is_the_latest_that_was_told(replica: Replica, log: ConversationLog) -> None:
+    told = Message(message_id="m2", conversation_id=CONVERSATION_ID, seq=2, rev=3, text="two")
+    fresh = Replica()
+    fresh.identify(ME)
+    fresh.learn(Conversation(conversation_id=CONVERSATION_ID, seq=2, rev=3, last_message=told))
+    fresh.prime()
+    assert fresh.conversation(CONVERSATION_ID).last_message == told
+
+    log.send("bob", "three")
+    apply(fresh, *log.publish())
+
+    last = fresh.conversation(CONVERSATION_ID).last_message
+    assert last is not None
+    assert last.text == "three"
+
+
+def test_an_answer_of_an_unknown_conversation_is_no_harm(replica: Replica) -> None:
+    body = {"conversationId": "elsewhere", "clientMessageId": "k", "text": "x", "seq": 1}
+
+    assert inform(replica, ME, "message.send", body, SentMessage(message_id="m", seq=1, rev=1)) == []
+    assert inform(replica, ME, "receipt.read", body, None) == []
+    assert inform(replica, ME, "message.list", body, MessagePage()) == []
+    assert replica.merge_page("elsewhere", 0, SyncPage()) == []
