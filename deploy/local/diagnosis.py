@@ -8,7 +8,8 @@ from pathlib import Path
 
 _MISSING_LIBRARY = re.compile(r"error while loading shared libraries: (\S+?):")
 _NOT_FOUND = re.compile(r"^\s*(\S+) => not found", re.MULTILINE)
-_TAIL_BYTES = 16_384
+_TAIL_BYTES = 65_536
+_LONGEST_LINE = 600
 
 _CAUSES_IN_LOG = (
     (
@@ -66,7 +67,14 @@ def quote(lines: list[str], log: Path) -> str:
     """Return the lines as an indented block below a sentence, with where to read on."""
     if not lines:
         return f" Its log is empty ({log})."
-    return f" Its log ({log}) ends:\n" + "\n".join(f"    {line[:300]}" for line in lines)
+    return f" Its log ({log}) ends:\n" + "\n".join(f"    {_shortened(line)}" for line in lines)
+
+
+def _shortened(line: str) -> str:
+    # A log line with a traceback says what happened at its beginning, and why at its end.
+    if len(line) <= _LONGEST_LINE:
+        return line
+    return f"{line[: _LONGEST_LINE // 3]} ... {line[-_LONGEST_LINE * 2 // 3 :]}"
 
 
 def _ending(returncode: int) -> str:

@@ -77,7 +77,7 @@ class ChatStore:
         existing = set(await self._db.list_collection_names())
         for name in {"log", "conversations", "members", "intents", "replicas"} - existing:
             try:
-                await self._db.create_collection(name)
+                await self._db.create_collection(name, check_exists=False)  # the server knows best, and says 48
             except PyMongoError as error:
                 if getattr(error, "code", None) != 48:  # noqa: PLR2004  # NamespaceExists: another replica was first
                     raise
