@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
+
+_CANCEL_AGAIN_SECONDS: Final = 1.0
 
 
 class TaskEndedError(Exception):
@@ -23,8 +25,20 @@ async def supervised(tasks: Mapping[str, Callable[[], Coroutine[Any, Any, None]]
         try:
             yield
         finally:
-            for task in running:
-                task.cancel()
+            await end_tasks(running)
+
+
+async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancels tasks and waits for their end; more than once where need be, since a cancellation can get lost.
+
+    Before Python 3.12, asyncio.wait_for gives a result that is there at the same moment precedence over it; redis-py
+    writes to its sockets that way. See https://github.com/python/cpython/issues/86296.
+    """
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_SECONDS)
 
 
 async def _never_ending(name: str, task: Callable[[], Coroutine[Any, Any, None]]) -> None:
