@@ -177,7 +177,7 @@ def has_control_characters(text: str) -> bool:
 def search_words(user_id: str, name: str, email: str) -> list[str]:
     """The lower-case words whose beginnings find a user: of the name, the user id and the address, whole and split."""
     words = set[str]()
-    for text in (*name.split(), user_id, email_key(email)):
+    for text in (*name.split(), user_id, email, *email.split("@")):
         folded = text.casefold()
         words.add(folded)
         words.update(_WORD.findall(folded))

@@ -14,8 +14,10 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import grpc
+from google.protobuf.field_mask_pb2 import FieldMask
 from parley.auth.v1 import auth_pb2, auth_pb2_grpc, directory_pb2, directory_pb2_grpc, user_pb2
 from pydantic import SecretStr
 from pymongo import AsyncMongoClient
@@ -148,6 +150,20 @@ class RunningAuth:
                     disabled=disabled,
                 ),
                 password=password,
+            ),
+            metadata=await self.service_metadata(organization_id),
+            timeout=TIMEOUT_SECONDS,
+        )
+        return response.user
+
+    async def update_user(
+        self, organization_id: str, user_id: str, *, password: str = "", **fields: Any
+    ) -> user_pb2.User:
+        """Changes the fields that are given, as the tests' service."""
+        paths = [*fields, "password"] if password else list(fields)
+        response = await self.directory.UpdateUser(
+            directory_pb2.UpdateUserRequest(
+                user=user_pb2.User(user_id=user_id, **fields), update_mask=FieldMask(paths=paths), password=password
             ),
             metadata=await self.service_metadata(organization_id),
             timeout=TIMEOUT_SECONDS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
@@ -21,3 +22,12 @@ async def organization(auth: RunningAuth, organization_id: str) -> str:
     """The id of an organization that is there, and that no other test uses."""
     await auth.create_organization(organization_id)
     return organization_id
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A port on loopback where nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

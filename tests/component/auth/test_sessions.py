@@ -43,13 +43,7 @@ async def refresh(auth: RunningAuth, token: str) -> auth_pb2.RefreshTokenRespons
 async def test_a_refresh_gives_a_new_pair_for_the_same_session_and_the_user_as_of_now(
     auth: RunningAuth, organization: str, ann: SignedIn, clock: MovableClock
 ) -> None:
-    await auth.directory.UpdateUser(
-        directory_pb2.UpdateUserRequest(
-            user={"user_id": ann.user_id, "name": "Ann Other"}, update_mask={"paths": ["name"]}
-        ),
-        metadata=await auth.service_metadata(organization),
-        timeout=20,
-    )
+    await auth.update_user(organization, ann.user_id, name="Ann Other")
     clock.move(60)
     response = await refresh(auth, ann.tokens.refresh_token)
     assert response.tokens.refresh_token != ann.tokens.refresh_token
@@ -162,11 +156,7 @@ async def test_a_disabled_account_s_sessions_do_not_come_back_when_it_is_enabled
     )
     with refused(Category.UNAUTHENTICATED, "INVALID_REFRESH_TOKEN"):
         await refresh(auth, ann.tokens.refresh_token)
-    await auth.directory.UpdateUser(
-        directory_pb2.UpdateUserRequest(user={"user_id": ann.user_id}, update_mask={"paths": ["disabled"]}),
-        metadata=service,
-        timeout=20,
-    )
+    await auth.update_user(organization, ann.user_id, disabled=False)
     with refused(Category.UNAUTHENTICATED, "INVALID_REFRESH_TOKEN"):
         await refresh(auth, ann.tokens.refresh_token)
     assert await auth.sign_in(ann.user.email)

@@ -7,7 +7,7 @@ import secrets
 
 import grpc
 import pytest
-from parley.auth.v1 import auth_pb2, directory_pb2
+from parley.auth.v1 import auth_pb2
 from pymongo import AsyncMongoClient
 
 from chassis.channel import Metadata
@@ -178,13 +178,7 @@ async def test_a_password_is_hashed_anew_when_the_cost_has_changed(mongodb_uri: 
 
 async def test_a_new_password_replaces_the_old_one_and_ends_open_sessions(auth: RunningAuth, organization: str) -> None:
     signed_in = await auth.sign_in_new(organization, "sales")
-    await auth.directory.UpdateUser(
-        directory_pb2.UpdateUserRequest(
-            user={"user_id": signed_in.user_id}, update_mask={"paths": ["password"]}, password="another password"
-        ),
-        metadata=await auth.service_metadata(organization),
-        timeout=20,
-    )
+    await auth.update_user(organization, signed_in.user_id, password="another password")
     with refused(Category.UNAUTHENTICATED, "INVALID_CREDENTIALS"):
         await sign_in(auth, signed_in.user.email)
     await sign_in(auth, signed_in.user.email, "another password")
