@@ -1,0 +1,100 @@
+"""A roll keeps the far side in step, and says when it is."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from gateway.roll import Changes, Roll
+
+
+class RollMachine(RuleBasedStateMachine):
+    """Random changes, tellings, acknowledgements and breaks, against a far side that does as it is told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.roll: Roll[int, tuple[int, int]] = Roll()
+        self.wanted: dict[int, tuple[int, int]] = {}
+        self.under_way: list[Changes[int, tuple[int, int]]] = []
+        self.far: dict[int, tuple[int, int]] = {}
+        self.version = 0
+        self.broken_promises: list[int] = []
+        self.kept_promises = 0
+
+    @rule(key=st.integers(0, 4), asks=st.booleans())
+    def put(self, key: int, asks: bool) -> None:
+        self.version += 1
+        value = (key, self.version)
+        self.wanted[key] = value
+        self.roll.put(key, value)
+        if asks:
+            self.roll.when_in_effect(key, lambda: self._promise(key, value))
+
+    def _promise(self, key: int, value: tuple[int, int]) -> None:
+        held = self.far.get(key)
+        if key in self.wanted and (held is None or held < value):
+            self.broken_promises.append(key)
+        self.kept_promises += 1
+
+    @rule(key=st.integers(0, 4))
+    def drop(self, key: int) -> None:
+        self.wanted.pop(key, None)
+        self.roll.drop(key)
+
+    @rule(at_most=st.none() | st.integers(1, 3))
+    def tell(self, at_most: int | None) -> None:
+        changes = self.roll.changes(at_most)
+        assert at_most is None or len(changes.put) + len(changes.dropped) <= at_most
+        self.under_way.append(changes)
+
+    @rule()
+    def arrive(self) -> None:
+        if self.under_way:
+            changes = self.under_way.pop(0)
+            self.far.update({value[0]: value for value in changes.put})
+            for key in changes.dropped:
+                self.far.pop(key, None)
+            self.roll.acknowledge(changes.number)
+
+    @rule()
+    def break_off(self) -> None:
+        self.under_way.clear()
+        self.far.clear()
+        self.roll.begin()
+
+    @invariant()
+    def promises_are_kept(self) -> None:
+        assert self.broken_promises == []
+
+    def teardown(self) -> None:
+        while self.roll.untold or self.under_way:
+            if self.roll.untold:
+                self.tell(2)
+            self.arrive()
+        assert self.far == self.wanted
+
+
+RollMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+test_the_far_side_ends_with_what_is_wanted_and_nothing_is_promised_early = RollMachine.TestCase
+
+
+def test_an_entry_in_effect_is_so_at_once() -> None:
+    roll: Roll[str, str] = Roll()
+    told: list[str] = []
+    roll.put("a", "a")
+    roll.when_in_effect("a", lambda: told.append("first"))
+    roll.acknowledge(roll.changes().number)
+    roll.when_in_effect("a", lambda: told.append("second"))
+    assert told == ["first", "second"]
+
+
+def test_an_entry_that_was_told_of_waits_for_the_acknowledgement() -> None:
+    roll: Roll[str, str] = Roll()
+    told: list[str] = []
+    roll.put("a", "a")
+    number = roll.changes().number
+    roll.when_in_effect("a", lambda: told.append("a"))
+    assert told == []
+    roll.acknowledge(number)
+    assert told == ["a"]

@@ -1,0 +1,95 @@
+"""A session decides what becomes of requests, and how much of them is too much."""
+
+from __future__ import annotations
+
+import pytest
+from parley.chat.v1.message_pb2 import Draft
+
+from chassis.errors import AppError, InvalidArgumentError, PermissionDeniedError, UnimplementedError
+from gateway.commands import Malformed, Refuse, Request, SendMessage
+from gateway.session import Answer, CarryOut, End
+from tests.unit.gateway.people import identity, session
+
+SEND = Request(1, "message.send", SendMessage(Draft()))
+MALFORMED = Request(0, "unknown", Malformed(InvalidArgumentError("MALFORMED_FRAME", "not JSON")))
+REFUSED = Request(2, "unknown", Refuse(UnimplementedError("UNKNOWN_OP", "no such op")))
+
+
+def test_a_good_request_is_carried_out() -> None:
+    one = session()
+    assert isinstance(one.admit(SEND), CarryOut)
+    assert one.in_flight == 1
+
+
+def test_a_bad_request_is_answered_with_its_error_and_is_not_in_flight() -> None:
+    one = session()
+    effect = one.admit(REFUSED)
+    assert isinstance(effect, Answer)
+    assert effect.error.reason == "UNKNOWN_OP"
+    assert one.in_flight == 0
+
+
+def test_the_tenth_malformed_frame_in_a_row_ends_the_connection() -> None:
+    one = session()
+    effects = [one.admit(MALFORMED) for _ in range(10)]
+    assert all(isinstance(effect, Answer) for effect in effects[:9])
+    last = effects[9]
+    assert isinstance(last, End)
+    assert last.code == 4400
+
+
+@pytest.mark.parametrize("readable", [SEND, REFUSED])
+def test_a_readable_frame_among_malformed_ones_begins_the_count_anew(readable: Request) -> None:
+    one = session()
+    for _ in range(3):
+        for _ in range(9):
+            assert isinstance(one.admit(MALFORMED), Answer)
+        one.admit(readable)
+
+
+def test_more_requests_than_may_be_unanswered_are_refused_until_one_is_answered() -> None:
+    one = session()
+    assert [type(one.admit(SEND)) for _ in range(4)] == [CarryOut, CarryOut, CarryOut, Answer]
+    refusal = one.admit(SEND)
+    assert isinstance(refusal, Answer)
+    assert refusal.error.reason == "TOO_MANY_REQUESTS"
+    assert refusal.error.retry_after_ms
+    one.answered()
+    assert isinstance(one.admit(SEND), CarryOut)
+
+
+def test_a_flood_of_frames_ends_the_connection() -> None:
+    one = session()
+    ends = [one.frame_came(100.0 + n / 1_000) for n in range(20)]
+    flood = next(end for end in ends if end is not None)
+    assert flood.code == 4429
+
+
+def test_frames_at_the_permitted_rate_are_no_flood() -> None:
+    one = session()
+    assert [one.frame_came(100.0 + n / 5) for n in range(200)] == [None] * 200
+
+
+def test_a_newer_token_of_the_same_user_takes_over() -> None:
+    one = session()
+    one.refresh(identity(name="Anna", expires_at=2_000_000_900.0), "newer")
+    assert one.token == "newer"
+    assert one.identity.expires_at == 2_000_000_900.0
+    assert one.actor.name == "Anna"
+    assert one.actor.connection_id == one.session_id
+
+
+@pytest.mark.parametrize(
+    ("other", "error"),
+    [
+        (identity("bob"), PermissionDeniedError),
+        (identity(organization_id="other"), PermissionDeniedError),
+        (identity(expires_at=1_999_999_999.0), InvalidArgumentError),
+    ],
+)
+def test_another_users_token_or_an_older_one_changes_nothing(other: object, error: type[AppError]) -> None:
+    one = session()
+    with pytest.raises(error):
+        one.refresh(other, "other")  # type: ignore[arg-type]
+    assert one.token == "token"
+    assert one.identity == identity()

@@ -1,0 +1,21 @@
+"""Of the receipts and typing of one user that wait together, the one that counts goes out."""
+
+from __future__ import annotations
+
+from parley.chat.v1.message_pb2 import Actor, MarkReadRequest, SetTypingRequest
+
+from gateway.signals import latest
+
+ANN = Actor(user_id="ann")
+
+
+def test_read_marks_only_move_forward() -> None:
+    three, five = (ANN, MarkReadRequest(seq=3)), (ANN, MarkReadRequest(seq=5))
+    assert latest(three, five) == five
+    assert latest(five, three) == five
+
+
+def test_of_typing_the_last_word_counts() -> None:
+    on, off = (ANN, SetTypingRequest(active=True)), (ANN, SetTypingRequest(active=False))
+    assert latest(on, off) == off
+    assert latest(off, on) == on
