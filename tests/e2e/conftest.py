@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
@@ -71,6 +73,13 @@ class Company:
 @pytest.fixture
 async def company(stack: LocalStack) -> AsyncIterator[Company]:
     """An organization that no other test uses."""
+    async with new_company(stack) as made:
+        yield made
+
+
+@asynccontextmanager
+async def new_company(stack: LocalStack) -> AsyncIterator[Company]:
+    """Makes an organization; closes its clients at the end."""
     organization_id = f"org-{secrets.token_hex(6)}"
     async with open_channel(stack.grpc_target) as channel:
         tokens = ServiceTokens(channel, "operator", stack.credentials.service_secrets["operator"])
@@ -83,5 +92,4 @@ async def company(stack: LocalStack) -> AsyncIterator[Company]:
         )
         company = Company(stack, organization_id, directory, tokens)
         yield company
-        for client in company.clients:
-            await client.close()
+        await asyncio.gather(*(client.close() for client in company.clients))
