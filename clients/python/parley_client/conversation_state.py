@@ -119,7 +119,9 @@ class ConversationState:
     @property
     def unsettled(self) -> bool:
         """Whether a sync is needed."""
-        return self.begun and (self._order.behind or self._info is None or self.doubted)
+        if not self.begun:
+            return self._joining_awaited
+        return self._order.behind or self._info is None or self.doubted
 
     def message(self, message_id: str) -> Message | None:
         """One message, when it is at hand."""
@@ -150,10 +152,8 @@ class ConversationState:
         elif conversation.rev == conversation.seq + 1:
             # All but the first change, its making, are messages.
             self.begin(1)
-        elif live and conversation.read_seq > 0:
-            # The user was added to one that is older: what was said before counts as read, and is history, to be loaded
-            # when asked for.
-            self.begin(conversation.rev, conversation.read_seq)
+        elif live:
+            # Most likely the user was added to one that is older; where, the event that comes next will tell.
             self._joining_awaited = True
         else:
             self.begin(0)
@@ -162,19 +162,18 @@ class ConversationState:
         """Applies a live event, or lets it wait for those before it."""
         if isinstance(event, ConversationEvent):
             return self._offer_conversation(event)
-        if isinstance(event, MemberAdded) and event.member.user_id == self._own_user_id:
-            self._joined(event)
+        earlier = self._await_joining(event) if self._joining_awaited else []
         rev = rev_of(event)
         if not self._order.is_due(rev):
             self._order.hold(rev, event)
-            return []
+            return earlier
         fresh = rev > self.applied_rev
         self._order.reach(rev)
-        return [*self._pass_on([event], fresh=fresh), *self._release()]
+        return [*earlier, *self._pass_on([event], fresh=fresh), *self._release()]
 
     def record(self, message: Message) -> list[Event]:
         """Applies a change that this client made itself, as its answer tells; only what waited for it is passed on."""
-        self._timeline.put(message)
+        self._put(message)
         self._order.reach(message.rev)
         return self._release()
 
@@ -189,7 +188,7 @@ class ConversationState:
         """Takes in old messages without events; what is not old has its turn."""
         for message in messages:
             if message.rev <= self.applied_rev:
-                self._timeline.put(message)
+                self._put(message)
 
     def advance_receipt(self, user_id: str, read_seq: int, delivered_seq: int) -> bool:
         """Moves a user's receipt forward; says whether it moved."""
@@ -200,7 +199,7 @@ class ConversationState:
         self._order.hear_of(conversation.rev)
         if not self._announced:
             return self._announce(conversation)
-        return [] if self._order.behind else self._compare(conversation)
+        return [] if self._order.behind or not self.begun else self._compare(conversation)
 
     def merge_page(self, after_rev: int, page: SyncPage) -> list[Event]:
         """Applies a page of the changes after a rev.
@@ -209,7 +208,9 @@ class ConversationState:
         the conversation's rev; pages that begin beyond what is applied leave a gap and account for nothing.
         """
         conversation = page.conversation
-        events = self._announce(conversation) if conversation is not None and not self._announced else []
+        events = self._begin_without_joining() if self._joining_awaited else []
+        if conversation is not None and not self._announced:
+            events += self._announce(conversation)
         events += [event for message in page.messages for event in self._make_up(message)]
         if conversation is not None:
             self._order.hear_of(conversation.rev)
@@ -233,8 +234,13 @@ class ConversationState:
 
     def _is_news(self, event: ChangeEvent, *, fresh: bool) -> bool:
         if isinstance(event, MessageEvent):
-            return self._timeline.put(event.message)
+            return self._put(event.message)
         return self._membership.apply(event) or fresh
+
+    def _put(self, message: Message) -> bool:
+        """Takes in a message unless a state of it as new is at hand; whoever sends one has read up to it."""
+        self._membership.advance(message.sender_id, message.seq, message.seq)
+        return self._timeline.put(message)
 
     def _offer_conversation(self, event: ConversationEvent) -> list[Event]:
         """Applies what tells of the conversation as it is now, which never has to wait.
@@ -258,16 +264,25 @@ class ConversationState:
             self._order.reach(conversation.rev)
         return [*news, *self._release()]
 
-    def _joined(self, event: MemberAdded) -> None:
-        """The user's own joining, whose rev is exact: what came after it, but before it was told, is news as well."""
-        if self._joining_awaited and event.rev < self._first_rev:
-            self._order.rewind(event.rev)
-            self._first_rev = event.rev
+    def _await_joining(self, event: ChangeEvent) -> list[Event]:
+        """Begins with the user's own joining: what was said before it counts as read, and is history.
+
+        Others may have been added with the user. Anything else means that the joining was missed.
+        """
+        if not isinstance(event, MemberAdded):
+            return self._begin_without_joining()
+        if event.member.user_id != self._own_user_id:
+            return []
         self._joining_awaited = False
+        return self.begin(event.rev, event.member.read_seq)
+
+    def _begin_without_joining(self) -> list[Event]:
+        self._joining_awaited = False
+        return self.begin(0)
 
     def _make_up(self, message: Message) -> list[Event]:
         known = message.message_id in self._timeline or message.seq <= self._first_seq
-        if not self._timeline.put(message) or message.rev <= self._first_rev:
+        if not self._put(message) or message.rev <= self._first_rev:
             return []
         return [missed_message(message, known=known)]
 

@@ -56,10 +56,6 @@ class RevisionOrder:
         for passed in [held for held in self._held if held <= self.applied]:
             del self._held[passed]
 
-    def rewind(self, rev: int) -> None:
-        """What came after that rev has to be made sure of again."""
-        self.applied = min(rev, self.applied or 0)
-
     def begin(self, rev: int | None) -> list[ChangeEvent]:
         """Begins after that rev, or where None is given just before what waits; returns what came of before it."""
         if rev is None:

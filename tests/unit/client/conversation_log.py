@@ -63,7 +63,7 @@ class ConversationLog:
         self._change("created")
 
     def send(self, sender: str, text: str, client_message_id: str = "") -> SentMessage:
-        """Appends a message."""
+        """Appends a message; whoever sends it has read up to it."""
         message_id = f"m{self.seq + 1}"
         self._change("message", message_id)
         self.messages[message_id] = Message(
@@ -77,6 +77,8 @@ class ConversationLog:
             create_time=self._now(),
         )
         message = self.messages[message_id]
+        if sender in self.members:
+            self.read(sender, message.seq)
         return SentMessage(message_id=message_id, seq=message.seq, rev=message.rev, create_time=message.create_time)
 
     def edit(self, message_id: str, text: str) -> Message:

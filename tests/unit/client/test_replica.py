@@ -303,16 +303,33 @@ def test_who_is_added_to_an_old_group_starts_there(log: ConversationLog) -> None
     log.remove(ME)
     log.publish()
     replica.prime()
-    log.add(ME)
-    log.send("ann", "welcome")
+    log.add("cid", ME, "dan")
     events = log.publish()
+    log.send("ann", "welcome")
+    events += log.publish()
 
-    told = apply(replica, *events)
+    assert apply(replica, *events) == events
 
-    assert [type(event) for event in told][:1] == [ConversationCreated]
-    while CONVERSATION_ID in replica.unsettled:
-        told += sync(replica, log)
-    assert [event.message.text for event in told if isinstance(event, MessageCreated)] == ["welcome"]
+    assert [event.member.user_id for event in events if isinstance(event, MemberAdded)] == ["cid", ME, "dan"]
+    assert not replica.unsettled
+    assert texts(replica) == ["welcome"]
+
+
+def test_who_is_added_and_hears_nothing_more_of_it_gets_all_of_it(log: ConversationLog) -> None:
+    replica = Replica()
+    replica.identify(ME)
+    log.remove(ME)
+    log.publish()
+    replica.prime()
+    log.add(ME)
+    created, _lost = log.publish()
+
+    assert apply(replica, created) == [created]
+    assert list(replica.unsettled) == [CONVERSATION_ID]
+    sync(replica, log)
+
+    assert not replica.unsettled
+    assert texts(replica) == ["one", "two"]
 
 
 def test_a_message_between_the_joining_and_its_telling_is_not_lost(log: ConversationLog) -> None:
@@ -499,9 +516,22 @@ def test_an_update_that_comes_late_does_not_undo_a_newer_one(replica: Replica, l
 
 
 def test_a_receipt_is_told_when_it_moves(replica: Replica, log: ConversationLog) -> None:
-    receipt = log.read("ann", 2)
+    receipt = log.read("bob", 2)
 
     assert apply(replica, receipt, receipt) == [receipt]
+
+
+def test_whoever_sends_a_message_has_read_up_to_it(replica: Replica, log: ConversationLog) -> None:
+    inform(
+        replica,
+        ME,
+        "message.send",
+        {"conversationId": CONVERSATION_ID, "clientMessageId": "k", "text": "mine"},
+        log.send(ME, "mine", "k"),
+    )
+
+    state = replica.conversation(CONVERSATION_ID)
+    assert (state.read_seq, state.unread_count) == (3, 0)
 
 
 def test_what_is_not_kept_is_passed_through(replica: Replica) -> None:

@@ -63,14 +63,11 @@ def test_a_sync_does_away_with_what_waited_for_it(order: RevisionOrder) -> None:
     assert order.applied == 8
 
 
-def test_nothing_takes_what_was_applied_back_but_a_rewind(order: RevisionOrder) -> None:
+def test_nothing_takes_back_what_was_applied(order: RevisionOrder) -> None:
     order.cover(2)
     order.reach(3)
+
     assert order.applied == 4
-
-    order.rewind(2)
-
-    assert (order.applied, order.behind) == (2, True)
 
 
 def test_hearing_of_a_change_is_enough_to_be_behind(order: RevisionOrder) -> None:
