@@ -10,6 +10,10 @@ from chassis.errors import InvalidArgumentError
 USER_ID_PATTERN: Final = re.compile(r"[A-Za-z0-9_.:@-]{1,64}")
 
 
+MAX_PROBLEMS: Final = 20
+"""How many fields an error names: it travels in headers, which hold a few KB, and thousands of items may be wrong."""
+
+
 class FieldChecks:
     """Collects what is wrong with a request's fields.
 
@@ -20,8 +24,11 @@ class FieldChecks:
         self._problems: dict[str, str] = {}
 
     def require(self, holds: bool, field: str, sentence: str) -> bool:
-        """Notes `sentence` against `field` unless the condition holds; the first problem of a field counts."""
-        if not holds:
+        """Notes `sentence` against `field` unless the condition holds; the first problem of a field counts.
+
+        Past MAX_PROBLEMS fields no more are noted.
+        """
+        if not holds and len(self._problems) < MAX_PROBLEMS:
             self._problems.setdefault(field, sentence)
         return holds
 

@@ -24,10 +24,10 @@ def client_address(claimed: str, context: Context) -> str:
     forwarded = [value for key, value in context.invocation_metadata() or () if key == _FORWARDED]
     if forwarded and isinstance(forwarded[-1], str):
         return forwarded[-1].rpartition(",")[2].strip()
-    return _host_of(context.peer())
+    return host_of(context.peer())
 
 
-def _host_of(peer: str) -> str:
+def host_of(peer: str) -> str:
     """The host in "ipv4:127.0.0.1:50123" or "ipv6:%5B::1%5D:50123"."""
     _, _, address = unquote(peer).partition(":")
     host, _, _ = address.rpartition(":")

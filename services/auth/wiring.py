@@ -6,13 +6,14 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from datetime import timedelta
+from typing import NamedTuple
 
 import httpx
 from parley.auth.v1 import auth_pb2, auth_pb2_grpc, directory_pb2, directory_pb2_grpc
 
 from chassis.identity import TokenVerifier
 from chassis.server import Registration, Service
-from services.auth.bus import RedisLimiter, open_bus
+from services.auth.bus import Bus, RedisLimiter, open_bus
 from services.auth.callers import Callers
 from services.auth.clock import Clock, clock
 from services.auth.directory import Directory
@@ -30,7 +31,7 @@ from services.auth.servicer import AuthServicer, DirectoryServicer
 from services.auth.sessions import Sessions
 from services.auth.settings import Settings, decode_key
 from services.auth.sign_in import SignIn
-from services.auth.store.database import open_database
+from services.auth.store.database import Database, open_database
 from services.auth.store.keys import KeyStore
 from services.auth.store.organizations import OrganizationStore
 from services.auth.store.sessions import SessionStore
@@ -47,53 +48,67 @@ async def wire(settings: Settings, unix_time: Callable[[], float] = time.time) -
         settings: what the process is told.
         unix_time: the clock, in s.
     """
-    now = clock(unix_time)
-    sealer = Sealer(decode_key(settings.key_encryption_key.get_secret_value()))
     async with (
         open_database(settings.mongodb_uri, settings.mongodb_database) as database,
         open_bus(settings.redis_url, retention_seconds=2 * settings.access_token_seconds) as bus,
         open_client() as http,
     ):
         with closing(_passwords(settings)) as passwords:
-            user_store, organization_store = UserStore(database), OrganizationStore(database, sealer)
-            keys = KeyRing(KeyStore(database), sealer, now, _schedule(settings))
-            await keys.refresh()
-            relevance = timedelta(seconds=settings.access_token_seconds)
-            feed = RevocationFeed(bus.revocations, user_store, now, relevance)
-            await feed.start()
-            signer = _signer(settings, keys, now)
-            sessions = Sessions(
-                SessionStore(database),
-                user_store,
-                signer,
-                feed,
-                now,
-                lifetime=timedelta(seconds=settings.session_seconds),
-                grace=timedelta(seconds=settings.refresh_grace_seconds),
-            )
-            users = Users(user_store, organization_store, passwords, sessions, now)
-            tokens = IssuerTokens(_key_sets(settings, http, unix_time), unix_time, settings.token_leeway_seconds)
-            callers = Callers(user_store)
-            auth = AuthServicer(
-                sign_in=SignIn(user_store, passwords, sessions, _limits(settings, bus.limiter)),
-                exchange=Exchange(organization_store, user_store, users, sessions, tokens),
-                sessions=sessions,
-                service_tokens=ServiceTokens(settings.service_credentials, signer),
-                keys=keys,
-                revocations=feed,
-            )
-            directory = DirectoryServicer(
-                callers,
-                Directory(callers, user_store, organization_store),
-                users,
-                Organizations(organization_store, now),
-            )
-            yield Service(
-                registrations=_registrations(auth, directory),
-                verifier=TokenVerifier(keys.jwks, unix_time),
-                tasks={"keys": keys.run, "revocations": feed.run},
-                drain=feed.drain,
-            )
+            yield await _assemble(settings, unix_time, _Clients(database, bus, http, passwords))
+
+
+class _Clients(NamedTuple):
+    """What has to be closed."""
+
+    database: Database
+    bus: Bus
+    http: httpx.AsyncClient
+    passwords: Passwords
+
+
+async def _assemble(settings: Settings, unix_time: Callable[[], float], clients: _Clients) -> Service:
+    now = clock(unix_time)
+    sealer = Sealer(decode_key(settings.key_encryption_key.get_secret_value()))
+    user_store, organization_store = UserStore(clients.database), OrganizationStore(clients.database, sealer)
+    keys = KeyRing(KeyStore(clients.database), sealer, now, _schedule(settings))
+    await keys.refresh()
+    relevance = timedelta(seconds=settings.access_token_seconds)
+    feed = RevocationFeed(clients.bus.revocations, user_store, now, relevance)
+    await feed.start()
+    signer = _signer(settings, keys, now)
+    sessions = Sessions(
+        SessionStore(clients.database),
+        user_store,
+        signer,
+        feed,
+        now,
+        lifetime=timedelta(seconds=settings.session_seconds),
+        grace=timedelta(seconds=settings.refresh_grace_seconds),
+    )
+    users = Users(user_store, organization_store, clients.passwords, sessions, now)
+    tokens = IssuerTokens(_key_sets(settings, clients.http, unix_time), unix_time, settings.token_leeway_seconds)
+    auth = AuthServicer(
+        sign_in=SignIn(user_store, clients.passwords, sessions, _limits(settings, clients.bus.limiter)),
+        exchange=Exchange(organization_store, user_store, users, sessions, tokens),
+        sessions=sessions,
+        service_tokens=ServiceTokens(settings.service_credentials, signer),
+        keys=keys,
+        revocations=feed,
+    )
+    return Service(
+        registrations=_registrations(auth, _directory(user_store, organization_store, users, now)),
+        verifier=TokenVerifier(keys.jwks, unix_time),
+        tasks={"keys": keys.run, "revocations": feed.run},
+        drain=feed.drain,
+    )
+
+
+def _directory(
+    user_store: UserStore, organization_store: OrganizationStore, users: Users, now: Clock
+) -> DirectoryServicer:
+    callers = Callers(user_store)
+    directory = Directory(callers, user_store, organization_store)
+    return DirectoryServicer(callers, directory, users, Organizations(organization_store, now))
 
 
 def _registrations(auth: AuthServicer, directory: DirectoryServicer) -> list[Registration]:

@@ -87,7 +87,9 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RefreshToken(self, request, context):
-        """Exchanges a refresh token, once, for a new pair. A token used twice revokes the whole family.
+        """Exchanges a refresh token, once, for a new pair. A token used twice revokes the whole family; but for some
+        seconds the one used last may be shown again, for an answer that was lost on its way, and gives the same
+        refresh token as before.
 
         Fails with UNAUTHENTICATED (INVALID_REFRESH_TOKEN, REFRESH_TOKEN_REUSED, ACCOUNT_DISABLED).
         """
@@ -105,7 +107,11 @@ class AuthServiceServicer:
     def ExchangeToken(self, request, context):
         """Exchanges a token that a trusted CRM signed for Parley's, creating or updating the user.
 
-        Fails with UNAUTHENTICATED (INVALID_TOKEN, UNTRUSTED_ISSUER, ACCOUNT_DISABLED).
+        What the token does not say stays as it is; a user who is not known yet needs a role in it. An e-mail address
+        that another account has is left out.
+
+        Fails with UNAUTHENTICATED (INVALID_TOKEN, UNTRUSTED_ISSUER, ACCOUNT_DISABLED), FAILED_PRECONDITION (LAST_ADMIN)
+        and, while the issuer's keys can't be had, UNAVAILABLE (ISSUER_UNAVAILABLE).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -129,6 +135,9 @@ class AuthServiceServicer:
 
     def WatchRevocations(self, request, context):
         """Streams revocations as they happen, for those who hold sessions open on the strength of a token.
+
+        The stream begins with those of the recent past that may still concern a valid token, so a watcher that comes
+        back has missed none; each may come more than once. From the initial metadata on, none is missed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

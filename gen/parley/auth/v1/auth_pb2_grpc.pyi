@@ -23,7 +23,9 @@ class AuthServiceStub:
     disabled account, and RESOURCE_EXHAUSTED (TOO_MANY_ATTEMPTS, with RetryInfo).
     """
     RefreshToken: _aio.UnaryUnaryMultiCallable[_auth_pb2.RefreshTokenRequest, _auth_pb2.RefreshTokenResponse]
-    """Exchanges a refresh token, once, for a new pair. A token used twice revokes the whole family.
+    """Exchanges a refresh token, once, for a new pair. A token used twice revokes the whole family; but for some
+    seconds the one used last may be shown again, for an answer that was lost on its way, and gives the same
+    refresh token as before.
 
     Fails with UNAUTHENTICATED (INVALID_REFRESH_TOKEN, REFRESH_TOKEN_REUSED, ACCOUNT_DISABLED).
     """
@@ -32,7 +34,11 @@ class AuthServiceStub:
     ExchangeToken: _aio.UnaryUnaryMultiCallable[_auth_pb2.ExchangeTokenRequest, _auth_pb2.ExchangeTokenResponse]
     """Exchanges a token that a trusted CRM signed for Parley's, creating or updating the user.
 
-    Fails with UNAUTHENTICATED (INVALID_TOKEN, UNTRUSTED_ISSUER, ACCOUNT_DISABLED).
+    What the token does not say stays as it is; a user who is not known yet needs a role in it. An e-mail address
+    that another account has is left out.
+
+    Fails with UNAUTHENTICATED (INVALID_TOKEN, UNTRUSTED_ISSUER, ACCOUNT_DISABLED), FAILED_PRECONDITION (LAST_ADMIN)
+    and, while the issuer's keys can't be had, UNAVAILABLE (ISSUER_UNAVAILABLE).
     """
     IssueServiceToken: _aio.UnaryUnaryMultiCallable[_auth_pb2.IssueServiceTokenRequest, _auth_pb2.IssueServiceTokenResponse]
     """Exchanges a service's name and secret for a short-lived token with that service's scopes.
@@ -42,7 +48,11 @@ class AuthServiceStub:
     ListKeys: _aio.UnaryUnaryMultiCallable[_auth_pb2.ListKeysRequest, _auth_pb2.ListKeysResponse]
     """The public keys that access tokens are verified with: those in use and those about to be."""
     WatchRevocations: _aio.UnaryStreamMultiCallable[_auth_pb2.WatchRevocationsRequest, _auth_pb2.WatchRevocationsResponse]
-    """Streams revocations as they happen, for those who hold sessions open on the strength of a token."""
+    """Streams revocations as they happen, for those who hold sessions open on the strength of a token.
+
+    The stream begins with those of the recent past that may still concern a valid token, so a watcher that comes
+    back has missed none; each may come more than once. From the initial metadata on, none is missed.
+    """
 
 class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     """Signs users and services in, and publishes the keys that their tokens are verified with."""
@@ -65,7 +75,9 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_pb2.RefreshTokenRequest,
         context: _aio.ServicerContext[_auth_pb2.RefreshTokenRequest, _abc.Awaitable[_auth_pb2.RefreshTokenResponse]],
     ) -> _abc.Awaitable[_auth_pb2.RefreshTokenResponse]:
-        """Exchanges a refresh token, once, for a new pair. A token used twice revokes the whole family.
+        """Exchanges a refresh token, once, for a new pair. A token used twice revokes the whole family; but for some
+        seconds the one used last may be shown again, for an answer that was lost on its way, and gives the same
+        refresh token as before.
 
         Fails with UNAUTHENTICATED (INVALID_REFRESH_TOKEN, REFRESH_TOKEN_REUSED, ACCOUNT_DISABLED).
         """
@@ -86,7 +98,11 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_auth_pb2.ExchangeTokenResponse]:
         """Exchanges a token that a trusted CRM signed for Parley's, creating or updating the user.
 
-        Fails with UNAUTHENTICATED (INVALID_TOKEN, UNTRUSTED_ISSUER, ACCOUNT_DISABLED).
+        What the token does not say stays as it is; a user who is not known yet needs a role in it. An e-mail address
+        that another account has is left out.
+
+        Fails with UNAUTHENTICATED (INVALID_TOKEN, UNTRUSTED_ISSUER, ACCOUNT_DISABLED), FAILED_PRECONDITION (LAST_ADMIN)
+        and, while the issuer's keys can't be had, UNAVAILABLE (ISSUER_UNAVAILABLE).
         """
 
     @_abc_1.abstractmethod
@@ -114,6 +130,10 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_pb2.WatchRevocationsRequest,
         context: _aio.ServicerContext[_auth_pb2.WatchRevocationsRequest, _abc.AsyncIterator[_auth_pb2.WatchRevocationsResponse]],
     ) -> _abc.AsyncIterator[_auth_pb2.WatchRevocationsResponse]:
-        """Streams revocations as they happen, for those who hold sessions open on the strength of a token."""
+        """Streams revocations as they happen, for those who hold sessions open on the strength of a token.
+
+        The stream begins with those of the recent past that may still concern a valid token, so a watcher that comes
+        back has missed none; each may come more than once. From the initial metadata on, none is missed.
+        """
 
 def add_AuthServiceServicer_to_server(servicer: AuthServiceServicer, server: _aio.Server) -> None: ...

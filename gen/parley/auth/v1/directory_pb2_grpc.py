@@ -128,21 +128,24 @@ class DirectoryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateUser(self, request, context):
-        """Changes the fields that the mask names. Admins change anyone; users their own name and avatar.
+        """Changes the fields that the mask names. Admins change anyone; users their own name and avatar. Disabling a user
+        or setting a password ends the user's sessions.
+
+        Fails with ALREADY_EXISTS (EMAIL_TAKEN) and, where no enabled admin would remain, FAILED_PRECONDITION (LAST_ADMIN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeactivateUser(self, request, context):
-        """Disables a user, and ends the user's sessions.
+        """Disables a user, and ends the user's sessions. FAILED_PRECONDITION (LAST_ADMIN) where no other admin is enabled.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateOrganization(self, request, context):
-        """Makes an organization. ALREADY_EXISTS (ORGANIZATION_EXISTS).
+        """Makes an organization. ALREADY_EXISTS (ORGANIZATION_EXISTS, ISSUER_TAKEN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -156,7 +159,7 @@ class DirectoryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateOrganization(self, request, context):
-        """Changes the fields that the mask names.
+        """Changes the fields that the mask names. ALREADY_EXISTS (ISSUER_TAKEN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -29,15 +29,19 @@ class DirectoryServiceStub:
     CreateUser: _aio.UnaryUnaryMultiCallable[_directory_pb2.CreateUserRequest, _directory_pb2.CreateUserResponse]
     """Makes a user. ALREADY_EXISTS (USER_EXISTS, EMAIL_TAKEN)."""
     UpdateUser: _aio.UnaryUnaryMultiCallable[_directory_pb2.UpdateUserRequest, _directory_pb2.UpdateUserResponse]
-    """Changes the fields that the mask names. Admins change anyone; users their own name and avatar."""
+    """Changes the fields that the mask names. Admins change anyone; users their own name and avatar. Disabling a user
+    or setting a password ends the user's sessions.
+
+    Fails with ALREADY_EXISTS (EMAIL_TAKEN) and, where no enabled admin would remain, FAILED_PRECONDITION (LAST_ADMIN).
+    """
     DeactivateUser: _aio.UnaryUnaryMultiCallable[_directory_pb2.DeactivateUserRequest, _directory_pb2.DeactivateUserResponse]
-    """Disables a user, and ends the user's sessions."""
+    """Disables a user, and ends the user's sessions. FAILED_PRECONDITION (LAST_ADMIN) where no other admin is enabled."""
     CreateOrganization: _aio.UnaryUnaryMultiCallable[_directory_pb2.CreateOrganizationRequest, _directory_pb2.CreateOrganizationResponse]
-    """Makes an organization. ALREADY_EXISTS (ORGANIZATION_EXISTS)."""
+    """Makes an organization. ALREADY_EXISTS (ORGANIZATION_EXISTS, ISSUER_TAKEN)."""
     GetOrganization: _aio.UnaryUnaryMultiCallable[_directory_pb2.GetOrganizationRequest, _directory_pb2.GetOrganizationResponse]
     """The caller's organization, secrets left out. A service without one names it."""
     UpdateOrganization: _aio.UnaryUnaryMultiCallable[_directory_pb2.UpdateOrganizationRequest, _directory_pb2.UpdateOrganizationResponse]
-    """Changes the fields that the mask names."""
+    """Changes the fields that the mask names. ALREADY_EXISTS (ISSUER_TAKEN)."""
 
 class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
     """The directory of organizations and users. The caller's organization comes from its token, never from a request."""
@@ -90,7 +94,11 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _directory_pb2.UpdateUserRequest,
         context: _aio.ServicerContext[_directory_pb2.UpdateUserRequest, _abc.Awaitable[_directory_pb2.UpdateUserResponse]],
     ) -> _abc.Awaitable[_directory_pb2.UpdateUserResponse]:
-        """Changes the fields that the mask names. Admins change anyone; users their own name and avatar."""
+        """Changes the fields that the mask names. Admins change anyone; users their own name and avatar. Disabling a user
+        or setting a password ends the user's sessions.
+
+        Fails with ALREADY_EXISTS (EMAIL_TAKEN) and, where no enabled admin would remain, FAILED_PRECONDITION (LAST_ADMIN).
+        """
 
     @_abc_1.abstractmethod
     def DeactivateUser(
@@ -98,7 +106,7 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _directory_pb2.DeactivateUserRequest,
         context: _aio.ServicerContext[_directory_pb2.DeactivateUserRequest, _abc.Awaitable[_directory_pb2.DeactivateUserResponse]],
     ) -> _abc.Awaitable[_directory_pb2.DeactivateUserResponse]:
-        """Disables a user, and ends the user's sessions."""
+        """Disables a user, and ends the user's sessions. FAILED_PRECONDITION (LAST_ADMIN) where no other admin is enabled."""
 
     @_abc_1.abstractmethod
     def CreateOrganization(
@@ -106,7 +114,7 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _directory_pb2.CreateOrganizationRequest,
         context: _aio.ServicerContext[_directory_pb2.CreateOrganizationRequest, _abc.Awaitable[_directory_pb2.CreateOrganizationResponse]],
     ) -> _abc.Awaitable[_directory_pb2.CreateOrganizationResponse]:
-        """Makes an organization. ALREADY_EXISTS (ORGANIZATION_EXISTS)."""
+        """Makes an organization. ALREADY_EXISTS (ORGANIZATION_EXISTS, ISSUER_TAKEN)."""
 
     @_abc_1.abstractmethod
     def GetOrganization(
@@ -122,6 +130,6 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _directory_pb2.UpdateOrganizationRequest,
         context: _aio.ServicerContext[_directory_pb2.UpdateOrganizationRequest, _abc.Awaitable[_directory_pb2.UpdateOrganizationResponse]],
     ) -> _abc.Awaitable[_directory_pb2.UpdateOrganizationResponse]:
-        """Changes the fields that the mask names."""
+        """Changes the fields that the mask names. ALREADY_EXISTS (ISSUER_TAKEN)."""
 
 def add_DirectoryServiceServicer_to_server(servicer: DirectoryServiceServicer, server: _aio.Server) -> None: ...

@@ -108,7 +108,9 @@ class User(_message.Message):
     """A disabled user can't sign in, and open sessions end."""
     @_builtins.property
     def teams(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Names of the teams that the user is in, at most 50, each 1 to 64 characters."""
+        """Names of the teams that the user is in, at most 50, each 1 to 64 characters, all of them at most 2,000 bytes as
+        JSON: they stand in every access token.
+        """
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
@@ -203,7 +205,7 @@ class TrustedIssuer(_message.Message):
     algorithm: _builtins.str
     """The algorithm: "HS256" with a shared secret, or "RS256", "ES256", "EdDSA" with a key set."""
     shared_secret: _builtins.str
-    """For HS256: at least 32 bytes. Taken in, never given out."""
+    """For HS256: at least 32 bytes. Taken in, never given out; on an update, one left out stays as it is."""
     jwks_url: _builtins.str
     """Where the issuer publishes its keys (https, or http on loopback)."""
     @_builtins.property
