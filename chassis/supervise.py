@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mappin
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
-_CANCEL_AGAIN_SECONDS: Final = 1.0
+_CANCEL_AGAIN_SECONDS: Final = 0.1
 
 
 class TaskEndedError(Exception):

@@ -1,0 +1,81 @@
+"""The composition root of presence: builds everything, in order, and closes it in the other."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+from parley.presence.v1 import presence_pb2, presence_pb2_grpc
+
+from chassis.channel import fetch_keys, open_channel
+from chassis.identity import TokenVerifier
+from chassis.server import Registration, Service
+from services.presence.attachments import Attachments
+from services.presence.bus import open_bus
+from services.presence.delivery import Delivery
+from services.presence.presences import Presences
+from services.presence.publisher import Publisher
+from services.presence.servicer import PresenceServicer
+from services.presence.sessions import Times
+from services.presence.settings import Settings
+from services.presence.store import PresenceStore, open_client
+from services.presence.sweeper import Sweeper
+from services.presence.watches import Watches
+
+_SERVICE = presence_pb2.DESCRIPTOR.services_by_name["PresenceService"]
+
+
+@asynccontextmanager
+async def wire(settings: Settings) -> AsyncIterator[Service]:
+    """Builds the service, with its stores reached and prepared."""
+    async with (
+        open_bus(
+            settings.redis_url,
+            shards=settings.event_shards,
+            retention_seconds=settings.event_retention_seconds,
+            recent_ms=_ms(settings.recent_seconds),
+        ) as (bus, log),
+        open_client(settings.mongodb_uri) as mongodb,
+        open_channel(settings.auth_target) as auth,
+    ):
+        store = PresenceStore(mongodb, settings.mongodb_database)
+        publisher = Publisher(
+            bus,
+            store,
+            coalesce_seconds=settings.coalesce_seconds,
+            sweep_seconds=settings.sweep_seconds,
+            takeover_seconds=settings.takeover_seconds,
+        )
+        delivery = Delivery(log)
+        times = Times(lease_ms=_ms(settings.lease_seconds), grace_ms=_ms(settings.grace_seconds))
+        sweeper = Sweeper(
+            bus,
+            store,
+            publisher,
+            times,
+            sweep_seconds=settings.sweep_seconds,
+            takeover_seconds=settings.takeover_seconds,
+        )
+        await store.prepare()
+        await bus.ping()
+        await delivery.start()
+        presences = Presences(bus, store, publisher)
+        servicer = PresenceServicer(
+            presences, Attachments(bus, publisher, delivery, times), Watches(presences, delivery)
+        )
+        yield Service(
+            registrations=[Registration(_SERVICE, presence_pb2_grpc.add_PresenceServiceServicer_to_server, servicer)],
+            verifier=TokenVerifier(partial(fetch_keys, auth)),
+            tasks={
+                "deliver": delivery.run,
+                "publish": publisher.publish,
+                "keep_records": publisher.keep_records,
+                "sweep": sweeper.run,
+            },
+            drain=delivery.drain,
+        )
+
+
+def _ms(seconds: float) -> int:
+    return int(seconds * 1_000)

@@ -1,0 +1,165 @@
+"""Whatever dies, presence becomes true again: gateways, replicas, and Redis with all that it held."""
+
+from __future__ import annotations
+
+import time
+
+import grpc
+from parley.presence.v1 import presence_pb2 as pb
+from redis.asyncio import Redis
+
+from chassis.errors import UnavailableError
+from deploy.local.process import ManagedProcess
+from services.presence.settings import Settings
+from tests.component.presence.conftest import Attach, NewUser
+from tests.component.presence.running import LEASE_SECONDS, User, until_stored
+from tests.component.presence.servers import presence_process
+
+ONLINE, AWAY, OFFLINE = pb.STATUS_ONLINE, pb.STATUS_AWAY, pb.STATUS_OFFLINE
+
+
+async def test_the_sessions_of_a_dead_gateway_are_closed_with_the_time_it_was_last_heard(
+    one: grpc.aio.Channel, other: grpc.aio.Channel, attach: Attach, ann: User, bob: User
+) -> None:
+    watching, dying = await attach(other), await attach(one)
+    await watching.report(ann.session("anns"))
+    await dying.report(bob.session("bobs"))
+    await watching.until_told(bob, ONLINE)
+    await dying.break_off()
+    died = time.time()
+    await watching.until_told(bob, OFFLINE)
+    assert watching.statuses(bob) == [ONLINE, OFFLINE]
+    assert watching.told(bob)[-1].last_seen_time.ToMilliseconds() / 1_000 <= died + LEASE_SECONDS / 2
+
+
+async def test_a_user_with_a_session_elsewhere_outlives_a_dead_gateway(
+    *, one: grpc.aio.Channel, other: grpc.aio.Channel, attach: Attach, new_user: NewUser, ann: User, bob: User
+) -> None:
+    only_there = await new_user()
+    living, dying = await attach(other), await attach(one)
+    await living.report(ann.session("anns"), bob.session("phone", idle=True))
+    await dying.report(bob.session("tab"), only_there.session("only"))
+    await living.until_told(bob, ONLINE)
+    await dying.break_off()
+    await living.until_told(only_there, OFFLINE)
+    await living.until_told(bob, AWAY)
+    assert OFFLINE not in living.statuses(bob)
+
+
+async def test_a_replica_killed_during_the_grace_leaves_it_to_another(
+    *, settings: Settings, other: grpc.aio.Channel, attach: Attach, new_user: NewUser, ann: User, bob: User
+) -> None:
+    reloading = await new_user()
+    watching = await attach(other)
+    await watching.report(ann.session("anns"))
+    async with presence_process(settings) as (process, channel):
+        gateway = await attach(channel)
+        await gateway.report(bob.session("bobs"), reloading.session("old"))
+        await watching.until(lambda: watching.latest(bob) == watching.latest(reloading) == ONLINE)
+        await gateway.report(closed=["bobs", "old"])
+        process.kill()
+        assert isinstance(await gateway.until_ended(), UnavailableError)
+    await watching.report(reloading.session("new"))
+    await watching.until_told(bob, OFFLINE)
+    assert watching.statuses(reloading) == [ONLINE]
+
+
+async def test_a_gateway_whose_replica_is_killed_comes_back_to_another_unseen(
+    *, settings: Settings, other: grpc.aio.Channel, attach: Attach, new_user: NewUser, ann: User, bob: User
+) -> None:
+    leaving = await new_user()
+    watching = await attach(other)
+    await watching.report(ann.session("anns"), leaving.session("only"))
+    async with presence_process(settings) as (process, channel):
+        gateway = await attach(channel, "coming-back")
+        await gateway.report(bob.session("bobs"))
+        await watching.until_told(bob, ONLINE)
+        process.kill()
+        await gateway.until_ended()
+    back = await attach(other, "coming-back")
+    await back.report(bob.session("bobs"))
+    await watching.report(closed=["only"])
+    await watching.until_told(leaving, OFFLINE)
+    assert watching.statuses(bob) == [ONLINE]
+
+
+async def test_a_gateway_that_dies_with_its_replica_is_noticed_by_another(
+    settings: Settings, other: grpc.aio.Channel, attach: Attach, ann: User, bob: User
+) -> None:
+    watching = await attach(other)
+    await watching.report(ann.session("anns"))
+    async with presence_process(settings) as (process, channel):
+        gateway = await attach(channel)
+        await gateway.report(bob.session("bobs"))
+        await watching.until_told(bob, ONLINE)
+        await gateway.break_off()
+        process.kill()
+    await watching.until_told(bob, OFFLINE)
+
+
+async def test_a_process_that_is_told_to_stop_ends_its_streams_and_then_itself(
+    settings: Settings, attach: Attach, bob: User
+) -> None:
+    async with presence_process(settings) as (process, channel):
+        gateway = await attach(channel)
+        await gateway.report(bob.session("bobs"))
+        process.terminate()
+        error = await gateway.until_ended()
+        assert await process.wait() == 0
+    assert isinstance(error, UnavailableError) and error.reason == "SHUTTING_DOWN"
+
+
+async def test_after_redis_lost_everything_gateways_report_again_and_the_truth_returns(
+    *, one: grpc.aio.Channel, other: grpc.aio.Channel, valkey: Redis, attach: Attach, new_user: NewUser, ann: User
+) -> None:
+    staying, closed_meanwhile, on_dead_gateway, choosy = [await new_user() for _ in range(4)]
+    watching, dying = await attach(one, "watching"), await attach(other)
+    await watching.report(ann.session("anns"), staying.session("stays"), closed_meanwhile.session("closes"))
+    await watching.report(choosy.session("choosys"))
+    await choosy.choose(one, pb.STATUS_DND, "as I said")
+    await dying.report(on_dead_gateway.session("dies"))
+    present = (staying, closed_meanwhile, on_dead_gateway)
+    await watching.until(lambda: all(watching.latest(user) == ONLINE for user in present))
+    await watching.until_told(choosy, pb.STATUS_DND)
+    await until_stored(valkey)
+    await dying.break_off()
+    await valkey.flushall()
+    error = await watching.until_ended()
+    assert isinstance(error, UnavailableError) and error.reason == "SESSIONS_UNKNOWN"
+    back = await attach(other, "watching")
+    await back.report(ann.session("anns"), staying.session("stays"), choosy.session("choosys"))
+    await back.until(lambda: back.latest(closed_meanwhile) == back.latest(on_dead_gateway) == OFFLINE)
+    await back.until_told(staying, ONLINE)
+    await back.until(
+        lambda: [(told.status, told.text) for told in back.told(choosy)][-1:] == [(pb.STATUS_DND, "as I said")]
+    )
+    seen = await ann.sees(one, staying.user_id, choosy.user_id, closed_meanwhile.user_id, on_dead_gateway.user_id)
+    assert [each.status for each in seen] == [ONLINE, pb.STATUS_DND, OFFLINE, OFFLINE]
+    assert OFFLINE not in back.statuses(staying)
+    assert all(each.HasField("last_seen_time") for each in seen[2:])
+
+
+async def test_while_redis_is_away_gateways_are_refused_and_nobody_flickers_when_it_returns(
+    *,
+    one: grpc.aio.Channel,
+    own_valkey: tuple[ManagedProcess, str],
+    attach: Attach,
+    new_user: NewUser,
+    ann: User,
+    bob: User,
+) -> None:
+    leaving = await new_user()
+    gateway = await attach(one, "enduring")
+    await gateway.report(ann.session("anns"), bob.session("bobs"), leaving.session("only"))
+    await gateway.until(lambda: gateway.latest(bob) == gateway.latest(leaving) == ONLINE)
+    server, _ = own_valkey
+    await server.stop()
+    error = await gateway.until_ended()
+    assert isinstance(error, UnavailableError) and error.reason == "STORE_UNAVAILABLE"
+    await server.start()
+    await server.wait_healthy()
+    back = await attach(one, "enduring")
+    await back.report(ann.session("anns"), bob.session("bobs"), leaving.session("only"))
+    await back.report(closed=["only"])
+    await back.until_told(leaving, OFFLINE)
+    assert set(back.statuses(bob)) == {ONLINE}
