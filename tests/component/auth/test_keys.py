@@ -6,11 +6,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
 from pymongo import AsyncMongoClient
 
+from chassis.errors import UnavailableError
 from chassis.identity import jwt_header
 from services.auth.clock import clock as make_clock
 from services.auth.keys import KeyRing, KeySchedule
@@ -172,3 +174,11 @@ async def test_two_replicas_take_each_other_s_tokens(mongodb_uri: str, redis_url
         ann = await other.sign_in_new(organization_id, "lead")
         assert jwt_header(ann.access_token)["kid"] == jwt_header(await one.service_token())["kid"]
     await drop_database(settings)
+
+
+async def test_while_the_database_is_away_callers_are_to_come_back(unused_port: int) -> None:
+    uri = f"mongodb://127.0.0.1:{unused_port}/?directConnection=true"
+    async with AsyncMongoClient[dict[str, Any]](uri, timeoutMS=100) as client:
+        with pytest.raises(UnavailableError) as away:
+            await KeyStore(client["absent"]).all()
+    assert (away.value.reason, away.value.retry_after_ms) == ("STORE_UNAVAILABLE", 1_000)
