@@ -1,0 +1,65 @@
+"""Asks auth's directory which users there are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+import grpc
+from parley.auth.v1 import directory_pb2, directory_pb2_grpc
+
+from chassis.channel import CALL_TIMEOUT_SECONDS, ServiceTokens
+from chassis.errors import AppError, Category, InternalError
+from chassis.logs import logger
+from chassis.status import from_rpc_error
+
+_BATCH_SIZE: Final = 200
+
+_log = logger("directory")
+
+
+class Directory:
+    """The users of organizations.
+
+    Args:
+        channel: to DirectoryService; not closed here.
+        tokens: what this service shows there.
+    """
+
+    def __init__(self, channel: grpc.aio.Channel, tokens: ServiceTokens) -> None:
+        self._stub = directory_pb2_grpc.DirectoryServiceStub(channel)
+        self._tokens = tokens
+
+    async def existing(self, organization_id: str, user_ids: Collection[str]) -> set[str]:
+        """Those of some users that an organization has.
+
+        Raises:
+            UnavailableError, DeadlineExceededError: the directory can't be reached now.
+            InternalError: it doesn't let this service ask.
+        """
+        wanted = list(dict.fromkeys(user_ids))
+        found: set[str] = set()
+        for start in range(0, len(wanted), _BATCH_SIZE):
+            found |= await self._existing(organization_id, wanted[start : start + _BATCH_SIZE])
+        return found
+
+    async def _existing(self, organization_id: str, user_ids: list[str]) -> set[str]:
+        try:
+            response = await self._stub.BatchGetUsers(
+                directory_pb2.BatchGetUsersRequest(user_ids=user_ids),
+                metadata=await self._tokens.metadata(organization_id),
+                timeout=CALL_TIMEOUT_SECONDS,
+            )
+        except grpc.aio.AioRpcError as error:
+            raise _of_ours(from_rpc_error(error)) from error
+        except AppError as error:
+            raise _of_ours(error) from error
+        return {user.user_id for user in response.users}
+
+
+def _of_ours(error: AppError) -> AppError:
+    """What the caller is told: that this service was refused is not for them to put right."""
+    if error.category in {Category.UNAVAILABLE, Category.DEADLINE_EXCEEDED, Category.RESOURCE_EXHAUSTED}:
+        return error
+    _log.error("directory_refused", category=error.category.name, reason=error.reason)
+    return InternalError("DIRECTORY_REFUSED", "the users can't be looked up")

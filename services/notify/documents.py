@@ -1,0 +1,122 @@
+"""How notifications look in MongoDB, and how the database joins what it knows of one with what is new.
+
+The joins are aggregation pipelines that do exactly what `domain.State.join` does: documents compare field by field in
+their order, as tuples do. What users wrote goes in as literals, or a text such as "$seq" would be taken for a field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from bson.datetime_ms import DatetimeMS
+
+from services.notify.domain import Latest, Notification, NotificationType, Owner, State, Text
+
+Document = Mapping[str, Any]
+Pipeline = list[dict[str, Any]]
+
+_NUMBERS: Final = ("last_seq", "last_rev", "read_seq", "hidden_seq", "removed_rev")
+
+# What queries and the retention go by; computed by the database, from the state that the same write leaves.
+_LISTED: Final[dict[str, Any]] = {
+    "$and": [
+        {"$gt": [{"$ifNull": ["$last_seq", 0]}, {"$ifNull": ["$hidden_seq", 0]}]},
+        {"$gt": [{"$ifNull": ["$last_rev", 0]}, {"$ifNull": ["$removed_rev", 0]}]},
+    ]
+}
+_UNREAD: Final[dict[str, Any]] = {
+    "$and": [
+        "$listed",
+        {"$gt": ["$last_seq", {"$ifNull": ["$read_seq", 0]}]},
+        {"$gte": ["$last_seq", "$first_seq"]},
+    ]
+}
+
+
+def derived(expire_at: datetime) -> Pipeline:
+    """The stages that follow any change of a state; what is not unread is kept until `expire_at`."""
+    return [
+        {"$set": {"listed": _LISTED}},
+        {"$set": {"unread": _UNREAD}},
+        {"$set": {"expire_at": {"$cond": ["$unread", "$$REMOVE", expire_at]}}},
+    ]
+
+
+def join(state: State, expire_at: datetime) -> Pipeline:
+    """The update that joins a state to what is stored, if anything is."""
+    changes: dict[str, Any] = {
+        name: {"$max": [f"${name}", number]} for name in _NUMBERS if (number := getattr(state, name))
+    }
+    if state.first_seq is not None:
+        changes["first_seq"] = {"$min": ["$first_seq", state.first_seq]}
+    if state.latest is not None:
+        changes["latest"] = {"$max": ["$latest", {"$literal": _from_latest(state.latest)}]}
+    if state.text is not None:
+        changes["text"] = {"$max": ["$text", {"$literal": state.text._asdict()}]}
+    return [{"$set": changes}, *derived(expire_at)]
+
+
+def done(fields: tuple[str, ...], expire_at: datetime) -> Pipeline:
+    """The update that moves marks of the user, such as read_seq, to the latest thing that is stored."""
+    return [{"$set": {name: {"$max": [f"${name}", "$last_seq"]} for name in fields}}, *derived(expire_at)]
+
+
+def retext(rev: int, body: str) -> Pipeline:
+    """The update that replaces the text of a notification of one thing, unless a later change has."""
+    return [{"$set": {"text": {"$max": ["$text", {"$literal": Text(1, rev, body)._asdict()}]}}}]
+
+
+def identity(notification: Notification) -> dict[str, Any]:
+    """What of a notification never changes: the filter of its upsert, which a new document begins with."""
+    fields: dict[str, Any] = {
+        "_id": notification.notification_id,
+        "organization_id": notification.owner.organization_id,
+        "user_id": notification.owner.user_id,
+        "type": int(notification.type),
+    }
+    if notification.subject:
+        fields["subject"] = notification.subject
+    return fields
+
+
+def content(state: State) -> dict[str, Any]:
+    """What an insert adds to the identity of a new notification."""
+    fields: dict[str, Any] = {name: number for name in _NUMBERS if (number := getattr(state, name))}
+    fields |= {"first_seq": state.first_seq, "listed": state.listed, "unread": state.unread}
+    if state.latest is not None:
+        fields["latest"] = _from_latest(state.latest)
+    if state.text is not None:
+        fields["text"] = state.text._asdict()
+    return fields
+
+
+def _from_latest(latest: Latest) -> dict[str, Any]:
+    return {
+        "seq": latest.seq,
+        "time": DatetimeMS(latest.time_ms),
+        "title": latest.title,
+        "data": latest.data,
+    }
+
+
+def to_notification(document: Document) -> Notification:
+    """A notification, as it was stored."""
+    return Notification(
+        document["_id"],
+        Owner(document["organization_id"], document["user_id"]),
+        NotificationType(document["type"]),
+        _to_state(document),
+        document.get("subject", ""),
+    )
+
+
+def _to_state(document: Document) -> State:
+    latest, text = document.get("latest"), document.get("text")
+    return State(
+        first_seq=document.get("first_seq"),
+        latest=Latest(latest["seq"], int(latest["time"]), latest["title"], latest["data"]) if latest else None,
+        text=Text(text["seq"], text["rev"], text["body"]) if text else None,
+        **{name: document.get(name, 0) for name in _NUMBERS},
+    )

@@ -1,0 +1,104 @@
+"""Reads what callers send into the domain's terms, or says what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from google.protobuf.struct_pb2 import Struct
+from parley.notify.v1 import notification_pb2
+
+from chassis.checks import FieldChecks
+from chassis.errors import InvalidArgumentError
+from services.notify.conversion import data_to_json
+from services.notify.creation import Order
+from services.notify.domain import (
+    MAX_BODY_CHARACTERS,
+    MAX_DATA_BYTES,
+    MAX_KEY_CHARACTERS,
+    MAX_TITLE_CHARACTERS,
+    NotificationType,
+    Owner,
+)
+from services.notify.store import Cursor
+
+_TYPES: Final = {int(type_): type_ for type_ in NotificationType}
+_ID_CHARACTERS: Final = 22
+_LATEST_TIME_MS: Final = 253_402_300_799_999  # the end of the year 9999
+
+
+def order(item: notification_pb2.CreateNotificationsRequest.Item) -> Order:
+    """One item of CreateNotifications. Raises InvalidArgumentError."""
+    checks = FieldChecks()
+    checks.user_id("userId", item.user_id)
+    type_ = _TYPES.get(item.type)
+    checks.require(type_ is not None, "type", "must be a notification type")
+    checks.require(type_ is not NotificationType.NEW_MESSAGE, "type", "must not be NEW_MESSAGE, which messages make")
+    checks.text("title", item.title, at_least=1, at_most=MAX_TITLE_CHARACTERS)
+    checks.text("body", item.body, at_most=MAX_BODY_CHARACTERS)
+    checks.text("idempotencyKey", item.idempotency_key, at_most=MAX_KEY_CHARACTERS)
+    data = _data(checks, item.data)
+    checks.done()
+    return Order(
+        user_id=item.user_id,
+        type=NotificationType(item.type),
+        title=item.title,
+        body=item.body,
+        data=data,
+        key=item.idempotency_key,
+    )
+
+
+def _data(checks: FieldChecks, struct: Struct) -> str:
+    try:
+        data = data_to_json(struct)
+    except ValueError:
+        checks.require(False, "data", "must be JSON, without NaN and infinities")
+        return ""
+    checks.require(len(data.encode()) <= MAX_DATA_BYTES, "data", f"must be at most {MAX_DATA_BYTES} bytes as JSON")
+    return data
+
+
+def listed_type(number: int) -> NotificationType | None:
+    """The type that a listing is limited to, if it is. Raises InvalidArgumentError."""
+    checks = FieldChecks()
+    checks.require(not number or number in _TYPES, "type", "must be a notification type")
+    checks.done()
+    return _TYPES.get(number)
+
+
+def notification_id(value: str) -> str:
+    """The id of a notification. Raises InvalidArgumentError."""
+    checks = FieldChecks()
+    checks.require(len(value) == _ID_CHARACTERS, "notificationId", f"must have {_ID_CHARACTERS} characters")
+    checks.done()
+    return value
+
+
+def muted_types(numbers: Iterable[int]) -> frozenset[NotificationType]:
+    """The types that a user mutes. Raises InvalidArgumentError."""
+    wanted = set(numbers)
+    checks = FieldChecks()
+    checks.require(wanted <= _TYPES.keys(), "mutedTypes", "must be notification types")
+    checks.done()
+    return frozenset(_TYPES[number] for number in wanted)
+
+
+def listing_name(owner: Owner, request: notification_pb2.ListNotificationsRequest) -> str:
+    """What a page token is good for: this user's listing with these filters."""
+    return f"{owner.organization_id}/{owner.user_id}/{request.unread_only}/{request.type}"
+
+
+def cursor(decoded: list[Any] | None) -> Cursor | None:
+    """The cursor in a page token, which anyone can make, so anything may be in it. Raises InvalidArgumentError."""
+    match decoded:
+        case None:
+            return None
+        case [int(time_ms), str(last_id)] if 0 <= time_ms <= _LATEST_TIME_MS:
+            return Cursor(time_ms, last_id)
+        case _:
+            raise InvalidArgumentError(
+                "INVALID_PAGE_TOKEN",
+                "the page token is not one of this listing",
+                fields={"pageToken": "is not one of this listing"},
+            )

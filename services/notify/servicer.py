@@ -1,0 +1,153 @@
+"""The RPC edge of notify: checks what comes in, makes one call inward, and puts the answer in the contract's form."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+from parley.notify.v1 import notification_pb2, notification_pb2_grpc
+
+from chassis.checks import FieldChecks
+from chassis.errors import AppError, InvalidArgumentError, PermissionDeniedError
+from chassis.fanout import FanOut
+from chassis.identity import Identity, caller, calling_user
+from chassis.paging import decode_token, encode_token, page_size
+from chassis.status import to_status
+from services.notify import requests
+from services.notify.conversion import to_proto
+from services.notify.creation import Creation, Order
+from services.notify.domain import MAX_ITEMS, Notification, Owner
+from services.notify.inbox import Inbox
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class NotificationServicer(notification_pb2_grpc.NotificationServiceServicer):
+    """Serves parley.notify.v1.NotificationService."""
+
+    def __init__(self, inbox: Inbox, creation: Creation, fan_out: FanOut[notification_pb2.Event]) -> None:
+        self._inbox = inbox
+        self._creation = creation
+        self._fan_out = fan_out
+
+    async def CreateNotifications(
+        self, request: notification_pb2.CreateNotificationsRequest, context: Context
+    ) -> notification_pb2.CreateNotificationsResponse:
+        """Makes notifications of users of the caller's organization."""
+        identity = _organization_caller()
+        checks = FieldChecks()
+        checks.require(len(request.items) <= MAX_ITEMS, "items", f"must be at most {MAX_ITEMS}")
+        checks.done()
+        read = [_order(item) for item in request.items]
+        orders = [order for order in read if isinstance(order, Order)]
+        made = iter(await self._creation.create(identity.organization_id, _name(identity), orders))
+        outcomes = [next(made) if isinstance(order, Order) else order for order in read]
+        return notification_pb2.CreateNotificationsResponse(outcomes=[_outcome(outcome) for outcome in outcomes])
+
+    async def ListNotifications(
+        self, request: notification_pb2.ListNotificationsRequest, context: Context
+    ) -> notification_pb2.ListNotificationsResponse:
+        """The caller's notifications, latest first."""
+        owner = _owner()
+        name = requests.listing_name(owner, request)
+        page = await self._inbox.page(
+            owner,
+            unread_only=request.unread_only,
+            type_=requests.listed_type(request.type),
+            after=requests.cursor(decode_token(request.page_token, name)),
+            size=page_size(request.page_size),
+        )
+        return notification_pb2.ListNotificationsResponse(
+            notifications=[to_proto(notification) for notification in page.notifications],
+            next_page_token=encode_token(list(page.next_cursor), name) if page.next_cursor else "",
+            unread_count=await self._inbox.unread_count(owner),
+        )
+
+    async def MarkNotificationRead(
+        self, request: notification_pb2.MarkNotificationReadRequest, context: Context
+    ) -> notification_pb2.MarkNotificationReadResponse:
+        """Marks one of the caller's as read."""
+        count = await self._inbox.mark_read(_owner(), requests.notification_id(request.notification_id))
+        return notification_pb2.MarkNotificationReadResponse(unread_count=count)
+
+    async def MarkAllNotificationsRead(
+        self, request: notification_pb2.MarkAllNotificationsReadRequest, context: Context
+    ) -> notification_pb2.MarkAllNotificationsReadResponse:
+        """Marks all of the caller's as read."""
+        count = await self._inbox.mark_all_read(_owner())
+        return notification_pb2.MarkAllNotificationsReadResponse(unread_count=count)
+
+    async def DeleteNotification(
+        self, request: notification_pb2.DeleteNotificationRequest, context: Context
+    ) -> notification_pb2.DeleteNotificationResponse:
+        """Deletes one of the caller's."""
+        count = await self._inbox.delete(_owner(), requests.notification_id(request.notification_id))
+        return notification_pb2.DeleteNotificationResponse(unread_count=count)
+
+    async def GetUnreadCount(
+        self, request: notification_pb2.GetUnreadCountRequest, context: Context
+    ) -> notification_pb2.GetUnreadCountResponse:
+        """How many of the caller's are unread."""
+        return notification_pb2.GetUnreadCountResponse(unread_count=await self._inbox.unread_count(_owner()))
+
+    async def GetPreferences(
+        self, request: notification_pb2.GetPreferencesRequest, context: Context
+    ) -> notification_pb2.GetPreferencesResponse:
+        """What the caller wants to hear of."""
+        muted = await self._inbox.muted_types(_owner())
+        return notification_pb2.GetPreferencesResponse(preferences=_preferences(muted))
+
+    async def UpdatePreferences(
+        self, request: notification_pb2.UpdatePreferencesRequest, context: Context
+    ) -> notification_pb2.UpdatePreferencesResponse:
+        """Changes what the caller wants to hear of."""
+        muted = requests.muted_types(request.preferences.muted_types)
+        await self._inbox.set_muted_types(_owner(), muted)
+        return notification_pb2.UpdatePreferencesResponse(preferences=_preferences(muted))
+
+    async def Subscribe(
+        self, request_iterator: AsyncIterator[notification_pb2.SubscribeRequest], context: Context
+    ) -> AsyncIterator[notification_pb2.SubscribeResponse]:
+        """Delivers the notifications of the users that the subscriber holds."""
+        async with aclosing(self._fan_out.serve(request_iterator)) as responses:
+            async for acknowledged, events, positions, lost in responses:
+                yield notification_pb2.SubscribeResponse(
+                    acknowledged=acknowledged, events=events, positions=positions, lost=lost
+                )
+
+
+def _owner() -> Owner:
+    identity = calling_user()
+    return Owner(identity.organization_id, identity.user_id)
+
+
+def _organization_caller() -> Identity:
+    identity = caller()
+    if not identity.organization_id:
+        raise PermissionDeniedError("ORGANIZATION_REQUIRED", "this takes a token that names an organization")
+    return identity
+
+
+def _name(identity: Identity) -> str:
+    """Who calls, so that a service and a user never look alike."""
+    return f"service:{identity.service}" if identity.service else f"user:{identity.user_id}"
+
+
+def _order(item: notification_pb2.CreateNotificationsRequest.Item) -> Order | InvalidArgumentError:
+    try:
+        return requests.order(item)
+    except InvalidArgumentError as error:
+        return error
+
+
+def _outcome(outcome: Notification | AppError) -> notification_pb2.CreateNotificationsResponse.Outcome:
+    if isinstance(outcome, AppError):
+        return notification_pb2.CreateNotificationsResponse.Outcome(error=to_status(outcome))
+    return notification_pb2.CreateNotificationsResponse.Outcome(notification=to_proto(outcome))
+
+
+def _preferences(muted: frozenset[int]) -> notification_pb2.Preferences:
+    types = [notification_pb2.NotificationType.ValueType(number) for number in sorted(muted)]
+    return notification_pb2.Preferences(muted_types=types)

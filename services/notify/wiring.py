@@ -1,0 +1,83 @@
+"""The composition root of notify: everything it is made of, built and taken down in order."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from parley.notify.v1 import notification_pb2, notification_pb2_grpc
+
+from chassis.channel import ServiceTokens, fetch_keys, open_channel
+from chassis.eventlog import EventLog
+from chassis.fanout import FanOut
+from chassis.identity import TokenVerifier
+from chassis.server import Registration, Service
+from services.notify import bus
+from services.notify.consumer import ChatConsumer
+from services.notify.creation import Creation
+from services.notify.directory import Directory
+from services.notify.inbox import Inbox
+from services.notify.projection import Projection
+from services.notify.servicer import NotificationServicer
+from services.notify.settings import Settings
+from services.notify.store import NotificationStore, open_client
+
+
+@asynccontextmanager
+async def wire(settings: Settings) -> AsyncIterator[Service]:
+    """Builds the service; its stores are there and prepared when this yields."""
+    async with (
+        open_client(settings.mongodb_uri) as client,
+        bus.open_logs(
+            settings.redis_url,
+            settings.chat_log,
+            shards=settings.event_shards,
+            retention_seconds=settings.event_retention_seconds,
+        ) as (chat_log, own_log),
+        open_channel(settings.auth_target) as auth,
+    ):
+        store = NotificationStore(
+            client,
+            settings.mongodb_database,
+            retention=timedelta(days=settings.retention_days),
+            # Twice as long as chat's log holds an event: taken over late, it may still be on its way.
+            replay=timedelta(seconds=2 * settings.event_retention_seconds),
+        )
+        await store.prepare()
+        announcer = bus.Announcer(own_log)
+        fan_out = FanOut(own_log, bus.parse, bus.route)
+        await fan_out.start()
+        tokens = ServiceTokens(auth, settings.service_name, settings.service_secret.get_secret_value())
+        servicer = NotificationServicer(
+            Inbox(store, announcer), Creation(store, Directory(auth, tokens), announcer), fan_out
+        )
+        consumer = _consumer(chat_log, Projection(store, announcer), settings)
+
+        async def drain() -> None:
+            await fan_out.drain()
+            await consumer.drain(settings.drain_seconds)
+
+        yield Service(
+            registrations=[
+                Registration(
+                    notification_pb2.DESCRIPTOR.services_by_name["NotificationService"],
+                    notification_pb2_grpc.add_NotificationServiceServicer_to_server,
+                    servicer,
+                )
+            ],
+            verifier=TokenVerifier(lambda: fetch_keys(auth)),
+            tasks={"chat_consumer": consumer.run, "fan_out": fan_out.run},
+            outages=(bus.BusError,),
+            drain=drain,
+        )
+
+
+def _consumer(chat_log: EventLog, projection: Projection, settings: Settings) -> ChatConsumer:
+    return ChatConsumer(
+        chat_log,
+        projection,
+        settings.replica,
+        coalesce_seconds=settings.coalesce_ms / 1_000,
+        claim_idle_seconds=settings.claim_idle_seconds,
+    )
