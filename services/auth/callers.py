@@ -6,7 +6,7 @@ from chassis.errors import PermissionDeniedError, UnauthenticatedError
 from chassis.identity import Identity
 from services.auth.domain import Role, User
 from services.auth.organizations import organization_not_found
-from services.auth.store.users import UserStore
+from services.auth.user_store import UserStore
 
 
 class Callers:

@@ -10,8 +10,8 @@ from chassis.identity import Identity
 from services.auth.callers import Callers
 from services.auth.contacts import Audience, may_see, may_write, sees_everyone
 from services.auth.domain import Role, User, ordered_unique
-from services.auth.store.organizations import OrganizationStore
-from services.auth.store.users import UserFilter, UserStore
+from services.auth.organization_store import OrganizationStore
+from services.auth.user_store import UserFilter, UserStore
 from services.auth.users import user_not_found
 
 

@@ -15,10 +15,10 @@ from chassis.logs import logger
 from services.auth import metrics
 from services.auth.domain import Organization, User
 from services.auth.issuer_tokens import IssuerTokens, claimed_issuer, invalid_token
+from services.auth.organization_store import OrganizationStore
 from services.auth.profile import Profile, read_profile
 from services.auth.sessions import Sessions, SessionTokens
-from services.auth.store.organizations import OrganizationStore
-from services.auth.store.users import UserStore
+from services.auth.user_store import UserStore
 from services.auth.users import NewUser, UserChanges, Users
 
 _EMAIL_TAKEN = "EMAIL_TAKEN"

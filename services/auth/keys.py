@@ -21,8 +21,8 @@ from joserfc.jwk import ECKey
 from chassis.errors import UnavailableError
 from chassis.identity import ALGORITHM
 from chassis.logs import logger
+from services.auth.key_store import KeyRecord, KeyStore
 from services.auth.sealing import Sealer
-from services.auth.store.keys import KeyRecord, KeyStore
 
 _CURVE: Final = "P-256"
 _RETIREMENT_MARGIN: Final = timedelta(minutes=5)  # for clocks that differ

@@ -14,7 +14,7 @@ from services.auth.domain import (
     Role,
     TrustedIssuer,
 )
-from services.auth.store.organizations import OrganizationStore
+from services.auth.organization_store import OrganizationStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from services.auth import metrics
 from services.auth.bus import RevocationLog
 from services.auth.clock import Clock
 from services.auth.domain import Revocation, RevocationReason
-from services.auth.store.users import UserStore
+from services.auth.user_store import UserStore
 
 MAX_PENDING: Final = 10_000
 

@@ -31,9 +31,9 @@ from services.auth import metrics
 from services.auth.clock import Clock
 from services.auth.domain import Revocation, RevocationReason, User
 from services.auth.revocations import RevocationFeed
-from services.auth.store.sessions import SessionRecord, SessionStore
-from services.auth.store.users import UserStore
+from services.auth.session_store import SessionRecord, SessionStore
 from services.auth.tokens import AccessToken, TokenSigner
+from services.auth.user_store import UserStore
 
 _ID_BYTES: Final = 16
 _FAMILY_BYTES: Final = 16

@@ -10,7 +10,7 @@ from services.auth import metrics
 from services.auth.limits import SignInLimits
 from services.auth.passwords import Passwords
 from services.auth.sessions import Sessions, SessionTokens
-from services.auth.store.users import Account, UserStore
+from services.auth.user_store import Account, UserStore
 
 
 class SignIn:

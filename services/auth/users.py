@@ -9,10 +9,10 @@ from typing import Final
 from chassis.errors import AbortedError, NotFoundError
 from services.auth.clock import Clock
 from services.auth.domain import RevocationReason, Role, User
+from services.auth.organization_store import OrganizationStore
 from services.auth.passwords import Passwords
 from services.auth.sessions import Sessions
-from services.auth.store.organizations import OrganizationStore
-from services.auth.store.users import UserStore
+from services.auth.user_store import UserStore
 
 _TRIES: Final = 10
 

@@ -20,23 +20,23 @@ from services.auth.directory import Directory
 from services.auth.exchange import Exchange
 from services.auth.issuer_tokens import IssuerTokens
 from services.auth.key_sets import KeySets, open_client
+from services.auth.key_store import KeyStore
 from services.auth.keys import KeyRing, KeySchedule
 from services.auth.limits import FallbackLimiter, LocalLimiter, Rate, SignInLimits
+from services.auth.organization_store import OrganizationStore
 from services.auth.organizations import Organizations
 from services.auth.passwords import Passwords, make_hasher
 from services.auth.revocations import RevocationFeed
 from services.auth.sealing import Sealer
 from services.auth.service_tokens import ServiceTokens
 from services.auth.servicer import AuthServicer, DirectoryServicer
+from services.auth.session_store import SessionStore
 from services.auth.sessions import Sessions
 from services.auth.settings import Settings, decode_key
 from services.auth.sign_in import SignIn
-from services.auth.store.database import Database, open_database
-from services.auth.store.keys import KeyStore
-from services.auth.store.organizations import OrganizationStore
-from services.auth.store.sessions import SessionStore
-from services.auth.store.users import UserStore
+from services.auth.store import Database, open_database
 from services.auth.tokens import TokenSigner
+from services.auth.user_store import UserStore
 from services.auth.users import Users
 
 

@@ -15,10 +15,10 @@ from pymongo import AsyncMongoClient
 from chassis.errors import UnavailableError
 from chassis.identity import jwt_header
 from services.auth.clock import clock as make_clock
+from services.auth.key_store import KeyStore
 from services.auth.keys import KeyRing, KeySchedule
 from services.auth.sealing import Sealer, UnsealError
-from services.auth.store.database import Database, open_database
-from services.auth.store.keys import KeyStore
+from services.auth.store import Database, open_database
 from services.auth.tokens import TokenSigner
 from services.auth.wiring import wire
 from tests.component.auth.clocks import MovableClock

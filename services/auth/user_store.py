@@ -6,14 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pymongo import ASCENDING
-from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import DuplicateKeyError
-
 from chassis.errors import AlreadyExistsError, FailedPreconditionError
 from services.auth.contacts import Audience
 from services.auth.domain import Role, User, email_key, search_words
-from services.auth.store.database import Database, Document, key_pattern, reaching
+from services.auth.store import ASCENDING, Database, Document, DuplicateKeyError, Transaction, key_pattern, reaching
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +143,7 @@ class UserStore:
             "user_id": {"$ne": user.user_id},
         }
 
-        async def save(session: AsyncClientSession) -> bool:
+        async def save(session: Transaction) -> bool:
             await self._organizations.update_one(
                 {"_id": user.organization_id}, {"$inc": {"administrator_changes": 1}}, session=session
             )
@@ -158,7 +154,7 @@ class UserStore:
         async with self._client.start_session() as session:
             return await session.with_transaction(save)
 
-    async def _save(self, user: User, password_hash: str | None, session: AsyncClientSession | None) -> bool:
+    async def _save(self, user: User, password_hash: str | None, session: Transaction | None) -> bool:
         changes = _user_fields(user)
         update: Document = {"$set": changes}
         if user.email:

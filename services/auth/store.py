@@ -1,4 +1,9 @@
-"""The database: how it is opened, its indexes, and what its failures mean to callers."""
+"""Auth's database: how it is opened, its indexes, and what its failures mean to callers.
+
+The only module here that imports pymongo; what is kept in each collection is known to `user_store`, `session_store`,
+`organization_store` and `key_store`. Every write is acknowledged by a majority, journaled. Their methods raise
+UnavailableError (STORE_UNAVAILABLE) while MongoDB can't be reached.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,7 @@ from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar
 
 from pymongo import ASCENDING, AsyncMongoClient, IndexModel
+from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import ConnectionFailure, DuplicateKeyError, PyMongoError
 
@@ -16,10 +22,23 @@ from chassis.errors import UnavailableError
 _TIMEOUT_MS: Final = 10_000
 _RETRY_AFTER_MS: Final = 1_000
 
+__all__ = [
+    "ASCENDING",
+    "Database",
+    "Document",
+    "DuplicateKeyError",
+    "Transaction",
+    "key_pattern",
+    "open_database",
+    "reaching",
+]
+
 P = ParamSpec("P")
 T = TypeVar("T")
 Document = dict[str, Any]
 Database = AsyncDatabase[Document]
+Transaction = AsyncClientSession
+"""What the calls of one transaction have in common."""
 
 
 def reaching(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:

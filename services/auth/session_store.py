@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.auth.store.database import Database, reaching
+from services.auth.store import Database, reaching
 
 
 @dataclass(frozen=True, slots=True)

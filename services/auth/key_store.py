@@ -5,10 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from pymongo import ASCENDING
-from pymongo.errors import DuplicateKeyError
-
-from services.auth.store.database import Database, reaching
+from services.auth.store import ASCENDING, Database, DuplicateKeyError, reaching
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from pymongo.errors import DuplicateKeyError
-
 from chassis.errors import AlreadyExistsError
 from services.auth.domain import Algorithm, ClaimNames, Organization, OrganizationChanges, Role, TrustedIssuer
 from services.auth.sealing import Sealer
-from services.auth.store.database import Database, Document, key_pattern, reaching
+from services.auth.store import Database, Document, DuplicateKeyError, key_pattern, reaching
 
 
 class OrganizationStore:
