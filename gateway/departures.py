@@ -12,7 +12,13 @@ from gateway import close_codes
 from gateway.hub import Connection, Hub, say
 
 SPREAD_SECONDS: Final = 5.0
+_UNDER_WAY_SECONDS: Final = 0.25
+"""How long requests may take to get here that were sent before their clients were told."""
+
 _POLL_SECONDS: Final = 0.05
+
+_GOODBYE_SECONDS: Final = 0.5
+"""How long clients may take to answer that a connection is closed, before the process is gone."""
 
 _log = logger("departures")
 
@@ -37,8 +43,11 @@ class Departures:
             patience_seconds: how long requests in flight are waited for.
         """
         _log.info("connections_leaving", connections=self._hub.count)
-        for connection in tuple(self._hub):
+        if not self._hub.count:
+            return
+        for connection in self._hub:
             _tell(connection)
+        await asyncio.sleep(_UNDER_WAY_SECONDS)
         try:
             async with asyncio.timeout(patience_seconds):
                 # Looked at, not waited for: a stop is rare, and an event for each answer would not be.
@@ -48,6 +57,7 @@ class Departures:
             _log.warning("requests_given_up", connections=self._hub.count)
         for connection in tuple(self._hub):
             connection.close(close_codes.RESTART, "restart")
+        await asyncio.sleep(_GOODBYE_SECONDS)
 
 
 def _tell(connection: Connection) -> None:

@@ -25,6 +25,7 @@ class KeyRing:
     def __init__(self, verifier: TokenVerifier) -> None:
         self._verifier = verifier
         self._doubt = asyncio.Event()
+        self._filled = asyncio.Event()
 
     def verify(self, token: str) -> Identity:
         """Returns whose token it is. Raises UnauthenticatedError, or UnavailableError before there are keys."""
@@ -34,6 +35,14 @@ class KeyRing:
             if error.reason == "TOKEN_INVALID":
                 self._doubt.set()
             raise
+
+    async def filled(self, patience_seconds: float) -> None:
+        """Waits for the first keys, but not for long: upgrades are told to try again while there are none."""
+        try:
+            async with asyncio.timeout(patience_seconds):
+                await self._filled.wait()
+        except TimeoutError:
+            _log.warning("no_keys_yet")
 
     async def run(self) -> None:
         """Fetches the keys now and again, for ever; to be supervised."""
@@ -45,6 +54,7 @@ class KeyRing:
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
             self._doubt.clear()
+            self._filled.set()
             try:
                 async with asyncio.timeout(_FRESH_SECONDS):
                     await self._doubt.wait()

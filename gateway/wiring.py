@@ -41,7 +41,7 @@ from gateway.transports.websocket import serving_websockets
 from gateway.upstreams import Upstreams, open_upstreams
 
 _SESSION_ID_BYTES: Final = 12
-_GOODBYE_SECONDS: Final = 0.5
+_KEYS_SECONDS: Final = 3.0
 
 _log = logger("gateway")
 
@@ -109,6 +109,7 @@ async def _serving_browsers(
     with _exposed(tally):
         async with supervised(tasks):
             try:
+                await keys.filled(_KEYS_SECONDS)
                 async with serving_websockets(
                     settings.websocket_listen, settings.frame_bytes, doorkeeper, connect
                 ) as port:
@@ -116,7 +117,6 @@ async def _serving_browsers(
             finally:
                 stopping.set()
                 await departures.all(settings.drain_seconds)
-                await asyncio.sleep(_GOODBYE_SECONDS)
 
 
 def _streams(

@@ -1,0 +1,157 @@
+"""How connections end, and with what code."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from parley.auth.v1 import auth_pb2, directory_pb2
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosedError
+
+from tests.component.auth_service import RunningAuth, SignedIn, running_auth
+from tests.component.gateway.websocket.conftest import SCOPES
+from tests.component.gateway.websocket.house import (
+    SUBPROTOCOL,
+    Client,
+    Databases,
+    House,
+    Targets,
+    announced,
+    running_chat,
+    running_gateway,
+    send,
+    talking,
+)
+from tests.component.gateway.websocket.test_bad_frames import PING, frame, write
+
+SECONDS_LEFT = 4.0
+
+
+@pytest.fixture
+async def hasty_auth(stores: Databases) -> AsyncIterator[RunningAuth]:
+    """An auth whose clock is late, so that its tokens expire within seconds."""
+
+    def late() -> float:
+        return time.time() - 900 + SECONDS_LEFT
+
+    async with running_auth(stores.mongodb_uri, stores.redis_url, unix_time=late, scopes=SCOPES) as running:
+        yield running
+
+
+async def test_a_connection_ends_with_its_token_unless_a_newer_one_came(
+    hasty_auth: RunningAuth, stores: Databases
+) -> None:
+    await hasty_auth.create_organization("acme")
+    ann = await hasty_auth.sign_in_new("acme", "manager")
+    async with running_chat(hasty_auth, stores) as chat, running_gateway(hasty_auth, Targets(chat)) as gateway:
+        until_expiry, refreshed = await gateway.connect(ann, ready=False), await gateway.connect(ann, ready=False)
+        await asyncio.sleep(1.2)
+        newer = await hasty_auth.sign_in(ann.user.email)
+        answer = await refreshed.ask("session.refresh", accessToken=newer.access_token)
+        assert answer["expireTime"].startswith(newer.tokens.expire_time.ToDatetime().isoformat()[:19])
+        assert await until_expiry.closed() == 4401
+        assert refreshed.socket.close_code is None
+        assert await refreshed.closed() == 4401
+
+
+async def test_a_refresh_takes_a_valid_token_of_the_same_user(house: House, ann: SignedIn, bob: SignedIn) -> None:
+    anns = await house.gateway.connect(ann)
+    assert await anns.refused("session.refresh", accessToken=bob.access_token) == (
+        "PERMISSION_DENIED",
+        "TOKEN_OF_ANOTHER_USER",
+    )
+    assert await anns.refused("session.refresh", accessToken="x.y.z") == ("UNAUTHENTICATED", "TOKEN_INVALID")
+    newer = await house.auth.sign_in(ann.user.email)
+    assert "expireTime" in await anns.ask("session.refresh", accessToken=newer.access_token)
+    await anns.ask("user.me")
+
+
+async def test_signing_out_closes_the_connections_of_that_session_alone(house: House, ann: SignedIn) -> None:
+    elsewhere = await house.auth.sign_in(ann.user.email)
+    here, there = await house.gateway.connect(ann), await house.gateway.connect(elsewhere)
+    await house.auth.auth.SignOut(auth_pb2.SignOutRequest(), metadata=ann.metadata, timeout=20)
+    assert await here.closed() == 4401
+    await there.ask("user.me")
+
+
+async def test_disabling_an_account_closes_all_of_its_connections(house: House, ann: SignedIn, bob: SignedIn) -> None:
+    bobs, bobs_phone, anns = [await house.gateway.connect(user) for user in (bob, bob, ann)]
+    await house.auth.directory.DeactivateUser(
+        directory_pb2.DeactivateUserRequest(user_id=bob.user_id),
+        metadata=await house.auth.service_metadata(bob.user.organization_id),
+        timeout=20,
+    )
+    assert await bobs.closed() == 4403
+    assert await bobs_phone.closed() == 4403
+    await anns.ask("user.me")
+
+
+async def test_a_user_has_only_so_many_connections(house: House, ann: SignedIn, bob: SignedIn) -> None:
+    async with running_gateway(house.auth, house.targets, connections_per_user=2) as gateway:
+        first, _ = await gateway.connect(ann), await gateway.connect(ann)
+        assert await (await gateway.connect(ann, ready=False)).closed() == 4429
+        await gateway.connect(bob)
+        await first.close()
+        await gateway.connect(ann)
+
+
+@pytest.mark.parametrize("flood", [frame(1, b'{"id":1,"op":"nothing"}'), frame(PING, b"")])
+async def test_a_flood_of_frames_closes(house: House, ann: SignedIn, flood: bytes) -> None:
+    async with running_gateway(house.auth, house.targets, frames_per_second=50) as gateway:
+        client = await gateway.connect(ann)
+        write(client, flood * 200)
+        assert await client.closed() == 4429
+
+
+async def test_more_requests_than_may_be_unanswered_are_refused(house: House, ann: SignedIn) -> None:
+    async with running_gateway(house.auth, house.targets, requests_in_flight=2) as gateway:
+        client = await gateway.connect(ann)
+        replies = await asyncio.gather(*(client.request("user.me") for _ in range(10)))
+        refusals = [reply["error"] for reply in replies if "error" in reply]
+        assert {error["reason"] for error in refusals} == {"TOO_MANY_REQUESTS"}
+        assert all(error["retryAfterMs"] > 0 for error in refusals)
+        await client.ask("user.me")
+
+
+async def test_a_reader_that_is_too_slow_is_closed_and_the_others_go_on(
+    house: House, ann: SignedIn, bob: SignedIn
+) -> None:
+    async with running_gateway(house.auth, house.targets, unsent_bytes=65_536) as gateway:
+        anns, bobs, conversation_id = await talking(gateway, ann, bob)
+        with socket.socket() as plain:
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            plain.connect(("127.0.0.1", gateway.port))
+            plain.setblocking(False)
+            offered = [SUBPROTOCOL, announced(bob.access_token)]
+            slow = await connect(gateway.url, sock=plain, subprotocols=offered, proxy=None, max_queue=1)  # type: ignore[arg-type]
+            for _ in range(8):
+                await asyncio.gather(*(send(anns, conversation_id, "x" * 16_000) for _ in range(100)))
+            await send(anns, conversation_id, "last")
+            with pytest.raises(ConnectionClosedError) as closed:
+                async with asyncio.timeout(20):
+                    async for _ in slow:
+                        pass
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 4408
+        await bobs.message("last")
+
+
+async def test_a_silent_peer_is_dropped_and_one_that_answers_pings_is_not(house: House, ann: SignedIn) -> None:
+    async with running_gateway(house.auth, house.targets, ping_seconds=0.2, silence_seconds=0.7) as gateway:
+        silent, alive = await gateway.connect(ann), await gateway.connect(ann)
+        silent.socket.transport.pause_reading()
+        await asyncio.sleep(1.5)
+        silent.socket.transport.resume_reading()
+        assert await silent.closed() == 1001
+        await alive.ask("user.me")
+
+
+async def test_a_goodbye_is_answered(house: House, ann: SignedIn) -> None:
+    client: Client = await house.gateway.connect(ann)
+    await client.socket.close(4000, "bye")
+    assert client.socket.protocol.close_rcvd is not None
+    assert client.socket.protocol.close_rcvd.code == 4000
