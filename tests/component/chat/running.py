@@ -1,0 +1,169 @@
+"""A chat replica in this process, and people who talk through it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import grpc
+from parley.chat.v1 import chat_pb2, conversation_pb2, conversation_pb2_grpc, event_pb2_grpc, message_pb2
+from parley.chat.v1 import message_pb2_grpc as message_grpc
+
+from chassis.channel import Metadata, open_channel
+from chassis.server import serving
+from services.chat.settings import Settings
+from services.chat.wiring import wire
+from tests.component.auth_service import RunningAuth, SignedIn
+
+TIMEOUT = 20.0
+
+
+@dataclass(frozen=True)
+class RunningChat:
+    """One replica of chat, and its stubs."""
+
+    target: str
+    channel: grpc.aio.Channel
+
+    @property
+    def messages(self) -> message_grpc.MessageServiceStub:
+        """A stub of MessageService."""
+        return message_grpc.MessageServiceStub(self.channel)
+
+    @property
+    def conversations(self) -> conversation_pb2_grpc.ConversationServiceStub:
+        """A stub of ConversationService."""
+        return conversation_pb2_grpc.ConversationServiceStub(self.channel)
+
+    @property
+    def events(self) -> event_pb2_grpc.EventServiceStub:
+        """A stub of EventService."""
+        return event_pb2_grpc.EventServiceStub(self.channel)
+
+    def as_user(self, user: SignedIn) -> Person:
+        """What a user does through this replica."""
+        return Person(self, user.user_id, user.metadata)
+
+
+@dataclass(frozen=True)
+class Person:
+    """A user who calls a replica; each method is one call."""
+
+    chat: RunningChat
+    user_id: str
+    metadata: Metadata
+
+    async def direct(self, other: str) -> chat_pb2.Conversation:
+        """The direct conversation with another."""
+        request = conversation_pb2.GetOrCreateDirectConversationRequest(user_id=other)
+        stub = self.chat.conversations
+        return (await stub.GetOrCreateDirectConversation(request, metadata=self.metadata, timeout=TIMEOUT)).conversation
+
+    async def create_group(self, name: str, *member_ids: str) -> chat_pb2.Conversation:
+        """A new group."""
+        request = conversation_pb2.CreateConversationRequest(
+            kind=chat_pb2.CONVERSATION_KIND_GROUP, name=name, member_ids=member_ids
+        )
+        stub = self.chat.conversations
+        return (await stub.CreateConversation(request, metadata=self.metadata, timeout=TIMEOUT)).conversation
+
+    async def conversation(self, conversation_id: str) -> chat_pb2.Conversation:
+        """A conversation as this user sees it."""
+        request = conversation_pb2.GetConversationRequest(conversation_id=conversation_id)
+        stub = self.chat.conversations
+        return (await stub.GetConversation(request, metadata=self.metadata, timeout=TIMEOUT)).conversation
+
+    async def list(self, **options: object) -> conversation_pb2.ListConversationsResponse:
+        """A page of this user's conversations."""
+        request = conversation_pb2.ListConversationsRequest(**options)  # type: ignore[arg-type]
+        return await self.chat.conversations.ListConversations(request, metadata=self.metadata, timeout=TIMEOUT)
+
+    async def send(
+        self, conversation_id: str, text: str, client_message_id: str | None = None, **draft: object
+    ) -> message_pb2.Receipt:
+        """Sends a message."""
+        request = message_pb2.SendMessageRequest(
+            draft=message_pb2.Draft(
+                conversation_id=conversation_id,
+                text=text,
+                client_message_id=secrets.token_hex(8) if client_message_id is None else client_message_id,
+                **draft,  # type: ignore[arg-type]
+            )
+        )
+        return (await self.chat.messages.SendMessage(request, metadata=self.metadata, timeout=TIMEOUT)).receipt
+
+    async def history(self, conversation_id: str, **place: object) -> message_pb2.ListMessagesResponse:
+        """A page of history."""
+        request = message_pb2.ListMessagesRequest(conversation_id=conversation_id, **place)  # type: ignore[arg-type]
+        return await self.chat.messages.ListMessages(request, metadata=self.metadata, timeout=TIMEOUT)
+
+    async def sync(self, conversation_id: str, after_rev: int, page_size: int = 0) -> message_pb2.SyncMessagesResponse:
+        """A page of what changed."""
+        request = message_pb2.SyncMessagesRequest(
+            conversation_id=conversation_id, after_rev=after_rev, page_size=page_size
+        )
+        return await self.chat.messages.SyncMessages(request, metadata=self.metadata, timeout=TIMEOUT)
+
+    async def edit(self, conversation_id: str, message_id: str, text: str) -> chat_pb2.Message:
+        """Edits a message."""
+        request = message_pb2.EditMessageRequest(conversation_id=conversation_id, message_id=message_id, text=text)
+        return (await self.chat.messages.EditMessage(request, metadata=self.metadata, timeout=TIMEOUT)).message
+
+    async def delete(self, conversation_id: str, message_id: str) -> chat_pb2.Message:
+        """Deletes a message."""
+        request = message_pb2.DeleteMessageRequest(conversation_id=conversation_id, message_id=message_id)
+        return (await self.chat.messages.DeleteMessage(request, metadata=self.metadata, timeout=TIMEOUT)).message
+
+    async def mark_read(self, conversation_id: str, seq: int) -> None:
+        """Marks messages as read."""
+        request = message_pb2.MarkReadRequest(conversation_id=conversation_id, seq=seq)
+        await self.chat.messages.MarkRead(request, metadata=self.metadata, timeout=TIMEOUT)
+
+    async def add(self, conversation_id: str, *user_ids: str) -> chat_pb2.Conversation:
+        """Adds members."""
+        request = conversation_pb2.AddMembersRequest(conversation_id=conversation_id, user_ids=user_ids)
+        return (await self.chat.conversations.AddMembers(request, metadata=self.metadata, timeout=TIMEOUT)).conversation
+
+    async def remove(self, conversation_id: str, user_id: str) -> chat_pb2.Conversation:
+        """Removes a member, or leaves."""
+        request = conversation_pb2.RemoveMemberRequest(conversation_id=conversation_id, user_id=user_id)
+        stub = self.chat.conversations
+        return (await stub.RemoveMember(request, metadata=self.metadata, timeout=TIMEOUT)).conversation
+
+    async def set_role(
+        self, conversation_id: str, user_id: str, role: chat_pb2.MemberRole.ValueType
+    ) -> chat_pb2.Conversation:
+        """Changes a member's role."""
+        request = conversation_pb2.UpdateMemberRequest(conversation_id=conversation_id, user_id=user_id, role=role)
+        stub = self.chat.conversations
+        return (await stub.UpdateMember(request, metadata=self.metadata, timeout=TIMEOUT)).conversation
+
+
+@asynccontextmanager
+async def running_chat(
+    auth: RunningAuth, mongodb_uri: str, redis_url: str, database: str, **settings: object
+) -> AsyncIterator[RunningChat]:
+    """Runs a replica of chat while the context is open."""
+    name, secret = auth.service_credentials
+    told = Settings(
+        **{  # type: ignore[arg-type]
+            "listen": "127.0.0.1:0",
+            "mongodb_uri": mongodb_uri,
+            "redis_url": redis_url,
+            "mongodb_database": database,
+            "auth_target": auth.target,
+            "service_name": name,
+            "service_secret": secret,
+            "replica": secrets.token_hex(4),
+            "drain_seconds": 2.0,
+            "messages_per_second": 10_000.0,
+            "messages_burst": 100_000,
+            **settings,
+        }
+    )
+    async with wire(told) as service, serving(service, told) as port:
+        target = f"127.0.0.1:{port}"
+        async with open_channel(target) as channel:
+            yield RunningChat(target, channel)
