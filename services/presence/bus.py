@@ -38,7 +38,7 @@ from services.presence import scripts
 from services.presence.domain import Presence, Status, UserKey, UserState
 from services.presence.encoding import fields_of, key_of, member_of, presence_of, session_field, session_of, state_of
 
-_NAME: Final = "presence"
+LOG_NAME: Final = "presence"
 _MAX_CHANGES_PER_SCRIPT: Final = 500  # some milliseconds of Redis's one thread
 _MAX_GATEWAYS_AT_ONCE: Final = 100
 _SCAN_COUNT: Final = 500
@@ -100,7 +100,7 @@ async def open_bus(
     )
     async with Redis.from_pool(pool) as commands, open_redis(url) as follower:
         logs = [
-            EventLog(client, _NAME, shards=shards, retention_seconds=retention_seconds)
+            EventLog(client, LOG_NAME, shards=shards, retention_seconds=retention_seconds)
             for client in (commands, follower)
         ]
         yield PresenceBus(commands, logs[0], recent_ms=recent_ms), logs[1]
@@ -345,7 +345,7 @@ def _settlement_parts(settlement: Settlement) -> Iterable[str | int | bytes]:
 
 
 def _key(shard: int, *parts: str) -> str:
-    return f"parley:{_NAME}:{{{shard}}}:{':'.join(parts)}"
+    return f"parley:{LOG_NAME}:{{{shard}}}:{':'.join(parts)}"
 
 
 def _user_key(shard: int, key: UserKey) -> str:

@@ -17,10 +17,12 @@ from parley.presence.v1.presence_pb2 import Event
 from chassis import metrics
 from chassis.errors import ResourceExhaustedError, UnavailableError
 from chassis.eventlog import EventLog, LogTrimmedError
+from services.presence.bus import LOG_NAME
 from services.presence.convert import events_of
 
 MAX_PENDING_EVENTS: Final = 20_000
 MAX_EVENTS_PER_RESPONSE: Final = 1_000
+_OVERFLOWS: Final = metrics.SUBSCRIBER_OVERFLOWS.labels(LOG_NAME)
 
 
 class Outbox:
@@ -78,7 +80,8 @@ class Outbox:
             return
         self._held_back.get(organization_id, self._pending).extend(wanted)
         self._count += len(wanted)
-        if self._count > MAX_PENDING_EVENTS:
+        if self._count > MAX_PENDING_EVENTS and self._error is None:
+            _OVERFLOWS.inc()
             self.fail(ResourceExhaustedError("SUBSCRIBER_TOO_SLOW", "too many events are pending", retry_after_ms=100))
         self._wake.set()
 

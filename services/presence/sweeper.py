@@ -55,10 +55,11 @@ class Sweeper:
         in_touch_since: float | None = None
         while True:
             try:
+                await self._bus.ping()
+                in_touch_since = in_touch_since or time.monotonic()
+                heard_all = time.monotonic() - in_touch_since >= self._times.lease_ms / 1_000
                 for shard in self._bus.shards:
-                    await self._bus.ping()
-                    in_touch_since = in_touch_since or time.monotonic()
-                    if time.monotonic() - in_touch_since >= self._times.lease_ms / 1_000:
+                    if heard_all:
                         await self._close_silent(shard)
                     await self._make_up(shard)
             except UnavailableError as error:

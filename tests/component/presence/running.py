@@ -24,8 +24,8 @@ from tests.component.auth_service import RunningAuth, SignedIn
 
 TIMEOUT = 30.0
 HEARTBEAT_SECONDS = 0.3
-LEASE_SECONDS = 4.0
-GRACE_SECONDS = 1.5
+LEASE_SECONDS = 3.0
+GRACE_SECONDS = 1.0
 
 
 def presence_settings(

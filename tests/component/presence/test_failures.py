@@ -6,14 +6,15 @@ import time
 
 import grpc
 from parley.presence.v1 import presence_pb2 as pb
+from pymongo.uri_parser import parse_uri
 from redis.asyncio import Redis
 
 from chassis.errors import UnavailableError
 from deploy.local.process import ManagedProcess
 from services.presence.settings import Settings
 from tests.component.presence.conftest import Attach, NewUser
-from tests.component.presence.running import LEASE_SECONDS, User, until_stored
-from tests.component.presence.servers import presence_process
+from tests.component.presence.running import LEASE_SECONDS, User, replica, until_stored
+from tests.component.presence.servers import Wire, presence_process
 
 ONLINE, AWAY, OFFLINE = pb.STATUS_ONLINE, pb.STATUS_AWAY, pb.STATUS_OFFLINE
 
@@ -163,3 +164,25 @@ async def test_while_redis_is_away_gateways_are_refused_and_nobody_flickers_when
     await back.report(closed=["only"])
     await back.until_told(leaving, OFFLINE)
     assert set(back.statuses(bob)) == {ONLINE}
+
+
+async def test_while_mongodb_is_away_presence_goes_on_and_is_stored_when_it_returns(
+    *, settings: Settings, valkey: Redis, attach: Attach, new_user: NewUser, ann: User, bob: User
+) -> None:
+    newcomer = await new_user()
+    wire = Wire(*parse_uri(settings.mongodb_uri)["nodelist"][0])
+    async with wire.laid() as port:
+        cut_off = settings.model_copy(update={"mongodb_uri": f"mongodb://127.0.0.1:{port}/?directConnection=true"})
+        async with replica(cut_off) as channel:
+            gateway = await attach(channel)
+            await gateway.report(ann.session("anns"), bob.session("bobs"))
+            await gateway.until(lambda: gateway.latest(ann) == gateway.latest(bob) == ONLINE)
+            wire.cut()
+            await gateway.report(newcomer.session("news"), ann.session("anns", idle=True), closed=["bobs"])
+            await gateway.until_told(ann, AWAY)
+            await gateway.until_told(bob, OFFLINE)
+            wire.mend()
+            await gateway.until_told(newcomer, ONLINE)
+            await until_stored(valkey)
+    async with replica(settings.model_copy(update={"redis_url": f"{settings.redis_url[:-1]}3"})) as elsewhere:
+        assert await ann.sees(elsewhere, bob.user_id) == gateway.told(bob)[-1:]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import grpc
 import pytest
 from parley.presence.v1 import presence_pb2 as pb
@@ -11,7 +13,7 @@ from chassis.channel import Metadata, bearer
 from chassis.errors import InvalidArgumentError, PermissionDeniedError, UnauthenticatedError, UnavailableError
 from chassis.status import from_rpc_error
 from services.presence.settings import Settings
-from tests.component.auth_service import RunningAuth
+from tests.component.auth_service import RunningAuth, auth_settings, running_auth
 from tests.component.presence.conftest import Attach, NewUser
 from tests.component.presence.running import TIMEOUT, User, Watch, replica
 
@@ -164,6 +166,24 @@ async def test_a_watch_ends_when_the_replica_stops(settings: Settings, ann: User
     async with watch:
         await watch.until(lambda: watch.error is not None)
     assert isinstance(watch.error, UnavailableError) and watch.error.reason == "SHUTTING_DOWN"
+
+
+async def test_a_watch_ends_with_the_token_that_it_was_opened_with(
+    mongodb_uri: str, redis_url: str, settings: Settings, organization_id: str
+) -> None:
+    behind = auth_settings(mongodb_uri, redis_url)
+
+    def slow_clock() -> float:
+        return time.time() - behind.access_token_seconds + 2
+
+    async with running_auth(mongodb_uri, redis_url, unix_time=slow_clock) as auth:
+        await auth.create_organization(organization_id)
+        async with replica(settings.model_copy(update={"auth_target": auth.target})) as channel:
+            viewer = User(await auth.sign_in_new(organization_id, "employee"), organization_id, "employee")
+            async with Watch(channel, viewer, [viewer.user_id]) as watch:
+                await watch.until(lambda: watch.error is not None)
+    assert isinstance(watch.error, UnauthenticatedError) and watch.error.reason == "TOKEN_EXPIRED"
+    assert watch.statuses(viewer.user_id) == [OFFLINE]
 
 
 async def test_every_method_takes_a_token_of_the_right_kind(

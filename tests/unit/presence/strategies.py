@@ -1,0 +1,51 @@
+"""Users' states as hypothesis makes them up."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from services.presence.domain import (
+    CHOICES,
+    Choice,
+    Footprint,
+    Grace,
+    Presence,
+    Record,
+    Sessions,
+    Status,
+    UserKey,
+    UserState,
+)
+
+TIMES = st.integers(min_value=1, max_value=2**45)
+MAYBE_TIMES = st.none() | TIMES
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=140)
+ROLES = st.sampled_from(["", "client", "employee", "agent_l1"])
+CHOSEN = st.builds(Choice, st.sampled_from(sorted(CHOICES)), TEXTS, st.integers(0, 2**40))
+SESSIONS = st.integers(0, 20).flatmap(lambda n: st.builds(Sessions, st.just(n), st.integers(0, n)))
+RECORDS = st.builds(Record, ROLES, CHOSEN, MAYBE_TIMES, st.booleans())
+
+
+def _presence(status: Status, text: str, seen: int | None) -> Presence:
+    return Presence(status, text, seen if status is Status.OFFLINE else None)
+
+
+def _footprint(role: str, present: bool, seen: int | None) -> Footprint:
+    return Footprint(role, present, None if present else seen)
+
+
+def states(*, known: bool | None = None) -> st.SearchStrategy[UserState]:
+    """States; `known` says whether those whose record was read, or only those whose wasn't."""
+    choices = {True: CHOSEN, False: st.none(), None: st.none() | CHOSEN}[known]
+    return st.builds(
+        UserState,
+        key=st.builds(UserKey, st.sampled_from(["org", "a.b"]), st.sampled_from(["ann", "b:c@d"])),
+        revision=TIMES,
+        role=ROLES,
+        sessions=SESSIONS,
+        grace=st.none() | st.builds(Grace, TIMES, st.booleans()),
+        choice=choices,
+        seen_ms=MAYBE_TIMES,
+        shown=st.none() | st.builds(_presence, st.sampled_from(sorted(Status)), TEXTS, MAYBE_TIMES),
+        footprint=st.none() | st.builds(_footprint, ROLES, st.booleans(), MAYBE_TIMES),
+    )
