@@ -272,7 +272,7 @@ class Client(Requests):
         except* Exception as failures:
             _logger.exception("client_failed")
             end = ClientFailedError("the client stopped; see its cause")
-            end.__cause__ = failures
+            end.__cause__ = failures.exceptions[0]
         finally:
             self._gate.fail(end)
             self._calls.stop(end)

@@ -11,6 +11,8 @@ from parley_client.tokens import AccessToken
 _logger = logging.getLogger(__name__)
 # How soon to look again at a token whose life is not known, in case that another has taken its place.
 _UNKNOWN_LIFE_SECONDS = 60.0
+# How soon to try again after a refusal.
+_REFUSED_SECONDS = 60.0
 # A token that is born expired must not make this a busy loop.
 _LEAST_WAIT_SECONDS = 1.0
 
@@ -56,9 +58,9 @@ class TokenKeeper:
             try:
                 return await self._tokens.renew(token)
             except ParleyError as error:
-                # A final refusal, too, is left to the connection, which the server will end for it.
                 _logger.warning("token_not_renewed", extra={"code": error.code, "reason": error.reason})
-                wait_seconds = (error.retry_after_ms or 0) / 1000
+                # A refusal is left to the connection, which the server will end for it.
+                wait_seconds = (error.retry_after_ms or 0) / 1000 if error.retryable else _REFUSED_SECONDS
             backoff = self._options.reconnect_backoff
             await self._options.clock.sleep(wait_seconds + backoff.delay_seconds(attempt, self._options.random))
             attempt += 1

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, WebSocketException
+from websockets.frames import Frame, Opcode
+from websockets.protocol import Event
 from websockets.typing import Subprotocol
 
 from parley_client.reconnection import CloseCode
@@ -18,7 +20,9 @@ SUBPROTOCOL = "parley.v1.json"
 _BEARER_PREFIX = "base64url.bearer.authorization.parley."
 # A page of 200 messages of 16 KiB each, and room for JSON's escapes.
 _MAX_FRAME_BYTES = 16 * 1024 * 1024
-_CLOSE_TIMEOUT_SECONDS = 5.0
+# How long to wait for the server to end the TCP connection once close frames went both ways, when nothing more can be
+# lost. Proxies may take a second or more.
+_CLOSE_TIMEOUT_SECONDS = 0.3
 
 
 class TransportClosedError(Exception):
@@ -99,6 +103,7 @@ def websocket_connector(*, open_timeout_seconds: float, ping_interval_seconds: f
                 close_timeout=_CLOSE_TIMEOUT_SECONDS,
                 max_size=_MAX_FRAME_BYTES,
                 logger=_quiet_logger(),
+                create_connection=_PromptConnection,
             )
         except InvalidStatus as error:
             response = error.response
@@ -109,6 +114,16 @@ def websocket_connector(*, open_timeout_seconds: float, ping_interval_seconds: f
         return WebSocketTransport(connection)
 
     return open_websocket
+
+
+class _PromptConnection(ClientConnection):
+    """A connection that ends soon after the server's close frame, where websockets leaves that to the server."""
+
+    def process_event(self, event: Event) -> None:
+        super().process_event(event)
+        if isinstance(event, Frame) and event.opcode is Opcode.CLOSE:
+            # The protocol has put its own close frame on the way already.
+            self.loop.call_later(_CLOSE_TIMEOUT_SECONDS, self.transport.abort)
 
 
 class WebSocketTransport:

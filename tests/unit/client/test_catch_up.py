@@ -1,0 +1,223 @@
+"""What a client asks for when it comes back, and in what pieces."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+import msgspec
+import pytest
+from parley_client.calls import Calls
+from parley_client.catch_up import Synchroniser
+from parley_client.errors import ParleyError
+from parley_client.events import Event, MemberRemoved, MessageCreated, SessionReady
+from parley_client.feed import inform
+from parley_client.frames import Reply
+from parley_client.objects import Conversation, User
+from parley_client.options import Options
+from parley_client.reconnection import CloseCode
+from parley_client.replica import Replica
+from parley_client.replies import ConversationPage
+
+from tests.unit.client.conversation_log import CONVERSATION_ID, ME, ConversationLog
+from tests.unit.client.fake_time import FakeClock, settle
+
+_PAGE_SIZE = 4
+_SERVER_AHEAD = timedelta(hours=1)
+
+
+class Side:
+    """The client's side, and answers by hand."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        options = Options(clock=self.clock, random=lambda: 0.5, page_size=_PAGE_SIZE)
+        self.replica = Replica()
+        self.replica.identify(ME)
+        self.events: list[Event] = []
+        self.calls = Calls(
+            clock=self.clock, backoff=options.retry_backoff, random=options.random, on_reply=self._on_reply
+        )
+        self.synchroniser = Synchroniser(self.replica, self.calls, options, self.events.extend)
+        self.synchroniser.session_ready(
+            SessionReady(session_id="s", user=User(user_id=ME), server_time=self.now + _SERVER_AHEAD)
+        )
+
+    @property
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(self.clock.time(), UTC)
+
+    def _on_reply(self, op: str, body: Mapping[str, object], reply: object) -> None:
+        self.events.extend(inform(self.replica, ME, op, body, reply))
+
+    async def asked(self) -> tuple[int, str, dict[str, object]]:
+        """The one request that the client has made now."""
+        await settle()
+        (frame,) = [msgspec.json.decode(frame) for frame in self.calls.take_unsent()]
+        return frame["id"], frame["op"], frame["body"]
+
+    async def answer(self, request_id: int, ok: object) -> None:
+        self.calls.answer(Reply(request_id, msgspec.Raw(msgspec.json.encode(ok)), None))
+        await settle()
+
+    async def refuse(self, request_id: int, code: str, reason: str) -> None:
+        self.calls.answer(Reply(request_id, msgspec.Raw(b"{}"), ParleyError(code, reason)))
+        await settle()
+
+    async def answer_list(self, *conversations: Conversation, next_page_token: str = "") -> dict[str, object]:
+        request_id, op, body = await self.asked()
+        assert op == "conversation.list"
+        await self.answer(
+            request_id, ConversationPage(conversations=list(conversations), next_page_token=next_page_token)
+        )
+        return body
+
+    async def answer_sync(self, log: ConversationLog) -> dict[str, object]:
+        request_id, op, body = await self.asked()
+        assert op == "message.sync"
+        await self.answer(request_id, log.sync(cast("int", body["afterRev"]), cast("int", body["pageSize"])))
+        return body
+
+    async def catch_up(self, *conversations: Conversation) -> dict[str, object]:
+        """A catch-up that finds nothing missing; returns what was asked."""
+        task = asyncio.create_task(self.synchroniser.catch_up())
+        body = await self.answer_list(*conversations)
+        await task
+        return body
+
+
+@pytest.fixture
+async def side() -> AsyncIterator[Side]:
+    yield Side()
+
+
+@pytest.fixture
+def log() -> ConversationLog:
+    log = ConversationLog()
+    log.create("ann", ME)
+    log.send("ann", "one")
+    return log
+
+
+def conversations(count: int) -> list[Conversation]:
+    return [Conversation(conversation_id=f"c{number}", rev=1, member_count=2) for number in range(count)]
+
+
+async def test_the_first_list_is_of_everything_in_pages(side: Side) -> None:
+    task = asyncio.create_task(side.synchroniser.catch_up())
+    first = await side.answer_list(*conversations(3), next_page_token="more")
+    second = await side.answer_list(*conversations(5)[3:])
+    await task
+
+    assert (first, second) == ({"pageSize": 4}, {"pageSize": 4, "pageToken": "more"})
+    assert len(side.replica) == 5
+    assert side.events == []
+
+
+async def test_many_conversations_are_listed_from_the_last_list_less_a_minute_on_the_servers_clock(side: Side) -> None:
+    began = side.now
+    await side.catch_up(*conversations(_PAGE_SIZE))
+    await side.clock.advance(500)
+
+    body = await side.catch_up()
+
+    updated_after = datetime.fromisoformat(cast("str", body["updatedAfter"]))
+    assert updated_after == began + _SERVER_AHEAD - timedelta(minutes=1)
+
+
+async def test_a_list_that_was_cut_off_does_not_count(side: Side) -> None:
+    began = side.now
+    await side.catch_up(*conversations(_PAGE_SIZE))
+    await side.clock.advance(500)
+    cut_off = asyncio.create_task(side.synchroniser.catch_up())
+    await side.asked()
+    cut_off.cancel()
+    await settle()
+
+    body = await side.catch_up()
+
+    assert datetime.fromisoformat(cast("str", body["updatedAfter"])) < began + _SERVER_AHEAD
+
+
+async def test_few_conversations_are_listed_whole_and_one_that_is_gone_is_told(
+    side: Side, log: ConversationLog
+) -> None:
+    await side.catch_up(log.snapshot())
+
+    task = asyncio.create_task(side.synchroniser.catch_up())
+    assert await side.answer_list() == {"pageSize": 4}
+    request_id, op, body = await side.asked()
+    assert (op, body["conversationId"]) == ("message.sync", CONVERSATION_ID)
+    await side.refuse(request_id, "PERMISSION_DENIED", "NOT_A_MEMBER")
+    await task
+
+    (event,) = side.events
+    assert isinstance(event, MemberRemoved)
+    assert event.member.user_id == ME
+    assert CONVERSATION_ID not in side.replica
+
+
+async def test_what_is_behind_is_synced_page_by_page(side: Side, log: ConversationLog) -> None:
+    await side.catch_up(log.snapshot())
+    for number in range(6):
+        log.send("ann", str(number))
+
+    task = asyncio.create_task(side.synchroniser.catch_up())
+    await side.answer_list(log.snapshot())
+    bodies = [await side.answer_sync(log) for _ in range(2)]
+    await task
+
+    assert [body["afterRev"] for body in bodies] == [2, 6]
+    assert [event.message.text for event in side.events if isinstance(event, MessageCreated)] == list("012345")
+
+
+async def test_answers_that_were_too_much_come_in_smaller_pages_until_it_is_done(side: Side) -> None:
+    side.synchroniser.session_lost(CloseCode.TOO_SLOW)
+
+    sizes = [(await side.catch_up())["pageSize"] for _ in range(4)]
+
+    assert sizes == [1, 2, 4, 4]
+
+
+async def test_a_failure_is_tried_again(side: Side) -> None:
+    task = asyncio.create_task(side.synchroniser.catch_up())
+    request_id, _, _ = await side.asked()
+    await side.refuse(request_id, "INTERNAL", "INTERNAL")
+    await side.clock.advance(30)
+    await side.answer_list()
+
+    await task
+
+
+async def test_a_gap_is_asked_about_only_when_it_stays(side: Side, log: ConversationLog) -> None:
+    await side.catch_up(log.snapshot())
+    following = asyncio.create_task(side.synchroniser.follow())
+    log.send("ann", "late")
+    log.send("ann", "early")
+    late, early = log.publish()[-2:]
+
+    side.replica.apply(early)
+    side.synchroniser.wake()
+    await settle()
+    side.replica.apply(late)
+    await side.clock.advance(1)
+    assert not list(side.calls.take_unsent())
+
+    log.send("ann", "lost")
+    side.replica.learn(log.snapshot())
+    side.synchroniser.wake()
+    await settle()
+    await side.clock.advance(1)
+    assert (await side.answer_sync(log))["afterRev"] == log.rev - 1
+    following.cancel()
+
+
+async def test_history_is_loaded_from_the_first_message(side: Side, log: ConversationLog) -> None:
+    await side.catch_up(log.snapshot())
+
+    task = asyncio.create_task(side.synchroniser.load(CONVERSATION_ID))
+    assert (await side.answer_sync(log))["afterRev"] == 0
+    await task
+
+    assert side.replica.conversation(CONVERSATION_ID).complete
+    assert side.events == []
