@@ -10,6 +10,7 @@ from typing import Final
 from google.protobuf.timestamp_pb2 import Timestamp
 
 _RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
+_ENDINGS: Final = tuple(f".{milliseconds:03d}Z" for milliseconds in range(1_000))
 
 
 @lru_cache(maxsize=4_096)
@@ -22,13 +23,13 @@ def time_text(time: Timestamp) -> str:
 
     Most times that pass here lie in the last few seconds, so the text of a second is made once.
     """
-    return f"{_second(time.seconds)}.{time.nanos // 1_000_000:03d}Z"
+    return _second(time.seconds) + _ENDINGS[time.nanos // 1_000_000]
 
 
 def time_text_of(unix_seconds: float) -> str:
     """Writes a Unix time in seconds."""
     milliseconds = int(unix_seconds * 1_000)
-    return f"{_second(milliseconds // 1_000)}.{milliseconds % 1_000:03d}Z"
+    return _second(milliseconds // 1_000) + _ENDINGS[milliseconds % 1_000]
 
 
 def parse_time(text: str) -> Timestamp | None:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import Final
 
-_FINAL_TEXT: Final = 0x81
 _SHORT: Final = 126
 _MEDIUM: Final = 1 << 16
+_SHORT_HEADS: Final = tuple(bytes((0x81, size)) for size in range(_SHORT))
 
 
 def text_frame(payload: bytes) -> bytes:
     """One text frame."""
     size = len(payload)
     if size < _SHORT:
-        return bytes((_FINAL_TEXT, size)) + payload
+        return _SHORT_HEADS[size] + payload
     if size < _MEDIUM:
-        return bytes((_FINAL_TEXT, 126, size >> 8, size & 0xFF)) + payload
-    return bytes((_FINAL_TEXT, 127)) + size.to_bytes(8) + payload
+        return b"\x81\x7e" + size.to_bytes(2) + payload
+    return b"\x81\x7f" + size.to_bytes(8) + payload
