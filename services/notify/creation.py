@@ -81,7 +81,7 @@ class Creation:
         for candidate in candidates:
             if candidate.type not in muted.get(candidate.owner, ()):
                 wanted.setdefault(candidate.notification_id, candidate)
-        inserted = await self._store.insert(list(wanted.values()))
+        inserted = await self._store.insert(wanted.values())
         earlier = await self._store.get_many({c.notification_id for c in candidates} - inserted)
         stored = earlier | {key: wanted[key] for key in inserted}
         # One that was there already may not have been told of, if its caller comes again after a failure.

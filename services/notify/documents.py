@@ -26,13 +26,8 @@ _LISTED: Final[dict[str, Any]] = {
         {"$gt": [{"$ifNull": ["$last_rev", 0]}, {"$ifNull": ["$removed_rev", 0]}]},
     ]
 }
-_UNREAD: Final[dict[str, Any]] = {
-    "$and": [
-        "$listed",
-        {"$gt": ["$last_seq", {"$ifNull": ["$read_seq", 0]}]},
-        {"$gte": ["$last_seq", "$first_seq"]},
-    ]
-}
+# The first thing is never after the last, so what is read alone decides.
+_UNREAD: Final[dict[str, Any]] = {"$and": ["$listed", {"$gt": ["$last_seq", {"$ifNull": ["$read_seq", 0]}]}]}
 
 
 def derived(expire_at: datetime) -> Pipeline:
@@ -44,11 +39,11 @@ def derived(expire_at: datetime) -> Pipeline:
     ]
 
 
-def join(state: State, expire_at: datetime) -> Pipeline:
-    """The update that joins a state to what is stored, if anything is."""
-    changes: dict[str, Any] = {
-        name: {"$max": [f"${name}", number]} for name in _NUMBERS if (number := getattr(state, name))
-    }
+def join(change: Notification, expire_at: datetime) -> Pipeline:
+    """The upsert that joins a state to what is stored under the id, if anything is."""
+    state = change.state
+    changes: dict[str, Any] = {name: {"$literal": value} for name, value in identity(change).items()}
+    changes |= {name: {"$max": [f"${name}", number]} for name in _NUMBERS if (number := getattr(state, name))}
     if state.first_seq is not None:
         changes["first_seq"] = {"$min": ["$first_seq", state.first_seq]}
     if state.latest is not None:
@@ -69,9 +64,8 @@ def retext(rev: int, body: str) -> Pipeline:
 
 
 def identity(notification: Notification) -> dict[str, Any]:
-    """What of a notification never changes: the filter of its upsert, which a new document begins with."""
+    """What of a notification follows from its id, and never changes."""
     fields: dict[str, Any] = {
-        "_id": notification.notification_id,
         "organization_id": notification.owner.organization_id,
         "user_id": notification.owner.user_id,
         "type": int(notification.type),
@@ -82,7 +76,7 @@ def identity(notification: Notification) -> dict[str, Any]:
 
 
 def content(state: State) -> dict[str, Any]:
-    """What an insert adds to the identity of a new notification."""
+    """What a new notification has beside its identity."""
     fields: dict[str, Any] = {name: number for name in _NUMBERS if (number := getattr(state, name))}
     fields |= {"first_seq": state.first_seq, "listed": state.listed, "unread": state.unread}
     if state.latest is not None:

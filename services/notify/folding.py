@@ -127,7 +127,7 @@ class _Member(NamedTuple):
 
 
 class _Audience(NamedTuple):
-    """Those who are told of a message. Most messages of a conversation have the same, and are joined just once."""
+    """Those who are told of a message. Most messages of a conversation have the same, and are folded just once."""
 
     organization_id: str
     conversation_id: str
@@ -135,17 +135,9 @@ class _Audience(NamedTuple):
     muted: tuple[str, ...]
 
 
-class _Effect(NamedTuple):
-    """What a message means for its sender and those who muted the conversation, and for all others."""
-
-    sender_id: str
-    on_quiet: State
-    on_others: State
-
-
 class _Folding:
     def __init__(self) -> None:
-        self._effects: dict[_Audience, list[_Effect]] = {}
+        self._sent_by: dict[_Audience, dict[str, list[MessageSent]]] = {}
         self._states: dict[_Member, State] = {}
         self._singles: dict[str, Notification] = {}
         self._deletions: dict[str, int] = {}
@@ -165,8 +157,7 @@ class _Folding:
 
     def _sent(self, event: MessageSent) -> None:
         audience = _Audience(event.organization_id, event.conversation_id, event.recipients, event.muted)
-        effect = _Effect(event.sender_id, State(read_seq=event.seq), _news(event))
-        self._effects.setdefault(audience, []).append(effect)
+        self._sent_by.setdefault(audience, {}).setdefault(event.sender_id, []).append(event)
         if event.mentions:
             told = set(event.recipients).difference(event.muted, (event.sender_id,))
             for user_id in told.intersection(event.mentions):
@@ -174,9 +165,10 @@ class _Folding:
                 self._singles[mention.notification_id] = mention
 
     def _revised(self, event: MessageRevised) -> None:
-        audience = _Audience(event.organization_id, event.conversation_id, event.recipients, ())
-        effect = _Effect(event.sender_id, EMPTY, State(text=Text(event.seq, event.rev, event.text)))
-        self._effects.setdefault(audience, []).append(effect)
+        state = State(text=Text(event.seq, event.rev, event.text))
+        for user_id in event.recipients:
+            if user_id != event.sender_id:
+                self._join(event, user_id, state)
         if event.deleted:
             subject = _subject(event)
             self._deletions[subject] = max(event.rev, self._deletions.get(subject, 0))
@@ -187,32 +179,37 @@ class _Folding:
             addition = _addition(event)
             self._singles[addition.notification_id] = addition
 
-    def _join(self, event: ChatEvent, user_id: str, state: State) -> None:
-        self._join_member(_Member(event.organization_id, user_id, event.conversation_id), state)
-
-    def _join_member(self, member: _Member, state: State) -> None:
+    def _join(self, event: ChatEvent | _Audience, user_id: str, state: State) -> None:
+        member = _Member(event.organization_id, user_id, event.conversation_id)
         known = self._states.get(member)
         self._states[member] = state if known is None else known.join(state)
 
     def result(self) -> Folded:
-        for audience, effects in self._effects.items():
-            self._spread(audience, effects)
+        for audience, sent_by in self._sent_by.items():
+            self._spread(audience, sent_by)
         changes = [_of_conversation(member, state) for member, state in self._states.items() if state != EMPTY]
         return Folded([*changes, *self._singles.values()], self._deletions)
 
-    def _spread(self, audience: _Audience, effects: list[_Effect]) -> None:
-        on_others = joined(effect.on_others for effect in effects)
-        exceptions = dict.fromkeys(audience.muted, joined(effect.on_quiet for effect in effects))
-        for sender_id in {effect.sender_id for effect in effects}.difference(audience.muted):
-            own = (effect.on_quiet if effect.sender_id == sender_id else effect.on_others for effect in effects)
-            exceptions[sender_id] = joined(own)
+    def _spread(self, audience: _Audience, sent_by: dict[str, list[MessageSent]]) -> None:
+        """Gives each recipient what all others wrote; whoever wrote or muted is done with what was written then."""
+        news = {sender_id: _news(events) for sender_id, events in sent_by.items()}
+        on_others = joined(news.values())
+        exceptions = dict.fromkeys(audience.muted, State(read_seq=on_others.last_seq))
+        for sender_id in news.keys() - exceptions.keys():
+            heard = joined(state for other_id, state in news.items() if other_id != sender_id)
+            exceptions[sender_id] = heard.join(State(read_seq=news[sender_id].last_seq))
         for user_id in audience.recipients:
-            member = _Member(audience.organization_id, user_id, audience.conversation_id)
-            self._join_member(member, exceptions.get(user_id, on_others))
+            self._join(audience, user_id, exceptions.get(user_id, on_others))
 
 
-def _news(event: MessageSent) -> State:
-    """What a message means for those who are to hear of it."""
+def _news(events: list[MessageSent]) -> State:
+    """What messages mean for those who are to hear of them; of all but the latest only the numbers count."""
+    numbers = State(first_seq=min(event.seq for event in events), last_rev=max(event.rev for event in events))
+    last_seq = max(event.seq for event in events)
+    return joined(_message(event) for event in events if event.seq == last_seq).join(numbers)
+
+
+def _message(event: MessageSent) -> State:
     title = f"{event.sender_name} in {event.conversation_name}" if event.conversation_name else event.sender_name
     return thing(event.seq, event.rev, event.time_ms, title=title, body=event.text, data=_data(event))
 

@@ -28,8 +28,6 @@ from services.notify import documents
 from services.notify.domain import Notification, NotificationType, Owner, digest_id
 
 TIMEOUT_MS: Final = 10_000
-_DUPLICATE_KEY: Final = 11_000
-_DUPLICATE_ATTEMPTS: Final = 5
 
 # Both begin with the organization and the user, so one user's listing and count never touch another's entries.
 _INDEXES: Final = (
@@ -65,10 +63,13 @@ class Cursor(NamedTuple):
     notification_id: str
 
 
-def open_client(uri: str) -> AsyncMongoClient[dict[str, Any]]:
-    """Opens a client with Parley's guarantees; nothing connects before the first call."""
+def open_client(uri: str, *, timeout_ms: int = TIMEOUT_MS) -> AsyncMongoClient[dict[str, Any]]:
+    """Opens a client with Parley's guarantees; nothing connects before the first call.
+
+    A call goes on trying, through failovers too, for `timeout_ms`.
+    """
     return AsyncMongoClient(
-        uri, timeoutMS=TIMEOUT_MS, w="majority", journal=True, readConcernLevel="majority", appname="parley-notify"
+        uri, timeoutMS=timeout_ms, w="majority", journal=True, readConcernLevel="majority", appname="parley-notify"
     )
 
 
@@ -138,37 +139,24 @@ class NotificationStore:
         """
         expire_at = self._expire_at()
         await self._write(
-            [UpdateOne(documents.identity(c), documents.join(c.state, expire_at), upsert=True) for c in changes]
+            [UpdateOne({"_id": c.notification_id}, documents.join(c, expire_at), upsert=True) for c in changes]
         )
 
-    async def insert(self, notifications: Sequence[Notification]) -> set[str]:
+    async def insert(self, notifications: Iterable[Notification]) -> set[str]:
         """Inserts those that are not there, even as tombstones; gives the ids of those it inserted."""
-        inserted = await self._write([_insertion(notification) for notification in notifications])
-        return {notifications[index].notification_id for index in inserted}
+        return await self._write([_insertion(notification) for notification in notifications])
 
-    async def _write(self, writes: Sequence[UpdateOne]) -> set[int]:
-        """Carries upserts out, in no order, in one round trip; gives the positions of those that inserted.
+    async def _write(self, writes: Sequence[UpdateOne]) -> set[str]:
+        """Carries upserts by id out, in no order, in one round trip; gives the ids of those that inserted.
 
-        Two upserts of one new id at the same moment may collide: the loser finds the document when it comes again.
+        Of two upserts of one new id at the same moment the server itself repeats the loser, as an update; see
+        https://www.mongodb.com/docs/manual/reference/method/db.collection.updateOne/#upsert-with-duplicate-values.
         """
-        inserted: set[int] = set()
-        positions = list(range(len(writes)))
-        for attempt in range(_DUPLICATE_ATTEMPTS):
-            if not positions:
-                break
-            try:
-                async with _reached():
-                    result = await self._notifications.bulk_write([writes[p] for p in positions], ordered=False)
-                inserted.update(positions[index] for index in result.upserted_ids or {})
-                break
-            except BulkWriteError as error:
-                failures = error.details["writeErrors"]
-                collided = all(failure["code"] == _DUPLICATE_KEY for failure in failures)
-                if not collided or attempt == _DUPLICATE_ATTEMPTS - 1:
-                    raise
-                inserted.update(positions[upserted["index"]] for upserted in error.details["upserted"])
-                positions = [positions[failure["index"]] for failure in failures]
-        return inserted
+        if not writes:
+            return set()
+        async with _reached():
+            result = await self._notifications.bulk_write(writes, ordered=False)
+        return set((result.upserted_ids or {}).values())
 
     async def unread_counts(self, owners: Iterable[Owner]) -> dict[Owner, int]:
         """How many notifications some users have unread."""
@@ -284,7 +272,7 @@ class NotificationStore:
 
 def _insertion(notification: Notification) -> UpdateOne:
     document = documents.identity(notification) | documents.content(notification.state)
-    return UpdateOne({"_id": document.pop("_id")}, {"$setOnInsert": document}, upsert=True)
+    return UpdateOne({"_id": notification.notification_id}, {"$setOnInsert": document}, upsert=True)
 
 
 def _preferences_id(owner: Owner) -> str:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
+from parley.notify.v1.notification_pb2_grpc import NotificationServiceStub
 
+from chassis.server import Service
 from services.notify.settings import Settings
+from services.notify.wiring import wire
 from tests.component.auth_service import RunningAuth, running_auth
 from tests.component.notify.chat_log import ChatLog, opened_chat_log
 from tests.component.notify.person import Person
-from tests.component.notify.running import Stage, notify_settings, opened_database, running_notify
+from tests.component.notify.running import Stage, notify_settings, opened_database
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +33,7 @@ async def organization(auth: RunningAuth, organization_id: str) -> str:
 
 @pytest.fixture
 def settings(auth: RunningAuth, mongodb_uri: str, redis_url: str) -> Settings:
-    """The settings of the replica that `stage` runs."""
+    """The settings of a service with nothing in it."""
     return notify_settings(auth, mongodb_uri, redis_url)
 
 
@@ -41,10 +45,42 @@ async def chat(settings: Settings) -> AsyncIterator[ChatLog]:
 
 
 @pytest.fixture
-async def stage(auth: RunningAuth, settings: Settings, chat: ChatLog, organization: str) -> AsyncIterator[Stage]:
-    """One running replica."""
-    async with opened_database(settings) as database, running_notify(settings) as stub:
-        yield Stage(auth, settings, stub, chat, database, organization)
+async def database(settings: Settings) -> AsyncIterator[Any]:
+    """The service's database."""
+    async with opened_database(settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+def grpc_settings(settings: Settings) -> Settings:
+    """What the server is told."""
+    return settings
+
+
+@pytest.fixture
+async def grpc_service(settings: Settings, chat: ChatLog, database: Any) -> AsyncIterator[Service]:
+    """One replica."""
+    async with wire(settings) as service:
+        yield service
+
+
+@pytest.fixture
+def grpc_stub_cls() -> type[NotificationServiceStub]:
+    """What it is called through."""
+    return NotificationServiceStub
+
+
+@pytest.fixture
+def stage(  # noqa: PLR0917  # pytest passes fixtures by name
+    auth: RunningAuth,
+    settings: Settings,
+    grpc_stub: NotificationServiceStub,
+    chat: ChatLog,
+    database: Any,
+    organization: str,
+) -> Stage:
+    """One running replica, and what goes with it."""
+    return Stage(auth, settings, grpc_stub, chat, database, organization)
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ class Severable:
         self._target = (host, port)
         self._severed = False
         self._open: set[asyncio.StreamWriter] = set()
-        self.refused = 0
 
     def sever(self) -> None:
         """Cuts all connections, and every new one until `mend`."""
@@ -29,7 +28,6 @@ class Severable:
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carries one connection."""
         if self._severed:
-            self.refused += 1
             writer.transport.abort()
             return
         onward_reader, onward_writer = await asyncio.open_connection(*self._target)

@@ -9,24 +9,25 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-import pytest
 from parley.notify.v1 import notification_pb2
 
+from chassis.supervise import supervised
 from services.notify import chat_events
-from services.notify.consumer import GROUP
+from services.notify.bus import Announcer, open_logs
+from services.notify.consumer import GROUP, ChatConsumer
 from services.notify.folding import fold
+from services.notify.projection import Projection
 from services.notify.settings import Settings
 from services.notify.store import NotificationStore, open_client
 from tests.component.auth_service import RunningAuth
-from tests.component.notify.chat_log import ChatLog, Conversation, opened_chat_log
+from tests.component.notify.chat_log import ChatLog, Conversation
 from tests.component.notify.person import Person
 from tests.component.notify.running import (
     Stage,
     another_replica,
-    notify_settings,
-    opened_database,
     running_notify,
 )
 from tests.component.notify.severable import Severable, severable
@@ -93,25 +94,25 @@ async def test_what_a_killed_replica_had_taken_is_taken_over(stage: Stage, ben: 
     assert (await ben.only()).count == conversation.seq
 
 
-async def test_a_replica_that_is_told_to_stop_leaves_nothing_behind(stage: Stage, ben: Person) -> None:
-    conversation = stage.conversation("ann", "ben")
-    settings = another_replica(stage.settings)
+async def test_a_replica_that_is_told_to_stop_finishes_what_it_took(
+    settings: Settings, chat: ChatLog, database: Any, organization: str
+) -> None:
+    crowd = [f"user-{number}" for number in range(3_000)]
     async with _process(settings) as process:
-        for _ in range(50):
-            await conversation.say("ann", "hello")
+        await Conversation(chat, organization, crowd).say("user-0", "hello")
+        await eventually(lambda: chat.unacknowledged_by(settings.replica), lambda count: count > 0)
         process.send_signal(signal.SIGTERM)
         assert await process.wait() == 0
-        assert await stage.chat.unacknowledged_by(settings.replica) == 0
-    await stage.chat.settled()
-    assert (await ben.only()).count == 50
+    assert await chat.unfinished() == 0
+    assert await database.notifications.count_documents({"unread": True}) == len(crowd) - 1
 
 
 async def test_what_was_stored_but_not_told_by_a_replica_that_died_is_still_told(
-    auth: RunningAuth, settings: Settings, chat: ChatLog, organization: str
+    auth: RunningAuth, settings: Settings, chat: ChatLog, database: Any, organization: str
 ) -> None:
     """The replica is played: it takes an entry and stores what follows from it, and is never heard of again."""
     conversation = Conversation(chat, organization, ["ann", "ben"])
-    async with opened_database(settings), open_client(settings.mongodb_uri) as client:
+    async with open_client(settings.mongodb_uri) as client:
         store = NotificationStore(
             client, settings.mongodb_database, retention=timedelta(days=90), replay=timedelta(hours=2)
         )
@@ -149,42 +150,61 @@ async def test_a_log_that_is_lost_is_followed_from_its_new_beginning(stage: Stag
     assert (notification.body, notification.count) == ("after", 3)
 
 
-def _through(url: str, port: int) -> str:
-    return urlunsplit(urlsplit(url)._replace(netloc=f"127.0.0.1:{port}"))
-
-
-@pytest.mark.parametrize("store", ["mongodb_uri", "redis_url"])
-async def test_a_store_that_is_away_for_a_while_loses_nothing(
-    auth: RunningAuth, mongodb_uri: str, redis_url: str, organization: str, store: str
-) -> None:
-    plain = notify_settings(auth, mongodb_uri, redis_url)
-    url = str(getattr(plain, store))
+@asynccontextmanager
+async def _cuttable(url: str) -> AsyncIterator[tuple[Severable, str]]:
+    """A server's address by a way that can be cut."""
     parts = urlsplit(url)
     assert parts.hostname is not None and parts.port is not None
+    async with severable(parts.hostname, parts.port) as (way, port):
+        yield way, urlunsplit(parts._replace(netloc=f"127.0.0.1:{port}"))
+
+
+async def test_a_database_that_is_away_for_longer_than_a_call_waits_loses_nothing(
+    settings: Settings, chat: ChatLog, database: Any, organization: str
+) -> None:
+    """The consumer is put together by hand, to wait a shorter while."""
+    conversation = Conversation(chat, organization, ["ann", "ben"])
     async with (
-        opened_chat_log(plain) as chat,
-        opened_database(plain),
-        severable(parts.hostname, parts.port) as (way, port),
-        running_notify(plain.model_copy(update={store: _through(url, port)})) as stub,
+        _cuttable(settings.mongodb_uri) as (way, uri),
+        open_client(uri, timeout_ms=300) as client,
+        open_logs(settings.redis_url, settings.chat_log, shards=4, retention_seconds=60.0) as (chat_log, own_log),
     ):
-        signed_in = await auth.sign_in_new(organization, "employee", user_id="ben")
+        store = NotificationStore(
+            client, settings.mongodb_database, retention=timedelta(days=90), replay=timedelta(hours=2)
+        )
+        consumer = ChatConsumer(
+            chat_log,
+            Projection(store, Announcer(own_log)),
+            settings.replica,
+            coalesce_seconds=0.0,
+            claim_idle_seconds=60.0,
+        )
+        way.sever()
+        async with supervised({"consumer": consumer.run}):
+            await conversation.say("ann", "hello")
+            await asyncio.sleep(1.0)
+            assert await chat.unacknowledged_by(settings.replica) == 1
+            way.mend()
+            await eventually(lambda: chat.unacknowledged_by(settings.replica), lambda count: count == 0)
+    assert await database.notifications.count_documents({"unread": True}) == 1
+
+
+async def test_a_redis_that_is_away_for_a_while_loses_nothing(
+    auth: RunningAuth, settings: Settings, chat: ChatLog, database: Any, organization: str
+) -> None:
+    signed_in = await auth.sign_in_new(organization, "employee", user_id="ben")
+    conversation = Conversation(chat, organization, ["ann", "ben"])
+    async with (
+        _cuttable(settings.redis_url) as (way, url),
+        running_notify(settings.model_copy(update={"redis_url": url})) as stub,
+    ):
         ben = Person(signed_in.user, signed_in.metadata, stub)
-        conversation = Conversation(chat, organization, ["ann", "ben"])
         await conversation.say("ann", "one")
         await chat.settled()
-        await _cut_while(way, conversation)
-        await eventually(chat.unfinished, lambda count: count == 0)
+        way.sever()
+        for _ in range(10):
+            await conversation.say("ann", "meanwhile")
+        await asyncio.sleep(1.0)
+        way.mend()
+        await chat.settled()
         assert (await ben.only()).count == conversation.seq
-
-
-async def _cut_while(way: Severable, conversation: Conversation) -> None:
-    """Cuts the way until the replica has noticed, while messages go on."""
-    way.sever()
-    for _ in range(10):
-        await conversation.say("ann", "meanwhile")
-
-    async def refused() -> int:
-        return way.refused
-
-    await eventually(refused, lambda count: count >= 3)
-    way.mend()
