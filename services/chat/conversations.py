@@ -108,10 +108,8 @@ class Conversations:
         )
         generation = await self._intents.cover_new(conversation_id)
         await self._store.create_conversation(conversation, members, created)
-        await self._states.load([conversation_id])
-        state = self._states.get(conversation_id)
-        if state is not None:
-            state.intent = generation
+        async with self._states.holding([conversation_id]) as states:
+            states[conversation_id].intent = generation
 
     async def get(self, caller: Identity, conversation_id: str) -> chat_pb2.Conversation:
         """A conversation."""

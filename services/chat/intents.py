@@ -111,8 +111,7 @@ class Janitor:
         _log.info("replica_taken_over", silent_replica=replica)
 
     async def _take(self, replica: str, generations: dict[str, int]) -> None:
-        await self._states.reload(generations)
-        held = [state for state in map(self._states.get, generations) if state is not None]
-        await self._intents.cover(held)
+        async with self._states.holding(generations, anew=True) as held:
+            await self._intents.cover(held.values())
         await self._store.drop_intents(replica, generations)
         TAKEN_OVER.inc(len(generations))

@@ -13,8 +13,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -46,6 +45,9 @@ _log = logger("commit")
 
 Outcome = Message | AppError
 """Where a draft landed, or why it did not."""
+
+Held = Mapping[str, ConversationState]
+"""States that are kept for as long as they are worked with, by conversation."""
 
 Decide = Callable[[ConversationState], Awaitable[ChangeSet | None]]
 """Decides on a change: None when nothing is to be done, AppError when it may not be.
@@ -142,17 +144,17 @@ class Lane:
 
     async def _send(self, sends: Sequence[SendItem]) -> None:
         """Tries until every message is settled; gives up on what is left after some attempts without progress."""
-        pending, attempts = sends, 0
-        load = self._states.load
+        pending, attempts, unknown = sends, 0, False
         while pending and attempts < _ATTEMPTS:
+            conversation_ids = {send.draft.conversation_id for send in pending}
             try:
-                await load({send.draft.conversation_id for send in pending})
-                load = self._states.load
-                await self._attempt(pending)
+                async with self._states.holding(conversation_ids, anew=unknown) as states:
+                    unknown = False
+                    await self._attempt(pending, states)
             except StoreError as error:
+                unknown = True
                 UNKNOWN.inc()
                 _log.warning("commit_outcome_unknown", messages=len(pending), error=type(error).__name__)
-                load = self._states.reload
                 await _pause(attempts)
             left = [send for send in pending if not send.settled]
             attempts = 0 if len(left) < len(pending) else attempts + 1
@@ -162,21 +164,20 @@ class Lane:
                 send, UnavailableError("STORE_UNAVAILABLE", "the message could not be stored", retry_after_ms=1_000)
             )
 
-    async def _attempt(self, pending: Sequence[SendItem]) -> None:
+    async def _attempt(self, pending: Sequence[SendItem], states: Held) -> None:
         await self._check_replies(pending)
-        await self._check_members(pending)
-        numbered = self._number(send for send in pending if not send.settled)
+        await self._check_members(pending, states)
+        numbered = self._number([send for send in pending if not send.settled], states)
         if not numbered:
             return
-        with _busy({entry.state for entry in numbered}) as states:
-            await self._intents.cover(states)
-            try:
-                await self._store.insert_messages([entry.message for entry in numbered])
-            except BatchStoppedError as stop:
-                self._finish(numbered[: stop.inserted])
-                await self._resolve(numbered[stop.inserted :], known=stop.known)
-            else:
-                self._finish(numbered)
+        await self._intents.cover({entry.state for entry in numbered})
+        try:
+            await self._store.insert_messages([entry.message for entry in numbered])
+        except BatchStoppedError as stop:
+            self._finish(numbered[: stop.inserted])
+            await self._resolve(numbered[stop.inserted :], known=stop.known)
+        else:
+            self._finish(numbered)
 
     async def _check_replies(self, pending: Sequence[SendItem]) -> None:
         """Refuses answers to messages that are not in their conversation."""
@@ -191,22 +192,16 @@ class Lane:
                 fields = {"replyTo": "is no message of this conversation"}
                 _settle(send, InvalidArgumentError("REPLY_NOT_FOUND", "there is no message to answer", fields=fields))
 
-    async def _check_members(self, pending: Sequence[SendItem]) -> None:
+    async def _check_members(self, pending: Sequence[SendItem], states: Held) -> None:
         """Refuses what may not be sent, on a state that is fresh: a stale one may not know a new member."""
-        doubtful = [send for send in pending if not send.settled and self._refusal(send.draft) is not None]
+        doubtful = [send for send in pending if not send.settled and _refusal(send.draft, states) is not None]
         if doubtful:
-            await self._states.reload({send.draft.conversation_id for send in doubtful})
-        for send in doubtful:
-            if refusal := self._refusal(send.draft):
-                _settle(send, refusal)
+            async with self._states.holding({send.draft.conversation_id for send in doubtful}, anew=True) as fresh:
+                for send in doubtful:
+                    if refusal := _refusal(send.draft, fresh):
+                        _settle(send, refusal)
 
-    def _refusal(self, draft: Draft) -> AppError | None:
-        state = self._states.get(draft.conversation_id)
-        if state is None or state.conversation.organization_id != draft.organization_id:
-            return not_found()
-        return None if draft.sender_id in state.members else not_a_member()
-
-    def _number(self, sends: Iterable[SendItem]) -> list[_Numbered]:
+    def _number(self, sends: Iterable[SendItem], states: Held) -> list[_Numbered]:
         now_ms = self._now_ms()
         numbered: dict[str, _Numbered] = {}
         heads: dict[str, Head] = {}
@@ -214,9 +209,9 @@ class Lane:
             draft = send.draft
             entry = numbered.get(draft.message_id)
             if entry is None:
-                state = self._states.get(draft.conversation_id)
+                state = states.get(draft.conversation_id)
                 if state is None:
-                    continue  # let go of since it was loaded; the next attempt loads it again
+                    continue  # made since the states were loaded; the next attempt has it
                 head = heads.get(draft.conversation_id, state.head)
                 draft.mentions = tuple(user for user in draft.mentions if user in state.members)
                 entry = numbered[draft.message_id] = _Numbered(number(draft, head, now_ms), state)
@@ -228,7 +223,7 @@ class Lane:
         """Makes known what is durable: to the state, to the publisher, to the senders."""
         for message, state, sends in ((entry.message, entry.state, entry.sends) for entry in written):
             head = advance(state.head, message)
-            if message.position > state.head.rev:  # else a reload has seen it already
+            if message.position > state.head.rev:  # else a load has seen it already
                 state.head = head
             state.note_senders((message,))
             draft = sends[0].draft
@@ -245,7 +240,7 @@ class Lane:
         """Deals with a collision: settles the messages that are there already, or reloads what was stale."""
         if not known:
             FENCED.inc()
-            await self._states.reload({entry.message.conversation_id for entry in rest})
+            await self._states.refresh({entry.message.conversation_id for entry in rest})
             return
         existing = await self._store.messages_by_id([entry.message.message_id for entry in rest])
         stale = set()
@@ -256,7 +251,8 @@ class Lane:
                     stale.add(first.conversation_id)
                 for send in entry.sends:
                     _settle(send, first)
-        await self._states.reload(stale)
+        if stale:
+            await self._states.refresh(stale)
 
     # Changes
 
@@ -272,14 +268,13 @@ class Lane:
 
     async def _decide_and_write(self, item: ChangeItem) -> ChangeSet | None:
         for attempt in range(_ATTEMPTS):
-            await self._states.reload([item.conversation_id])
-            state = self._states.get(item.conversation_id)
-            if state is None or state.conversation.organization_id != item.organization_id:
-                raise not_found()
-            changes = await item.decide(state)
-            if changes is None:
-                return None
-            with _busy({state}):
+            async with self._states.holding([item.conversation_id], anew=True) as states:
+                state = states.get(item.conversation_id)
+                if state is None or state.conversation.organization_id != item.organization_id:
+                    raise not_found()
+                changes = await item.decide(state)
+                if changes is None:
+                    return None
                 try:
                     await self._intents.cover([state])
                     await self._store.commit_change(changes)
@@ -288,28 +283,23 @@ class Lane:
                     await _pause(attempt)
                     continue
                 finally:
+                    state.hear_of(changes.change.rev)  # whatever became of it, the next use looks
                     self._publisher.mark_gap(state)
-                await self._states.reload([item.conversation_id])
             return changes
         raise AbortedError("CONTENDED", "others are changing this conversation too fast", retry_after_ms=200)
+
+
+def _refusal(draft: Draft, states: Held) -> AppError | None:
+    state = states.get(draft.conversation_id)
+    if state is None or state.conversation.organization_id != draft.organization_id:
+        return not_found()
+    return None if draft.sender_id in state.members else not_a_member()
 
 
 def _settle(send: SendItem, outcome: Outcome) -> None:
     if not send.settled:
         send.settled = True
         send.settle(outcome)
-
-
-@contextmanager
-def _busy(states: set[ConversationState]) -> Iterator[set[ConversationState]]:
-    """Keeps states and their intents while something is written to them."""
-    for state in states:
-        state.busy += 1
-    try:
-        yield states
-    finally:
-        for state in states:
-            state.busy -= 1
 
 
 async def _pause(attempt: int) -> None:

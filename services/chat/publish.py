@@ -116,7 +116,7 @@ class Publisher:
         for item in batch:
             if item.state is not None and item.head is not None:
                 item.state.published = max(item.state.published, item.head, key=_rev)
-                item.state.head = max(item.state.head, item.head, key=_rev)
+                item.state.hear_of(item.head.rev)
         for state in (*gaps, *(item.state for item in items if item.state is not None)):
             state.busy -= 1
 

@@ -14,9 +14,8 @@ from chassis.identity import Identity
 from services.chat import events
 from services.chat.publish import Publisher
 from services.chat.refusals import not_a_member, not_found
-from services.chat.state import ConversationState, States
+from services.chat.state import ConversationState, States, raise_marks
 from services.chat.store import ChatStore, StoreError
-from services.chat.summaries import raise_marks
 
 Key = tuple[str, str]
 Marks = dict[Key, tuple[int, int]]
@@ -40,16 +39,12 @@ class Signals:
     async def check(self, members: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], AppError]:
         """Which of (organization, conversation, user) may not signal, and why not."""
         asked = set(members)
-        await self._states.load({conversation_id for _, conversation_id, _ in asked})
-        if doubtful := {key[1] for key in asked if self._refusal(*key)}:
-            await self._states.reload(doubtful)
-        return {key: refusal for key in asked if (refusal := self._refusal(*key))}
-
-    def _refusal(self, organization_id: str, conversation_id: str, user_id: str) -> AppError | None:
-        state = self._states.get(conversation_id)
-        if state is None or state.conversation.organization_id != organization_id:
-            return not_found()
-        return None if user_id in state.members else not_a_member()
+        async with self._states.holding({conversation_id for _, conversation_id, _ in asked}) as states:
+            doubtful = [key for key in asked if _refusal(states.get(key[1]), *key)]
+        if not doubtful:
+            return {}
+        async with self._states.holding({key[1] for key in doubtful}, anew=True) as states:
+            return {key: refusal for key in doubtful if (refusal := _refusal(states.get(key[1]), *key))}
 
     async def mark(self, marks: Marks) -> None:
         """Moves (conversation, user) to (read_seq, delivered_seq), forward only; returns when that is durable.
@@ -66,16 +61,16 @@ class Signals:
         await asyncio.shield(self._written)
 
     async def _clamp(self, marks: Marks) -> None:
-        ahead = [key[0] for key, seqs in marks.items() if max(seqs) > self._seq(key[0])]
-        if ahead:  # this replica may not have heard of the latest messages
-            await self._states.reload(ahead)
-        for key, (read, delivered) in marks.items():
-            last = self._seq(key[0])
-            marks[key] = (min(read, last), min(delivered, last))
-
-    def _seq(self, conversation_id: str) -> int:
-        state = self._states.get(conversation_id)
-        return state.head.seq if state else 0
+        async with self._states.holding({conversation_id for conversation_id, _ in marks}) as states:
+            ahead = {key[0] for key, seqs in marks.items() if max(seqs) > _seq(states.get(key[0]))}
+        if not ahead:
+            return
+        # This replica may not have heard of the latest messages.
+        async with self._states.holding(ahead, anew=True) as states:
+            for key, (read, delivered) in marks.items():
+                if key[0] in ahead:
+                    last = _seq(states.get(key[0]))
+                    marks[key] = (min(read, last), min(delivered, last))
 
     async def run(self) -> None:
         """Writes marks for ever; to be supervised."""
@@ -97,17 +92,29 @@ class Signals:
                 written.set_result(None)
 
     def _tell(self, conversation_id: str, user_id: str, read_seq: int, delivered_seq: int) -> None:
-        state = self._states.get(conversation_id)
+        state = self._states.peek(conversation_id)
         member = state.members.get(user_id) if state else None
         if state is not None and member is not None and raise_marks(member, read_seq, delivered_seq):
             self._publisher.put(events.receipt_updated(state.conversation, member, state.members.values()))
 
     def typing(self, conversation_id: str, user_id: str, *, active: bool) -> None:
         """Tells the other members that a member, who was checked, is typing or has stopped."""
-        state: ConversationState | None = self._states.get(conversation_id)
+        state = self._states.peek(conversation_id)
         if state is not None:
             others = [member for member in state.members.values() if member.user_id != user_id]
             self._publisher.put(events.typing_updated(state.conversation, user_id, active=active, recipients=others))
+
+
+def _seq(state: ConversationState | None) -> int:
+    return state.head.seq if state else 0
+
+
+def _refusal(
+    state: ConversationState | None, organization_id: str, _conversation_id: str, user_id: str
+) -> AppError | None:
+    if state is None or state.conversation.organization_id != organization_id:
+        return not_found()
+    return None if user_id in state.members else not_a_member()
 
 
 def member_key(caller: Identity, conversation_id: str) -> tuple[str, str, str]:

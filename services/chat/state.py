@@ -2,15 +2,18 @@
 
 A state may be stale, and nothing needs it not to be: it is checked where it matters, when an entry is committed. The
 fence lets an entry in only when nothing happened since the state was loaded, no message and no change of members.
+That holds because of one invariant: members and settings are never older than the head.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from services.chat.domain import Change, ChangeKind, Conversation, Head, Member, Message, advance
+from services.chat.domain import Change, ChangeKind, Conversation, Head, LogEntry, Member, Message, advance
 from services.chat.store import ChatStore
 
 
@@ -20,12 +23,13 @@ class ConversationState:
 
     Attributes:
         conversation: its own fields, as loaded.
-        head: up to where entries are committed.
+        head: up to where entries are known to be committed; advanced by loading and by own messages alone.
         members: by user id.
         published: up to where entries have reached the event log.
         summarized_rev: up to where the summary in the store is written.
+        heard_rev: the highest rev that is rumoured to exist; beyond the head, the state is stale.
         sent: for each sender since the summary, the seq of their latest message: what they have read at least.
-        busy: how many commits and publications are under way.
+        busy: how many uses, commits and publications are under way; the state is not let go meanwhile.
         intent: the generation of this replica's intent in the store; 0 when there is none.
     """
 
@@ -34,6 +38,7 @@ class ConversationState:
     members: dict[str, Member]
     published: Head
     summarized_rev: int
+    heard_rev: int = 0
     sent: dict[str, int] = field(default_factory=dict)
     busy: int = 0
     intent: int = 0
@@ -63,10 +68,23 @@ class ConversationState:
             updated=updated,
         )
 
+    def hear_of(self, rev: int) -> None:
+        """Notes that there may be an entry of this rev, which another replica wrote."""
+        self.heard_rev = max(self.heard_rev, rev)
+
     def note_senders(self, messages: Iterable[Message]) -> None:
         """Remembers what the senders of some messages have read at least, for the summary."""
         for message in messages:
             self.sent[message.sender_id] = max(message.seq, self.sent.get(message.sender_id, 0))
+
+
+class _Loaded(NamedTuple):
+    """What the store says of a conversation: `summary` was read first, then the log, then the rest."""
+
+    summary: Head
+    head: Head
+    conversation: Conversation
+    members: list[Member]
 
 
 class States:
@@ -74,7 +92,7 @@ class States:
 
     Args:
         store: where they are loaded from.
-        capacity: how many are held, but for those that are still to be summarized.
+        capacity: how many are held, but for those that are in use or still to be summarized.
         found_gap: is given a state whose load found entries beyond what was known, to have them published.
     """
 
@@ -89,49 +107,73 @@ class States:
         self._found_gap = found_gap
         self._states: OrderedDict[str, ConversationState] = OrderedDict()
 
-    def get(self, conversation_id: str) -> ConversationState | None:
-        """The state that is held, if one is."""
-        state = self._states.get(conversation_id)
-        if state is not None:
-            self._states.move_to_end(conversation_id)
-        return state
+    def peek(self, conversation_id: str) -> ConversationState | None:
+        """The state that is held, if one is; looking is no use of it."""
+        return self._states.get(conversation_id)
 
-    async def load(self, conversation_ids: Iterable[str]) -> None:
-        """Makes sure that the states of those of these conversations that exist are held."""
-        missing = [conversation_id for conversation_id in conversation_ids if conversation_id not in self._states]
-        if missing:
-            await self.reload(missing)
+    @asynccontextmanager
+    async def holding(
+        self, conversation_ids: Collection[str], *, anew: bool = False
+    ) -> AsyncIterator[dict[str, ConversationState]]:
+        """Keeps the states of those of these conversations that exist, by their ids, while the context is open.
 
-    async def reload(self, conversation_ids: Iterable[str]) -> None:
-        """Loads states anew, and has published what others left unpublished.
-
-        The log is read before the members: members may then be newer than the head, which the fence notices, and
-        never older, which nothing would.
+        Loads those that are not held or known to be stale; with `anew`, all of them.
         """
-        conversations = await self._store.conversations(conversation_ids)
-        floors = {}
-        for conversation_id, conversation in conversations.items():
-            known = self._states.get(conversation_id)
-            floors[conversation_id] = max(conversation.head, known.head if known else conversation.head, key=_rev)
-        tails = await self._store.tails({conversation_id: head.rev for conversation_id, head in floors.items()})
-        members = await self._store.members(list(conversations))
-        for conversation_id, conversation in conversations.items():
-            state = self._hold(conversation, floors[conversation_id])
-            state.members = {member.user_id: member for member in members[conversation_id]}
-            tail = tails[conversation_id]
-            for entry in tail:
-                state.head = advance(state.head, entry)
-            if tail:
-                self._found_gap(state)
-        self._shrink()
+        states = {key: self._states[key] for key in conversation_ids if key in self._states}
+        _pin(states.values())
+        try:
+            missing = [key for key in conversation_ids if anew or key not in states or _is_stale(states[key])]
+            loaded = await self._load(missing) if missing else {}
+            added = {key: state for key, state in loaded.items() if key not in states}
+            _pin(added.values())
+            states |= added
+            yield states
+        finally:
+            for key, state in states.items():
+                state.busy -= 1
+                self._states.move_to_end(key)
+            self._shrink()
 
-    def _hold(self, conversation: Conversation, floor: Head) -> ConversationState:
-        state = self._states.get(conversation.conversation_id)
+    async def refresh(self, conversation_ids: Collection[str]) -> None:
+        """Loads states anew, whether or not they are held."""
+        async with self.holding(conversation_ids, anew=True):
+            pass
+
+    async def _load(self, conversation_ids: Collection[str]) -> dict[str, ConversationState]:
+        """Reads the log before members and settings: these may then be newer than the head, which the fence notices.
+
+        What others left unpublished is published.
+        """
+        summaries = await self._store.conversations(conversation_ids)
+        floors = {}
+        for key, conversation in summaries.items():
+            known = self._states.get(key)
+            floors[key] = max(conversation.head, known.head if known else conversation.head, key=_rev)
+        tails = await self._store.tails({key: head.rev for key, head in floors.items()})
+        changed = [key for key, tail in tails.items() if any(isinstance(entry, Change) for entry in tail)]
+        latest = summaries | await self._store.conversations(changed)
+        members = await self._store.members(list(summaries))
+        return {
+            key: self._take_in(_Loaded(summary.head, _end(floors[key], tails[key]), latest[key], members[key]))
+            for key, summary in summaries.items()
+        }
+
+    def _take_in(self, loaded: _Loaded) -> ConversationState:
+        """Applies what was loaded, unless the state has got further meanwhile: then that was read too early."""
+        conversation_id, summary = loaded.conversation.conversation_id, loaded.summary
+        state = self._states.get(conversation_id)
         if state is None:
-            state = ConversationState(conversation, floor, {}, floor, conversation.head.rev)
-            self._states[conversation.conversation_id] = state
-        state.conversation = conversation
-        state.head = max(state.head, floor, key=_rev)
+            state = ConversationState(loaded.conversation, summary, {}, summary, summary.rev)
+            self._states[conversation_id] = state
+        state.published = max(state.published, summary, key=_rev)
+        state.summarized_rev = max(state.summarized_rev, summary.rev)
+        before, reached = state.head.rev, loaded.head.rev
+        if reached >= before:
+            state.head = loaded.head
+            state.conversation = loaded.conversation
+            state.members = _with_later_marks(loaded.members, state.members)
+        if reached > max(before, summary.rev):
+            self._found_gap(state)
         return state
 
     def _shrink(self) -> None:
@@ -141,13 +183,40 @@ class States:
             for conversation_id in idle:
                 del self._states[conversation_id]
 
-    def forget(self, conversation_id: str) -> None:
-        """Lets go of a state, so that the next use loads it anew."""
-        self._states.pop(conversation_id, None)
-
     def dirty(self) -> list[ConversationState]:
         """States with an intent: those whose summaries are, or may soon be, behind."""
         return [state for state in self._states.values() if state.intent]
+
+
+def raise_marks(member: Member, read_seq: int, delivered_seq: int) -> bool:
+    """Moves a member's marks forward, as far as this replica knows them; whether they moved."""
+    before = (member.read_seq, member.delivered_seq)
+    member.read_seq = max(member.read_seq, read_seq)
+    member.delivered_seq = max(member.delivered_seq, delivered_seq, member.read_seq)
+    return before != (member.read_seq, member.delivered_seq)
+
+
+def _with_later_marks(members: Iterable[Member], known: dict[str, Member]) -> dict[str, Member]:
+    """Members by user id; their marks may have moved since they were read, and never move back."""
+    for member in members:
+        if before := known.get(member.user_id):
+            raise_marks(member, before.read_seq, before.delivered_seq)
+    return {member.user_id: member for member in members}
+
+
+def _pin(states: Iterable[ConversationState]) -> None:
+    for state in states:
+        state.busy += 1
+
+
+def _is_stale(state: ConversationState) -> bool:
+    return state.heard_rev > state.head.rev
+
+
+def _end(head: Head, tail: Sequence[LogEntry]) -> Head:
+    for entry in tail:
+        head = advance(head, entry)
+    return head
 
 
 def _rev(head: Head) -> int:

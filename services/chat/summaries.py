@@ -9,10 +9,9 @@ import asyncio
 
 from chassis.logs import logger
 from services.chat import events
-from services.chat.domain import Member
 from services.chat.intents import Intents
 from services.chat.publish import Publisher
-from services.chat.state import ConversationState, States
+from services.chat.state import ConversationState, States, raise_marks
 from services.chat.store import ChatStore, StoreError
 
 _log = logger("summaries")
@@ -71,14 +70,6 @@ class Summaries:
         if member is not None:
             raise_marks(member, seq, seq)
             self._publisher.put(events.receipt_updated(state.conversation, member, state.members.values()))
-
-
-def raise_marks(member: Member, read_seq: int, delivered_seq: int) -> bool:
-    """Moves a member's marks forward, as far as this replica knows them; whether they moved."""
-    before = (member.read_seq, member.delivered_seq)
-    member.read_seq = max(member.read_seq, read_seq)
-    member.delivered_seq = max(member.delivered_seq, delivered_seq, member.read_seq)
-    return before != (member.read_seq, member.delivered_seq)
 
 
 def _rests(state: ConversationState) -> bool:

@@ -142,10 +142,15 @@ def _registrations(
 
 
 def _observe(states: States, event: event_pb2.Event) -> None:
-    """Takes over what other replicas did and no rev tells: until when members want no notifications."""
-    if event.WhichOneof("payload") != "conversation_updated":
-        return
-    state = states.get(event.conversation_updated.conversation.conversation_id)
-    for view in event.conversation_updated.views:
-        if state is not None and (member := state.members.get(view.user_id)):
-            member.muted_until_ms = convert.milliseconds(view.muted_until)
+    """Takes over what others did: that there is a later rev, and who wants no notifications, which takes no rev."""
+    match event.WhichOneof("payload"):
+        case "message_created":
+            message = event.message_created.message
+            if state := states.peek(message.conversation_id):
+                state.hear_of(message.rev)
+        case "conversation_updated":
+            conversation = event.conversation_updated.conversation
+            state = states.peek(conversation.conversation_id)
+            for view in event.conversation_updated.views:
+                if state is not None and (member := state.members.get(view.user_id)):
+                    member.muted_until_ms = convert.milliseconds(view.muted_until)

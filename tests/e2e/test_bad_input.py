@@ -154,27 +154,32 @@ async def test_ten_malformed_frames_in_a_row_end_the_socket(stack: LocalStack, t
         assert closed.value.rcvd.code == 4400
 
 
-@pytest.mark.parametrize("data", [b"\x00\x01", b'{"id": 1, "op": "user.me"}'], ids=["bytes", "JSON"])
-async def test_a_binary_frame_is_malformed(stack: LocalStack, token: str, data: bytes) -> None:
-    assert await _answer_or_close(stack, token, lambda connection: connection.send(data)) == "INVALID_ARGUMENT"
+@pytest.mark.parametrize(
+    ("frame", "text", "reason"),
+    [(b"\x00\x01", None, "BINARY_FRAME"), (b"{}", None, "BINARY_FRAME"), (b"\xff\xfe", True, "FRAME_NOT_UTF8")],
+    ids=["bytes", "JSON in bytes", "text that is no UTF-8"],
+)
+async def test_a_frame_that_is_no_text_is_malformed(
+    stack: LocalStack, token: str, frame: bytes, text: bool | None, reason: str
+) -> None:
+    async with socket(stack, token) as connection:
+        await connection.send(frame, text=text)
+        assert (await reply(connection))["error"]["reason"] == reason
+        await connection.send('{"id": 1, "op": "user.me"}')
+        assert "ok" in await reply(connection, 1)
 
 
-async def test_a_frame_that_is_no_utf8_is_malformed(stack: LocalStack, token: str) -> None:
-    assert (
-        await _answer_or_close(stack, token, lambda connection: connection.send(b"\xff\xfe", text=True))
-        == "INVALID_ARGUMENT"
-    )
-
-
-async def test_a_frame_over_the_limit_ends_the_socket(stack: LocalStack, token: str) -> None:
-    assert await _answer_or_close(stack, token, lambda connection: connection.send("x" * 70_000)) == 1009
-
-
-async def test_fragments_over_the_limit_end_the_socket(stack: LocalStack, token: str) -> None:
-    async def send(connection: ClientConnection) -> None:
-        await connection.send(iter(["x" * 30_000] * 3))
-
-    assert await _answer_or_close(stack, token, send) == 1009
+@pytest.mark.parametrize("frame", ["x" * 70_000, ["x" * 30_000] * 3], ids=["whole", "in fragments"])
+async def test_a_frame_over_the_limit_is_told_and_ends_the_socket(
+    stack: LocalStack, token: str, frame: str | list[str]
+) -> None:
+    async with socket(stack, token) as connection:
+        await connection.send(frame)
+        assert (await reply(connection))["error"]["reason"] == "FRAME_TOO_LARGE"
+        with pytest.raises(ConnectionClosed) as closed:
+            await reply(connection)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1009
 
 
 async def test_a_fragmented_frame_is_put_together(stack: LocalStack, token: str) -> None:
@@ -193,17 +198,6 @@ async def test_a_compressed_frame_is_refused(stack: LocalStack, token: str) -> N
             async with asyncio.timeout(20):
                 while True:
                     await connection.recv()
-
-
-async def _answer_or_close(stack: LocalStack, token: str, send: Any) -> str | int:
-    """The code of the error reply, or of the close, whichever comes."""
-    async with socket(stack, token) as connection:
-        try:
-            await send(connection)
-            return str((await reply(connection))["error"]["code"])
-        except ConnectionClosed as closed:
-            assert closed.rcvd is not None
-            return closed.rcvd.code
 
 
 KEY = "A" * 22

@@ -58,6 +58,8 @@ async def test_a_plain_script_with_the_stubs_alone_signs_in_and_sends(stack: Loc
     assert seq == "1"
 
     async def heard() -> bool:
+        if conversation_id not in bob.replica:
+            return False
         return [m.text for m in bob.replica.conversation(conversation_id).messages] == ["hello"]
 
     await until(heard)
