@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 import grpc
 import pytest
+from pymongo import AsyncMongoClient
 from redis.asyncio import Redis
 
 from chassis.channel import Metadata
@@ -47,11 +48,13 @@ async def valkey(own_valkey: tuple[ManagedProcess, str]) -> AsyncIterator[Redis]
 
 
 @pytest.fixture
-def settings(
+async def settings(
     auth: RunningAuth, mongodb_uri: str, own_valkey: tuple[ManagedProcess, str], valkey: Redis, database_name: str
-) -> Settings:
-    """What both replicas are told."""
-    return presence_settings(auth, mongodb_uri, own_valkey[1], database_name)
+) -> AsyncIterator[Settings]:
+    """What both replicas are told; their database is removed afterwards."""
+    yield presence_settings(auth, mongodb_uri, own_valkey[1], database_name)
+    async with AsyncMongoClient[dict[str, object]](mongodb_uri) as client:
+        await client.drop_database(database_name)
 
 
 @pytest.fixture

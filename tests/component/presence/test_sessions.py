@@ -8,8 +8,9 @@ import time
 import grpc
 from parley.presence.v1 import presence_pb2 as pb
 
+from services.presence.settings import Settings
 from tests.component.presence.conftest import Attach, NewUser
-from tests.component.presence.running import GRACE_SECONDS, User
+from tests.component.presence.running import GRACE_SECONDS, User, replica
 
 ONLINE, AWAY, OFFLINE = pb.STATUS_ONLINE, pb.STATUS_AWAY, pb.STATUS_OFFLINE
 
@@ -136,6 +137,20 @@ async def test_only_changes_are_told(one: grpc.aio.Channel, attach: Attach, ann:
     await gateway.report(bob.session("phone", idle=True))
     await gateway.until_told(bob, AWAY)
     assert gateway.statuses(bob) == [ONLINE, AWAY]
+
+
+async def test_what_one_observer_saw_all_are_told_however_soon_it_passes(
+    settings: Settings, attach: Attach, ann: User, bob: User
+) -> None:
+    async with replica(settings.model_copy(update={"coalesce_seconds": 0.5})) as slow:
+        gateway = await attach(slow)
+        await gateway.report(ann.session("anns"), bob.session("bobs"))
+        await gateway.until_told(bob, ONLINE)
+        await gateway.report(bob.session("bobs", idle=True))
+        [observed] = await ann.sees(slow, bob.user_id)
+        await gateway.report(bob.session("bobs"))
+        assert observed.status == AWAY
+        await gateway.until(lambda: gateway.statuses(bob) == [ONLINE, AWAY, ONLINE])
 
 
 async def test_a_session_reported_twice_is_closed_once(
