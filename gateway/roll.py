@@ -31,7 +31,7 @@ class Roll(Generic[K, V]):
         self._sent_under: dict[K, int] = {}
         self._untold: dict[K, None] = {}
         self._asking: dict[K, list[Callable[[], None]]] = {}
-        self._waiting: deque[tuple[int, Callable[[], None]]] = deque()
+        self._waiting: deque[tuple[int, K, Callable[[], None]]] = deque()
         self._number = 0
         self._acknowledged = 0
 
@@ -64,11 +64,15 @@ class Roll(Generic[K, V]):
         if number <= self._acknowledged:
             then()
         else:
-            self._waiting.append((number, then))
+            self._waiting.append((number, key, then))
 
     def begin(self) -> None:
         """Notes that the far side is a new one, which knows nothing."""
         self._untold = dict.fromkeys(self._entries)
+        waiting, self._waiting = self._waiting, deque()
+        for _, key, then in waiting:
+            if key in self._entries:
+                self._asking.setdefault(key, []).append(then)
 
     def changes(self, at_most: int | None = None) -> Changes[K, V]:
         """What to tell the far side next, under a new number."""
@@ -80,7 +84,7 @@ class Roll(Generic[K, V]):
             if key in self._entries:
                 self._sent_under[key] = self._number
                 changes.put.append(self._entries[key])
-                self._waiting.extend((self._number, then) for then in self._asking.pop(key, ()))
+                self._waiting.extend((self._number, key, then) for then in self._asking.pop(key, ()))
             else:
                 changes.dropped.append(key)
         return changes
@@ -89,4 +93,4 @@ class Roll(Generic[K, V]):
         """Notes that everything up to a number is in effect."""
         self._acknowledged = max(self._acknowledged, number)
         while self._waiting and self._waiting[0][0] <= self._acknowledged:
-            self._waiting.popleft()[1]()
+            self._waiting.popleft()[2]()

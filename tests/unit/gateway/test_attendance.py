@@ -1,0 +1,58 @@
+"""A gateway that comes back reports all of its sessions, in requests that presence takes."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from parley.presence.v1.presence_pb2 import AttachResponse, Session
+
+from chassis.channel import Metadata
+from gateway.attendance import SESSIONS_PER_REQUEST, Attendance
+
+
+async def no_metadata() -> Metadata:
+    return ()
+
+
+def attendance_with(sessions: int) -> Attendance:
+    made = Attendance(
+        cast(Any, None),  # the stream itself is not opened here
+        gateway_id="gateway-1",
+        metadata=no_metadata,
+        deliver=lambda _: None,
+    )
+    for number in range(sessions):
+        made.report(Session(session_id=f"{number}", organization_id="acme", user_id="ann"))
+    return made
+
+
+def test_more_sessions_than_one_request_holds_are_reported_in_several() -> None:
+    attendance = attendance_with(SESSIONS_PER_REQUEST * 2 + 1)
+    requests = [attendance.first(), attendance.next(), attendance.next()]
+    assert [request.gateway_id for request in requests] == ["gateway-1", "", ""]
+    assert [len(request.upsert) for request in requests] == [SESSIONS_PER_REQUEST, SESSIONS_PER_REQUEST, 1]
+    assert [request.more for request in requests] == [True, True, False]
+    reported = {session.session_id for request in requests for session in request.upsert}
+    assert len(reported) == SESSIONS_PER_REQUEST * 2 + 1
+
+
+def test_a_session_is_known_when_the_request_that_reported_it_is_acknowledged() -> None:
+    attendance, known = attendance_with(SESSIONS_PER_REQUEST + 1), list[str]()
+    for session_id in ("0", f"{SESSIONS_PER_REQUEST}"):
+        attendance.when_reported(session_id, lambda session_id=session_id: known.append(session_id))  # type: ignore[misc]
+    first, second = attendance.first(), attendance.next()
+    attendance.take(AttachResponse(acknowledged=first.number))
+    assert known == ["0"]
+    attendance.take(AttachResponse(acknowledged=second.number))
+    assert known == ["0", f"{SESSIONS_PER_REQUEST}"]
+
+
+def test_later_changes_never_say_that_more_is_to_come() -> None:
+    attendance = attendance_with(1)
+    assert not attendance.first().more
+    for number in range(SESSIONS_PER_REQUEST + 1):
+        attendance.report(Session(session_id=f"later-{number}"))
+    attendance.close("0")
+    requests = [attendance.next(), attendance.next()]
+    assert [request.more for request in requests] == [False, False]
+    assert [list(request.closed) for request in requests] == [[], ["0"]]
