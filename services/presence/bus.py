@@ -171,8 +171,7 @@ class PresenceBus:
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for s, found in by_shard.items():
                     for chunk in _chunks(found) or [[]]:
-                        keys = [_key(s, "leases"), _key(s, "gateway", gateway_id), _key(s, "agenda")]
-                        keys += [_user_key(s, change.key) for change in chunk]
+                        keys = _report_keys(s, gateway_id, chunk)
                         parts = [part for change in chunk for part in _change_parts(change)]
                         pipeline.eval(scripts.APPLY, len(keys), *keys, *terms, *parts)
                 in_effect = await pipeline.execute()
@@ -326,6 +325,11 @@ class PresenceBus:
     def shard_of(self, organization_id: str) -> int:
         """The shard that an organization is in."""
         return self._log.shard_of(organization_id)
+
+
+def _report_keys(shard: int, gateway_id: str, changes: Sequence[SessionChange]) -> list[str]:
+    own = [_key(shard, "leases"), _key(shard, "gateway", gateway_id), _key(shard, "agenda")]
+    return own + [_user_key(shard, change.key) for change in changes]
 
 
 def _change_parts(change: SessionChange) -> Iterable[str]:

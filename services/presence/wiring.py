@@ -12,7 +12,7 @@ from chassis.channel import fetch_keys, open_channel
 from chassis.identity import TokenVerifier
 from chassis.server import Registration, Service
 from services.presence.attachments import Attachments
-from services.presence.bus import open_bus
+from services.presence.bus import PresenceBus, open_bus
 from services.presence.delivery import Delivery
 from services.presence.presences import Presences
 from services.presence.publisher import Publisher
@@ -40,41 +40,46 @@ async def wire(settings: Settings) -> AsyncIterator[Service]:
         open_channel(settings.auth_target) as auth,
     ):
         store = PresenceStore(mongodb, settings.mongodb_database)
-        publisher = Publisher(
-            bus,
-            store,
-            coalesce_seconds=settings.coalesce_seconds,
-            sweep_seconds=settings.sweep_seconds,
-            takeover_seconds=settings.takeover_seconds,
-        )
         delivery = Delivery(log)
-        times = Times(lease_ms=_ms(settings.lease_seconds), grace_ms=_ms(settings.grace_seconds))
-        sweeper = Sweeper(
-            bus,
-            store,
-            publisher,
-            times,
-            sweep_seconds=settings.sweep_seconds,
-            takeover_seconds=settings.takeover_seconds,
-        )
         await store.prepare()
         await bus.ping()
         await delivery.start()
-        presences = Presences(bus, store, publisher)
-        servicer = PresenceServicer(
-            presences, Attachments(bus, publisher, delivery, times), Watches(presences, delivery)
-        )
-        yield Service(
-            registrations=[Registration(_SERVICE, presence_pb2_grpc.add_PresenceServiceServicer_to_server, servicer)],
-            verifier=TokenVerifier(partial(fetch_keys, auth)),
-            tasks={
-                "deliver": delivery.run,
-                "publish": publisher.publish,
-                "keep_records": publisher.keep_records,
-                "sweep": sweeper.run,
-            },
-            drain=delivery.drain,
-        )
+        yield _service(settings, bus, store, delivery, TokenVerifier(partial(fetch_keys, auth)))
+
+
+def _service(
+    settings: Settings, bus: PresenceBus, store: PresenceStore, delivery: Delivery, verifier: TokenVerifier
+) -> Service:
+    publisher = Publisher(
+        bus,
+        store,
+        coalesce_seconds=settings.coalesce_seconds,
+        sweep_seconds=settings.sweep_seconds,
+        takeover_seconds=settings.takeover_seconds,
+    )
+    times = Times(lease_ms=_ms(settings.lease_seconds), grace_ms=_ms(settings.grace_seconds))
+    sweeper = Sweeper(
+        bus,
+        store,
+        publisher,
+        times,
+        sweep_seconds=settings.sweep_seconds,
+        takeover_seconds=settings.takeover_seconds,
+    )
+    presences = Presences(bus, store, publisher)
+    attachments = Attachments(bus, publisher, delivery, times)
+    servicer = PresenceServicer(presences, attachments, Watches(presences, delivery))
+    return Service(
+        registrations=[Registration(_SERVICE, presence_pb2_grpc.add_PresenceServiceServicer_to_server, servicer)],
+        verifier=verifier,
+        tasks={
+            "deliver": delivery.run,
+            "publish": publisher.publish,
+            "keep_records": publisher.keep_records,
+            "sweep": sweeper.run,
+        },
+        drain=delivery.drain,
+    )
 
 
 def _ms(seconds: float) -> int:
