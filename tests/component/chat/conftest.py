@@ -13,7 +13,7 @@ from tests.component.chat.running import Person, RunningChat, running_chat
 @pytest.fixture(scope="session")
 async def auth(mongodb_uri: str, redis_url: str) -> AsyncIterator[RunningAuth]:
     """Auth, shared: tests use an organization each."""
-    async with running_auth(mongodb_uri, redis_url) as running:
+    async with running_auth(mongodb_uri, redis_url, scopes=["streams.subscribe"]) as running:
         yield running
 
 
