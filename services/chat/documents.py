@@ -87,7 +87,9 @@ def from_change(change: Change) -> dict[str, Any]:
     }
     if change.message_id:
         document["m"] = change.message_id
-    for name, users in (("add", change.added), ("rem", change.removed), ("upd", change.updated)):
+    if change.removed:
+        document["rem"] = [[m.user_id, int(m.role), m.read_seq, m.delivered_seq] for m in change.removed]
+    for name, users in (("add", change.added), ("upd", change.updated)):
         if users:
             document[name] = list(users)
     return document
@@ -106,7 +108,10 @@ def to_entry(document: Mapping[str, Any]) -> LogEntry:
         time_ms=int(document["at"]),
         message_id=document.get("m", ""),
         added=tuple(document.get("add", ())),
-        removed=tuple(document.get("rem", ())),
+        removed=tuple(
+            Member(user_id, MemberRole(role), read, delivered)
+            for user_id, role, read, delivered in document.get("rem", ())
+        ),
         updated=tuple(document.get("upd", ())),
     )
 

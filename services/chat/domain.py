@@ -91,6 +91,18 @@ class Message:
         )
 
 
+@dataclass(slots=True)
+class Member:
+    """A user's place in a conversation. `joined_rev` orders members by how long they have been in it."""
+
+    user_id: str
+    role: MemberRole
+    read_seq: int = 0
+    delivered_seq: int = 0
+    muted_until_ms: int = 0
+    joined_rev: int = 0
+
+
 class ChangeKind(IntEnum):
     """What an entry of a conversation's log says, when it is not a message."""
 
@@ -103,7 +115,10 @@ class ChangeKind(IntEnum):
 
 @dataclass(slots=True)
 class Change:
-    """An entry of a conversation's log that is not a message. `seq` is the conversation's at that rev."""
+    """An entry of a conversation's log that is not a message.
+
+    `seq` is the conversation's at that rev; `removed` are the members as they were, for nothing else knows them now.
+    """
 
     conversation_id: str
     rev: int
@@ -113,23 +128,11 @@ class Change:
     time_ms: int
     message_id: str = ""
     added: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
+    removed: tuple[Member, ...] = ()
     updated: tuple[str, ...] = ()
 
 
 LogEntry = Message | Change
-
-
-@dataclass(slots=True)
-class Member:
-    """A user's place in a conversation. `joined_rev` orders members by how long they have been in it."""
-
-    user_id: str
-    role: MemberRole
-    read_seq: int = 0
-    delivered_seq: int = 0
-    muted_until_ms: int = 0
-    joined_rev: int = 0
 
 
 class Head(NamedTuple):

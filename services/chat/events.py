@@ -81,11 +81,11 @@ def _member_events(
 ) -> Iterable[event_pb2.Event]:
     """Those who are removed hear of it, for the last time; those who are added get the conversation first."""
     by_id = {member.user_id: member for member in members}
-    for user_id in change.removed:
+    for member in change.removed:
         event = _event(conversation, members)
-        if user_id not in by_id:
-            event.recipients.append(user_id)
-        _describe(event.member_removed, change, chat_pb2.Member(user_id=user_id))
+        if member.user_id not in by_id:
+            event.recipients.append(member.user_id)
+        _describe(event.member_removed, change, convert.member_to_proto(member))
         yield event
     joined = [by_id[user_id] for user_id in change.added if user_id in by_id]
     if joined:

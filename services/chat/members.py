@@ -74,21 +74,13 @@ class Members:
         before = await self._views.one(caller.organization_id, conversation_id, caller.user_id)
 
         async def decide(state: ConversationState) -> ChangeSet:
-            me = _require_group(state, caller)
-            leaving = state.members.get(user_id)
-            if user_id != caller.user_id:
-                if not may_manage(me):
-                    raise not_a_manager()
-                if leaving is None:
-                    raise NotFoundError("MEMBER_NOT_FOUND", "the user is not in this conversation")
-                if leaving.role is MemberRole.OWNER:
-                    raise PermissionDeniedError("OWNER_STAYS", "the owner can't be removed")
+            leaving = _leaving(state, caller, user_id)
             roles = {}
-            if leaving is not None and leaving.role is MemberRole.OWNER:
+            if leaving.role is MemberRole.OWNER:
                 successor = heir(state.members.values(), user_id)
                 roles = {successor: MemberRole.OWNER} if successor else {}
             change = state.next_change(
-                ChangeKind.MEMBERS, caller.user_id, self._now_ms(), removed=(user_id,), updated=tuple(roles)
+                ChangeKind.MEMBERS, caller.user_id, self._now_ms(), removed=(leaving,), updated=tuple(roles)
             )
             return ChangeSet(change, remove=(user_id,), roles=roles)
 
@@ -141,6 +133,21 @@ def _require_group(state: ConversationState, caller: Identity) -> Member:
     if state.conversation.kind is ConversationKind.DIRECT:
         raise FailedPreconditionError("DIRECT_CONVERSATION", "a direct conversation keeps its two members")
     return me
+
+
+def _leaving(state: ConversationState, caller: Identity, user_id: str) -> Member:
+    """The member who is to go, whom the caller may remove: the caller, or anyone but the owner."""
+    me = _require_group(state, caller)
+    if user_id == caller.user_id:
+        return me
+    if not may_manage(me):
+        raise not_a_manager()
+    leaving = state.members.get(user_id)
+    if leaving is None:
+        raise NotFoundError("MEMBER_NOT_FOUND", "the user is not in this conversation")
+    if leaving.role is MemberRole.OWNER:
+        raise PermissionDeniedError("OWNER_STAYS", "the owner can't be removed")
+    return leaving
 
 
 def _require_manager(state: ConversationState, caller: Identity) -> Member:

@@ -51,7 +51,7 @@ class ConversationState:
         *,
         message_id: str = "",
         added: tuple[str, ...] = (),
-        removed: tuple[str, ...] = (),
+        removed: tuple[Member, ...] = (),
         updated: tuple[str, ...] = (),
     ) -> Change:
         """The change entry that follows the head."""
