@@ -23,6 +23,7 @@ from gateway.metrics import STREAM_FAILURES, STREAMS_UP
 
 _BACKOFF_SECONDS: Final = (0.1, 5.0)
 _SOUND_AFTER_SECONDS: Final = 5.0
+_FAILURES_AT_START: Final = 8
 
 _log = logger("streams")
 
@@ -42,7 +43,7 @@ async def keep_open(name: str, attend: Callable[[], Awaitable[None]]) -> None:
         attend: opens the stream and reads it to its end. What goes wrong with the far side it raises as AppError or
             AioRpcError, alone or in an ExceptionGroup; anything else is a fault of ours, and is raised on.
     """
-    failures = 0
+    failures, was_open = 0, False
     while True:
         began = time.monotonic()
         reason = "ENDED"
@@ -50,9 +51,12 @@ async def keep_open(name: str, attend: Callable[[], Awaitable[None]]) -> None:
             await attend()
         except* (AppError, grpc.aio.AioRpcError, asyncio.InvalidStateError, _EndedError) as group:
             reason = _reason(group)
-        failures = 1 if time.monotonic() - began > _SOUND_AFTER_SECONDS else failures + 1
+        sound = time.monotonic() - began > _SOUND_AFTER_SECONDS
+        failures, was_open = (1, True) if sound else (failures + 1, was_open)
         STREAM_FAILURES.labels(name).inc()
-        _log.warning("stream_ended", stream=name, reason=reason, failures=failures)
+        # All processes start at once: that the others aren't there yet is no news, unless it goes on.
+        say = _log.warning if was_open or failures > _FAILURES_AT_START else _log.debug
+        say("stream_ended", stream=name, reason=reason, failures=failures)
         least, most = _BACKOFF_SECONDS
         await asyncio.sleep(random.uniform(0, min(most, least * 2.0**failures)))  # noqa: S311  # jitter, no secret
 
