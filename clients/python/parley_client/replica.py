@@ -14,6 +14,9 @@ from parley_client.events import (
     Event,
     MemberAdded,
     MemberRemoved,
+    MessageCreated,
+    MessageDeleted,
+    MessageUpdated,
     ReceiptUpdated,
     RevisionEvent,
     conversation_id_of,
@@ -43,6 +46,8 @@ class Replica:
         self._unsettled: dict[str, None] = {}
         # Conversations that the user is no longer in, with the rev of the leaving: what is older is no news.
         self._left: dict[str, int] = {}
+        # Of those, the messages that were known, by id with their revs: whoever comes back is not told of them again.
+        self._told_before_leaving: dict[str, dict[str, int]] = {}
         self.primed = False
 
     # What a program reads.
@@ -215,12 +220,24 @@ class Replica:
             self._unsettled[state.conversation_id] = None
         else:
             self._unsettled.pop(state.conversation_id, None)
-        return events
+        told = self._told_before_leaving.get(state.conversation_id)
+        return events if told is None else [event for event in events if not _is_among(told, event)]
 
     def _has_left(self, conversation_id: str, rev: int) -> bool:
         return rev <= self._left.get(conversation_id, -1)
 
     def _forget(self, conversation_id: str, rev: int) -> None:
-        self._states.pop(conversation_id, None)
+        state = self._states.pop(conversation_id, None)
         self._unsettled.pop(conversation_id, None)
+        if state is not None:
+            told = self._told_before_leaving.setdefault(conversation_id, {})
+            told.update({message.message_id: message.rev for message in state.messages})
         self._left[conversation_id] = max(rev, self._left.get(conversation_id, 0))
+
+
+def _is_among(told: dict[str, int], event: Event) -> bool:
+    """Whether a message's change was told already, to one who has left since and come back."""
+    return (
+        isinstance(event, MessageCreated | MessageUpdated | MessageDeleted)
+        and told.get(event.message.message_id, 0) >= event.message.rev
+    )

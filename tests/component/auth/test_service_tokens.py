@@ -54,6 +54,7 @@ async def test_a_token_names_the_service_its_scopes_and_the_organization(auth: R
 @pytest.mark.parametrize(
     ("service", "secret"),
     [("reader", "wrong"), ("reader", ""), ("", ""), ("nobody", SECRET), (SERVICE, SECRET), ("reader", SECRET + " ")],
+    ids=["wrong", "empty", "nothing", "unknown", "another's", "longer"],
 )
 async def test_an_unknown_service_and_a_wrong_secret_look_alike(auth: RunningAuth, service: str, secret: str) -> None:
     with refused(Category.UNAUTHENTICATED, "INVALID_CREDENTIALS"):

@@ -84,7 +84,7 @@ def public_keys() -> str:
 
 
 def token(key: ECKey = KEY, **claims: object) -> str:
-    body = {"sub": "ann", "org": "acme", "role": "manager", "teams": ["east"], "exp": int(time.time()) + 60} | claims
+    body = {"sub": "ann", "org": "acme", "role": "manager", "teams": ["east"], "exp": int(time.time()) + 3_600} | claims
     header = {"alg": "ES256", "kid": "one"}
     return jwt.encode(header, {k: v for k, v in body.items() if v is not None}, key, algorithms=["ES256"])
 
