@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from typing import Final
 
 from prometheus_client import Counter, Histogram
 
-from chassis.errors import AbortedError, AppError, InvalidArgumentError, UnavailableError
+from chassis.errors import AbortedError, AppError, InternalError, InvalidArgumentError, UnavailableError
 from chassis.logs import logger
 from services.chat import events
 from services.chat.domain import ChangeSet, Head, Message, advance
@@ -137,7 +138,10 @@ class Lane:
         while self._queue and len(sends) < MAX_BATCH and isinstance(item := self._queue[0], SendItem):
             sends.append(item)
             self._queue.popleft()
-        await self._send(sends)
+        try:
+            await self._send(sends)
+        except Exception as error:  # the callers', whatever it is: it doesn't end the lane
+            _fail(sends, error)
         self._done(len(sends))
 
     # Messages
@@ -300,6 +304,13 @@ def _settle(send: SendItem, outcome: Outcome) -> None:
     if not send.settled:
         send.settled = True
         send.settle(outcome)
+
+
+def _fail(sends: Iterable[SendItem], error: Exception) -> None:
+    incident = secrets.token_hex(8)
+    _log.error("commit_failed", incident=incident, exc_info=error)
+    for send in sends:
+        _settle(send, InternalError("INTERNAL", f"an unexpected error; incident {incident}"))
 
 
 async def _pause(attempt: int) -> None:

@@ -104,12 +104,13 @@ class ChatStore:
 
         Raises:
             BatchStoppedError: one of them collided.
+            StoreError: also where it is not known that a majority has what was written.
         """
         try:
             await self._log.insert_many([documents.from_message(message) for message in messages], ordered=True)
         except BulkWriteError as error:
-            problem = error.details["writeErrors"][0]
-            if problem["code"] != _DUPLICATE_KEY:
+            problem = next(iter(error.details["writeErrors"]), None)
+            if problem is None or problem["code"] != _DUPLICATE_KEY or error.details["writeConcernErrors"]:
                 raise
             raise BatchStoppedError(problem["index"], known="_id" in problem.get("keyPattern", {})) from None
 
@@ -160,8 +161,8 @@ class ChatStore:
         return str(found["o"]) if found else ""
 
     async def messages_by_id(self, message_ids: Sequence[str]) -> dict[str, Message]:
-        """The messages with these ids, those that there are."""
-        cursor = self._log.find({"_id": {"$in": list(message_ids)}})
+        """The messages with these ids, those that there are. Ids come from callers, and may be those of changes."""
+        cursor = self._log.find({"_id": {"$in": list(message_ids)}, "s": {"$gt": 0}})
         return {document["_id"]: documents.to_message(document) async for document in cursor}
 
     async def history(
