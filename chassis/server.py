@@ -19,6 +19,7 @@ from chassis.access import rules_of
 from chassis.channel import MAX_MESSAGE_BYTES
 from chassis.edge import EdgeInterceptor
 from chassis.identity import TokenVerifier
+from chassis.logs import logger
 from chassis.settings import ServiceSettings
 from chassis.supervise import supervised
 
@@ -38,6 +39,9 @@ class Registration(NamedTuple):
     descriptor: ServiceDescriptor
     add_to_server: Callable[[Any, grpc.aio.Server], None]
     servicer: Any
+
+
+_log = logger("server")
 
 
 async def _nothing() -> None:
@@ -71,8 +75,8 @@ class PortTakenError(Exception):
 async def serving(service: Service, settings: ServiceSettings) -> AsyncIterator[int]:
     """Serves while the context is open; yields the port.
 
-    On leaving: health says NOT_SERVING, streams are told to end, calls in flight have `settings.drain_seconds`,
-    then the service's tasks are cancelled.
+    On leaving: health says NOT_SERVING, the service drains, and calls in flight end; `settings.drain_seconds` for both.
+    Then the service's tasks are cancelled.
     """
     server = grpc.aio.server(
         interceptors=[
@@ -104,6 +108,15 @@ async def serving(service: Service, settings: ServiceSettings) -> AsyncIterator[
 
 
 async def _stop(server: grpc.aio.Server, checks: health.HealthServicer, service: Service, seconds: float) -> None:
+    """Drains, then stops; whatever keeps the service from draining doesn't keep the process from ending."""
     await checks.enter_graceful_shutdown()
-    await service.drain()
-    await server.stop(seconds)
+    began = asyncio.get_running_loop().time()
+    failures: tuple[type[Exception], ...] = (TimeoutError, *service.outages)
+    try:
+        async with asyncio.timeout(seconds):
+            await service.drain()
+    except failures as error:
+        _log.warning("drain_incomplete", error=type(error).__name__)
+    finally:
+        taken = asyncio.get_running_loop().time() - began
+        await server.stop(max(0.0, seconds - taken))

@@ -14,6 +14,7 @@ BusError = LogError
 """What publishing raises while Redis can't be reached; what was published is then unknown, and repeating is right."""
 
 LOG_NAME: Final = "chat"
+MAX_ENTRY_BYTES: Final = 1 << 20
 
 
 @asynccontextmanager
@@ -27,11 +28,19 @@ async def open_log(url: str, *, shards: int, retention_seconds: float) -> AsyncI
 
 
 async def publish(log: EventLog, events: Sequence[event_pb2.Event]) -> None:
-    """Appends events in one round trip, as one entry for each organization; in order, at least once."""
-    batches: dict[str, event_pb2.EventBatch] = {}
+    """Appends events in one round trip, in order, at least once: one entry for each organization, or several when it
+    gets long."""
+    batches: list[tuple[str, event_pb2.EventBatch]] = []
+    open_batches: dict[str, tuple[event_pb2.EventBatch, int]] = {}
     for event in events:
-        batches.setdefault(event.organization_id, event_pb2.EventBatch()).events.append(event)
-    await log.append([(organization, batch.SerializeToString()) for organization, batch in batches.items()])
+        organization, size = event.organization_id, event.ByteSize()
+        batch, filled = open_batches.get(organization, (None, 0))
+        if batch is None or filled + size > MAX_ENTRY_BYTES:
+            batch, filled = event_pb2.EventBatch(), 0
+            batches.append((organization, batch))
+        batch.events.append(event)
+        open_batches[organization] = (batch, filled + size)
+    await log.append([(organization, batch.SerializeToString()) for organization, batch in batches])
 
 
 def parse(payload: bytes) -> Iterable[event_pb2.Event]:

@@ -7,20 +7,23 @@ conversation could leave a hole, when the later is written and the earlier is no
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 from zlib import crc32
 
 from prometheus_client import Gauge
 
 from chassis.errors import AppError, ResourceExhaustedError, UnavailableError
-from services.chat.domain import ChangeSet
+from services.chat.change import Changes, Decide
+from services.chat.domain import Change, ChangeSet, Conversation, Member
 from services.chat.intents import Intents
-from services.chat.lane import ChangeItem, Decide, Lane, Outcome, SendItem
+from services.chat.lane import ChangeItem, Lane, Outcome, SendItem
 from services.chat.numbering import Draft
 from services.chat.publish import Publisher
 from services.chat.state import States
 from services.chat.store import ChatStore
+
+T = TypeVar("T")
 
 WAITING = Gauge("parley_chat_commit_waiting", "Messages and changes that wait for a lane or are being written.")
 
@@ -51,6 +54,7 @@ class Committer:
         self._closed = False
         self._idle = asyncio.Event()
         self._idle.set()
+        self._changes = Changes(store=store, states=states, intents=intents, publisher=publisher)
         self._lanes = [
             Lane(store=store, states=states, intents=intents, publisher=publisher, now_ms=now_ms, done=self._done)
             for _ in range(lanes)
@@ -66,14 +70,27 @@ class Committer:
         self._lane_of(draft.conversation_id).put(SendItem(draft, settle))
 
     async def change(self, conversation_id: str, organization_id: str, decide: Decide) -> ChangeSet | None:
-        """Makes a change; returns what was written, or None when nothing was to be done.
+        """Makes a change; see `Changes.make`. Goes on when the caller goes away.
 
         Raises:
-            AppError: as `decide` says; CONVERSATION_NOT_FOUND, OVERLOADED, STORE_UNAVAILABLE, CONTENDED.
+            AppError: also OVERLOADED and SHUTTING_DOWN.
         """
+        return await self._in_lane(
+            conversation_id, lambda: self._changes.make(conversation_id, organization_id, decide)
+        )
+
+    async def create(self, conversation: Conversation, members: Sequence[Member], created: Change) -> None:
+        """Makes a conversation; see `Changes.create`. Goes on when the caller goes away.
+
+        Raises:
+            AppError: OVERLOADED, SHUTTING_DOWN.
+        """
+        await self._in_lane(conversation.conversation_id, lambda: self._changes.create(conversation, members, created))
+
+    async def _in_lane(self, conversation_id: str, make: Callable[[], Awaitable[T]]) -> T:
         self._admit()
-        done: asyncio.Future[ChangeSet | None] = asyncio.get_running_loop().create_future()
-        self._lane_of(conversation_id).put(ChangeItem(conversation_id, organization_id, decide, done))
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._lane_of(conversation_id).put(ChangeItem(make, done))
         return await done
 
     def _admit(self) -> None:

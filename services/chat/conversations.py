@@ -24,12 +24,11 @@ from services.chat.domain import (
     group_conversation_id,
     may_manage,
 )
-from services.chat.intents import Intents
 from services.chat.publish import Publisher
 from services.chat.refusals import not_a_manager, not_a_member
-from services.chat.state import ConversationState, States
+from services.chat.state import ConversationState
 from services.chat.store import ChatStore
-from services.chat.views import Views, head_after
+from services.chat.views import Current, Views
 
 Cursor = tuple[int, str]
 """Where a list of conversations goes on: (last activity in ms, conversation id) of the last one given."""
@@ -39,7 +38,7 @@ class Conversations:
     """The use cases of conversations.
 
     Args:
-        committer, store, states, intents, publisher, views, contacts: what it works with.
+        committer, store, publisher, views, contacts: what it works with.
         now_ms: the time, as Unix milliseconds.
         new_id: gives something that never repeats.
     """
@@ -49,8 +48,6 @@ class Conversations:
         *,
         committer: Committer,
         store: ChatStore,
-        states: States,
-        intents: Intents,
         publisher: Publisher,
         views: Views,
         contacts: Contacts,
@@ -59,8 +56,6 @@ class Conversations:
     ) -> None:
         self._committer = committer
         self._store = store
-        self._states = states
-        self._intents = intents
         self._publisher = publisher
         self._views = views
         self._contacts = contacts
@@ -99,17 +94,19 @@ class Conversations:
         return Conversation(conversation_id, caller.organization_id, kind, caller.user_id, head)
 
     async def _create(self, caller: Identity, conversation: Conversation, roles: Mapping[str, MemberRole]) -> None:
-        """Makes a conversation, unless somebody else has just made it. Loading it publishes its first log entry."""
-        conversation_id = conversation.conversation_id
+        """Makes a conversation, unless somebody else has just made it."""
         conversation.member_count = len(roles)
         members = [Member(user_id, role, joined_rev=1) for user_id, role in roles.items()]
         created = Change(
-            conversation_id, 1, 0, ChangeKind.CREATED, caller.user_id, conversation.head.changed_ms, added=tuple(roles)
+            conversation.conversation_id,
+            1,
+            0,
+            ChangeKind.CREATED,
+            caller.user_id,
+            conversation.head.changed_ms,
+            added=tuple(roles),
         )
-        generation = await self._intents.cover_new(conversation_id)
-        await self._store.create_conversation(conversation, members, created)
-        async with self._states.holding([conversation_id]) as states:
-            states[conversation_id].intent = generation
+        await self._committer.create(conversation, members, created)
 
     async def get(self, caller: Identity, conversation_id: str) -> chat_pb2.Conversation:
         """A conversation."""
@@ -132,7 +129,7 @@ class Conversations:
         """
         ids = await self._store.conversation_ids_of(caller.organization_id, caller.user_id)
         moving = await self._store.intended(ids)
-        found = await self._store.list_conversations(
+        resting = await self._store.list_conversations(
             [key for key in ids if key not in moving],
             kind=kind,
             archived=archived,
@@ -140,28 +137,20 @@ class Conversations:
             before=before,
             limit=page_size + 1,
         )
-        for conversation in await self._with_heads(moving):
-            activity = (conversation.head.last_message_ms, conversation.conversation_id)
+        found = [Current(conversation) for conversation in resting]
+        for current in await self._views.current(moving, moving):
+            conversation = current.conversation
             if (
                 kind in {0, conversation.kind}
                 and archived in {None, conversation.archived}
                 and conversation.head.changed_ms >= updated_after_ms
-                and (before is None or activity < before)
+                and (before is None or _activity(current) < before)
             ):
-                found.append(conversation)
+                found.append(current)
         found.sort(key=_activity, reverse=True)
         page = found[:page_size]
-        viewers = await self._store.own_members(caller.user_id, [c.conversation_id for c in page])
-        views = await self._views.several([c for c in page if c.conversation_id in viewers], viewers)
+        views = await self._views.several(page, caller.user_id)
         return views, _activity(page[-1]) if len(found) > page_size else None
-
-    async def _with_heads(self, conversation_ids: Iterable[str]) -> list[Conversation]:
-        """Conversations with their heads as the log has them, not as the summaries do."""
-        conversations = list((await self._store.conversations(conversation_ids)).values())
-        tails = await self._views.tails(conversations)
-        for conversation in conversations:
-            conversation.head = head_after(conversation, tails[conversation.conversation_id])
-        return conversations
 
     async def update(
         self, caller: Identity, conversation_id: str, settings: Mapping[str, object], muted_until_ms: int | None
@@ -194,16 +183,11 @@ class Conversations:
 
     async def _mute(self, caller: Identity, conversation_id: str, until_ms: int) -> None:
         """Takes no rev: nobody else's view changes. The event tells the caller's devices, and other replicas."""
-        viewer = await self._views.require_member(caller.organization_id, conversation_id, caller.user_id)
+        await self._views.require_member(caller.organization_id, conversation_id, caller.user_id)
         await self._store.set_muted_until(conversation_id, caller.user_id, until_ms)
-        viewer.muted_until_ms = until_ms
-        conversation = (await self._with_heads([conversation_id]))[0]
-        members = (await self._store.members([conversation_id]))[conversation_id]
-        last = (await self._store.messages_by_id([conversation.head.last_message_id])).get(
-            conversation.head.last_message_id
-        )
-        self._publisher.put(events.view_updated(conversation, conversation.head, members, last, viewer))
+        view = await self._views.one(caller.organization_id, conversation_id, caller.user_id)
+        self._publisher.put(events.view_updated(caller.organization_id, view, caller.user_id))
 
 
-def _activity(conversation: Conversation) -> Cursor:
-    return conversation.head.last_message_ms, conversation.conversation_id
+def _activity(current: Current) -> Cursor:
+    return current.conversation.head.last_message_ms, current.conversation.conversation_id

@@ -154,6 +154,13 @@ def advance(head: Head, entry: LogEntry) -> Head:
     return Head(entry.seq, entry.rev, head.last_message_id, head.last_message_ms, max(head.changed_ms, entry.time_ms))
 
 
+def advance_over(head: Head, entries: Iterable[LogEntry]) -> Head:
+    """The head after the entries that follow it, in order."""
+    for entry in entries:
+        head = advance(head, entry)
+    return head
+
+
 @dataclass(slots=True)
 class Conversation:
     """A conversation's own fields, and its head as far as everything up to there was published."""

@@ -121,13 +121,16 @@ def _views(members: Iterable[Member]) -> Iterable[event_pb2.View]:
         yield view
 
 
-def view_updated(
-    conversation: Conversation, head: Head, members: list[Member], last: Message | None, viewer: Member
-) -> event_pb2.Event:
-    """A member's own view of a conversation changed; for that member's other devices."""
-    event = _event(conversation, [viewer])
-    event.conversation_updated.conversation.CopyFrom(convert.conversation_to_proto(conversation, head, members, last))
-    event.conversation_updated.views.extend(_views([viewer]))
+def view_updated(organization_id: str, seen: chat_pb2.Conversation, user_id: str) -> event_pb2.Event:
+    """A member's own view of a conversation changed, to what is `seen` now; for that member's other devices."""
+    event = event_pb2.Event(organization_id=organization_id, recipients=[user_id])
+    updated = event.conversation_updated
+    updated.conversation.CopyFrom(seen)
+    for own_field in ("read_seq", "unread_count", "muted_until"):
+        updated.conversation.ClearField(own_field)
+    view = updated.views.add(user_id=user_id, read_seq=seen.read_seq)
+    if seen.HasField("muted_until"):
+        view.muted_until.CopyFrom(seen.muted_until)
     return event
 
 

@@ -1,15 +1,20 @@
-"""Intents and heartbeats: what lets others finish what a replica that died had begun.
+"""Intents and lives: what lets others finish what a replica that died had begun.
 
 Before a replica writes to a conversation it notes that in the store; it takes the note back when the conversation's
 summary says that all was published. So between a commit and its publication there is always a note, and a janitor on
 every replica deals with those of replicas that fell silent. The notes are in MongoDB and not in Redis because they
 must outlive Redis: losing both the replica and Redis at once must not hide a message.
+
+Every life of a replica has a name of its own: what a process left is not taken for the work of the one that follows
+it. A life that was declared dead never comes back; a replica that was merely paused goes on under a new name. It
+doesn't write under the old one, for it holds a lease that ends before others may declare it dead.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import secrets
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from prometheus_client import Counter
@@ -25,30 +30,78 @@ _log = logger("intents")
 
 
 class Intents:
-    """This replica's intents."""
+    """This replica's life and its intents.
 
-    def __init__(self, store: ChatStore, replica: str) -> None:
+    Args:
+        store, states: what it works with.
+        replica: the replica's name, the same in every life.
+        timeout_seconds: after how long without a sign of life it is dead.
+        clock: monotonic seconds.
+    """
+
+    def __init__(
+        self, store: ChatStore, states: States, *, replica: str, timeout_seconds: float, clock: Callable[[], float]
+    ) -> None:
         self._store = store
+        self._states = states
         self._replica = replica
+        self._lease_seconds = timeout_seconds / 2
+        self._clock = clock
+        self._life = ""
+        self._lease_ends = 0.0
+        self._living = asyncio.Lock()
         self._generation = 0
+
+    async def live(self) -> None:
+        """Gives a sign of life, and so renews the lease; takes a new name where others declared this replica dead."""
+        async with self._living:
+            await self._renew()
+
+    async def _renew(self) -> None:
+        asked = self._clock()
+        if not self._life or not await self._store.renew_life(self._life):
+            await self._begin_life()
+        self._lease_ends = asked + self._lease_seconds
+
+    async def _begin_life(self) -> None:
+        life = f"{self._replica}-{secrets.token_hex(4)}"
+        await self._store.begin_life(life)
+        if self._life:
+            _log.warning("replica_was_declared_dead")
+        self._life = life
+        dirty = self._states.dirty()
+        for state in dirty:
+            state.intent = 0
+        await self._note(dirty)
+
+    async def _ensure_lease(self) -> None:
+        if self._clock() >= self._lease_ends:
+            async with self._living:
+                if self._clock() >= self._lease_ends:
+                    await self._renew()
 
     async def cover(self, states: Iterable[ConversationState]) -> None:
         """Makes sure that there is an intent for each of these; call before writing to them."""
-        bare = [state for state in states if not state.intent]
+        await self._ensure_lease()
+        await self._note([state for state in states if not state.intent])
+
+    async def _note(self, bare: list[ConversationState]) -> None:
         if bare:
             self._generation += 1
             generation = self._generation
             await self._store.write_intents(
-                self._replica, [state.conversation.conversation_id for state in bare], generation
+                self._life, [state.conversation.conversation_id for state in bare], generation
             )
             for state in bare:
                 state.intent = generation
 
     async def cover_new(self, conversation_id: str) -> int:
         """Notes an intent for a conversation that is about to be made; its state is to have the generation returned."""
+        await self._ensure_lease()
         self._generation += 1
-        await self._store.write_intents(self._replica, [conversation_id], self._generation)
-        return self._generation
+        generation = self._generation
+        await self._store.write_intents(self._life, [conversation_id], generation)
+        return generation
 
     async def drop(self, states: Iterable[ConversationState]) -> None:
         """Takes the intents of these back; call when nothing of them is under way.
@@ -60,58 +113,43 @@ class Intents:
         for state in states:
             generations[state.conversation.conversation_id] = state.intent
             state.intent = 0
-        await self._store.drop_intents(self._replica, generations)
+        await self._store.drop_intents(self._life, generations)
+
+    async def retire(self) -> None:
+        """Ends this life when it leaves nothing to do; else others find it silent, and finish what it had begun."""
+        if self._life and not self._states.dirty():
+            await self._store.end_life(self._life)
 
 
 class Janitor:
-    """Says that this replica is alive, and finishes what silent ones had begun."""
+    """Keeps this replica alive, and finishes what silent ones had begun."""
 
-    def __init__(
-        self, store: ChatStore, states: States, intents: Intents, *, replica: str, timeout_seconds: float
-    ) -> None:
+    def __init__(self, store: ChatStore, states: States, intents: Intents, *, timeout_seconds: float) -> None:
         self._store = store
         self._states = states
         self._intents = intents
-        self._replica = replica
         self._timeout_seconds = timeout_seconds
 
     async def run(self) -> None:
         """Works for ever; to be supervised."""
         while True:
             try:
-                await self._work()
+                await self._intents.live()
+                for life in await self._store.declare_dead(self._timeout_seconds):
+                    await self._take_over(life)
             except StoreError as error:
                 _log.warning("janitor_failed", error=type(error).__name__)
-            await asyncio.sleep(self._timeout_seconds / 3)
+            await asyncio.sleep(self._timeout_seconds / 4)
 
-    async def _work(self) -> None:
-        if not await self._store.beat(self._replica):
-            await self._repeat_intents()
-        for replica in await self._store.silent_replicas(self._timeout_seconds):
-            if replica != self._replica:
-                await self._take_over(replica)
-
-    async def _repeat_intents(self) -> None:
-        """Notes all intents again: this replica is new, or was paused so long that others dealt with its intents."""
-        dirty = self._states.dirty()
-        for state in dirty:
-            state.intent = 0
-        await self._intents.cover(dirty)
-
-    async def _take_over(self, replica: str) -> None:
-        """Makes a silent replica's intents our own: loading a conversation publishes what it finds unpublished."""
-        taken: dict[str, int] = {}
-        async for conversation_id, generation in self._store.intents_of(replica):
-            taken[conversation_id] = generation
-            if len(taken) == _BATCH:
-                await self._take(replica, taken)
-                taken = {}
-        await self._take(replica, taken)
-        await self._store.forget_replica(replica)
-        _log.info("replica_taken_over", silent_replica=replica)
-
-    async def _take(self, replica: str, generations: dict[str, int]) -> None:
-        async with self._states.holding(generations, anew=True) as held:
-            await self._intents.cover(held.values())
-        await self._store.drop_intents(replica, generations)
-        TAKEN_OVER.inc(len(generations))
+    async def _take_over(self, life: str) -> None:
+        """Makes a dead life's intents our own: loading a conversation publishes what it finds unpublished."""
+        count = 0
+        while intents := await self._store.intents_of(life, _BATCH):
+            async with self._states.holding(intents, anew=True) as held:
+                await self._intents.cover(held.values())
+            await self._store.drop_intents(life, intents)
+            count += len(intents)
+            TAKEN_OVER.inc(len(intents))
+            await self._intents.live()
+        await self._store.end_life(life)
+        _log.info("replica_taken_over", life=life, conversations=count)

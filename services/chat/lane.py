@@ -1,48 +1,49 @@
-"""A lane of the committer: numbers messages and changes, and writes them, many messages in one insert.
+"""A lane of the committer: numbers messages and writes them, many in one insert; makes changes in between.
 
 What arrives while a lane writes waits, and goes together in the next write: the more there is to do, the less each
 message costs. Inserts are ordered, so a crash leaves a prefix of what was sent.
 
 Numbering is optimistic: from the head that this replica knows, against the store's fence. Whoever loses reloads the
-head and the members and numbers again, so nothing is let in on the strength of a stale membership. After an error
-that leaves open what was written, the same happens, and the message's id tells a repeat from a new message.
+head and the members and numbers again, so nothing is let in on the strength of a stale membership. What is left goes
+to the front of the queue, behind it those of conversations that lost: they hold nobody up.
+
+After an error that leaves open what was written, the messages are tried again until it is known; their ids tell. So
+a lane leaves nothing in doubt: what landed after everybody had stopped looking would never be published.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
 import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, Generic, TypeVar
 
 from prometheus_client import Counter, Histogram
 
 from chassis.errors import AbortedError, AppError, InternalError, InvalidArgumentError, UnavailableError
 from chassis.logs import logger
 from services.chat import events
-from services.chat.domain import ChangeSet, Head, Message, advance
+from services.chat.change import FENCED, note_unknown, pause
+from services.chat.domain import Head, Message, advance
 from services.chat.intents import Intents
 from services.chat.numbering import Draft, number
 from services.chat.publish import Publisher
 from services.chat.refusals import not_a_member, not_found
 from services.chat.state import ConversationState, States
-from services.chat.store import BatchStoppedError, ChatStore, FenceError, StoreError
+from services.chat.store import BatchStoppedError, ChatStore, StoreError
 
 MAX_BATCH: Final = 1_000
-_ATTEMPTS: Final = 8
-_BACKOFF_SECONDS: Final = (0.005, 0.5)
+_ATTEMPTS: Final = 24
 
 BATCH_SIZE = Histogram(
     "parley_chat_commit_batch_messages", "Messages in one insert.", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000)
 )
 COMMITTED = Counter("parley_chat_messages_total", "Messages committed.")
-FENCED = Counter("parley_chat_commit_fenced_total", "Writes that lost to another and were numbered again.")
-UNKNOWN = Counter("parley_chat_commit_unknown_total", "Writes whose outcome was unknown at first.")
-
 _log = logger("commit")
+
+T = TypeVar("T")
 
 Outcome = Message | AppError
 """Where a draft landed, or why it did not."""
@@ -50,31 +51,30 @@ Outcome = Message | AppError
 Held = Mapping[str, ConversationState]
 """States that are kept for as long as they are worked with, by conversation."""
 
-Decide = Callable[[ConversationState], Awaitable[ChangeSet | None]]
-"""Decides on a change: None when nothing is to be done, AppError when it may not be.
-
-Called again after each lost race, so what it decided on is what is true when the change is written.
-"""
-
 
 @dataclass(slots=True)
 class SendItem:
-    """A message to be sent. `settle` is called once."""
+    """A message to be sent. `settle` is called once.
+
+    Attributes:
+        attempts: how often it was left over.
+        doubtful: it may have been written.
+    """
 
     draft: Draft
     settle: Callable[[Outcome], None]
     settled: bool = False
     reply_checked: bool = False
+    attempts: int = 0
+    doubtful: bool = False
 
 
 @dataclass(slots=True)
-class ChangeItem:
-    """A change to be made."""
+class ChangeItem(Generic[T]):
+    """A change to be made, with nothing beside it in the lane."""
 
-    conversation_id: str
-    organization_id: str
-    decide: Decide
-    done: asyncio.Future[ChangeSet | None]
+    make: Callable[[], Awaitable[T]]
+    done: asyncio.Future[T]
 
 
 @dataclass(slots=True)
@@ -111,10 +111,11 @@ class Lane:
         self._publisher = publisher
         self._now_ms = now_ms
         self._done = done
-        self._queue: deque[SendItem | ChangeItem] = deque()
+        self._queue: deque[SendItem | ChangeItem[Any]] = deque()
         self._wake = asyncio.Event()
+        self._setbacks = 0
 
-    def put(self, item: SendItem | ChangeItem) -> None:
+    def put(self, item: SendItem | ChangeItem[Any]) -> None:
         """Queues an item; they are dealt with in order."""
         self._queue.append(item)
         self._wake.set()
@@ -128,50 +129,59 @@ class Lane:
                 await self._work()
 
     async def _work(self) -> None:
-        """Makes the change that is first in line, or sends all the messages up to the next change."""
+        """Makes the change that is first in line, or sends the messages up to the next change."""
         if isinstance(first := self._queue[0], ChangeItem):
             self._queue.popleft()
-            await self._change(first)
+            await _change(first)
             self._done(1)
             return
+        sends = self._next_sends()
+        await self._send(sends)
+        left = [send for send in sends if not send.settled]
+        self._queue.extendleft(reversed(left))
+        self._done(len(sends) - len(left))
+        if len(left) < len(sends):
+            self._setbacks = 0
+        else:
+            self._setbacks += 1
+            await pause(self._setbacks)
+
+    def _next_sends(self) -> list[SendItem]:
+        """The sends that are first in line, those of conversations that lost before last; a conversation's in order."""
         sends: list[SendItem] = []
         while self._queue and len(sends) < MAX_BATCH and isinstance(item := self._queue[0], SendItem):
             sends.append(item)
             self._queue.popleft()
-        try:
-            await self._send(sends)
-        except Exception as error:  # the callers', whatever it is: it doesn't end the lane
-            _fail(sends, error)
-        self._done(len(sends))
-
-    # Messages
+        if sends[0].attempts:
+            lost: dict[str, int] = {}
+            for send in sends:
+                key = send.draft.conversation_id
+                lost[key] = max(send.attempts, lost.get(key, 0))
+            sends.sort(key=lambda send: lost[send.draft.conversation_id])
+        return sends
 
     async def _send(self, sends: Sequence[SendItem]) -> None:
-        """Tries until every message is settled; gives up on what is left after some attempts without progress."""
-        pending, attempts, unknown = sends, 0, False
-        while pending and attempts < _ATTEMPTS:
-            conversation_ids = {send.draft.conversation_id for send in pending}
-            try:
-                async with self._states.holding(conversation_ids, anew=unknown) as states:
-                    unknown = False
-                    await self._attempt(pending, states)
-            except StoreError as error:
-                unknown = True
-                UNKNOWN.inc()
-                _log.warning("commit_outcome_unknown", messages=len(pending), error=type(error).__name__)
-                await _pause(attempts)
-            left = [send for send in pending if not send.settled]
-            attempts = 0 if len(left) < len(pending) else attempts + 1
-            pending = left
-        for send in pending:
-            _settle(
-                send, UnavailableError("STORE_UNAVAILABLE", "the message could not be stored", retry_after_ms=1_000)
-            )
+        """Tries once; gives up on what was left over too often, unless it may have been written."""
+        refusal: AppError = AbortedError("CONTENDED", "others write to this conversation too fast", retry_after_ms=200)
+        try:
+            anew = any(send.doubtful for send in sends)
+            async with self._states.holding({send.draft.conversation_id for send in sends}, anew=anew) as states:
+                await self._attempt(sends, states)
+        except StoreError as error:
+            note_unknown(error)
+            refusal = UnavailableError("STORE_UNAVAILABLE", "the message could not be stored", retry_after_ms=1_000)
+        except Exception as error:  # the callers', whatever it is: it doesn't end the lane
+            _fail(sends, error)
+        for send in sends:
+            send.attempts += 1
+            if not send.settled and not send.doubtful and send.attempts >= _ATTEMPTS:
+                _settle(send, refusal)
 
-    async def _attempt(self, pending: Sequence[SendItem], states: Held) -> None:
-        await self._check_replies(pending)
-        await self._check_members(pending, states)
-        numbered = self._number([send for send in pending if not send.settled], states)
+    async def _attempt(self, sends: Sequence[SendItem], states: Held) -> None:
+        await self._settle_written([send for send in sends if send.doubtful], states)
+        await self._check_replies(sends)
+        await self._check_members(sends, states)
+        numbered = self._number([send for send in sends if not send.settled], states)
         if not numbered:
             return
         await self._intents.cover({entry.state for entry in numbered})
@@ -180,8 +190,27 @@ class Lane:
         except BatchStoppedError as stop:
             self._finish(numbered[: stop.inserted])
             await self._resolve(numbered[stop.inserted :], known=stop.known)
+        except BaseException:
+            self._doubt(numbered)
+            raise
         else:
             self._finish(numbered)
+
+    def _doubt(self, numbered: Sequence[_Numbered]) -> None:
+        """Any of these may have been written, or may yet be."""
+        for entry in numbered:
+            for send in entry.sends:
+                send.doubtful = True
+            entry.state.hear_of(entry.message.rev)
+            self._publisher.mark_gap(entry.state)
+
+    async def _settle_written(self, doubtful: Sequence[SendItem], states: Held) -> None:
+        """Settles what turns out to have been written; it may be so only since the states were loaded."""
+        written = await self._store.messages_by_id([s.draft.message_id for s in doubtful]) if doubtful else {}
+        for send in doubtful:
+            if message := written.get(send.draft.message_id):
+                self._publisher.mark_gap(states[message.conversation_id])
+                _settle(send, message)
 
     async def _check_replies(self, pending: Sequence[SendItem]) -> None:
         """Refuses answers to messages that are not in their conversation."""
@@ -217,8 +246,8 @@ class Lane:
                 if state is None:
                     continue  # made since the states were loaded; the next attempt has it
                 head = heads.get(draft.conversation_id, state.head)
-                draft.mentions = tuple(user for user in draft.mentions if user in state.members)
-                entry = numbered[draft.message_id] = _Numbered(number(draft, head, now_ms), state)
+                mentions = tuple(user for user in draft.mentions if user in state.members)
+                entry = numbered[draft.message_id] = _Numbered(number(draft, mentions, head, now_ms), state)
                 heads[draft.conversation_id] = advance(head, entry.message)
             entry.sends.append(send)
         return list(numbered.values())
@@ -244,7 +273,7 @@ class Lane:
         """Deals with a collision: settles the messages that are there already, or reloads what was stale."""
         if not known:
             FENCED.inc()
-            await self._states.refresh({entry.message.conversation_id for entry in rest})
+            await self._states.refresh({rest[0].message.conversation_id})
             return
         existing = await self._store.messages_by_id([entry.message.message_id for entry in rest])
         stale = set()
@@ -258,39 +287,16 @@ class Lane:
         if stale:
             await self._states.refresh(stale)
 
-    # Changes
 
-    async def _change(self, item: ChangeItem) -> None:
-        try:
-            outcome = await self._decide_and_write(item)
-        except Exception as error:  # the caller's, whatever it is: it doesn't end the lane
-            if not item.done.done():
-                item.done.set_exception(error)
-        else:
-            if not item.done.done():
-                item.done.set_result(outcome)
-
-    async def _decide_and_write(self, item: ChangeItem) -> ChangeSet | None:
-        for attempt in range(_ATTEMPTS):
-            async with self._states.holding([item.conversation_id], anew=True) as states:
-                state = states.get(item.conversation_id)
-                if state is None or state.conversation.organization_id != item.organization_id:
-                    raise not_found()
-                changes = await item.decide(state)
-                if changes is None:
-                    return None
-                try:
-                    await self._intents.cover([state])
-                    await self._store.commit_change(changes)
-                except FenceError:
-                    FENCED.inc()
-                    await _pause(attempt)
-                    continue
-                finally:
-                    state.hear_of(changes.change.rev)  # whatever became of it, the next use looks
-                    self._publisher.mark_gap(state)
-            return changes
-        raise AbortedError("CONTENDED", "others are changing this conversation too fast", retry_after_ms=200)
+async def _change(item: ChangeItem[Any]) -> None:
+    try:
+        outcome = await item.make()
+    except Exception as error:  # the caller's, whatever it is: it doesn't end the lane
+        if not item.done.done():
+            item.done.set_exception(error)
+    else:
+        if not item.done.done():
+            item.done.set_result(outcome)
 
 
 def _refusal(draft: Draft, states: Held) -> AppError | None:
@@ -311,8 +317,3 @@ def _fail(sends: Iterable[SendItem], error: Exception) -> None:
     _log.error("commit_failed", incident=incident, exc_info=error)
     for send in sends:
         _settle(send, InternalError("INTERNAL", f"an unexpected error; incident {incident}"))
-
-
-async def _pause(attempt: int) -> None:
-    least, most = _BACKOFF_SECONDS
-    await asyncio.sleep(random.uniform(0, min(most, least * 2.0**attempt)))  # noqa: S311  # jitter

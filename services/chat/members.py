@@ -8,6 +8,7 @@ from parley.chat.v1 import chat_pb2
 
 from chassis.errors import FailedPreconditionError, NotFoundError, PermissionDeniedError
 from chassis.identity import Identity
+from services.chat.change import Decide
 from services.chat.commit import Committer
 from services.chat.contacts import Contacts
 from services.chat.domain import (
@@ -20,7 +21,6 @@ from services.chat.domain import (
     heir,
     may_manage,
 )
-from services.chat.lane import Decide
 from services.chat.refusals import not_a_manager, not_a_member
 from services.chat.state import ConversationState
 from services.chat.store import ChatStore

@@ -8,9 +8,10 @@ from parley.chat.v1 import chat_pb2
 
 from chassis.errors import AppError, FailedPreconditionError, PermissionDeniedError
 from chassis.identity import Identity
+from services.chat.change import Decide
 from services.chat.commit import Committer
 from services.chat.domain import Change, ChangeKind, ChangeSet, Message, may_delete
-from services.chat.lane import Decide, Outcome
+from services.chat.lane import Outcome
 from services.chat.limits import RateLimit
 from services.chat.numbering import Draft
 from services.chat.refusals import message_not_found, not_a_member

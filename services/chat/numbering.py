@@ -26,8 +26,8 @@ class Draft:
     mentions: tuple[str, ...] = ()
 
 
-def number(draft: Draft, head: Head, now_ms: int) -> Message:
-    """The message that a draft becomes right after `head`.
+def number(draft: Draft, mentions: tuple[str, ...], head: Head, now_ms: int) -> Message:
+    """The message that a draft becomes right after `head`, with those of its mentions that hold.
 
     Replicas' clocks differ, so the time is at least that of the message before.
     """
@@ -44,5 +44,5 @@ def number(draft: Draft, head: Head, now_ms: int) -> Message:
         create_ms=max(now_ms, head.last_message_ms),
         attachments=draft.attachments,
         reply_to=draft.reply_to,
-        mentions=draft.mentions,
+        mentions=mentions,
     )

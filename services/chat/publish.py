@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, NamedTuple, TypeVar
 
 from parley.chat.v1 import event_pb2
@@ -18,9 +18,9 @@ from prometheus_client import Counter, Gauge
 
 from chassis.eventlog import EventLog
 from chassis.logs import logger
-from services.chat import events as chat_events
 from services.chat.bus import BusError, publish
-from services.chat.domain import Change, Conversation, Head, LogEntry, Member, Message, advance
+from services.chat.domain import Head
+from services.chat.recovery import Entry, Unpublished, read_unpublished
 from services.chat.state import ConversationState
 from services.chat.store import ChatStore, StoreError
 
@@ -31,6 +31,8 @@ _BACKOFF_SECONDS: Final = (0.05, 2.0)
 PENDING = Gauge("parley_chat_publish_pending", "Events that wait to be published.")
 PUBLISHED = Counter("parley_chat_published_total", "Events published.")
 RECOVERED = Counter("parley_chat_published_from_store_total", "Entries published from the store.")
+
+_NOTHING: Final = Unpublished([], set())
 
 _log = logger("publish")
 T = TypeVar("T")
@@ -105,11 +107,12 @@ class Publisher:
             self._idle.set()
 
     async def _publish_some(self) -> None:
+        """Takes gaps and items at one moment: an item is queued after the gaps before it, and so can't pass them."""
         gaps, self._gaps = self._gaps, set()
-        recovered = await _persistently(lambda: self._from_store(gaps)) if gaps else []
         items, self._pending = self._pending[:_BATCH], self._pending[_BATCH:]
         PENDING.set(len(self._pending))
-        batch = [*recovered, *items]
+        recovered = await self._recover(gaps) if gaps else _NOTHING
+        batch = [*map(_from_entry, recovered.entries), *_unpublished(items, recovered)]
         if batch:
             await _persistently(lambda: publish(self._log, [item.event for item in batch]))
             PUBLISHED.inc(len(batch))
@@ -120,23 +123,28 @@ class Publisher:
         for state in (*gaps, *(item.state for item in items if item.state is not None)):
             state.busy -= 1
 
-    async def _from_store(self, gaps: Iterable[ConversationState]) -> list[_Item]:
-        """The events of what the logs of these conversations have beyond what was published."""
-        states = {state.conversation.conversation_id: state for state in gaps}
-        tails = await self._store.tails({key: state.published.rev for key, state in states.items()})
-        conversations = await self._store.conversations(states)
-        members = await self._store.members(list(states))
-        changed = [e.message_id for tail in tails.values() for e in tail if isinstance(e, Change) and e.message_id]
-        changed += [_last_message_id(states[key], tail) for key, tail in tails.items()]
-        messages = await self._store.messages_by_id(changed) if any(changed) else {}
-        items: list[_Item] = []
-        for conversation_id, tail in tails.items():
-            RECOVERED.inc(len(tail))
-            states[conversation_id].note_senders(entry for entry in tail if isinstance(entry, Message))
-            items += _items(
-                states[conversation_id], conversations[conversation_id], members[conversation_id], tail, messages
-            )
-        return items
+    async def _recover(self, gaps: set[ConversationState]) -> Unpublished:
+        recovered = await _persistently(lambda: read_unpublished(self._store, gaps))
+        RECOVERED.inc(len(recovered.entries))
+        for state in recovered.unfinished:
+            self.mark_gap(state)
+        return recovered
+
+
+def _from_entry(entry: Entry) -> _Item:
+    return _Item(entry.event, entry.state, entry.head)
+
+
+def _unpublished(items: Iterable[_Item], recovered: Unpublished) -> Iterable[_Item]:
+    """Items but for those of entries that the store told of, now or before, or will tell of."""
+    reached = {entry.state: entry.head.rev for entry in recovered.entries}
+    for item in items:
+        if item.state is None or item.head is None:
+            yield item
+        elif item.state in recovered.unfinished:
+            continue
+        elif item.head.rev > max(item.state.published.rev, reached.get(item.state, 0)):
+            yield item
 
 
 async def _persistently(attempt: Callable[[], Awaitable[T]]) -> T:
@@ -150,36 +158,6 @@ async def _persistently(attempt: Callable[[], Awaitable[T]]) -> T:
             _log.warning("publish_failed", failures=failures, error=type(error).__name__)
             least, most = _BACKOFF_SECONDS
             await asyncio.sleep(random.uniform(0, min(most, least * 2.0**failures)))  # noqa: S311  # jitter
-
-
-def _items(
-    state: ConversationState,
-    conversation: Conversation,
-    members: list[Member],
-    tail: list[LogEntry],
-    messages: Mapping[str, Message],
-) -> Iterable[_Item]:
-    """The events of log entries, each with the head after it."""
-    head, by_id = state.published, {member.user_id: member for member in members}
-    end = head
-    for entry in tail:
-        end = advance(end, entry)
-    last = messages.get(end.last_message_id)
-    for entry in tail:
-        head = advance(head, entry)
-        if isinstance(entry, Message):
-            yield _Item(chat_events.message_created(conversation, entry, by_id, sender_name="", origin=""), state, head)
-            continue
-        changed = messages.get(entry.message_id)
-        for event in chat_events.change_events(entry, conversation, end, members, last=last, message=changed):
-            yield _Item(event, state, head)
-
-
-def _last_message_id(state: ConversationState, tail: list[LogEntry]) -> str:
-    for entry in reversed(tail):
-        if isinstance(entry, Message):
-            return entry.message_id
-    return state.published.last_message_id
 
 
 def _rev(head: Head) -> int:

@@ -8,12 +8,12 @@ That holds because of one invariant: members and settings are never older than t
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from services.chat.domain import Change, ChangeKind, Conversation, Head, LogEntry, Member, Message, advance
+from services.chat.domain import Change, ChangeKind, Conversation, Head, Member, Message, advance_over
 from services.chat.store import ChatStore
 
 
@@ -154,7 +154,7 @@ class States:
         latest = summaries | await self._store.conversations(changed)
         members = await self._store.members(list(summaries))
         return {
-            key: self._take_in(_Loaded(summary.head, _end(floors[key], tails[key]), latest[key], members[key]))
+            key: self._take_in(_Loaded(summary.head, advance_over(floors[key], tails[key]), latest[key], members[key]))
             for key, summary in summaries.items()
         }
 
@@ -211,12 +211,6 @@ def _pin(states: Iterable[ConversationState]) -> None:
 
 def _is_stale(state: ConversationState) -> bool:
     return state.heard_rev > state.head.rev
-
-
-def _end(head: Head, tail: Sequence[LogEntry]) -> Head:
-    for entry in tail:
-        head = advance(head, entry)
-    return head
 
 
 def _rev(head: Head) -> int:

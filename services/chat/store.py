@@ -6,22 +6,22 @@ Collections
                    fence: whoever numbers an entry from a stale head collides, reloads and numbers again.
     conversations  each conversation's own fields, and a summary of the log up to where it has been published
     members        who is in which conversation, with their marks
-    intents        which replica is writing to which conversation, so that what a dead one left can be published
-    replicas       when each replica was last alive
+    intents        which life is writing to which conversation, so that what a dead one left can be published
+    replicas       each life of a replica: when it last gave a sign, and whether it was declared dead
 
 All writes are acknowledged by a majority and journaled, all reads are of what a majority has.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.datetime_ms import DatetimeMS
 from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, DeleteOne, IndexModel, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
-from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
+from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError, WriteConcernError
 from pymongo.write_concern import WriteConcern
 
 from services.chat import documents
@@ -32,6 +32,10 @@ StoreError = PyMongoError
 
 TIMEOUT_MS: Final = 10_000
 _DUPLICATE_KEY: Final = 11_000
+
+
+class RefusedError(Exception):
+    """The server said that it will not write this: nothing of it is written, and repeating is of no use."""
 
 
 class FenceError(Exception):
@@ -49,6 +53,15 @@ class BatchStoppedError(Exception):
         super().__init__(f"stopped at {inserted}")
         self.inserted = inserted
         self.known = known
+
+
+_MAY_PASS: Final = ("TransientTransactionError", "UnknownTransactionCommitResult", "RetryableWriteError")
+
+
+def _refused(error: OperationFailure) -> Exception:
+    """The error as it is when the write may have been made or may yet be, else RefusedError."""
+    may_pass = error.timeout or isinstance(error, WriteConcernError) or any(map(error.has_error_label, _MAY_PASS))
+    return error if may_pass else RefusedError(error.code)
 
 
 def open_client(uri: str) -> AsyncMongoClient[dict[str, Any]]:
@@ -104,14 +117,17 @@ class ChatStore:
 
         Raises:
             BatchStoppedError: one of them collided.
+            RefusedError: one of them will not be written; those before it may be.
             StoreError: also where it is not known that a majority has what was written.
         """
         try:
             await self._log.insert_many([documents.from_message(message) for message in messages], ordered=True)
         except BulkWriteError as error:
             problem = next(iter(error.details["writeErrors"]), None)
-            if problem is None or problem["code"] != _DUPLICATE_KEY or error.details["writeConcernErrors"]:
+            if problem is None or error.details["writeConcernErrors"]:
                 raise
+            if problem["code"] != _DUPLICATE_KEY:
+                raise RefusedError(problem["code"]) from None
             raise BatchStoppedError(problem["index"], known="_id" in problem.get("keyPattern", {})) from None
 
     async def commit_change(self, changes: ChangeSet) -> None:
@@ -125,6 +141,8 @@ class ChatStore:
                 await session.with_transaction(lambda s: self._write_change(s, changes))
         except (DuplicateKeyError, BulkWriteError) as error:
             raise FenceError from error
+        except OperationFailure as error:
+            raise _refused(error) from error
 
     async def _write_change(self, session: AsyncClientSession, changes: ChangeSet) -> None:
         change = changes.change
@@ -182,12 +200,16 @@ class ChatStore:
         cursor = self._log.find(query).sort("r", ASCENDING).limit(limit)
         return [documents.to_entry(document) async for document in cursor]
 
-    async def tails(self, after: Mapping[str, int]) -> dict[str, list[LogEntry]]:
-        """For several conversations, the entries after a rev of each, in order."""
+    async def tails(self, after: Mapping[str, int], limit: int = 0) -> dict[str, list[LogEntry]]:
+        """For several conversations, the entries after a rev of each, in order.
+
+        With a limit, so many in all, of one conversation after the other by their ids.
+        """
         tails: dict[str, list[LogEntry]] = {conversation_id: [] for conversation_id in after}
         if after:
-            branches = [{"c": c, "r": {"$gt": rev}} for c, rev in after.items()]
-            async for document in self._log.find({"$or": branches}).sort([("c", ASCENDING), ("r", ASCENDING)]):
+            query = {"$or": [{"c": c, "r": {"$gt": rev}} for c, rev in after.items()]}
+            cursor = self._log.find(query).sort([("c", ASCENDING), ("r", ASCENDING)]).limit(limit)
+            async for document in cursor:
                 tails[document["c"]].append(documents.to_entry(document))
         return tails
 
@@ -208,6 +230,8 @@ class ChatStore:
                 await session.with_transaction(write)
         except DuplicateKeyError:
             return False
+        except OperationFailure as error:
+            raise _refused(error) from error
         return True
 
     async def conversations(self, conversation_ids: Iterable[str]) -> dict[str, Conversation]:
@@ -296,19 +320,19 @@ class ChatStore:
         update = {"$set": {"muted": DatetimeMS(until_ms)}} if until_ms else {"$unset": {"muted": 1}}
         await self._members.update_one({"_id": documents.member_id(conversation_id, user_id)}, update)
 
-    # Intents and replicas
+    # Intents and lives
 
-    async def write_intents(self, replica: str, conversation_ids: Sequence[str], generation: int) -> None:
-        """Notes that a replica is about to write to conversations; before it does."""
+    async def write_intents(self, life: str, conversation_ids: Sequence[str], generation: int) -> None:
+        """Notes that a life of a replica is about to write to conversations; before it does."""
         updates = [
-            UpdateOne({"_id": f"{replica}/{c}"}, {"$set": {"c": c, "p": replica, "g": generation}}, upsert=True)
+            UpdateOne({"_id": f"{life}/{c}"}, {"$set": {"c": c, "p": life, "g": generation}}, upsert=True)
             for c in conversation_ids
         ]
         await self._intents.bulk_write(updates, ordered=False)
 
-    async def drop_intents(self, replica: str, generations: Mapping[str, int]) -> None:
+    async def drop_intents(self, life: str, generations: Mapping[str, int]) -> None:
         """Takes intents back, unless they have been noted again since, which another generation tells."""
-        deletes = [DeleteOne({"_id": f"{replica}/{c}", "g": generation}) for c, generation in generations.items()]
+        deletes = [DeleteOne({"_id": f"{life}/{c}", "g": generation}) for c, generation in generations.items()]
         if deletes:
             await self._intents.bulk_write(deletes, ordered=False)
 
@@ -317,22 +341,29 @@ class ChatStore:
         cursor = self._intents.find({"c": {"$in": list(conversation_ids)}}, {"_id": 0, "c": 1})
         return {document["c"] async for document in cursor}
 
-    async def intents_of(self, replica: str) -> AsyncIterator[tuple[str, int]]:
-        """A replica's intents: (conversation, generation)."""
-        async for document in self._intents.find({"p": replica}):
-            yield document["c"], document["g"]
+    async def intents_of(self, life: str, limit: int) -> dict[str, int]:
+        """Some of a life's intents: the generation of each, by conversation."""
+        cursor = self._intents.find({"p": life}).limit(limit)
+        return {document["c"]: document["g"] async for document in cursor}
 
-    async def beat(self, replica: str) -> bool:
-        """Notes that a replica is alive; False when it had been declared dead, or is new."""
-        result = await self._replicas.update_one({"_id": replica}, {"$currentDate": {"beat": True}}, upsert=True)
+    async def begin_life(self, life: str) -> None:
+        """Notes that a life of a replica has begun."""
+        update = {"$currentDate": {"beat": True}, "$setOnInsert": {"dead": False}}
+        await self._replicas.update_one({"_id": life}, update, upsert=True)
+
+    async def renew_life(self, life: str) -> bool:
+        """Notes that a life goes on; False when it was declared dead, which is final."""
+        result = await self._replicas.update_one({"_id": life, "dead": False}, {"$currentDate": {"beat": True}})
         return result.matched_count == 1
 
-    async def silent_replicas(self, timeout_seconds: float) -> list[str]:
-        """Replicas that have been silent for so long, by the database's own clock."""
+    async def declare_dead(self, timeout_seconds: float) -> list[str]:
+        """Declares lives dead that have been silent for so long, by the database's own clock; returns all the dead."""
         since = {"$subtract": ["$$NOW", int(timeout_seconds * 1_000)]}
-        cursor = self._replicas.find({"$expr": {"$lt": ["$beat", since]}}, {"_id": 1})
-        return [document["_id"] async for document in cursor]
+        silent = {"dead": False, "$expr": {"$lt": ["$beat", since]}}
+        await self._replicas.update_many(silent, {"$set": {"dead": True}})
+        return [document["_id"] async for document in self._replicas.find({"dead": True}, {"_id": 1})]
 
-    async def forget_replica(self, replica: str) -> None:
-        """Removes a replica; its intents have been dealt with."""
-        await self._replicas.delete_one({"_id": replica})
+    async def end_life(self, life: str) -> None:
+        """Removes a life that leaves nothing to do, and intents that it could not take back."""
+        await self._intents.delete_many({"p": life})
+        await self._replicas.delete_one({"_id": life})

@@ -39,14 +39,17 @@ class Summaries:
                 _log.warning("summaries_failed", error=type(error).__name__)
 
     async def write(self) -> None:
-        """Writes the summaries that are behind, and takes back the intents of conversations that rest since."""
+        """Writes the summaries that are behind, and takes back the intents of conversations that rest since.
+
+        The heads are picked before the marks are moved: no summary says more than the marks of its senders do.
+        """
         dirty = self._states.dirty()
         resting = [state for state in dirty if _rests(state)]
-        await self._move_senders([state for state in dirty if state.sent])
         behind = {state: state.published for state in dirty if state.published.rev > state.summarized_rev}
+        await self._move_senders([state for state in dirty if state.sent])
         await self._store.write_summaries({s.conversation.conversation_id: head for s, head in behind.items()})
         for state, head in behind.items():
-            state.summarized_rev = head.rev
+            state.summarized_rev = max(state.summarized_rev, head.rev)
         await self._intents.drop(state for state in resting if _rests(state))
 
     async def _move_senders(self, states: list[ConversationState]) -> None:

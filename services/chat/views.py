@@ -1,15 +1,28 @@
-"""Conversations as their members see them: read from the store, exact whatever the summaries lag behind."""
+"""Conversations as their members see them: read from the store, exact whatever the summaries lag behind.
+
+The order of the reads is what makes them exact. Intents first: what has none has a summary that tells all, if that is
+read later. Then the summaries, then what the logs have beyond those, then the members, whose marks only move on.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 from parley.chat.v1 import chat_pb2
 
 from services.chat import convert
-from services.chat.domain import MAX_LISTED_MEMBERS, Conversation, Head, LogEntry, Member, Message, advance
+from services.chat.domain import MAX_LISTED_MEMBERS, Conversation, LogEntry, Member, Message, advance_over
 from services.chat.refusals import not_a_member, not_found
 from services.chat.store import ChatStore
+
+
+class Current(NamedTuple):
+    """A conversation with its head as the log has it, and the log beyond the summary."""
+
+    conversation: Conversation
+    tail: Sequence[LogEntry] = ()
 
 
 class Views:
@@ -39,51 +52,48 @@ class Views:
 
     async def one(self, organization_id: str, conversation_id: str, user_id: str) -> chat_pb2.Conversation:
         """A conversation as one of its members sees it; raises as `require_member`."""
-        viewer = await self.require_member(organization_id, conversation_id, user_id)
-        conversation = (await self._store.conversations([conversation_id]))[conversation_id]
-        return (await self.several([conversation], {conversation_id: viewer}))[0]
+        current = await self.current([conversation_id], await self._store.intended([conversation_id]))
+        if not current or current[0].conversation.organization_id != organization_id:
+            raise not_found()
+        views = await self.several(current, user_id)
+        if not views:
+            raise not_a_member()
+        return views[0]
 
-    async def several(
-        self, conversations: Sequence[Conversation], viewers: Mapping[str, Member]
-    ) -> list[chat_pb2.Conversation]:
-        """Conversations as members see them, in the order given.
+    async def current(self, conversation_ids: Iterable[str], intended: set[str]) -> list[Current]:
+        """Conversations as they are now, those that there are.
 
         Args:
-            conversations: which.
-            viewers: for each, by its id, the member who looks.
+            conversation_ids: which.
+            intended: those of them that had an intent when this was last looked at.
         """
-        tails = await self.tails(conversations)
-        heads = {c.conversation_id: head_after(c, tails[c.conversation_id]) for c in conversations}
-        messages = await self._store.messages_by_id([head.last_message_id for head in heads.values()])
+        conversations = await self._store.conversations(conversation_ids)
+        tails = await self._store.tails({key: c.head.rev for key, c in conversations.items() if key in intended})
+        return [
+            Current(replace(c, head=advance_over(c.head, tail)), tail)
+            for c, tail in ((c, tails.get(key, [])) for key, c in conversations.items())
+        ]
+
+    async def several(self, current: Sequence[Current], user_id: str) -> list[chat_pb2.Conversation]:
+        """Conversations as a user sees them, in the order given; without those that the user is not in."""
+        conversations = [conversation for conversation, _ in current]
+        messages = await self._store.messages_by_id([c.head.last_message_id for c in conversations])
         listed = [c.conversation_id for c in conversations if c.member_count <= MAX_LISTED_MEMBERS]
         members = await self._store.members(listed)
+        viewers = await self._store.own_members(user_id, [c.conversation_id for c in conversations])
         views = []
-        for conversation in conversations:
+        for conversation, tail in current:
             key = conversation.conversation_id
-            viewer = read_own(viewers[key], tails[key])
-            others = [viewer if m.user_id == viewer.user_id else read_own(m, tails[key]) for m in members.get(key, ())]
-            last = messages.get(heads[key].last_message_id)
-            views.append(convert.conversation_to_proto(conversation, heads[key], others, last, viewer))
+            if key not in viewers:
+                continue
+            viewer = _read_own(viewers[key], tail)
+            others = [viewer if m.user_id == user_id else _read_own(m, tail) for m in members.get(key, ())]
+            last = messages.get(conversation.head.last_message_id)
+            views.append(convert.conversation_to_proto(conversation, conversation.head, others, last, viewer))
         return views
 
-    async def tails(self, conversations: Sequence[Conversation]) -> dict[str, list[LogEntry]]:
-        """For each conversation, by its id, the log beyond the summary; only those with an intent can have any."""
-        tails: dict[str, list[LogEntry]] = {c.conversation_id: [] for c in conversations}
-        intended = await self._store.intended(list(tails))
-        after = {c.conversation_id: c.head.rev for c in conversations if c.conversation_id in intended}
-        tails.update(await self._store.tails(after))
-        return tails
 
-
-def head_after(conversation: Conversation, tail: Sequence[LogEntry]) -> Head:
-    """A conversation's head, from its summary and the log beyond it."""
-    head = conversation.head
-    for entry in tail:
-        head = advance(head, entry)
-    return head
-
-
-def read_own(member: Member, tail: Sequence[LogEntry]) -> Member:
+def _read_own(member: Member, tail: Sequence[LogEntry]) -> Member:
     """The member with the marks that the summary will give them: whoever sends a message has read up to it."""
     own = max((e.seq for e in tail if isinstance(e, Message) and e.sender_id == member.user_id), default=0)
     if own > member.read_seq:

@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from parley.chat.v1 import conversation_pb2, conversation_pb2_grpc, event_pb2, event_pb2_grpc, message_pb2
 from parley.chat.v1 import message_pb2_grpc as message_grpc
@@ -59,7 +60,13 @@ async def _build(
 ) -> Service:
     publisher = Publisher(log, store)
     states = States(store, settings.cached_conversations, publisher.mark_gap)
-    intents = Intents(store, settings.replica)
+    intents = Intents(
+        store,
+        states,
+        replica=settings.replica,
+        timeout_seconds=settings.replica_timeout_seconds,
+        clock=time.monotonic,
+    )
     committer = Committer(
         store=store,
         states=states,
@@ -70,9 +77,7 @@ async def _build(
         now_ms=_now_ms,
     )
     summaries = Summaries(store, states, intents, publisher, interval_seconds=settings.summary_interval_seconds)
-    janitor = Janitor(
-        store, states, intents, replica=settings.replica, timeout_seconds=settings.replica_timeout_seconds
-    )
+    janitor = Janitor(store, states, intents, timeout_seconds=settings.replica_timeout_seconds)
     signals = Signals(store=store, states=states, publisher=publisher)
     fanout = FanOut(log, bus.parse, bus.route, observe=lambda event: _observe(states, event))
     await fanout.start()
@@ -83,8 +88,6 @@ async def _build(
     conversations = Conversations(
         committer=committer,
         store=store,
-        states=states,
-        intents=intents,
         publisher=publisher,
         views=views,
         contacts=contacts,
@@ -99,7 +102,7 @@ async def _build(
         await summaries.write()  # once for what was published, once to take back the intents that rest then
         await publisher.flushed()
         await summaries.write()
-        await store.forget_replica(settings.replica)
+        await intents.retire()
 
     return Service(
         registrations=_registrations(
@@ -143,14 +146,22 @@ def _registrations(
 
 def _observe(states: States, event: event_pb2.Event) -> None:
     """Takes over what others did: that there is a later rev, and who wants no notifications, which takes no rev."""
-    match event.WhichOneof("payload"):
-        case "message_created":
-            message = event.message_created.message
-            if state := states.peek(message.conversation_id):
-                state.hear_of(message.rev)
+    what = event.WhichOneof("payload")
+    payload: Any = getattr(event, what) if what else None
+    match what:
+        case "message_created" | "message_updated" | "message_deleted":
+            conversation_id, rev = payload.message.conversation_id, payload.message.rev
+        case "member_added" | "member_removed" | "member_updated":
+            conversation_id, rev = payload.conversation_id, payload.rev
         case "conversation_updated":
-            conversation = event.conversation_updated.conversation
-            state = states.peek(conversation.conversation_id)
-            for view in event.conversation_updated.views:
-                if state is not None and (member := state.members.get(view.user_id)):
-                    member.muted_until_ms = convert.milliseconds(view.muted_until)
+            conversation_id, rev = payload.conversation.conversation_id, payload.conversation.rev
+        case _:
+            return
+    state = states.peek(conversation_id)
+    if state is None:
+        return
+    state.hear_of(rev)
+    if what == "conversation_updated":
+        for view in payload.views:
+            if member := state.members.get(view.user_id):
+                member.muted_until_ms = convert.milliseconds(view.muted_until)
