@@ -1,0 +1,87 @@
+"""Chat dies when messages are durable, acknowledged and not yet published: others still hear of them, and once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from deploy.local.options import StackOptions
+from deploy.local.stack import LocalStack
+from tests.e2e.conftest import Company, new_company
+from tests.e2e.waiting import until
+
+MESSAGES = 20
+
+
+@pytest.fixture(scope="module")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalStack]:
+    """A stack of which nothing is started again unless a test does it."""
+    options = StackOptions(
+        restart_crashed=False,
+        settings={"chat": {"PARLEY_REPLICA_TIMEOUT_SECONDS": "2", "PARLEY_MESSAGES_PER_SECOND": "1000"}},
+    )
+    async with LocalStack(tmp_path_factory.mktemp("stack"), replicas={"chat": 2}, options=options) as stack:
+        yield stack
+
+
+@pytest.fixture
+async def company(stack: LocalStack) -> AsyncIterator[Company]:
+    """An organization that no other test uses."""
+    async with new_company(stack) as made:
+        yield made
+
+
+@pytest.mark.parametrize("heir", ["chat-1", "chat-2"])
+async def test_what_a_killed_replica_left_unpublished_is_published(
+    stack: LocalStack, company: Company, heir: str
+) -> None:
+    """By the next life of the same replica, or by another: the notifications tell, which follow publication alone."""
+    await company.hire("ann")
+    await company.hire("bob")
+    ann = await company.client("ann")
+    chat, other, valkey = (stack.processes[name] for name in ("chat-1", "chat-2", "valkey"))
+    await other.stop()
+    key = (await ann.direct_conversation("bob")).conversation_id
+    valkey.pause()
+    sent = await asyncio.gather(*(ann.send_message(key, f"message {n}") for n in range(MESSAGES)))
+    assert sorted(message.seq for message in sent) == list(range(1, MESSAGES + 1))
+    chat.kill()
+    await chat.wait_stopped()
+    valkey.resume()
+    await stack.processes[heir].start()
+    await stack.processes[heir].wait_healthy()
+    bob = await company.client("bob")
+
+    async def told_of_all() -> bool:
+        page = await bob.list_notifications()
+        return [(n.type, n.count) for n in page.notifications] == [("NEW_MESSAGE", MESSAGES)]
+
+    await until(told_of_all)
+    history = bob.replica.conversation(key)
+    assert history.unread_count == MESSAGES
+    for process in (chat, other):
+        if not process.running:
+            await process.start()
+            await process.wait_healthy()
+
+
+async def test_what_was_written_while_nobody_could_know_is_told_of(stack: LocalStack, company: Company) -> None:
+    """MongoDB stalls under writes: whether or not a message made it, its recipient and the store agree."""
+    await company.hire("ann")
+    await company.hire("bob")
+    ann, bob = await company.client("ann"), await company.client("bob")
+    keys = [(await ann.create_group(f"group {n}", ["bob"])).conversation_id for n in range(8)]
+    mongod = stack.processes["mongod"]
+    mongod.pause()
+    sending = [asyncio.create_task(ann.send_message(key, "hello", client_message_id=key)) for key in keys]
+    await asyncio.sleep(1)
+    mongod.resume()
+    acknowledged = await asyncio.gather(*sending)
+    assert [message.seq for message in acknowledged] == [1] * len(keys)
+
+    async def all_seen() -> bool:
+        return all([m.text for m in bob.replica.conversation(key).messages] == ["hello"] for key in keys)
+
+    await until(all_seen)
