@@ -34,9 +34,10 @@ class FieldChecks:
 
     def text(self, field: str, value: str, *, at_least: int = 0, at_most: int) -> None:
         """Checks a text's length, in characters."""
-        if not value and at_least:
-            self.require(False, field, "must not be empty")
-        self.require(at_least <= len(value) <= at_most, field, f"must have {at_least} to {at_most} characters")
+        if at_least <= len(value) <= at_most:
+            return
+        empty = not value
+        self.require(False, field, "must not be empty" if empty else f"must have {at_least} to {at_most} characters")
 
     def user_id(self, field: str, value: str) -> None:
         """Checks the form of a user id."""

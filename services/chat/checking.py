@@ -14,6 +14,8 @@ from services.chat.domain import MAX_MEMBERS, MAX_TEXT_BYTES, MessageKind
 _MAX_ATTACHMENTS: Final = 20
 _MAX_MENTIONS: Final = 50
 _MAX_TAGS: Final = 20
+_SURELY_SHORT: Final = MAX_TEXT_BYTES // 4  # UTF-8 takes at most 4 bytes for a character
+_SENDABLE_KINDS: Final = frozenset({0, *MessageKind}) - {MessageKind.SYSTEM}  # 0: the draft gives none
 UPDATABLE: Final = frozenset({"name", "description", "archived", "tags", "muted_until"})
 
 
@@ -29,8 +31,10 @@ def check_message_id(checks: FieldChecks, value: str, field: str = "messageId") 
 
 def check_text(checks: FieldChecks, text: str, *, may_be_blank: bool) -> None:
     """Checks a message's text."""
-    checks.require(may_be_blank or bool(text.strip()), "text", "must not be empty")
-    checks.require(len(text.encode()) <= MAX_TEXT_BYTES, "text", f"must have at most {MAX_TEXT_BYTES} bytes of UTF-8")
+    checks.require(may_be_blank or not (text.isspace() or not text), "text", "must not be empty")
+    if len(text) > _SURELY_SHORT:
+        length = len(text.encode())
+        checks.require(length <= MAX_TEXT_BYTES, "text", f"must have at most {MAX_TEXT_BYTES} bytes of UTF-8")
 
 
 def check_draft(draft: message_pb2.Draft) -> None:
@@ -39,18 +43,18 @@ def check_draft(draft: message_pb2.Draft) -> None:
     check_conversation_id(checks, draft.conversation_id)
     checks.text("clientMessageId", draft.client_message_id, at_least=1, at_most=64)
     check_text(checks, draft.text, may_be_blank=bool(draft.attachments))
-    known = draft.kind == chat_pb2.MESSAGE_KIND_UNSPECIFIED or int(draft.kind) in set(MessageKind) - {
-        MessageKind.SYSTEM
-    }
-    checks.require(known, "kind", "must be text, image, file, audio or link")
+    checks.require(draft.kind in _SENDABLE_KINDS, "kind", "must be text, image, file, audio or link")
     if draft.reply_to:
         check_message_id(checks, draft.reply_to, "replyTo")
-    checks.require(len(draft.mentions) <= _MAX_MENTIONS, "mentions", f"must be at most {_MAX_MENTIONS}")
-    for user_id in draft.mentions:
-        checks.user_id("mentions", user_id)
-    checks.require(len(draft.attachments) <= _MAX_ATTACHMENTS, "attachments", f"must be at most {_MAX_ATTACHMENTS}")
-    for attachment in draft.attachments:
-        _check_attachment(checks, attachment)
+    if draft.mentions:
+        checks.require(len(draft.mentions) <= _MAX_MENTIONS, "mentions", f"must be at most {_MAX_MENTIONS}")
+        for user_id in draft.mentions:
+            checks.user_id("mentions", user_id)
+    if draft.attachments:
+        most = f"must be at most {_MAX_ATTACHMENTS}"
+        checks.require(len(draft.attachments) <= _MAX_ATTACHMENTS, "attachments", most)
+        for attachment in draft.attachments:
+            _check_attachment(checks, attachment)
     checks.done()
 
 

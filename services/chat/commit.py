@@ -54,6 +54,7 @@ class Committer:
         self._closed = False
         self._idle = asyncio.Event()
         self._idle.set()
+        WAITING.set_function(lambda: self._waiting)
         self._changes = Changes(store=store, states=states, intents=intents, publisher=publisher)
         self._lanes = [
             Lane(store=store, states=states, intents=intents, publisher=publisher, now_ms=now_ms, done=self._done)
@@ -100,11 +101,9 @@ class Committer:
             raise ResourceExhaustedError("OVERLOADED", "too many messages are waiting", retry_after_ms=500)
         self._waiting += 1
         self._idle.clear()
-        WAITING.set(self._waiting)
 
     def _done(self, count: int) -> None:
         self._waiting -= count
-        WAITING.set(self._waiting)
         if not self._waiting:
             self._idle.set()
 

@@ -33,26 +33,37 @@ def milliseconds(time: Timestamp) -> int:
 
 def message_to_proto(message: Message) -> chat_pb2.Message:
     """A message as the contract has it."""
-    proto = chat_pb2.Message(
-        message_id=message.message_id,
-        conversation_id=message.conversation_id,
-        seq=message.seq,
-        rev=message.rev,
-        sender_id=message.sender_id,
-        client_message_id=message.client_message_id,
-        kind=chat_pb2.MessageKind.ValueType(message.kind),
-        text=message.text,
-        reply_to=message.reply_to,
-        mentions=message.mentions,
-        create_time=timestamp(message.create_ms),
-    )
+    proto = chat_pb2.Message()
+    write_message(proto, message)
+    return proto
+
+
+def write_message(proto: chat_pb2.Message, message: Message) -> None:
+    """Writes a message to an empty one of the contract, in place: to copy messages costs more than to make them."""
+    proto.message_id = message.message_id
+    proto.conversation_id = message.conversation_id
+    proto.seq = message.seq
+    proto.rev = message.rev
+    proto.sender_id = message.sender_id
+    proto.client_message_id = message.client_message_id
+    proto.kind = chat_pb2.MessageKind.ValueType(message.kind)
+    proto.text = message.text
+    _write_time(proto.create_time, message.create_ms)
+    if message.reply_to:
+        proto.reply_to = message.reply_to
+    if message.mentions:
+        proto.mentions.extend(message.mentions)
     for attachment in message.attachments:
         proto.attachments.add(**attachment._asdict())
     if message.edit_ms:
-        proto.edit_time.CopyFrom(timestamp(message.edit_ms))
+        _write_time(proto.edit_time, message.edit_ms)
     if message.delete_ms:
-        proto.delete_time.CopyFrom(timestamp(message.delete_ms))
-    return proto
+        _write_time(proto.delete_time, message.delete_ms)
+
+
+def _write_time(time: Timestamp, milliseconds: int) -> None:
+    time.seconds, rest = divmod(milliseconds, 1_000)
+    time.nanos = rest * 1_000_000
 
 
 def member_to_proto(member: Member) -> chat_pb2.Member:
@@ -107,24 +118,24 @@ def conversation_to_proto(
     return proto
 
 
-def receipt_to_proto(message: Message) -> message_pb2.Receipt:
-    """Where a message landed, as the contract has it: what was true when it was sent."""
-    return message_pb2.Receipt(
-        message_id=message.message_id,
-        seq=message.seq,
-        rev=message.position,
-        create_time=timestamp(message.create_ms),
-    )
+def write_receipt(proto: message_pb2.Receipt, message: Message) -> None:
+    """Writes where a message landed to an empty receipt: what was true when it was sent."""
+    proto.message_id = message.message_id
+    proto.seq = message.seq
+    proto.rev = message.position
+    _write_time(proto.create_time, message.create_ms)
 
 
 def attachments_of(draft: message_pb2.Draft) -> tuple[Attachment, ...]:
     """A draft's attachments."""
+    if not draft.attachments:
+        return ()
     return tuple(Attachment(a.url, a.name, a.content_type, a.size_bytes) for a in draft.attachments)
 
 
-def message_kind(kind: chat_pb2.MessageKind.ValueType) -> MessageKind:
-    """A draft's kind; text when it gives none. Raises ValueError for one that there is not."""
-    return MessageKind(kind or MessageKind.TEXT)
+def message_kind(kind: chat_pb2.MessageKind.ValueType) -> int:
+    """A draft's kind, which was checked; text when it gives none."""
+    return kind or MessageKind.TEXT
 
 
 def member_role(role: chat_pb2.MemberRole.ValueType) -> MemberRole:

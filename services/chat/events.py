@@ -16,10 +16,10 @@ def message_created(
     """A message was sent; everyone in `members` is told."""
     event = event_pb2.Event(organization_id=conversation.organization_id, recipients=members, origin=origin)
     created = event.message_created
-    created.message.CopyFrom(convert.message_to_proto(message))
+    convert.write_message(created.message, message)
     created.sender_name = sender_name or message.sender_id
     created.conversation_name = conversation.name
-    created.muted.extend(user for user, member in members.items() if member.muted_until_ms > message.create_ms)
+    created.muted.extend([user for user, member in members.items() if member.muted_until_ms > message.create_ms])
     return event
 
 

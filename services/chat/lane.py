@@ -113,6 +113,7 @@ class Lane:
         self._done = done
         self._queue: deque[SendItem | ChangeItem[Any]] = deque()
         self._wake = asyncio.Event()
+        self._leftover = False
         self._setbacks = 0
 
     def put(self, item: SendItem | ChangeItem[Any]) -> None:
@@ -138,8 +139,9 @@ class Lane:
         sends = self._next_sends()
         await self._send(sends)
         left = [send for send in sends if not send.settled]
-        self._queue.extendleft(reversed(left))
         self._done(len(sends) - len(left))
+        self._leftover = bool(left)
+        self._queue.extendleft(reversed(left))
         if len(left) < len(sends):
             self._setbacks = 0
         else:
@@ -152,7 +154,7 @@ class Lane:
         while self._queue and len(sends) < MAX_BATCH and isinstance(item := self._queue[0], SendItem):
             sends.append(item)
             self._queue.popleft()
-        if sends[0].attempts:
+        if self._leftover:
             lost: dict[str, int] = {}
             for send in sends:
                 key = send.draft.conversation_id
@@ -164,7 +166,7 @@ class Lane:
         """Tries once; gives up on what was left over too often, unless it may have been written."""
         refusal: AppError = AbortedError("CONTENDED", "others write to this conversation too fast", retry_after_ms=200)
         try:
-            anew = any(send.doubtful for send in sends)
+            anew = self._leftover and any(send.doubtful for send in sends)
             async with self._states.holding({send.draft.conversation_id for send in sends}, anew=anew) as states:
                 await self._attempt(sends, states)
         except StoreError as error:
@@ -173,12 +175,14 @@ class Lane:
         except Exception as error:  # the callers', whatever it is: it doesn't end the lane
             _fail(sends, error)
         for send in sends:
-            send.attempts += 1
-            if not send.settled and not send.doubtful and send.attempts >= _ATTEMPTS:
-                _settle(send, refusal)
+            if not send.settled:
+                send.attempts += 1
+                if send.attempts >= _ATTEMPTS and not send.doubtful:
+                    _settle(send, refusal)
 
     async def _attempt(self, sends: Sequence[SendItem], states: Held) -> None:
-        await self._settle_written([send for send in sends if send.doubtful], states)
+        if self._leftover:
+            await self._settle_written([send for send in sends if send.doubtful], states)
         await self._check_replies(sends)
         await self._check_members(sends, states)
         numbered = self._number([send for send in sends if not send.settled], states)
@@ -246,7 +250,7 @@ class Lane:
                 if state is None:
                     continue  # made since the states were loaded; the next attempt has it
                 head = heads.get(draft.conversation_id, state.head)
-                mentions = tuple(user for user in draft.mentions if user in state.members)
+                mentions = draft.mentions and tuple(user for user in draft.mentions if user in state.members)
                 entry = numbered[draft.message_id] = _Numbered(number(draft, mentions, head, now_ms), state)
                 heads[draft.conversation_id] = advance(head, entry.message)
             entry.sends.append(send)
@@ -254,11 +258,12 @@ class Lane:
 
     def _finish(self, written: Sequence[_Numbered]) -> None:
         """Makes known what is durable: to the state, to the publisher, to the senders."""
-        for message, state, sends in ((entry.message, entry.state, entry.sends) for entry in written):
+        for entry in written:
+            message, state, sends = entry.message, entry.state, entry.sends
             head = advance(state.head, message)
             if message.position > state.head.rev:  # else a load has seen it already
                 state.head = head
-            state.note_senders((message,))
+            state.note_sender(message)
             draft = sends[0].draft
             event = events.message_created(
                 state.conversation, message, state.members, sender_name=draft.sender_name, origin=draft.origin

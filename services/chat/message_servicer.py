@@ -38,7 +38,11 @@ class MessageServicer(MessageServiceServicer):
         outcomes = _Outcomes(len(request.items))
         for index, item in enumerate(request.items):
             outcomes.send(index, self._messages, item.actor, item.draft)
-        return pb.SendMessagesResponse(outcomes=map(_outcome_to_proto, await outcomes.all()))
+        response = pb.SendMessagesResponse()
+        add = response.outcomes.add
+        for outcome in await outcomes.all():
+            _write_outcome(add(), outcome)
+        return response
 
     async def SendMessage(self, request: pb.SendMessageRequest, context: Context) -> pb.SendMessageResponse:
         """See the contract."""
@@ -49,7 +53,9 @@ class MessageServicer(MessageServiceServicer):
         outcome = (await outcomes.all())[0]
         if isinstance(outcome, AppError):
             raise outcome
-        return pb.SendMessageResponse(receipt=convert.receipt_to_proto(outcome))
+        response = pb.SendMessageResponse()
+        convert.write_receipt(response.receipt, outcome)
+        return response
 
     async def ListMessages(self, request: pb.ListMessagesRequest, context: Context) -> pb.ListMessagesResponse:
         """See the contract."""
@@ -211,10 +217,11 @@ def _draft(actor: pb.Actor, proto: pb.Draft) -> Draft:
     )
 
 
-def _outcome_to_proto(outcome: Outcome) -> pb.SendMessagesResponse.Outcome:
+def _write_outcome(proto: pb.SendMessagesResponse.Outcome, outcome: Outcome) -> None:
     if isinstance(outcome, Message):
-        return pb.SendMessagesResponse.Outcome(receipt=convert.receipt_to_proto(outcome))
-    return pb.SendMessagesResponse.Outcome(error=to_status(outcome))
+        convert.write_receipt(proto.receipt, outcome)
+    else:
+        proto.error.CopyFrom(to_status(outcome))
 
 
 def _signal_key(item: pb.SendSignalsRequest.Item) -> tuple[str, str, str]:

@@ -45,7 +45,9 @@ async def read_unpublished(store: ChatStore, gaps: Collection[ConversationState]
     messages = await store.messages_by_id(_named(tails, states))
     entries: list[Entry] = []
     for key, tail in tails.items():
-        states[key].note_senders(entry for entry in tail if isinstance(entry, Message))
+        for entry in tail:
+            if isinstance(entry, Message):
+                states[key].note_sender(entry)
         entries += _entries(states[key], conversations[key], members[key], tail, messages)
     return Unpublished(entries, unfinished)
 

@@ -72,10 +72,9 @@ class ConversationState:
         """Notes that there may be an entry of this rev, which another replica wrote."""
         self.heard_rev = max(self.heard_rev, rev)
 
-    def note_senders(self, messages: Iterable[Message]) -> None:
-        """Remembers what the senders of some messages have read at least, for the summary."""
-        for message in messages:
-            self.sent[message.sender_id] = max(message.seq, self.sent.get(message.sender_id, 0))
+    def note_sender(self, message: Message) -> None:
+        """Remembers what the sender of a message has read at least, for the summary."""
+        self.sent[message.sender_id] = max(message.seq, self.sent.get(message.sender_id, 0))
 
 
 class _Loaded(NamedTuple):
