@@ -1,0 +1,163 @@
+"""Checks of what people saw: the same as everybody else, all of it, in one order, and nothing that is not theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from tests.faults.check_store import members_of
+from tests.faults.history import History, Kind, Reading, Seen, State, States, Stored, View
+from tests.faults.violations import Violation
+
+
+def readers_get_the_store(history: History) -> Iterator[Violation]:
+    """A fresh reader gets what is stored, by sync and by history alike, with its head and its members."""
+    truths: dict[int, list[tuple[int, ...]]] = {}
+    for conversation, stored in history.stored.items():
+        truths[conversation] = [(e.message, e.seq, e.rev, e.digest, e.create_ms) for e in stored.messages.messages()]
+    for (conversation, user), reading in history.readings.items():
+        where = f"{history.conversations.name(conversation)} for {user.user_id}"
+        stored, truth = history.stored[conversation], truths[conversation]
+        for way, got in (("sync", reading.synced), ("history", reading.listed)):
+            if list(got) != truth:
+                yield Violation(f"{way} differs from the store", f"{where}: {_first_difference(truth, list(got))}")
+        head = (len(truth), stored.revs[-1] if stored.revs else 0)
+        if (reading.seq, reading.rev) != head:
+            yield Violation("head differs from the log", f"{where}: {reading.seq, reading.rev}, the log has {head}")
+        if reading.members != members_of(stored):
+            yield Violation("members differ for a reader", f"{where}: {sorted(reading.members ^ members_of(stored))}")
+    for conversation, stored in history.stored.items():
+        for user_id in members_of(stored):
+            if not any(key[1].user_id == user_id for key in history.readings if key[0] == conversation):
+                yield Violation("not listed", f"{history.conversations.name(conversation)} for {user_id}")
+
+
+def _first_difference(truth: list[tuple[int, ...]], got: list[tuple[int, ...]]) -> str:
+    pairs = zip(truth, got, strict=False)
+    place = next((n for n, (one, other) in enumerate(pairs) if one != other), min(len(truth), len(got)))
+    sizes = f"{len(truth)} and {len(got)} messages"
+    return f"{sizes}; (message, seq, rev, digest, time) {truth[place : place + 1]} and {got[place : place + 1]}"
+
+
+def views_are_complete(history: History) -> Iterator[Violation]:
+    """Whoever stayed to the end holds what a fresh reader gets, from where they began or joined last."""
+    for view in history.views:
+        if not view.lasted:
+            continue
+        for (conversation, user), reading in history.readings.items():
+            if user == view.user:
+                yield from _complete(history, view, conversation, reading)
+        for conversation in view.holds:
+            if (conversation, view.user) not in history.readings:
+                name = history.conversations.name(conversation)
+                yield Violation("held after leaving", f"{view.name}: {name}")
+
+
+def _complete(history: History, view: View, conversation: int, reading: Reading) -> Iterator[Violation]:
+    where = f"{view.name}: {history.conversations.name(conversation)}"
+    if conversation not in view.holds:
+        yield Violation("conversation is missing in a view", where)
+        return
+    truth = {state.message: state for state in reading.synced.messages()}
+    held = {state.message: state for state in view.holds[conversation].messages()}
+    floor = max(view.floors.get(conversation, 0), joined_seq(history.stored[conversation], view.user.user_id))
+    missing = [s for s in truth.values() if s.seq > floor and s.message not in held]
+    if missing:
+        yield Violation("missing in a view", f"{where}: {len(missing)} from seq {missing[0].seq}, rev {missing[0].rev}")
+    wrong = [s for s in held.values() if truth.get(s.message) != s]
+    if wrong:
+        first = wrong[0]
+        yield Violation("differs in a view", f"{where}: {len(wrong)}; {first} where {truth.get(first.message)}")
+    if view.members.get(conversation) != reading.members:
+        yield Violation("members differ in a view", where)
+    if view.unread.get(conversation) != reading.unread:
+        yield Violation("unread count differs in a view", f"{where}: {view.unread.get(conversation)}, {reading.unread}")
+
+
+def joined_seq(stored: Stored, user_id: str) -> int:
+    """The conversation's seq when the user joined it last."""
+    return max((change.seq for change in stored.changes if user_id in change.added), default=0)
+
+
+def one_order(history: History) -> Iterator[Violation]:
+    """A seq is one message to everybody, a message and rev are one text, and live messages come by seq."""
+    holders: dict[tuple[int, int], int] = {}
+    texts: dict[tuple[int, int], int] = {}
+    for conversation, source, states in _sightings(history):
+        for state in states:
+            if holders.setdefault((conversation, state.seq), state.message) != state.message:
+                yield Violation("seq is two messages", f"{source}: {_place(history, conversation, state.seq)}")
+            if texts.setdefault((state.message, state.rev), state.digest) != state.digest:
+                yield Violation("rev is two texts", f"{source}: {_place(history, conversation, state.seq)}")
+    for view in history.views:
+        yield from _live_order(history, view)
+
+
+def _place(history: History, conversation: int, seq: int) -> str:
+    return f"{history.conversations.name(conversation)} seq {seq}"
+
+
+def _sightings(history: History) -> Iterator[tuple[int, str, Iterable[State]]]:
+    for conversation, stored in history.stored.items():
+        states = (State(e.message, e.seq, e.rev, e.digest, e.create_ms) for e in stored.messages.messages())
+        yield conversation, "store", states
+    for (conversation, user), reading in history.readings.items():
+        yield conversation, f"reader {user.user_id}", reading.synced.messages()
+    for view in history.views:
+        for conversation, held in view.holds.items():
+            yield conversation, view.name, held.messages()
+        for seen in view.seen.told():
+            yield seen.conversation, view.name, (State(seen.message, seen.seq, seen.rev, seen.digest, 0),)
+
+
+def _live_order(history: History, view: View) -> Iterator[Violation]:
+    """Live messages come by seq, and each change once; what a sync brought in between starts the count anew."""
+    latest: dict[int, int] = {}
+    revs: dict[int, int] = {}
+    for seen in view.seen.told():
+        where = f"{view.name}: {_place(history, seen.conversation, seen.seq)} rev {seen.rev}"
+        if seen.rev <= revs.get(seen.message, 0):
+            yield Violation("told again of a change", where)
+        revs[seen.message] = max(seen.rev, revs.get(seen.message, 0))
+        if seen.replayed:
+            latest.pop(seen.conversation, None)
+        elif seen.kind == Kind.CREATED:
+            if seen.seq <= latest.get(seen.conversation, 0):
+                yield Violation("live messages out of order", where)
+            latest[seen.conversation] = seen.seq
+
+
+def nothing_leaks(history: History) -> Iterator[Violation]:
+    """Nobody is told of a conversation they never were in, nor of what happened after they left it."""
+    for view in history.views:
+        for seen in view.seen.told():
+            if _is_foreign(history, view, seen):
+                place = f"{_place(history, seen.conversation, seen.seq)} rev {seen.rev}"
+                yield Violation("leaked", f"{view.name}: {place}")
+        for conversation in view.signals:
+            if _may_know_until(history, view, conversation) == 0:
+                yield Violation("leaked who types or reads", f"{view.name}: {history.conversations.name(conversation)}")
+    for what, times in history.problems.intrusions.items():
+        yield Violation("read what is not theirs", f"{what}: {times} times")
+
+
+def _is_foreign(history: History, view: View, seen: Seen) -> bool:
+    until = _may_know_until(history, view, seen.conversation)
+    return until is not None and seen.rev > until
+
+
+def _may_know_until(history: History, view: View, conversation: int) -> int | None:
+    """Up to which rev a user may know a conversation: None for a member, 0 for one who never was."""
+    stored = history.stored.get(conversation)
+    if stored is None or stored.organization_id != view.user.organization_id:
+        return 0
+    if view.user.user_id in members_of(stored):
+        return None
+    return max((change.rev for change in stored.changes if view.user.user_id in change.removed), default=0)
+
+
+def states_of(rows: Iterable[State]) -> States:
+    """The rows, by seq."""
+    states = States()
+    for row in sorted(rows, key=lambda state: state.seq):
+        states.add(row)
+    return states

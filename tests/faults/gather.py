@@ -1,0 +1,147 @@
+"""The truth at the end: the store itself, and every conversation as a fresh reader of each member gets it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from typing import Any, Final
+
+from parley_client.client import Client
+from parley_client.objects import Conversation, Message
+from parley_client.options import Options
+from pymongo import ASCENDING, AsyncMongoClient
+
+from tests.faults.check_views import states_of
+from tests.faults.device import state_of
+from tests.faults.history import Entry, History, MemberChange, NotificationSeen, Reading, Stored, digest
+from tests.faults.population import PASSWORD, Person
+
+_PAGE: Final = 200
+_READERS: Final = 6
+_OPTIONS: Final = Options(track_state=False, request_deadline_seconds=60.0)
+
+
+async def read_store(uri: str, history: History) -> None:
+    """Reads every conversation's log and members from chat's database, past all our own code."""
+    async with AsyncMongoClient[dict[str, Any]](uri, tz_aware=True) as client:
+        database = client["parley_chat"]
+        history.stored.clear()
+        async for document in database["conversations"].find({}, {"o": 1}):
+            history.stored[history.conversations.number(document["_id"])] = Stored(document["o"])
+        async for document in database["members"].find():
+            stored = history.stored[history.conversations.number(document["c"])]
+            stored.read_seqs[document["u"]] = document["read"]
+        messages: dict[int, list[tuple[Entry, tuple[str, str]]]] = {number: [] for number in history.stored}
+        async for document in database["log"].find().sort([("c", ASCENDING), ("r", ASCENDING)]):
+            number = history.conversations.number(document["c"])
+            history.stored[number].revs.append(document["r"])
+            if "e" not in document:
+                messages[number].append((_entry(history, document), (document["u"], document["k"])))
+            elif "add" in document or "rem" in document:
+                history.stored[number].changes.append(_change(document))
+    for number, found in messages.items():
+        for entry, posted in sorted(found, key=lambda pair: pair[0].seq):
+            history.stored[number].messages.add(entry)
+            history.stored[number].posted.append(posted)
+
+
+def _entry(history: History, document: dict[str, Any]) -> Entry:
+    return Entry(
+        history.messages.number(document["_id"]),
+        document["s"],
+        document["r"],
+        document["v"],
+        digest(document["x"]),
+        round(document["at"].timestamp() * 1000),
+        int("deleted" in document),
+    )
+
+
+def _change(document: dict[str, Any]) -> MemberChange:
+    removed = frozenset(row[0] for row in document.get("rem", ()))
+    return MemberChange(document["r"], document["h"], frozenset(document.get("add", ())), removed)
+
+
+async def read_as_members(url: str, people: Iterable[Person], history: History) -> None:
+    """Reads all conversations as a new client of each user."""
+    history.readings.clear()
+    at_once = asyncio.Semaphore(_READERS)
+
+    async def read(person: Person) -> None:
+        async with at_once, Client.sign_in(url, person.email, PASSWORD, _OPTIONS) as client:
+            async for conversation in listed(client):
+                number = history.conversations.number(conversation.conversation_id)
+                history.readings[number, person.key] = await _reading(client, conversation, history)
+
+    await asyncio.gather(*(read(person) for person in people))
+
+
+async def read_notifications(url: str, people: Iterable[Person], history: History) -> None:
+    """Reads everybody's notifications as a new client of each user."""
+    history.notifications.clear()
+    at_once = asyncio.Semaphore(_READERS)
+
+    async def read(person: Person) -> None:
+        async with at_once, Client.sign_in(url, person.email, PASSWORD, _OPTIONS) as client:
+            history.notifications[person.key] = await _notifications(client, history)
+
+    await asyncio.gather(*(read(person) for person in people))
+
+
+async def listed(client: Client) -> AsyncIterator[Conversation]:
+    """All conversations of the client's user."""
+    token = ""
+    while True:
+        page = await client.list_conversations(page_size=_PAGE, page_token=token or None)
+        for conversation in page.conversations:
+            yield conversation
+        token = page.next_page_token
+        if not token:
+            return
+
+
+async def _reading(client: Client, conversation: Conversation, history: History) -> Reading:
+    conversation_id = conversation.conversation_id
+    synced = [message async for message in _synced(client, conversation_id)]
+    told = [message async for message in _history(client, conversation_id)]
+    latest = await client.get_conversation(conversation_id)
+    return Reading(
+        states_of(state_of(history, message) for message in synced),
+        states_of(state_of(history, message) for message in told),
+        latest.seq,
+        latest.rev,
+        latest.read_seq,
+        latest.unread_count,
+        frozenset(member.user_id for member in latest.members),
+    )
+
+
+async def _synced(client: Client, conversation_id: str) -> AsyncIterator[Message]:
+    rev, more = 0, True
+    while more:
+        page = await client.sync_messages(conversation_id, rev, page_size=_PAGE)
+        for message in page.messages:
+            yield message
+        more, rev = page.has_more, page.messages[-1].rev if page.messages else rev
+
+
+async def _history(client: Client, conversation_id: str) -> AsyncIterator[Message]:
+    seq, more = 0, True
+    while more:
+        page = await client.list_messages(conversation_id, after_seq=seq, page_size=_PAGE)
+        for message in page.messages:
+            yield message
+        more, seq = page.has_more, page.messages[-1].seq if page.messages else seq
+
+
+async def _notifications(client: Client, history: History) -> dict[int, NotificationSeen]:
+    found: dict[int, NotificationSeen] = {}
+    token = ""
+    while True:
+        page = await client.list_notifications(kind="NEW_MESSAGE", page_size=_PAGE, page_token=token or None)
+        for notification in page.notifications:
+            number = history.conversations.number(str(notification.data["conversationId"]))
+            found[number] = NotificationSeen(notification.count, notification.read)
+        token = page.next_page_token
+        if not token:
+            return found

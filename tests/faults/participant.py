@@ -1,0 +1,252 @@
+"""Somebody who takes part: sends, repeats, edits, deletes, reads, types, changes members, comes and goes."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from parley_client.client import Client
+from parley_client.conversation_state import ConversationState
+from parley_client.errors import ClientClosedError, ConnectionLostError, ParleyError
+from parley_client.objects import Message
+
+from tests.faults.device import Device
+from tests.faults.history import Acknowledgement, History, MembersAck, RevisionAck, Send, digest
+from tests.faults.population import Habit, Person
+
+_MOST_IN_FLIGHT: Final = 8
+_RECENT: Final = 50
+_PADDING: Final = "to be or not to be, that is the question; " * 12
+# Once in so many actions, beside sending.
+_REPEAT, _GIVE_UP = 0.04, 0.03
+
+
+@dataclass(slots=True)
+class Draft:
+    """A message that is wanted out: its text stays the same however often it is tried."""
+
+    conversation_id: str
+    client_message_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all participants share: where to connect, how often to act, and whom they must not be able to read."""
+
+    url: str
+    history: History
+    latencies: list[float]
+    actions_per_second: float
+    strangers: Sequence[str]
+
+
+class Participant:
+    """One user and their devices."""
+
+    def __init__(self, person: Person, surroundings: Surroundings, seed: int) -> None:
+        self.person = person
+        self.devices: list[Device] = []
+        self._world = surroundings
+        self._chance = random.Random(f"{person.key} {seed}")
+        self._count = 0
+        self._lives = 0
+        self._unsent: deque[Draft] = deque()
+        self._own: deque[tuple[str, str]] = deque(maxlen=_RECENT)
+        self._sent: deque[Draft] = deque(maxlen=_RECENT)
+        self._in_flight: set[asyncio.Task[None]] = set()
+        self._actions: tuple[tuple[float, Callable[[Client], Awaitable[None]]], ...] = (
+            (0.70, self._send),
+            (0.13, self._read),
+            (0.06, self._edit),
+            (0.05, self._type),
+            (0.03, self._delete),
+            (0.02, self._change_members),
+            (0.01, self._peek),
+        )
+
+    async def come(self) -> None:
+        """Opens every device."""
+        self._lives += 1
+        name = f"{self.person.key.organization_id}/{self.person.key.user_id}"
+        self.devices = [
+            Device(self._world.url, self.person, self._world.history, f"{name} {self._lives}.{number}")
+            for number in range(1, self.person.devices + 1)
+        ]
+        await asyncio.gather(*(device.open() for device in self.devices))
+
+    async def leave(self) -> None:
+        """Closes every device; what is still unacknowledged is sent when they are back."""
+        devices, self.devices = self.devices, []
+        await asyncio.gather(*(device.close() for device in devices))
+
+    async def act(self) -> None:
+        """Does things, at random moments, until cancelled."""
+        while True:
+            await asyncio.sleep(self._chance.expovariate(self._world.actions_per_second))
+            if self.person.habit is Habit.COMING_AND_GOING and self._chance.random() < 0.002:
+                await self.leave()
+                await asyncio.sleep(self._chance.uniform(0.5, 15.0))
+                await self.come()
+            if len(self._in_flight) < _MOST_IN_FLIGHT:
+                device = self._chance.choice(self.devices)
+                weights = [weight for weight, _ in self._actions]
+                action = self._chance.choices(self._actions, weights)[0][1]
+                self._begin(action(device.client))
+
+    async def finish(self) -> None:
+        """Sends what is left to send, and waits for every answer."""
+        if not self.devices and self.person.devices:
+            await self.come()
+        client = self.devices[0].client
+        while self._unsent or self._in_flight:
+            while self._unsent:
+                self._begin(self._try(client, self._unsent.popleft(), None))
+            await asyncio.wait(tuple(self._in_flight))
+
+    def _begin(self, doing: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(self._guarded(doing))
+        self._in_flight.add(task)
+        task.add_done_callback(self._in_flight.discard)
+
+    async def _guarded(self, doing: Awaitable[None]) -> None:
+        try:
+            await doing
+        except ConnectionLostError as error:
+            self._world.history.problems.lost[error.op] += 1
+        except (ParleyError, ClientClosedError):
+            return  # counted where it came in, or our own doing
+        except Exception as error:
+            self._world.history.problems.failures[repr(error)] += 1
+
+    # What there is to do.
+
+    async def _send(self, client: Client) -> None:
+        chance = self._chance.random()
+        if self._unsent and chance < 0.5:
+            await self._try(client, self._unsent.popleft(), None)
+        elif self._sent and chance > 1 - _REPEAT:
+            await self._try(client, self._chance.choice(self._sent), None)
+        elif (state := self._any_conversation(client)) is not None:
+            draft = self._draft(state)
+            impatient = self._chance.random() < _GIVE_UP
+            if self._chance.random() < _REPEAT / 4 and len(self.devices) > 1:
+                self._begin(self._try(self.devices[1].client, draft, None))
+            await self._try(client, draft, 0.5 if impatient else None)
+
+    def _draft(self, state: ConversationState) -> Draft:
+        self._count += 1
+        key = self.person.key
+        client_message_id = f"{key.organization_id}.{key.user_id}.{self._count}"
+        text = f"{client_message_id} {_PADDING[: self._chance.randrange(len(_PADDING))]}"
+        self._world.history.sends[client_message_id] = Send(
+            self._world.history.conversations.number(state.conversation_id), key, digest(text)
+        )
+        return Draft(state.conversation_id, client_message_id, text)
+
+    async def _try(self, client: Client, draft: Draft, deadline_seconds: float | None) -> None:
+        history = self._world.history
+        send = history.sends[draft.client_message_id]
+        send.attempts += 1
+        began = time.monotonic()
+        try:
+            sent = await client.send_message(
+                draft.conversation_id,
+                draft.text,
+                client_message_id=draft.client_message_id,
+                deadline_seconds=deadline_seconds,
+            )
+        except ParleyError as error:
+            self._not_sent(draft, send, error)
+            return
+        except ClientClosedError:
+            self._unsent.append(draft)
+            return
+        if not send.acknowledgements:
+            self._world.latencies.append(time.monotonic() - began)
+            self._own.append((draft.conversation_id, sent.message_id))
+            self._sent.append(draft)
+        create_ms = 0 if sent.create_time is None else round(sent.create_time.timestamp() * 1000)
+        message = history.messages.number(sent.message_id)
+        send.acknowledgements.append(Acknowledgement(message, sent.seq, sent.rev, create_ms))
+
+    def _not_sent(self, draft: Draft, send: Send, error: ParleyError) -> None:
+        """Refused for good, or out of patience: then some try again later, and some never."""
+        if error.reason == "CLIENT_DEADLINE" and self._chance.random() < 0.7:
+            self._unsent.append(draft)
+        else:
+            send.given_up = True
+
+    async def _read(self, client: Client) -> None:
+        state = self._any_conversation(client)
+        if state is None or state.seq <= state.read_seq:
+            return
+        history = self._world.history
+        key = history.conversations.number(state.conversation_id), self.person.key
+        seq = self._chance.randint(state.read_seq + 1, state.seq)
+        history.read_attempts[key] = max(seq, history.read_attempts[key])
+        await client.mark_read(state.conversation_id, seq)
+        history.reads[key] = max(seq, history.reads[key])
+
+    async def _edit(self, client: Client) -> None:
+        if self._own:
+            conversation_id, message_id = self._chance.choice(self._own)
+            text = f"edited {self._chance.random()}"
+            self._revised(await client.edit_message(conversation_id, message_id, text))
+
+    async def _delete(self, client: Client) -> None:
+        if self._own:
+            conversation_id, message_id = self._own.popleft()
+            self._revised(await client.delete_message(conversation_id, message_id))
+
+    def _revised(self, message: Message) -> None:
+        history = self._world.history
+        history.revisions.append(
+            RevisionAck(
+                history.conversations.number(message.conversation_id),
+                history.messages.number(message.message_id),
+                message.rev,
+                digest(message.text),
+                message.delete_time is not None,
+            )
+        )
+
+    async def _type(self, client: Client) -> None:
+        state = self._any_conversation(client)
+        if state is not None:
+            await client.set_typing(state.conversation_id)
+
+    async def _change_members(self, client: Client) -> None:
+        """An owner removes somebody, or brings them back."""
+        own_id = self.person.key.user_id
+        groups = [s for s in client.replica.conversations if s.info and s.info.created_by == own_id and s.members]
+        groups = [state for state in groups if state.info and state.info.kind == "group"]
+        if not groups:
+            return
+        state = self._chance.choice(groups)
+        user_id = f"u{self._chance.randrange(8)}"
+        if user_id == own_id:
+            return
+        adds = user_id not in state.members
+        change = client.add_members(state.conversation_id, [user_id]) if adds else None
+        changed = await (change or client.remove_member(state.conversation_id, user_id))
+        history = self._world.history
+        number = history.conversations.number(state.conversation_id)
+        history.member_changes.append(MembersAck(number, user_id, adds, changed.rev))
+
+    async def _peek(self, client: Client) -> None:
+        """Tries to read what belongs to another organization, which must fail."""
+        foreign = self._chance.choice(self._world.strangers)
+        if any(foreign == state.conversation_id for state in client.replica.conversations):
+            return
+        await client.list_messages(foreign)
+        self._world.history.problems.intrusions[f"{self.person.key} reads {foreign}"] += 1
+
+    def _any_conversation(self, client: Client) -> ConversationState | None:
+        states = [state for state in client.replica.conversations if state.info is not None]
+        return self._chance.choice(states) if states else None

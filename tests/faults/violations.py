@@ -1,0 +1,22 @@
+"""What the checks hand back: which promise was broken, and by what."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+
+class Violation(NamedTuple):
+    """A broken promise. `rule` is short and stable; `detail` says where to look."""
+
+    rule: str
+    detail: str
+
+
+def summary(violations: Iterable[Violation], examples: int = 5) -> Iterator[str]:
+    """Lines for people: each rule with how often it was broken, and some examples."""
+    listed = list(violations)
+    for rule, count in sorted(Counter(v.rule for v in listed).items()):
+        yield f"{rule}: {count}"
+        yield from (f"    {v.detail}" for v in [v for v in listed if v.rule == rule][:examples])
