@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 MAX_MEMBERS: Final = 5_000
 MAX_LISTED_MEMBERS: Final = 200
 MAX_TEXT_BYTES: Final = 16 * 1024
+_ID_PREFIX: Final = 6
 MODERATING_ROLES: Final = frozenset({"admin", "manager"})
 
 
@@ -190,9 +191,9 @@ class ChangeSet:
     settings: Mapping[str, object] = field(default_factory=dict)
 
 
-def _digest(*parts: str) -> str:
-    """128 bits of BLAKE2b over the parts, each with its length: plain concatenation would collide."""
-    digest = blake2b(digest_size=16)
+def _digest(size: int, *parts: str) -> str:
+    """So many bytes of BLAKE2b over the parts, each with its length: plain concatenation would collide; as base64url."""
+    digest = blake2b(digest_size=size)
     for part in parts:
         raw = part.encode()
         digest.update(len(raw).to_bytes(4, "big"))
@@ -201,19 +202,24 @@ def _digest(*parts: str) -> str:
 
 
 def message_id_of(organization_id: str, conversation_id: str, sender_id: str, client_message_id: str) -> str:
-    """The id that a message has for ever: its idempotency key."""
-    return _digest("message", organization_id, conversation_id, sender_id, client_message_id)
+    """The id that a message has for ever: its idempotency key.
+
+    36 bits of the conversation's id, so that a conversation's messages are next to each other in the index of ids,
+    then a digest of 96 bits: of the messages that share the first part, 10^9 collide with a probability of 10^-11.
+    """
+    digest = _digest(12, "message", organization_id, conversation_id, sender_id, client_message_id)
+    return conversation_id[:_ID_PREFIX] + digest
 
 
 def direct_conversation_id(organization_id: str, one: str, other: str) -> str:
     """The id of the direct conversation of two users, whoever asks for it."""
     first, second = sorted((one, other))
-    return _digest("direct", organization_id, first, second)
+    return _digest(16, "direct", organization_id, first, second)
 
 
 def group_conversation_id(organization_id: str, nonce: str) -> str:
     """The id of a new group, from something that never repeats."""
-    return _digest("group", organization_id, nonce)
+    return _digest(16, "group", organization_id, nonce)
 
 
 def may_manage(member: Member) -> bool:
