@@ -15,7 +15,6 @@ from tests.faults import report
 from tests.faults.faults import HARMS
 from tests.faults.run import Choices, run
 
-
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 

@@ -53,7 +53,7 @@ def everybody_is_notified(history: History) -> Iterator[Violation]:
     for (conversation, user), reading in history.readings.items():
         where = f"{history.conversations.name(conversation)} for {user.user_id}"
         notification = history.notifications.get(user, {}).get(conversation)
-        counted = 0 if notification is None or notification.read else notification.count
+        counted = 0 if notification is None or notification.read else notification.things
         if reading.unread and not counted:
             yield Violation("notification is missing", f"{where}: {reading.unread} unread")
         elif counted != reading.unread:

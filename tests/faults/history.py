@@ -256,9 +256,9 @@ class Stored:
 
 
 class NotificationSeen(NamedTuple):
-    """A NEW_MESSAGE notification as its owner lists it."""
+    """A NEW_MESSAGE notification as its owner lists it: how many things it stands for."""
 
-    count: int
+    things: int
     read: bool
 
 

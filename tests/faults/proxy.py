@@ -124,7 +124,7 @@ class _Connection:
         self.near = _Leg(self)
         self.far = _Leg(self)
         self._dialling: asyncio.Task[None] | None = None
-        # What came before the other side was there; not left in the socket, as uvloop reads whatever it is told at first.
+        # What came before the other side was there. Reading cannot be put off: uvloop begins it after connection_made.
         self._early: list[bytes] = []
 
     def opposite(self, leg: _Leg) -> _Leg:
