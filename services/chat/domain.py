@@ -192,7 +192,7 @@ class ChangeSet:
 
 
 def _digest(size: int, *parts: str) -> str:
-    """So many bytes of BLAKE2b over the parts, each with its length: plain concatenation would collide; as base64url."""
+    """BLAKE2b of so many bytes over the parts, each with its length (or they would collide), as base64url."""
     digest = blake2b(digest_size=size)
     for part in parts:
         raw = part.encode()
