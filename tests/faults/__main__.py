@@ -28,6 +28,7 @@ def main(  # noqa: PLR0917  # typer calls it by its parameters' names
     pause: Annotated[float, typer.Option(help="seconds between faults, on average")] = 3.0,
     only: Annotated[list[str] | None, typer.Option(help="a kind of fault; may be repeated; all by default")] = None,
     calm: Annotated[bool, typer.Option(help="no faults: load alone")] = False,
+    rolling: Annotated[bool, typer.Option(help="a rolling restart, which nobody may notice")] = False,
     output: Annotated[Path, typer.Option(help="where the report goes")] = Path("faults-report.json"),
     directory: Annotated[Path | None, typer.Option(help="the stack's data, kept; a temporary one by default")] = None,
 ) -> None:
@@ -35,7 +36,7 @@ def main(  # noqa: PLR0917  # typer calls it by its parameters' names
     if unknown := set(only or ()) - set(HARMS):
         raise typer.BadParameter(f"{sorted(unknown)}: there are {', '.join(HARMS)}")
     kinds = () if calm else tuple(only or HARMS)
-    choices = Choices(minutes * 60, seed, rate, clients, organizations, pause, kinds)
+    choices = Choices(minutes * 60, seed, rate, clients, organizations, pause, kinds, rolling)
     began = time.monotonic()
 
     def tell(line: str) -> None:

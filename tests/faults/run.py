@@ -19,12 +19,15 @@ from tests.faults.history import History
 from tests.faults.nemesis import Done, Nemesis, plan
 from tests.faults.participant import Participant, Surroundings
 from tests.faults.population import Habit, populate, settle
-from tests.faults.stage import Stage, raised
+from tests.faults.rolling import Roller, nobody_noticed
+from tests.faults.stage import REPLICAS, Stage, raised
 from tests.faults.violations import Violation
 
 _FINISH_SECONDS: Final = 120.0
 _BETWEEN_LINES_SECONDS: Final = 10.0
 _SHARE_OF_SENDS: Final = 0.7
+# Users sign in while auth is restarted, too.
+_ROLLING_REPLICAS: Final = {**REPLICAS, "auth": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class Choices:
         organizations: over how many organizations.
         pause_seconds: how long all is well between faults, on average.
         kinds: of faults; none for load alone.
+        rolling: instead of faults, every process is restarted in turn, and nobody may notice.
     """
 
     seconds: float = 90.0
@@ -48,6 +52,7 @@ class Choices:
     organizations: int = 2
     pause_seconds: float = 3.0
     kinds: tuple[str, ...] = tuple(HARMS)
+    rolling: bool = False
 
 
 @dataclass(slots=True)
@@ -73,7 +78,7 @@ async def run(choices: Choices, directory: Path, tell: Tell) -> Outcome:
     history = History()
     outcome = Outcome(choices, history)
     population = populate(choices.seed, choices.clients, choices.organizations)
-    async with raised(directory) as stage:
+    async with raised(directory, _ROLLING_REPLICAS if choices.rolling else REPLICAS) as stage:
         await settle(stage.stack, population)
         await gather.read_store(stage.stack.mongodb_uri, history)
         strangers = [history.conversations.name(number) for number in history.stored]
@@ -88,22 +93,25 @@ async def run(choices: Choices, directory: Path, tell: Tell) -> Outcome:
         tell("checking")
         outcome.violations = await asyncio.to_thread(check, history)
         outcome.crashes = list(stage.crashes)
+        if choices.rolling:
+            outcome.violations += nobody_noticed(history, outcome.crashes)
         await asyncio.gather(*(participant.leave() for participant in participants))
     return outcome
 
 
 async def _storm(stage: Stage, busy: Sequence[Participant], outcome: Outcome, tell: Tell) -> None:
     choices = outcome.choices
-    rounds = plan(choices.seed, max(1, int(choices.seconds)), choices.pause_seconds, choices.kinds or tuple(HARMS))
-    nemesis = Nemesis(stage, rounds if choices.kinds else [], tell, outcome.faults)
+    breaker = _breaker(stage, outcome, tell)
     began, cpu = time.monotonic(), _cpu_seconds()
     acting = [asyncio.create_task(participant.act()) for participant in busy]
-    watching = asyncio.create_task(_show(outcome, nemesis, began, tell))
+    watching = asyncio.create_task(_show(outcome, began, tell))
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(asyncio.sleep(choices.seconds))
-            group.create_task(nemesis.run(choices.seconds))
-            group.create_task(_first_failure(acting, choices.seconds))
+            load = group.create_task(asyncio.sleep(choices.seconds))
+            breaking = group.create_task(breaker.run(choices.seconds))
+            failing = group.create_task(_first_failure(acting))
+            await asyncio.gather(load, breaking)
+            failing.cancel()
     finally:
         for task in (*acting, watching):
             task.cancel()
@@ -112,9 +120,17 @@ async def _storm(stage: Stage, busy: Sequence[Participant], outcome: Outcome, te
     outcome.driver_cores = (_cpu_seconds() - cpu) / outcome.seconds
 
 
-async def _first_failure(acting: Sequence[asyncio.Task[None]], seconds: float) -> None:
+def _breaker(stage: Stage, outcome: Outcome, tell: Tell) -> Nemesis | Roller:
+    choices = outcome.choices
+    if choices.rolling:
+        return Roller(stage, tell, outcome.faults)
+    rounds = plan(choices.seed, int(choices.seconds) + 1, choices.pause_seconds, choices.kinds) if choices.kinds else []
+    return Nemesis(stage, rounds, tell, outcome.faults)
+
+
+async def _first_failure(acting: Sequence[asyncio.Task[None]]) -> None:
     """Raises what ends a participant, which nothing should."""
-    done, _ = await asyncio.wait(acting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    done, _ = await asyncio.wait(acting, return_when=asyncio.FIRST_COMPLETED)
     for task in done:
         task.result()
 
@@ -141,7 +157,7 @@ async def _calm(stage: Stage, participants: Sequence[Participant], outcome: Outc
     outcome.converged["notifications"] = await calm.notifications_converge(look, history)
 
 
-async def _show(outcome: Outcome, nemesis: Nemesis, began: float, tell: Tell) -> None:
+async def _show(outcome: Outcome, began: float, tell: Tell) -> None:
     before = 0
     while True:
         await asyncio.sleep(_BETWEEN_LINES_SECONDS)
@@ -150,7 +166,7 @@ async def _show(outcome: Outcome, nemesis: Nemesis, began: float, tell: Tell) ->
         tell(
             f"{time.monotonic() - began:6.0f} s: {acknowledged} acknowledged "
             f"({(acknowledged - before) / _BETWEEN_LINES_SECONDS:.0f}/s), "
-            f"{sum(len(view.seen) for view in outcome.history.views)} events, {len(nemesis.done)} faults, "
+            f"{sum(len(view.seen) for view in outcome.history.views)} events, {len(outcome.faults)} faults, "
             f"{sum(problems.errors.values())} errors retried, {sum(problems.closes.values())} connections lost"
         )
         before = acknowledged

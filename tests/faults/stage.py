@@ -23,7 +23,7 @@ LINKS: Final = (GATEWAY_CHAT, CHAT_MONGODB, CHAT_VALKEY, CLIENT_GATEWAY)
 
 @dataclass(slots=True)
 class Stage:
-    """A running stack, its links by name, and what its supervisor had to restart without our having killed it."""
+    """A running stack, its links by name, and which processes ended, or did not end, without our having meant it."""
 
     stack: LocalStack
     links: Mapping[str, Link]
@@ -34,14 +34,28 @@ class Stage:
         """Where clients connect: through the proxy."""
         return f"http://{self.links[CLIENT_GATEWAY].target}"
 
+    @property
+    def own_processes(self) -> list[str]:
+        """The names of all processes of ours, users' side first."""
+        return sorted((name for name in self.stack.processes if name not in _FOREIGN), key=_by_service)
+
+
+_FOREIGN: Final = frozenset({"mongod", "valkey", "envoy"})
+
+
+def _by_service(name: str) -> tuple[int, str]:
+    order = ("gateway", "chat", "presence", "notify", "auth")
+    return order.index(name.rpartition("-")[0]), name
+
 
 @asynccontextmanager
-async def raised(directory: Path) -> AsyncIterator[Stage]:
+async def raised(directory: Path, replicas: Mapping[str, int] = REPLICAS) -> AsyncIterator[Stage]:
     """A stage, up and healthy; taken down at the end."""
     crashes: list[str] = []
 
     def hear(progress: Progress) -> None:
-        if progress.phase in {Phase.RESTARTING, Phase.FAILED}:
+        ungraceful = progress.phase is Phase.STOPPING and progress.detail
+        if progress.phase in {Phase.RESTARTING, Phase.FAILED} or ungraceful:
             crashes.append(f"{progress.process}: {progress.detail}")
 
     stack: LocalStack
@@ -59,7 +73,7 @@ async def raised(directory: Path) -> AsyncIterator[Stage]:
         for link in links.values():
             await link.open()
             exits.push_async_callback(link.close)
-        stack = LocalStack(directory, replicas=REPLICAS, options=_options(links), report=hear)
+        stack = LocalStack(directory, replicas=replicas, options=_options(links), report=hear)
         await exits.enter_async_context(stack)
         crashes.clear()
         yield Stage(stack, links, crashes)
