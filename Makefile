@@ -5,12 +5,16 @@
 PYTHON ?= python3
 DATA ?= .parley
 ARGS ?=
+MINUTES ?= 2
+SEED ?= 1
+RATE ?= 100
+CLIENTS ?= 24
 
 BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test lint types protos clean-data
+.PHONY: help setup run demo test faults rolling lint types protos clean-data
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +35,12 @@ demo: $(READY) ## watch two users talk through the running stack
 
 test: $(READY) ## run all tests
 	@$(BIN)/pytest $(ARGS)
+
+faults: $(READY) ## break things while people talk, and count: MINUTES=, SEED=, RATE=, CLIENTS=
+	@$(BIN)/python -m tests.faults --minutes $(MINUTES) --seed $(SEED) --rate $(RATE) --clients $(CLIENTS) $(ARGS)
+
+rolling: $(READY) ## restart every process in turn while people talk, and see that nobody notices
+	@$(BIN)/python -m tests.faults --rolling --minutes $(MINUTES) --seed $(SEED) --rate $(RATE) --clients $(CLIENTS) $(ARGS)
 
 lint: $(READY) ## check style, formatting and who may import whom
 	@$(BIN)/ruff check .

@@ -29,7 +29,7 @@ def main(  # noqa: PLR0917  # typer calls it by its parameters' names
     only: Annotated[list[str] | None, typer.Option(help="a kind of fault; may be repeated; all by default")] = None,
     calm: Annotated[bool, typer.Option(help="no faults: load alone")] = False,
     rolling: Annotated[bool, typer.Option(help="a rolling restart, which nobody may notice")] = False,
-    output: Annotated[Path, typer.Option(help="where the report goes")] = Path("faults-report.json"),
+    output: Annotated[Path, typer.Option(help="where the report goes")] = Path(".parley/faults-report.json"),
     directory: Annotated[Path | None, typer.Option(help="the stack's data, kept; a temporary one by default")] = None,
 ) -> None:
     """Breaks things while people talk, and counts. Ends with 1 when any promise was broken."""
@@ -45,6 +45,7 @@ def main(  # noqa: PLR0917  # typer calls it by its parameters' names
 
     with tempfile.TemporaryDirectory(prefix="parley-faults-") as temporary:
         outcome = uvloop.run(run(choices, directory or Path(temporary), tell))
+    output.parent.mkdir(parents=True, exist_ok=True)
     report.write(outcome, output)
     for line in report.lines(outcome):
         sys.stdout.write(f"{line}\n")

@@ -1,4 +1,4 @@
-"""A rolling restart: each process of ours is asked to stop, and started again, one after the other, as a deployment does.
+"""A rolling restart: each process of ours is asked to stop, and started again, one by one, as a deployment does.
 
 The stores and Envoy are left alone: the stage has one of each, and what their absence means is the nemesis's matter.
 """
