@@ -40,6 +40,8 @@ class ConversationState:
         # What stands at or before these was there before this client began: no news, unless it changes later.
         self._first_rev = 0
         self._first_seq = 0
+        # The latest rev of a message that was passed on: what stands before it and the above only comes again.
+        self._told_rev = 0
         self._joining_awaited = False
         # Whether the program knows of this conversation, by an event or by the answer to its own request.
         self._announced = False
@@ -233,9 +235,12 @@ class ConversationState:
         return [event for event in events if self._is_news(event, fresh=fresh)]
 
     def _is_news(self, event: ChangeEvent, *, fresh: bool) -> bool:
-        if isinstance(event, MessageEvent):
-            return self._put(event.message)
-        return self._membership.apply(event) or fresh
+        if not isinstance(event, MessageEvent):
+            return self._membership.apply(event) or fresh
+        rev = event.message.rev
+        comes_again = rev <= self._first_rev and rev < self._told_rev
+        self._told_rev = max(self._told_rev, rev)
+        return self._put(event.message) and not comes_again
 
     def _put(self, message: Message) -> bool:
         """Takes in a message unless a state of it as new is at hand; whoever sends one has read up to it."""

@@ -390,6 +390,20 @@ def test_live_events_before_the_first_list_are_told_after_it(log: ConversationLo
     assert not replica.unsettled
 
 
+def test_an_old_message_that_comes_again_after_newer_ones_is_kept_and_no_news(log: ConversationLog) -> None:
+    log.send("bob", "three")
+    (old,) = log.publish()
+    log.send("bob", "four")
+    (on_its_way,) = log.publish()
+    replica = Replica()
+    replica.identify(ME)
+    replica.learn(log.snapshot())
+    replica.prime()
+
+    assert apply(replica, on_its_way, old) == [on_its_way]
+    assert texts(replica) == ["three", "four"]
+
+
 def test_a_conversation_that_the_first_list_did_not_show_begins_with_what_came(log: ConversationLog) -> None:
     replica = Replica()
     replica.identify(ME)
