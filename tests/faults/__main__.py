@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import tempfile
 import time
@@ -37,6 +38,7 @@ def main(  # noqa: PLR0917  # typer calls it by its parameters' names
         raise typer.BadParameter(f"{sorted(unknown)}: there are {', '.join(HARMS)}")
     kinds = () if calm else tuple(only or HARMS)
     choices = Choices(minutes * 60, seed, rate, clients, organizations, pause, kinds, rolling)
+    logging.getLogger("parley_client").setLevel(logging.ERROR)  # what it warns of is what we do to it
     began = time.monotonic()
 
     def tell(line: str) -> None:
@@ -47,6 +49,8 @@ def main(  # noqa: PLR0917  # typer calls it by its parameters' names
         outcome = uvloop.run(run(choices, directory or Path(temporary), tell))
     output.parent.mkdir(parents=True, exist_ok=True)
     report.write(outcome, output)
+    if outcome.violations:
+        report.keep(outcome, output.with_suffix(".history"))
     for line in report.lines(outcome):
         sys.stdout.write(f"{line}\n")
     sys.exit(1 if outcome.violations else 0)

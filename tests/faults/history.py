@@ -283,6 +283,10 @@ class Problems:
     intrusions: Counter[str] = field(default_factory=Counter)
 
 
+def _zeros() -> defaultdict[tuple[int, UserKey], int]:
+    return defaultdict(int)
+
+
 @dataclass(slots=True)
 class History:
     """Everything that was observed, and the truth at the end."""
@@ -292,8 +296,8 @@ class History:
     sends: dict[str, Send] = field(default_factory=dict)
     revisions: list[RevisionAck] = field(default_factory=list)
     member_changes: list[MembersAck] = field(default_factory=list)
-    read_attempts: dict[tuple[int, UserKey], int] = field(default_factory=lambda: defaultdict(int))
-    reads: dict[tuple[int, UserKey], int] = field(default_factory=lambda: defaultdict(int))
+    read_attempts: dict[tuple[int, UserKey], int] = field(default_factory=_zeros)
+    reads: dict[tuple[int, UserKey], int] = field(default_factory=_zeros)
     views: list[View] = field(default_factory=list)
     problems: Problems = field(default_factory=Problems)
     stored: dict[int, Stored] = field(default_factory=dict)

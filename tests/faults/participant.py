@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,11 +16,12 @@ from parley_client.errors import ClientClosedError, ConnectionLostError, ParleyE
 from parley_client.objects import Message
 
 from tests.faults.device import Device
-from tests.faults.history import Acknowledgement, History, MembersAck, RevisionAck, Send, digest
+from tests.faults.history import Acknowledgement, History, MembersAck, RevisionAck, Send, Stored, digest
 from tests.faults.population import Habit, Person
 
 _MOST_IN_FLIGHT: Final = 8
 _RECENT: Final = 50
+_TWO: Final = 2
 _PADDING: Final = "to be or not to be, that is the question; " * 12
 # Once in so many actions, beside sending.
 _REPEAT, _GIVE_UP = 0.04, 0.03
@@ -37,13 +38,13 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all participants share: where to connect, how often to act, and whom they must not be able to read."""
+    """What all participants share: where to connect, how often to act, and what exists."""
 
     url: str
     history: History
     latencies: list[float]
     actions_per_second: float
-    strangers: Sequence[str]
+    conversations: Mapping[int, Stored]
 
 
 class Participant:
@@ -240,12 +241,18 @@ class Participant:
         history.member_changes.append(MembersAck(number, user_id, adds, changed.rev))
 
     async def _peek(self, client: Client) -> None:
-        """Tries to read what belongs to another organization, which must fail."""
-        foreign = self._chance.choice(self._world.strangers)
-        if any(foreign == state.conversation_id for state in client.replica.conversations):
+        """Tries to read what belongs to another organization, or to two others, which must fail."""
+        number = self._chance.choice(list(self._world.conversations))
+        if self._may_come_to_know(self._world.conversations[number]):
             return
+        foreign = self._world.history.conversations.name(number)
         await client.list_messages(foreign)
         self._world.history.problems.intrusions[f"{self.person.key} reads {foreign}"] += 1
+
+    def _may_come_to_know(self, stored: Stored) -> bool:
+        organization_id, user_id = self.person.key
+        is_group = len(stored.changes[0].added) > _TWO
+        return stored.organization_id == organization_id and (is_group or user_id in stored.changes[0].added)
 
     def _any_conversation(self, client: Client) -> ConversationState | None:
         states = [state for state in client.replica.conversations if state.info is not None]

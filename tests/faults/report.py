@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -45,6 +46,12 @@ def latency(seconds: Sequence[float]) -> dict[str, float]:
     return {
         name: round(ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000, 1) for name, share in at.items()
     }
+
+
+def keep(outcome: Outcome, path: Path) -> None:
+    """Keeps the whole history, to look into what was broken: `pickle.load` gives it back."""
+    with path.open("wb") as file:
+        pickle.dump(outcome.history, file)
 
 
 def write(outcome: Outcome, path: Path) -> None:

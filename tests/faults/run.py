@@ -81,10 +81,9 @@ async def run(choices: Choices, directory: Path, tell: Tell) -> Outcome:
     async with raised(directory, _ROLLING_REPLICAS if choices.rolling else REPLICAS) as stage:
         await settle(stage.stack, population)
         await gather.read_store(stage.stack.mongodb_uri, history)
-        strangers = [history.conversations.name(number) for number in history.stored]
         active = [person for person in population.people if person.habit is not Habit.ABSENT]
         pace = choices.rate / _SHARE_OF_SENDS / len(active)
-        world = Surroundings(stage.url, history, outcome.latencies, pace, strangers)
+        world = Surroundings(stage.url, history, outcome.latencies, pace, dict(history.stored))
         participants = [Participant(person, world, choices.seed) for person in population.people]
         busy = [p for p in participants if p.person.habit is not Habit.ABSENT]
         await asyncio.gather(*(participant.come() for participant in busy))
