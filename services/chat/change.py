@@ -39,7 +39,7 @@ Called again after each lost race, so what it decided on is what is true when th
 
 
 class Changes:
-    """Writes changes; one at a time of each conversation, which is for the lane to see to."""
+    """Writes changes; one at a time of each conversation, which is for the mailboxes to see to."""
 
     def __init__(self, *, store: ChatStore, states: States, intents: Intents, publisher: Publisher) -> None:
         self._store = store

@@ -1,15 +1,10 @@
-"""The committer: takes what members send and change, and hands it to the lane of its conversation.
-
-A conversation always goes through the same lane, and a lane has one write in flight: two in flight for one
-conversation could leave a hole, when the later is written and the earlier is not.
-"""
+"""The committer: takes what members send and change, and has it written by a few writers."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, TypeVar
-from zlib import crc32
 
 from prometheus_client import Gauge
 
@@ -17,23 +12,24 @@ from chassis.errors import AppError, ResourceExhaustedError, UnavailableError
 from services.chat.change import Changes, Decide
 from services.chat.domain import Change, ChangeSet, Conversation, Member
 from services.chat.intents import Intents
-from services.chat.lane import ChangeItem, Lane, Outcome, SendItem
+from services.chat.mailboxes import ChangeItem, Mailboxes, Outcome, SendItem
 from services.chat.numbering import Draft
 from services.chat.publish import Publisher
 from services.chat.state import States
 from services.chat.store import ChatStore
+from services.chat.writer import Writer
 
 T = TypeVar("T")
 
-WAITING = Gauge("parley_chat_commit_waiting", "Messages and changes that wait for a lane or are being written.")
+WAITING = Gauge("parley_chat_commit_waiting", "Messages and changes that wait or are being written.")
 
 
 class Committer:
-    """Takes sends and changes, and writes them through its lanes.
+    """Takes sends and changes, and has them written.
 
     Args:
         store, states, intents, publisher: what it works with.
-        lanes: how many writes may be in flight.
+        writers: how many writes may be in flight.
         capacity: how many sends and changes may wait; beyond that they are refused.
         now_ms: the time, as Unix milliseconds.
     """
@@ -45,7 +41,7 @@ class Committer:
         states: States,
         intents: Intents,
         publisher: Publisher,
-        lanes: int,
+        writers: int,
         capacity: int,
         now_ms: Callable[[], int],
     ) -> None:
@@ -56,9 +52,18 @@ class Committer:
         self._idle.set()
         WAITING.set_function(lambda: self._waiting)
         self._changes = Changes(store=store, states=states, intents=intents, publisher=publisher)
-        self._lanes = [
-            Lane(store=store, states=states, intents=intents, publisher=publisher, now_ms=now_ms, done=self._done)
-            for _ in range(lanes)
+        self._mailboxes = Mailboxes()
+        self._writers = [
+            Writer(
+                self._mailboxes,
+                store=store,
+                states=states,
+                intents=intents,
+                publisher=publisher,
+                now_ms=now_ms,
+                done=self._done,
+            )
+            for _ in range(writers)
         ]
 
     def send(self, draft: Draft, settle: Callable[[Outcome], None]) -> None:
@@ -68,7 +73,7 @@ class Committer:
         except AppError as error:
             settle(error)
             return
-        self._lane_of(draft.conversation_id).put(SendItem(draft, settle))
+        self._mailboxes.put(draft.conversation_id, SendItem(draft, settle))
 
     async def change(self, conversation_id: str, organization_id: str, decide: Decide) -> ChangeSet | None:
         """Makes a change; see `Changes.make`. Goes on when the caller goes away.
@@ -76,7 +81,7 @@ class Committer:
         Raises:
             AppError: also OVERLOADED and SHUTTING_DOWN.
         """
-        return await self._in_lane(
+        return await self._in_turn(
             conversation_id, lambda: self._changes.make(conversation_id, organization_id, decide)
         )
 
@@ -86,12 +91,12 @@ class Committer:
         Raises:
             AppError: OVERLOADED, SHUTTING_DOWN.
         """
-        await self._in_lane(conversation.conversation_id, lambda: self._changes.create(conversation, members, created))
+        await self._in_turn(conversation.conversation_id, lambda: self._changes.create(conversation, members, created))
 
-    async def _in_lane(self, conversation_id: str, make: Callable[[], Awaitable[T]]) -> T:
+    async def _in_turn(self, conversation_id: str, make: Callable[[], Awaitable[T]]) -> T:
         self._admit()
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._lane_of(conversation_id).put(ChangeItem(make, done))
+        self._mailboxes.put(conversation_id, ChangeItem(make, done))
         return await done
 
     def _admit(self) -> None:
@@ -107,12 +112,9 @@ class Committer:
         if not self._waiting:
             self._idle.set()
 
-    def _lane_of(self, conversation_id: str) -> Lane:
-        return self._lanes[crc32(conversation_id.encode()) % len(self._lanes)]
-
     def tasks(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
-        """The lanes' loops, to be supervised."""
-        return {f"lane-{index}": lane.run for index, lane in enumerate(self._lanes)}
+        """The writers' loops, to be supervised."""
+        return {f"writer-{index}": writer.run for index, writer in enumerate(self._writers)}
 
     async def close(self) -> None:
         """Takes nothing more, and waits for what was taken."""

@@ -12,12 +12,12 @@ from parley.chat.v1.message_pb2_grpc import MessageServiceServicer
 from chassis.checks import FieldChecks
 from chassis.edge import Context
 from chassis.errors import AppError, InvalidArgumentError
-from chassis.identity import calling_user
+from chassis.identity import Identity, caller, calling_user, require_organization
 from chassis.paging import page_size
 from chassis.status import to_status
 from services.chat import checking, convert
 from services.chat.domain import Message, message_id_of
-from services.chat.lane import Outcome
+from services.chat.mailboxes import Outcome
 from services.chat.messages import Messages
 from services.chat.numbering import Draft
 from services.chat.signals import Marks, Signals, member_key
@@ -36,8 +36,9 @@ class MessageServicer(MessageServiceServicer):
         """See the contract. One future for the whole call: nothing is made or awaited for each message."""
         _check_items(len(request.items))
         outcomes = _Outcomes(len(request.items))
+        identity = caller()
         for index, item in enumerate(request.items):
-            outcomes.send(index, self._messages, item.actor, item.draft)
+            outcomes.send(index, self._messages, identity, item.actor, item.draft)
         response = pb.SendMessagesResponse()
         add = response.outcomes.add
         for outcome in await outcomes.all():
@@ -49,7 +50,7 @@ class MessageServicer(MessageServiceServicer):
         caller = calling_user()
         actor = pb.Actor(organization_id=caller.organization_id, user_id=caller.user_id, name=caller.name)
         outcomes = _Outcomes(1)
-        outcomes.send(0, self._messages, actor, request.draft)
+        outcomes.send(0, self._messages, caller, actor, request.draft)
         outcome = (await outcomes.all())[0]
         if isinstance(outcome, AppError):
             raise outcome
@@ -140,16 +141,22 @@ class MessageServicer(MessageServiceServicer):
     async def SendSignals(self, request: pb.SendSignalsRequest, context: Context) -> pb.SendSignalsResponse:
         """See the contract."""
         _check_items(len(request.items))
-        refusals = await self._signals.check(_signal_key(item) for item in request.items)
+        identity = caller()
+        own = identity.organization_id
+        known = (item for item in request.items if not own or item.actor.organization_id == own)
+        refusals = await self._signals.check(_signal_key(item) for item in known)
         marks: Marks = {}
-        outcomes = [self._signal(item, refusals.get(_signal_key(item)), marks) for item in request.items]
+        outcomes = [self._signal(identity, item, refusals.get(_signal_key(item)), marks) for item in request.items]
         if marks:
             await self._signals.mark(marks)
         return pb.SendSignalsResponse(outcomes=outcomes)
 
-    def _signal(self, item: pb.SendSignalsRequest.Item, refusal: AppError | None, marks: Marks) -> Status:
+    def _signal(
+        self, identity: Identity, item: pb.SendSignalsRequest.Item, refusal: AppError | None, marks: Marks
+    ) -> Status:
         """Passes one signal on, gathering receipts in `marks`; gives its outcome."""
         try:
+            require_organization(identity, item.actor.organization_id)
             if item.WhichOneof("signal") is None:
                 raise InvalidArgumentError("SIGNAL_MISSING", "an item has no signal")
             if refusal is not None:
@@ -177,9 +184,10 @@ class _Outcomes:
         if not count:
             self._all.set_result(None)
 
-    def send(self, index: int, messages: Messages, actor: pb.Actor, proto: pb.Draft) -> None:
-        """Checks and sends one; its outcome comes now or later."""
+    def send(self, index: int, messages: Messages, identity: Identity, actor: pb.Actor, proto: pb.Draft) -> None:
+        """Checks and sends one on the word of a caller; its outcome comes now or later."""
         try:
+            require_organization(identity, actor.organization_id)
             draft = _draft(actor, proto)
         except AppError as error:
             self._settle(index, error)

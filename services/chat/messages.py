@@ -11,8 +11,8 @@ from chassis.identity import Identity
 from services.chat.change import Decide
 from services.chat.commit import Committer
 from services.chat.domain import Change, ChangeKind, ChangeSet, Message, may_delete
-from services.chat.lane import Outcome
 from services.chat.limits import RateLimit
+from services.chat.mailboxes import Outcome
 from services.chat.numbering import Draft
 from services.chat.refusals import message_not_found, not_a_member
 from services.chat.state import ConversationState

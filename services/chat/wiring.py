@@ -72,7 +72,7 @@ async def _build(
         states=states,
         intents=intents,
         publisher=publisher,
-        lanes=settings.commit_lanes,
+        writers=settings.commit_writers,
         capacity=settings.commit_queue,
         now_ms=_now_ms,
     )

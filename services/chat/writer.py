@@ -1,24 +1,22 @@
-"""A lane of the committer: numbers messages and writes them, many in one insert; makes changes in between.
+"""A writer of the committer: numbers messages and writes them, many in one insert; makes changes in between.
 
-What arrives while a lane writes waits, and goes together in the next write: the more there is to do, the less each
-message costs. Inserts are ordered, so a crash leaves a prefix of what was sent.
+What arrives while it writes waits, and goes together in the next write: the more there is to do, the less each message
+costs. Inserts are ordered, so a crash leaves a prefix of what was sent.
 
 Numbering is optimistic: from the head that this replica knows, against the store's fence. Whoever loses reloads the
-head and the members and numbers again, so nothing is let in on the strength of a stale membership. What is left goes
-to the front of the queue, behind it those of conversations that lost: they hold nobody up.
+head and the members and numbers again, so nothing is let in on the strength of a stale membership. Conversations that
+lost go behind the others: they hold nobody up.
 
 After an error that leaves open what was written, the messages are tried again until it is known; their ids tell. So
-a lane leaves nothing in doubt: what landed after everybody had stopped looking would never be published.
+nothing is left in doubt: what landed after everybody had stopped looking would never be published.
 """
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final
 
 from prometheus_client import Counter, Histogram
 
@@ -28,6 +26,7 @@ from services.chat import events
 from services.chat.change import FENCED, note_unknown, pause
 from services.chat.domain import Head, Message, advance
 from services.chat.intents import Intents
+from services.chat.mailboxes import ChangeItem, Mailboxes, Outcome, SendItem
 from services.chat.numbering import Draft, number
 from services.chat.publish import Publisher
 from services.chat.refusals import not_a_member, not_found
@@ -43,38 +42,8 @@ BATCH_SIZE = Histogram(
 COMMITTED = Counter("parley_chat_messages_total", "Messages committed.")
 _log = logger("commit")
 
-T = TypeVar("T")
-
-Outcome = Message | AppError
-"""Where a draft landed, or why it did not."""
-
 Held = Mapping[str, ConversationState]
 """States that are kept for as long as they are worked with, by conversation."""
-
-
-@dataclass(slots=True)
-class SendItem:
-    """A message to be sent. `settle` is called once.
-
-    Attributes:
-        attempts: how often it was left over.
-        doubtful: it may have been written.
-    """
-
-    draft: Draft
-    settle: Callable[[Outcome], None]
-    settled: bool = False
-    reply_checked: bool = False
-    attempts: int = 0
-    doubtful: bool = False
-
-
-@dataclass(slots=True)
-class ChangeItem(Generic[T]):
-    """A change to be made, with nothing beside it in the lane."""
-
-    make: Callable[[], Awaitable[T]]
-    done: asyncio.Future[T]
 
 
 @dataclass(slots=True)
@@ -86,10 +55,11 @@ class _Numbered:
     sends: list[SendItem] = field(default_factory=list)
 
 
-class Lane:
-    """One lane.
+class Writer:
+    """One writer: one write in flight.
 
     Args:
+        mailboxes: what waits; shared with other writers.
         store, states, intents, publisher: what it works with.
         now_ms: the time, as Unix milliseconds.
         done: told how many items were dealt with.
@@ -97,6 +67,7 @@ class Lane:
 
     def __init__(
         self,
+        mailboxes: Mailboxes,
         *,
         store: ChatStore,
         states: States,
@@ -105,74 +76,48 @@ class Lane:
         now_ms: Callable[[], int],
         done: Callable[[int], None],
     ) -> None:
+        self._mailboxes = mailboxes
         self._store = store
         self._states = states
         self._intents = intents
         self._publisher = publisher
         self._now_ms = now_ms
         self._done = done
-        self._queue: deque[SendItem | ChangeItem[Any]] = deque()
-        self._wake = asyncio.Event()
-        self._leftover = False
         self._setbacks = 0
-
-    def put(self, item: SendItem | ChangeItem[Any]) -> None:
-        """Queues an item; they are dealt with in order."""
-        self._queue.append(item)
-        self._wake.set()
 
     async def run(self) -> None:
         """Works for ever; to be supervised."""
         while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._queue:
-                await self._work()
+            taken = await self._mailboxes.take(MAX_BATCH)
+            if taken.change is not None:
+                await _change(taken.change)
+                self._mailboxes.give_back(taken)
+                self._done(1)
+                continue
+            await self._send(taken.sends)
+            left = [send for send in taken.sends if not send.settled]
+            await self._pause_after(setback=len(left) == len(taken.sends))
+            self._mailboxes.give_back(taken, left)
+            self._done(len(taken.sends) - len(left))
 
-    async def _work(self) -> None:
-        """Makes the change that is first in line, or sends the messages up to the next change."""
-        if isinstance(first := self._queue[0], ChangeItem):
-            self._queue.popleft()
-            await _change(first)
-            self._done(1)
-            return
-        sends = self._next_sends()
-        await self._send(sends)
-        left = [send for send in sends if not send.settled]
-        self._done(len(sends) - len(left))
-        self._leftover = bool(left)
-        self._queue.extendleft(reversed(left))
-        if len(left) < len(sends):
-            self._setbacks = 0
-        else:
-            self._setbacks += 1
+    async def _pause_after(self, *, setback: bool) -> None:
+        self._setbacks = self._setbacks + 1 if setback else 0
+        if setback:
             await pause(self._setbacks)
-
-    def _next_sends(self) -> list[SendItem]:
-        """The sends that are first in line, those of conversations that lost before last; a conversation's in order."""
-        sends: list[SendItem] = []
-        while self._queue and len(sends) < MAX_BATCH and isinstance(item := self._queue[0], SendItem):
-            sends.append(item)
-            self._queue.popleft()
-        if self._leftover:
-            lost: dict[str, int] = {}
-            for send in sends:
-                key = send.draft.conversation_id
-                lost[key] = max(send.attempts, lost.get(key, 0))
-            sends.sort(key=lambda send: lost[send.draft.conversation_id])
-        return sends
 
     async def _send(self, sends: Sequence[SendItem]) -> None:
         """Tries once; gives up on what was left over too often, unless it may have been written."""
         refusal: AppError = AbortedError("CONTENDED", "others write to this conversation too fast", retry_after_ms=200)
+        doubtful = [send for send in sends if send.doubtful]
         try:
-            anew = self._leftover and any(send.doubtful for send in sends)
-            async with self._states.holding({send.draft.conversation_id for send in sends}, anew=anew) as states:
+            conversation_ids = {send.draft.conversation_id for send in sends}
+            async with self._states.holding(conversation_ids, anew=bool(doubtful)) as states:
+                await self._settle_written(doubtful, states)
                 await self._attempt(sends, states)
         except StoreError as error:
             note_unknown(error)
             refusal = UnavailableError("STORE_UNAVAILABLE", "the message could not be stored", retry_after_ms=1_000)
-        except Exception as error:  # the callers', whatever it is: it doesn't end the lane
+        except Exception as error:  # the callers', whatever it is: it doesn't end the writer
             _fail(sends, error)
         for send in sends:
             if not send.settled:
@@ -181,8 +126,6 @@ class Lane:
                     _settle(send, refusal)
 
     async def _attempt(self, sends: Sequence[SendItem], states: Held) -> None:
-        if self._leftover:
-            await self._settle_written([send for send in sends if send.doubtful], states)
         await self._check_replies(sends)
         await self._check_members(sends, states)
         numbered = self._number([send for send in sends if not send.settled], states)
@@ -296,7 +239,7 @@ class Lane:
 async def _change(item: ChangeItem[Any]) -> None:
     try:
         outcome = await item.make()
-    except Exception as error:  # the caller's, whatever it is: it doesn't end the lane
+    except Exception as error:  # the caller's, whatever it is: it doesn't end the writer
         if not item.done.done():
             item.done.set_exception(error)
     else:
