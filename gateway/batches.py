@@ -1,7 +1,9 @@
 """Many small requests of many connections, carried in few calls: the mechanism behind messages and signals.
 
 A call costs the same with one item or hundreds, so whatever is offered while a call is under way goes together in
-the next. Each lane has one call in flight, so items of one lane are carried in the order in which they were offered.
+the next, and calls keep a little distance: the first item after a rest goes at once, and a steady stream of them costs
+a call each few milliseconds. Each lane has one call in flight, so items of one lane are carried in the order in which
+they were offered.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from gateway.metrics import BATCH_ITEMS, BATCH_SECONDS
 
 MAX_ITEMS_PER_CALL: Final = 1_000
 MAX_WAIT_SECONDS: Final = 5.0
+CALL_DISTANCE_SECONDS: Final = 0.005
 _RETRY_AFTER_MS: Final = 1_000
 _OVERLOADED_RETRY_MS: Final = 500
 _PASSED_ON: Final = frozenset({Category.UNAVAILABLE, Category.DEADLINE_EXCEEDED, Category.RESOURCE_EXHAUSTED})
@@ -139,7 +142,9 @@ class Batches(Generic[I, O]):
             await lane.wake.wait()
             entries = self._still_wanted(lane.take())
             if entries:
+                next_call = self._now() + CALL_DISTANCE_SECONDS
                 await self._carry(number, entries)
+                await asyncio.sleep(max(0.0, next_call - self._now()))
 
     def _still_wanted(self, entries: list[_Entry[I, O]]) -> list[_Entry[I, O]]:
         oldest = self._now() - MAX_WAIT_SECONDS
