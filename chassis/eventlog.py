@@ -4,14 +4,18 @@ Entries are appended to one of a fixed number of shards, chosen by organization,
 keep the order in which they were appended. A reader names the position it has reached and gets what came after;
 so a reader that was away for less than the retention misses nothing. Redis may lose all of it: readers then get
 LogTrimmedError, and what is true stands in the service's store.
+
+That a log was lost shows in that it doesn't hold the position of a reader any more. So a position is always an entry:
+a shard that is empty, or has been quiet for long, gets one without events from whoever follows it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+import re
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
@@ -21,11 +25,17 @@ from redis.exceptions import RedisError, ResponseError
 from chassis import metrics
 from chassis.logs import logger
 
-_READ_COUNT: Final = 256
+_READ_COUNT: Final = 64  # of each shard in one turn: an entry may have a MiB
+_GROUP_COUNT: Final = 256
 _BLOCK_MS: Final = 5_000
 _SOCKET_TIMEOUT_SECONDS: Final = 10.0  # above _BLOCK_MS, or every quiet spell would look like a lost connection
 _BACKOFF_SECONDS: Final = (0.05, 2.0)
-_START: Final = "0-0"
+_LOOK_SECONDS: Final = 1.0
+_QUIET_PART: Final = 4  # a shard that was quiet for the fourth part of the retention gets a mark
+_ENTRY_ID: Final = re.compile(r"[0-9]{1,18}-[0-9]{1,18}")
+
+START: Final = "0-0"
+"""The position before the first entry. A reader that is there can't be told of a loss."""
 
 _log = logger("eventlog")
 
@@ -44,9 +54,22 @@ class Entry(NamedTuple):
     organization_id: str
     payload: bytes
 
+    @property
+    def is_mark(self) -> bool:
+        """Whether it has no events, and is only there to be a position."""
+        return not self.organization_id
+
 
 class LogTrimmedError(Exception):
-    """The log no longer holds what came after the reader's position."""
+    """The log no longer holds what came after the reader's position.
+
+    Attributes:
+        shards: in which shards.
+    """
+
+    def __init__(self, shards: Iterable[int]) -> None:
+        super().__init__("the log doesn't reach back to the position")
+        self.shards = tuple(shards)
 
 
 def open_redis(url: str) -> Redis:
@@ -58,6 +81,11 @@ def open_redis(url: str) -> Redis:
         socket_keepalive=True,
         health_check_interval=15,
     )
+
+
+def is_position(text: str) -> bool:
+    """Whether a text has the form of a position; what comes from outside may have any."""
+    return _ENTRY_ID.fullmatch(text) is not None
 
 
 def position_key(entry_id: str) -> tuple[int, int]:
@@ -129,76 +157,92 @@ class EventLog:
 
     async def end(self) -> dict[int, str]:
         """The position of a reader that starts now: the last entry of each shard. Raises LogError."""
-        positions = {}
-        for shard, key in enumerate(self._keys):
-            latest = await self._redis.xrevrange(key, count=1)
-            positions[shard] = latest[0][0].decode() if latest else _START
-        return positions
+        states = await self._states()
+        empty = [shard for shard, state in enumerate(states) if not state.newest]
+        marks = await self._mark(empty)
+        return {shard: marks.get(shard) or state.newest for shard, state in enumerate(states)}
 
     async def after(self, positions: Positions) -> list[Entry]:
         """Up to some hundreds of entries after a position, those of each shard in order; none at the end of the log.
 
         Raises:
-            LogTrimmedError: the log no longer reaches back that far.
+            LogTrimmedError: the log no longer reaches back that far, or never held the position.
             LogError: Redis can't be reached.
         """
-        entries = []
-        for shard, position in positions.items():
-            if shard >= len(self._keys):
-                raise LogTrimmedError
-            await self._check_reaches_back(shard, position)
-            found = await self._redis.xrange(self._keys[shard], min=f"({position}", count=_READ_COUNT)
+        entries: list[Entry] = []
+        lost = [shard for shard in positions if shard >= len(self._keys)]
+        for shard in positions.keys() - set(lost):
+            async with self._redis.pipeline(transaction=True) as pipeline:  # one moment: nothing goes in between
+                pipeline.xrange(self._keys[shard], min=f"({positions[shard]}", count=_READ_COUNT)
+                _ask_state(pipeline, self._keys[shard])
+                found, *state = await pipeline.execute()
+            if _state(*state).has_lost(positions[shard]):
+                lost.append(shard)
             entries += [_entry(shard, entry_id, fields) for entry_id, fields in found]
+        if lost:
+            raise LogTrimmedError(lost)
         return entries
-
-    async def _check_reaches_back(self, shard: int, position: str) -> None:
-        if position == _START:
-            return
-        oldest = await self._redis.xrange(self._keys[shard], count=1)
-        if not oldest or position_key(oldest[0][0].decode()) > position_key(position):
-            raise LogTrimmedError
 
     async def tail(self, positions: Positions) -> AsyncIterator[list[Entry] | LogTrimmedError]:
         """Follows the log for ever, from a position on; survives that Redis is away.
+
+        At least once a second while entries come, it is looked whether the log still holds what it held at the last
+        look: Redis may have lost everything and taken new entries since, on a connection that seems never to break.
 
         Yields:
             Entries, those of each shard in order; or a LogTrimmedError where entries were lost, after which the
             following goes on with the oldest that there are.
         """
-        reached = {shard: positions.get(shard, _START) for shard in range(len(self._keys))}
-        failures = 0
-        check = False
+        reached = {shard: positions.get(shard, START) for shard in range(len(self._keys))}
+        held, looked, failures = dict(reached), time.monotonic(), 0
         while True:
+            lost: list[int] = []
             try:
-                if check:
-                    lost = await self._lost_shards(reached)
-                    check = False
-                    if lost:
-                        reached.update(dict.fromkeys(lost, _START))
-                        yield LogTrimmedError()
                 streams = {key: reached[shard] for shard, key in enumerate(self._keys)}
                 found = await self._redis.xread(streams, count=_READ_COUNT, block=_BLOCK_MS)
+                due = failures > 0 or time.monotonic() - looked > _LOOK_SECONDS
+                if due:
+                    lost = await self._look(held)
             except RedisError as error:
                 failures += 1
-                check = True
                 _log.warning("log_unreachable", log=self._name, failures=failures, error=type(error).__name__)
                 await asyncio.sleep(_backoff(failures))
                 continue
             failures = 0
+            if lost:
+                reached.update(dict.fromkeys(lost, START))
+                held = dict(reached)
+                yield LogTrimmedError(lost)
+                continue
             entries = self._entries(found)
             for entry in entries:
                 reached[entry.shard] = entry.entry_id
+            if due:
+                held, looked = dict(reached), time.monotonic()
             if entries:
                 yield entries
 
-    async def _lost_shards(self, reached: Positions) -> list[int]:
-        lost = []
-        for shard, position in reached.items():
-            try:
-                await self._check_reaches_back(shard, position)
-            except LogTrimmedError:
-                lost.append(shard)
-        return lost
+    async def _look(self, held: Positions) -> list[int]:
+        """The shards that don't hold what they held; marks those that are empty or quiet."""
+        states = await self._states()
+        quiet_since = int(time.time() * 1_000) - self._retention_ms // _QUIET_PART
+        await self._mark(shard for shard, state in enumerate(states) if state.is_quiet(quiet_since))
+        return [shard for shard, position in held.items() if states[shard].has_lost(position)]
+
+    async def _states(self) -> list[_State]:
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for key in self._keys:
+                _ask_state(pipeline, key)
+            replies = await pipeline.execute()
+        return [_state(*pair) for pair in zip(replies[::2], replies[1::2], strict=True)]
+
+    async def _mark(self, shards: Iterable[int]) -> dict[int, str]:
+        """Appends an entry without events to shards; gives its ids."""
+        chosen = list(shards)
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            for shard in chosen:
+                pipeline.xadd(self._keys[shard], {"o": "", "p": b""})
+            return {shard: entry_id.decode() for shard, entry_id in zip(chosen, await pipeline.execute(), strict=True)}
 
     def _entries(self, found: Any) -> list[Entry]:
         streams = found.items() if isinstance(found, dict) else found or ()
@@ -209,7 +253,7 @@ class EventLog:
         ]
 
     async def read_group(
-        self, group: str, consumer: str, *, count: int = _READ_COUNT, block_ms: int = _BLOCK_MS
+        self, group: str, consumer: str, *, count: int = _GROUP_COUNT, block_ms: int = _BLOCK_MS
     ) -> list[Entry]:
         """Takes entries that no consumer of the group has taken, each for this one; they stay its own until `ack`.
 
@@ -226,7 +270,7 @@ class EventLog:
             found = await self._redis.xreadgroup(group, consumer, streams, count=count, block=block_ms)
         return self._entries(found)
 
-    async def claim(self, group: str, consumer: str, *, idle_ms: int, count: int = _READ_COUNT) -> list[Entry]:
+    async def claim(self, group: str, consumer: str, *, idle_ms: int, count: int = _GROUP_COUNT) -> list[Entry]:
         """Takes over entries that a consumer took at least `idle_ms` ago and never acknowledged. Raises LogError."""
         entries = []
         for shard, key in enumerate(self._keys):
@@ -254,6 +298,34 @@ class EventLog:
             except ResponseError as error:
                 if not str(error).startswith("BUSYGROUP"):
                     raise
+
+
+class _State(NamedTuple):
+    """The first and the last entry of a shard; empty where there is none."""
+
+    oldest: str
+    newest: str
+
+    def has_lost(self, position: str) -> bool:
+        """Whether what came after a position may be missing: it is before the oldest entry, or after the newest."""
+        if position == START:
+            return False
+        if not self.newest:
+            return True
+        return not position_key(self.oldest) <= position_key(position) <= position_key(self.newest)
+
+    def is_quiet(self, since_ms: int) -> bool:
+        """Whether nothing was appended since a time."""
+        return not self.newest or position_key(self.newest)[0] < since_ms
+
+
+def _ask_state(pipeline: Any, key: str) -> None:
+    pipeline.xrange(key, count=1)
+    pipeline.xrevrange(key, count=1)
+
+
+def _state(first: Any, last: Any) -> _State:
+    return _State(first[0][0].decode() if first else "", last[0][0].decode() if last else "")
 
 
 def _entry(shard: int, entry_id: bytes, fields: dict[bytes, bytes]) -> Entry:

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
-from typing import Final, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from parley.stream.v1.stream_pb2 import Attachments, Positions
 
 from chassis import metrics
-from chassis.errors import ResourceExhaustedError, UnavailableError
-from chassis.eventlog import Entry, EventLog, LogTrimmedError, position_key
-
-MAX_PENDING_EVENTS: Final = 20_000
-_MAX_EVENTS_PER_RESPONSE: Final = 2_000
+from chassis.checks import FieldChecks
+from chassis.errors import AppError, UnavailableError
+from chassis.eventlog import Entry, EventLog, LogTrimmedError, is_position, position_key
+from chassis.subscriber import E, Response, Route, Subscriber
 
 
 class Request(Protocol):
@@ -32,86 +31,7 @@ class Request(Protocol):
         """Where to resume."""
 
 
-E = TypeVar("E")
 R = TypeVar("R", bound=Request)
-Users = set[str]
-Route = Callable[[E, Users], "E | None"]
-"""Gives the event for a subscriber that holds these users of its organization, or None if it is for none of them."""
-
-
-class Subscriber(Generic[E]):
-    """One open stream: the users it holds, and what it has not been given yet."""
-
-    def __init__(self) -> None:
-        self.users: dict[str, Users] = {}
-        self.positions: dict[int, str] = {}
-        self.live = False
-        self.ending = False
-        self.overflowed = False
-        self.lost = False
-        self.acknowledged = 0
-        self._pending: list[E] = []
-        self._moved: dict[int, str] = {}
-        self._wake = asyncio.Event()
-
-    def attach(self, attachments: Attachments) -> None:
-        """Adds and removes users, and acknowledges that."""
-        for key in attachments.add:
-            self.users.setdefault(key.organization_id, set()).add(key.user_id)
-        for key in attachments.remove:
-            held = self.users.get(key.organization_id)
-            if held is not None:
-                held.discard(key.user_id)
-                if not held:
-                    del self.users[key.organization_id]
-        if attachments.number:
-            self.acknowledged = attachments.number
-            self._wake.set()
-
-    def offer(self, entry: Entry, events: Iterable[E], route: Route[E]) -> None:
-        """Queues what of an entry is for this subscriber; an entry that it has had already is passed over.
-
-        Past MAX_PENDING_EVENTS the stream ends with an error: the subscriber comes back and resumes.
-        """
-        reached = self.positions.get(entry.shard)
-        if reached is not None and position_key(entry.entry_id) <= position_key(reached):
-            return
-        self.positions[entry.shard] = self._moved[entry.shard] = entry.entry_id
-        users = self.users.get(entry.organization_id)
-        if users:
-            before = len(self._pending)
-            self._pending.extend(routed for event in events if (routed := route(event, users)) is not None)
-            if len(self._pending) > MAX_PENDING_EVENTS:
-                self.overflowed = True
-            if len(self._pending) > before:
-                self._wake.set()
-
-    def moved_to(self, positions: dict[int, str]) -> None:
-        """Sets where this subscriber is, and that it has to be told."""
-        self.positions.update(positions)
-        self._moved.update(positions)
-
-    def mark_lost(self) -> None:
-        """Notes that events were missed."""
-        self.lost = True
-        self._wake.set()
-
-    def end(self) -> None:
-        """Ends the stream when what is pending has been given."""
-        self.ending = True
-        self._wake.set()
-
-    async def take(self) -> tuple[int, list[E], dict[int, str], bool]:
-        """Waits for something to say; gives (acknowledged, events, positions, lost)."""
-        await self._wake.wait()
-        acknowledged, self.acknowledged = self.acknowledged, 0
-        lost, self.lost = self.lost, False
-        events, self._pending = self._pending[:_MAX_EVENTS_PER_RESPONSE], self._pending[_MAX_EVENTS_PER_RESPONSE:]
-        moved: dict[int, str] = {}
-        if not self._pending:  # a position may be told only when all before it has been
-            moved, self._moved = self._moved, {}
-            self._wake.clear()
-        return acknowledged, events, moved, lost
 
 
 class FanOut(Generic[E]):
@@ -140,6 +60,7 @@ class FanOut(Generic[E]):
         self._ready = asyncio.Event()
         self._stopping = False
         self._open = metrics.SUBSCRIBERS.labels(log.name)
+        self._pending = metrics.SUBSCRIBER_PENDING.labels(log.name)
         self._overflows = metrics.SUBSCRIBER_OVERFLOWS.labels(log.name)
 
     async def start(self) -> None:
@@ -152,91 +73,140 @@ class FanOut(Generic[E]):
         await self._ready.wait()
         async for found in self._log.tail(dict(self._positions)):
             if isinstance(found, LogTrimmedError):
-                for subscriber in self._subscribers:
-                    subscriber.mark_lost()
+                self._begin_anew(found.shards)
                 continue
             for entry in found:
                 self._deliver(entry)
+
+    def _begin_anew(self, shards: Iterable[int]) -> None:
+        """Takes note of a loss: what comes next in these shards may have any position."""
+        for shard in shards:
+            del self._positions[shard]
+        for subscriber in self._subscribers:
+            subscriber.mark_lost(shards)
 
     def _deliver(self, entry: Entry) -> None:
         self._positions[entry.shard] = entry.entry_id
         wanted = [s for s in self._subscribers if s.live]
         if self._observe is None and not any(entry.organization_id in s.users for s in wanted):
             for subscriber in wanted:
-                subscriber.offer(entry, (), self._route)
+                subscriber.offer(entry, ())
             return
         events = list(self._parse(entry.payload))
         if self._observe is not None:
             for event in events:
                 self._observe(event)
         for subscriber in wanted:
-            subscriber.offer(entry, events, self._route)
+            subscriber.offer(entry, events)
 
     async def drain(self) -> None:
         """Ends every stream; subscribers come back to another replica, and resume."""
         self._stopping = True
         for subscriber in self._subscribers:
-            subscriber.end()
+            subscriber.fail(_shutting_down())
 
-    async def serve(
-        self, requests: AsyncIterator[R]
-    ) -> AsyncGenerator[tuple[int, list[E], Positions | None, bool], None]:
+    async def serve(self, requests: AsyncIterator[R]) -> AsyncGenerator[Response[E], None]:
         """Serves one stream.
 
         Yields:
             What a SubscribeResponse says: (acknowledged, events, positions, lost).
 
         Raises:
-            ResourceExhaustedError: SUBSCRIBER_TOO_SLOW.
+            InvalidArgumentError: INVALID_FIELDS.
+            ResourceExhaustedError: SUBSCRIBER_TOO_SLOW or TOO_MANY_USERS.
             UnavailableError: SHUTTING_DOWN.
+            LogError: the log can't be reached to resume.
         """
         first = await anext(requests, None)
         if first is None:
             return
-        subscriber: Subscriber[E] = Subscriber()
+        if self._stopping:
+            raise _shutting_down()
+        subscriber = Subscriber(self._route, self._pending)
+        resume_after = _checked(first.resume_after)
         subscriber.attach(first.attachments)
         self._subscribers.add(subscriber)
         self._open.inc()
-        reader = asyncio.create_task(self._read(subscriber, requests))
+        reader = asyncio.create_task(_read(subscriber, requests))
         try:
-            await self._catch_up(subscriber, dict(first.resume_after.shards))
-            while not subscriber.overflowed:
-                acknowledged, events, moved, lost = await subscriber.take()
-                if acknowledged or events or moved or lost:
-                    yield acknowledged, events, Positions(shards=moved) if moved else None, lost
-                if reader.done():
-                    return
-                if (subscriber.ending and not events) or self._stopping:
-                    raise UnavailableError("SHUTTING_DOWN", "this replica is stopping; come back", retry_after_ms=0)
-            self._overflows.inc()
-            raise ResourceExhaustedError(
-                "SUBSCRIBER_TOO_SLOW", "too many events are pending; resume", retry_after_ms=100
-            )
+            async for response in self._catch_up(subscriber, resume_after):
+                yield response
+            while (given := await subscriber.next()) is not None:
+                yield given
         finally:
+            self._overflows.inc(subscriber.overflowed)
             self._open.dec()
             self._subscribers.discard(subscriber)
+            subscriber.drop()
             reader.cancel()
 
-    async def _read(self, subscriber: Subscriber[E], requests: AsyncIterator[R]) -> None:
-        try:
-            async for request in requests:
-                subscriber.attach(request.attachments)
-        finally:
-            subscriber.end()
-
-    async def _catch_up(self, subscriber: Subscriber[E], resume_after: dict[int, str]) -> None:
+    async def _catch_up(
+        self, subscriber: Subscriber[E], resume_after: dict[int, str]
+    ) -> AsyncGenerator[Response[E], None]:
         """Gives a subscriber what it missed, then lets it live on the common reader.
 
-        Between the last look at the log and `live = True` nothing is awaited, so no entry falls between the two.
+        Turn by turn: no more is read before what was read has been given. It lives when it is at least where the
+        common reader is, in every shard; between that look and `live = True` nothing is awaited.
         """
         if resume_after:
-            subscriber.positions.update(resume_after)
-            try:
-                while entries := await self._log.after(subscriber.positions):
-                    for entry in entries:
-                        subscriber.offer(entry, self._parse(entry.payload), self._route)
-            except LogTrimmedError:
-                subscriber.mark_lost()
-        missing = {s: p for s, p in self._positions.items() if s not in subscriber.positions or subscriber.lost}
-        subscriber.moved_to(missing)
+            behind = subscriber.positions = {s: p for s, p in resume_after.items() if s < self._log.shards}
+            if len(resume_after) != len(behind) or len(behind) != self._log.shards:
+                subscriber.mark_lost(())  # the log was spread over others: anything may have been missed
+            while behind:
+                for entry in await self._missed(subscriber, behind):
+                    held = entry.organization_id in subscriber.users
+                    subscriber.offer(entry, self._parse(entry.payload) if held else ())
+                    while subscriber.fills_a_response and (response := subscriber.take()):
+                        yield response
+                while response := subscriber.take():
+                    yield response
+                behind = self._behind(subscriber)
+        subscriber.moved_to({s: p for s, p in self._positions.items() if s not in subscriber.positions})
         subscriber.live = True
+        if response := subscriber.take():
+            yield response
+
+    async def _missed(self, subscriber: Subscriber[E], behind: dict[int, str]) -> list[Entry]:
+        """Some of what comes after a subscriber's positions in the shards where it is behind."""
+        try:
+            entries = await self._log.after(behind)
+        except LogTrimmedError as error:
+            subscriber.mark_lost(error.shards)
+            subscriber.moved_to({s: p for s, p in self._positions.items() if s in error.shards})
+            return []
+        if not entries and (ahead := self._behind(subscriber)):  # what the common reader had is there no more
+            subscriber.mark_lost(ahead)
+            subscriber.moved_to({s: self._positions[s] for s in ahead})
+        return entries
+
+    def _behind(self, subscriber: Subscriber[E]) -> dict[int, str]:
+        """Where a subscriber is, in the shards where the common reader is further."""
+        return {
+            shard: position
+            for shard, position in subscriber.positions.items()
+            if shard in self._positions and position_key(position) < position_key(self._positions[shard])
+        }
+
+
+async def _read(subscriber: Subscriber[E], requests: AsyncIterator[R]) -> None:
+    try:
+        async for request in requests:
+            subscriber.attach(request.attachments)
+    except AppError as error:
+        subscriber.fail(error)
+    finally:
+        subscriber.end()
+
+
+def _checked(resume_after: Positions) -> dict[int, str]:
+    """The positions to resume after. Raises InvalidArgumentError."""
+    positions = dict(resume_after.shards)
+    checks = FieldChecks()
+    well_formed = all(map(is_position, positions.values()))
+    checks.require(well_formed, "resumeAfter.shards", "must be positions that a stream gave")
+    checks.done()
+    return positions
+
+
+def _shutting_down() -> UnavailableError:
+    return UnavailableError("SHUTTING_DOWN", "this replica is stopping; come back", retry_after_ms=0)

@@ -18,6 +18,9 @@ RPC_SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 SUBSCRIBERS = Gauge("parley_subscribers", "Streams of events that are open.", ["log"])
+SUBSCRIBER_PENDING = Gauge(
+    "parley_subscriber_pending_events", "Events that wait for those who read streams of them.", ["log"]
+)
 SUBSCRIBER_OVERFLOWS = Counter(
     "parley_subscriber_overflows_total", "Streams ended because their reader was too slow.", ["log"]
 )

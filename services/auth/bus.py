@@ -119,7 +119,7 @@ class RevocationLog:
             if isinstance(found, LogTrimmedError):
                 _log.error("revocations_lost")
                 continue
-            yield [_decode(entry) for entry in found]
+            yield [_decode(entry) for entry in found if not entry.is_mark]
 
     async def since(self, start: datetime) -> list[Revocation]:
         """What was published since then, as far as it is kept. Raises UnavailableError (REVOCATIONS_UNREACHABLE)."""
@@ -131,7 +131,7 @@ class RevocationLog:
                 "REVOCATIONS_UNREACHABLE", "revocations can't be read now", retry_after_ms=1_000
             ) from error
         oldest = int(start.timestamp() * 1_000)
-        return [_decode(entry) for entry in entries if position_key(entry.entry_id)[0] >= oldest]
+        return [_decode(entry) for entry in entries if not entry.is_mark and position_key(entry.entry_id)[0] >= oldest]
 
     async def _all(self) -> list[Entry]:
         positions = dict.fromkeys(await self._log.end(), _LOG_START)

@@ -76,18 +76,21 @@ class Outbox:
     def offer(self, organization_id: str, events: Iterable[Event]) -> None:
         """Queues what of an entry is for this stream; past MAX_PENDING_EVENTS the stream ends with an error."""
         wanted = [event for event in events if self._wants(event)]
-        if not wanted:
+        if not wanted or self._error is not None:
             return
         self._held_back.get(organization_id, self._pending).extend(wanted)
         self._count += len(wanted)
-        if self._count > MAX_PENDING_EVENTS and self._error is None:
+        if self._count > MAX_PENDING_EVENTS:
             _OVERFLOWS.inc()
             self.fail(ResourceExhaustedError("SUBSCRIBER_TOO_SLOW", "too many events are pending", retry_after_ms=100))
         self._wake.set()
 
     def fail(self, error: Exception) -> None:
-        """Ends the stream with an error; the first one counts."""
+        """Ends the stream with an error; the first one counts. What is pending is dropped."""
         self._error = self._error or error
+        self._pending.clear()
+        self._held_back.clear()
+        self._count = 0
         self._wake.set()
 
     def end(self) -> None:

@@ -86,8 +86,11 @@ async def test_a_reader_that_is_too_slow_is_cut_off(held_back: bool) -> None:
     many = events("ann") * MAX_PENDING_EVENTS
     outbox.offer("org", many)
     outbox.offer("org", many[:1])
+    outbox.offer("org", many)
     with pytest.raises(ResourceExhaustedError, match="SUBSCRIBER_TOO_SLOW"):
         await outbox.wait()
+    outbox.snapshot_given("org")
+    assert not outbox.take_events()  # nothing is kept for it
 
 
 async def test_a_reader_that_keeps_up_is_never_cut_off() -> None:

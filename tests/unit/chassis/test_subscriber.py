@@ -1,0 +1,224 @@
+"""What one stream is given: all of it, in order and in bearable parts, and nothing once it fell too far behind."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from parley.chat.v1 import event_pb2
+from parley.stream.v1.stream_pb2 import Attachments, UserKey
+from prometheus_client import CollectorRegistry, Gauge
+
+from chassis.errors import InvalidArgumentError, ResourceExhaustedError, UnavailableError
+from chassis.eventlog import START, Entry
+from chassis.subscriber import (
+    MAX_PENDING_BYTES,
+    MAX_PENDING_EVENTS,
+    MAX_RESPONSE_BYTES,
+    MAX_RESPONSE_EVENTS,
+    MAX_USERS,
+    Subscriber,
+)
+from services.chat.bus import route
+
+ORGANIZATION = "acme"
+
+
+def pending_metric() -> Gauge:
+    return Gauge("pending", "Events.", registry=CollectorRegistry())
+
+
+def subscriber(gauge: Gauge | None = None) -> Subscriber[event_pb2.Event]:
+    made = Subscriber[event_pb2.Event](route, gauge or pending_metric())
+    made.attach(Attachments(add=[UserKey(organization_id=ORGANIZATION, user_id="ann")]))
+    return made
+
+
+def event(name: str, size: int = 0, recipient: str = "ann") -> event_pb2.Event:
+    made = event_pb2.Event(organization_id=ORGANIZATION, recipients=[recipient], origin=name)
+    made.message_created.message.text = "x" * size
+    return made
+
+
+def entry(number: int, events: list[event_pb2.Event], *, shard: int = 0, organization: str = ORGANIZATION) -> Entry:
+    payload = event_pb2.EventBatch(events=events).SerializeToString()
+    return Entry(shard, f"{number}-0", organization, payload)
+
+
+def offer(to: Subscriber[event_pb2.Event], number: int, *events: event_pb2.Event, shard: int = 0) -> None:
+    to.offer(entry(number, list(events), shard=shard), events)
+
+
+def taken(of: Subscriber[event_pb2.Event]) -> Iterator[tuple[list[event_pb2.Event], dict[int, str]]]:
+    while response := of.take():
+        _, events, positions, _ = response
+        yield events, dict(positions.shards) if positions else {}
+
+
+def test_a_large_backlog_is_given_in_parts_far_below_the_limit_of_a_call() -> None:
+    stream = subscriber()
+    for number in range(1, 41):
+        offer(stream, number, event(f"{number} a", 700_000), event(f"{number} b", 300_000))
+    parts = list(taken(stream))
+    assert [e.origin for events, _ in parts for e in events] == [f"{n} {x}" for n in range(1, 41) for x in "ab"]
+    sizes = [event_pb2.EventBatch(events=events).ByteSize() for events, _ in parts]
+    assert max(sizes) <= MAX_RESPONSE_BYTES
+    assert len(parts) > 1
+    assert [positions[0] for _, positions in parts][-1] == "40-0"
+
+
+def test_one_large_entry_is_split_and_its_position_told_at_its_end() -> None:
+    stream = subscriber()
+    offer(stream, 1, *(event(str(n), 1 << 20) for n in range(9)))
+    offer(stream, 2, *(event(str(n)) for n in range(MAX_RESPONSE_EVENTS + 1)))
+    parts = list(taken(stream))
+    assert sum(len(events) for events, _ in parts) == 9 + MAX_RESPONSE_EVENTS + 1
+    assert all(event_pb2.EventBatch(events=events).ByteSize() <= MAX_RESPONSE_BYTES for events, _ in parts)
+    told = [(sum(len(e) for e, _ in parts[: at + 1]), positions) for at, (_, positions) in enumerate(parts)]
+    assert all(("1-0" in positions.values()) <= (given >= 9) for given, positions in told)
+    assert parts[-1][1] == {0: "2-0"}
+    assert not any("2-0" in positions.values() for _, positions in told[:-1])
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.integers(0, 3), st.booleans()),
+        max_size=30,
+    )
+)
+def test_a_position_is_told_only_when_all_before_it_was_given(offers: list[tuple[int, int, bool]]) -> None:
+    """Whatever is told, resuming there misses nothing: each event is given at or before its entry's position."""
+    stream = subscriber()
+    given: list[str] = []
+    reached: dict[int, int] = {}
+    expected: dict[tuple[int, int], set[str]] = {}
+    for number, (shard, count, take) in enumerate(offers, 1):
+        events = [event(f"{shard} {number} {i}", 1_500_000) for i in range(count)]
+        expected[shard, number] = {e.origin for e in events}
+        offer(stream, number, *events, shard=shard)
+        if take and (response := stream.take()):
+            given += [e.origin for e in response[1]]
+            reached |= {s: int(p.split("-")[0]) for s, p in response[2].shards.items()} if response[2] else {}
+            for (of_shard, of_number), names in expected.items():
+                if of_number <= reached.get(of_shard, 0):
+                    assert names <= set(given)
+    given += [e.origin for events, _ in taken(stream) for e in events]
+    assert len(given) == len(set(given))
+    assert set(given) == set[str]().union(*expected.values())
+
+
+@pytest.mark.parametrize(
+    ("count", "size"), [(MAX_PENDING_EVENTS // 4 + 1, 0), (4, MAX_PENDING_BYTES // 16 + 1)], ids=["events", "bytes"]
+)
+async def test_a_stream_that_fell_too_far_behind_ends_and_keeps_nothing(count: int, size: int) -> None:
+    gauge = pending_metric()
+    stream = subscriber(gauge)
+    events = [event("e", size) for _ in range(count)]
+    for number in range(1, 5):
+        offer(stream, number, *events)
+    assert stream.overflowed
+    offer(stream, 5, *events)
+    assert not stream.fills_a_response
+    assert gauge._value.get() == 0
+    with pytest.raises(ResourceExhaustedError, match="SUBSCRIBER_TOO_SLOW"):
+        await stream.next()
+
+
+def test_what_is_pending_is_measured() -> None:
+    gauge = pending_metric()
+    stream = subscriber(gauge)
+    offer(stream, 1, event("a"), event("b"), event("for another", recipient="bob"))
+    assert gauge._value.get() == 2
+    stream.take()
+    assert gauge._value.get() == 0
+    offer(stream, 2, event("c"))
+    stream.drop()
+    assert gauge._value.get() == 0
+
+
+async def test_entries_for_others_move_the_position_and_wake_nobody_for_a_minute() -> None:
+    stream = subscriber()
+    stream.offer(entry(1_000, [event("e")], organization="other"), [event("e")])
+    stream.offer(entry(61_000, [], organization="other"), [])
+    waiting = asyncio.ensure_future(stream.next())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    stream.offer(entry(61_001, [], organization="other"), [])
+    response = await waiting
+    assert response is not None and response[2] is not None
+    assert (response[1], dict(response[2].shards)) == ([], {0: "61001-0"})
+
+
+def test_an_entry_that_it_has_had_is_passed_over() -> None:
+    stream = subscriber()
+    for number in (1, 2, 1, 2, 3):
+        offer(stream, number, event(str(number)))
+    assert [e.origin for events, _ in taken(stream) for e in events] == ["1", "2", "3"]
+
+
+def test_after_a_loss_a_lower_position_counts_again_and_the_old_one_is_never_told() -> None:
+    stream = subscriber()
+    offer(stream, 1_000, event("before"))
+    stream.mark_lost([0])
+    offer(stream, 7, event("after"))
+    response = stream.take()
+    assert response is not None and response[2] is not None
+    assert response[3]
+    assert [e.origin for e in response[1]] == ["before", "after"]
+    assert dict(response[2].shards) == {0: "7-0"}
+    stream.mark_lost([0])
+    assert stream.positions[0] == START
+
+
+def test_users_come_and_go() -> None:
+    stream = subscriber()
+    offer(stream, 1, event("one"))
+    stream.attach(Attachments(remove=[UserKey(organization_id=ORGANIZATION, user_id="ann")], number=3))
+    offer(stream, 2, event("two"))
+    response = stream.take()
+    assert response is not None
+    assert (response[0], [e.origin for e in response[1]], stream.users) == (3, ["one"], {})
+
+
+BAD_ATTACHMENTS = {
+    "no organization": Attachments(add=[UserKey(user_id="ann")]),
+    "no user": Attachments(add=[UserKey(organization_id="acme")]),
+    "a long user": Attachments(add=[UserKey(organization_id="acme", user_id="x" * 65)]),
+    "a strange organization": Attachments(remove=[UserKey(organization_id="a/b", user_id="ann")]),
+    "a negative number": Attachments(number=-1),
+}
+
+
+@pytest.mark.parametrize("attachments", BAD_ATTACHMENTS.values(), ids=BAD_ATTACHMENTS)
+def test_malformed_attachments_change_nothing(attachments: Attachments) -> None:
+    stream = subscriber()
+    with pytest.raises(InvalidArgumentError):
+        stream.attach(attachments)
+    assert stream.users == {ORGANIZATION: {"ann"}}
+
+
+def test_a_stream_holds_a_bounded_number_of_users() -> None:
+    stream = subscriber()
+    half = MAX_USERS // 2
+    for start in (0, half):
+        keys = [UserKey(organization_id="many", user_id=str(n)) for n in range(start, start + half - 1)]
+        stream.attach(Attachments(add=keys))
+    with pytest.raises(ResourceExhaustedError, match="TOO_MANY_USERS"):
+        stream.attach(Attachments(add=[UserKey(organization_id="more", user_id=str(n)) for n in range(3)]))
+
+
+async def test_the_end_comes_after_what_is_pending_and_an_error_at_once() -> None:
+    ending, failing = subscriber(), subscriber()
+    for stream in (ending, failing):
+        offer(stream, 1, event("e"))
+    ending.end()
+    response = await ending.next()
+    assert response is not None and len(response[1]) == 1
+    assert await ending.next() is None
+    failing.fail(UnavailableError("FIRST", "the first one counts"))
+    failing.fail(UnavailableError("SECOND", "not this one"))
+    with pytest.raises(UnavailableError, match="FIRST"):
+        await failing.next()
