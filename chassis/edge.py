@@ -10,12 +10,12 @@ from contextlib import aclosing
 from typing import Any, Final, NoReturn
 
 import grpc
-from parley.options.v1 import rule_pb2
+from google.protobuf.message import Message
 
 from chassis import metrics
-from chassis.access import authorize
+from chassis.access import Access
 from chassis.errors import AppError, DeadlineExceededError, InternalError, UnauthenticatedError, UnavailableError
-from chassis.identity import TokenVerifier, set_caller
+from chassis.identity import Identity, TokenVerifier, set_caller
 from chassis.logs import logger
 from chassis.status import CODES, DETAILS_KEY, to_status
 
@@ -31,11 +31,11 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
 
     def __init__(
         self,
-        rules: Mapping[str, rule_pb2.Rule],
+        methods: Mapping[str, Access],
         verifier: TokenVerifier,
         outages: tuple[type[Exception], ...] = (),
     ) -> None:
-        self._rules = rules
+        self._methods = methods
         self._outages = outages
         self._verifier = verifier
         self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
@@ -50,16 +50,16 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
         handler = self._wrapped.get(path)
         if handler is None:
             handler = await continuation(handler_call_details)
-            rule = self._rules.get(path)
-            if handler is None or rule is None:
+            access = self._methods.get(path)
+            if handler is None or access is None:
                 return handler
-            handler = self._wrapped[path] = self._wrap(path, handler, rule)
+            handler = self._wrapped[path] = self._wrap(path, handler, access)
         return handler
 
     def _wrap(
-        self, path: str, handler: grpc.RpcMethodHandler[Any, Any], rule: rule_pb2.Rule
+        self, path: str, handler: grpc.RpcMethodHandler[Any, Any], access: Access
     ) -> grpc.RpcMethodHandler[Any, Any]:
-        method = _Method(path, rule, self._verifier, self._outages)
+        method = _Method(path, access, self._verifier, self._outages)
         codecs = {
             "request_deserializer": handler.request_deserializer,
             "response_serializer": handler.response_serializer,
@@ -83,15 +83,32 @@ def _bearer_token(context: Context) -> str:
     return ""
 
 
+class _CheckedRequests:
+    """A stream of requests that ends with an error at one that names another organization than the caller's."""
+
+    def __init__(self, requests: AsyncIterator[Message], access: Access, identity: Identity) -> None:
+        self._requests = aiter(requests)
+        self._access = access
+        self._identity = identity
+
+    def __aiter__(self) -> AsyncIterator[Message]:
+        return self
+
+    async def __anext__(self) -> Message:
+        request = await anext(self._requests)
+        self._access.check(request, self._identity)
+        return request
+
+
 class _Method:
     """What the edge does for one method."""
 
     def __init__(
-        self, path: str, rule: rule_pb2.Rule, verifier: TokenVerifier, outages: tuple[type[Exception], ...]
+        self, path: str, access: Access, verifier: TokenVerifier, outages: tuple[type[Exception], ...]
     ) -> None:
         service, _, name = path.lstrip("/").partition("/")
         self._path, self._labels = path, (service, name)
-        self._rule = rule
+        self._access = access
         self._verifier = verifier
         self._outages = outages
         self._started = metrics.RPC_STARTED.labels(*self._labels)
@@ -105,7 +122,7 @@ class _Method:
             began = time.perf_counter()
             self._started.inc()
             try:
-                await self._admit(context)
+                request = self._checked(request, await self._admit(context))
                 async with asyncio.timeout(None if context.time_remaining() is not None else DEFAULT_DEADLINE_SECONDS):
                     response = await behaviour(request, context)
             except Exception as error:  # the edge is where every failure gets its form
@@ -122,7 +139,7 @@ class _Method:
         async def handle(request: Any, context: Context) -> AsyncIterator[Any]:
             self._started.inc()
             try:
-                await self._admit(context)
+                request = self._checked(request, await self._admit(context))
                 async with aclosing(behaviour(request, context)) as responses:
                     async for response in responses:
                         yield response
@@ -132,11 +149,21 @@ class _Method:
 
         return handle
 
-    async def _admit(self, context: Context) -> None:
+    async def _admit(self, context: Context) -> Identity | None:
         token = _bearer_token(context)
         identity = await self._verifier.verify(token) if token else None
-        authorize(self._rule, identity)
+        self._access.authorize(identity)
         set_caller(identity, token)
+        return identity
+
+    def _checked(self, request: Any, identity: Identity | None) -> Any:
+        """A request of a caller who may act in the organizations that it names; a stream checks each as it comes."""
+        if identity is None or not self._access.concerns(identity):
+            return request
+        if not isinstance(request, Message):
+            return _CheckedRequests(request, self._access, identity)
+        self._access.check(request, identity)
+        return request
 
     async def _fail(self, context: Context, error: Exception) -> NoReturn:
         if isinstance(error, grpc.aio.AbortError):

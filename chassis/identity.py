@@ -82,6 +82,16 @@ def calling_user() -> Identity:
     return identity
 
 
+def require_organization(identity: Identity, organization_id: str) -> None:
+    """Lets a caller pass that acts in an organization, or in none in particular.
+
+    Raises:
+        PermissionDeniedError: ORGANIZATION_NOT_ALLOWED.
+    """
+    if identity.organization_id and identity.organization_id != organization_id:
+        raise PermissionDeniedError("ORGANIZATION_NOT_ALLOWED", "the token is for another organization")
+
+
 def caller_if_any() -> Identity | None:
     """The verified caller, or None where a public method was called without a token."""
     return _current.get()

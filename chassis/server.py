@@ -15,7 +15,7 @@ from grpc_health.v1.health import SERVICE_NAME as HEALTH_NAME
 from grpc_health.v1.health import aio as health
 from grpc_reflection.v1alpha import reflection
 
-from chassis.access import rules_of
+from chassis.access import access_of
 from chassis.channel import MAX_MESSAGE_BYTES
 from chassis.edge import EdgeInterceptor
 from chassis.identity import TokenVerifier
@@ -75,12 +75,13 @@ class PortTakenError(Exception):
 async def serving(service: Service, settings: ServiceSettings) -> AsyncIterator[int]:
     """Serves while the context is open; yields the port.
 
-    On leaving: health says NOT_SERVING, the service drains, and calls in flight end; `settings.drain_seconds` for both.
-    Then the service's tasks are cancelled.
+    On leaving: health says NOT_SERVING, and calls are still served for `settings.notice_seconds`, so that none is sent
+    here in vain. Then the service drains, and calls in flight end; `settings.drain_seconds` for both. Then the
+    service's tasks are cancelled.
     """
     server = grpc.aio.server(
         interceptors=[
-            EdgeInterceptor(rules_of(r.descriptor for r in service.registrations), service.verifier, service.outages)
+            EdgeInterceptor(access_of(r.descriptor for r in service.registrations), service.verifier, service.outages)
         ],
         options=_OPTIONS,
     )
@@ -104,12 +105,16 @@ async def serving(service: Service, settings: ServiceSettings) -> AsyncIterator[
         try:
             yield port
         finally:
-            await asyncio.shield(_stop(server, checks, service, settings.drain_seconds))
+            await asyncio.shield(_stop(server, checks, service, settings))
 
 
-async def _stop(server: grpc.aio.Server, checks: health.HealthServicer, service: Service, seconds: float) -> None:
+async def _stop(
+    server: grpc.aio.Server, checks: health.HealthServicer, service: Service, settings: ServiceSettings
+) -> None:
     """Drains, then stops; whatever keeps the service from draining doesn't keep the process from ending."""
+    seconds = settings.drain_seconds
     await checks.enter_graceful_shutdown()
+    await asyncio.sleep(settings.notice_seconds)
     began = asyncio.get_running_loop().time()
     failures: tuple[type[Exception], ...] = (TimeoutError, *service.outages)
     try:

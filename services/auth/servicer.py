@@ -99,14 +99,17 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
         self, request: auth_pb2.WatchRevocationsRequest, context: Context
     ) -> AsyncIterator[auth_pb2.WatchRevocationsResponse]:
         """Streams revocations; the initial metadata says that from then on none is missed."""
+        own = caller().organization_id
         async with aclosing(self._revocations.watch()) as batches:
             recent = await anext(batches)
             await context.send_initial_metadata(())
             for revocation in recent:
-                yield to_response(revocation)
+                if not own or revocation.organization_id == own:
+                    yield to_response(revocation)
             async for batch in batches:
                 for revocation in batch:
-                    yield to_response(revocation)
+                    if not own or revocation.organization_id == own:
+                        yield to_response(revocation)
 
 
 class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):

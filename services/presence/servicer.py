@@ -10,7 +10,7 @@ import grpc
 from parley.presence.v1 import presence_pb2, presence_pb2_grpc
 
 from chassis.checks import FieldChecks
-from chassis.identity import calling_user
+from chassis.identity import caller, calling_user
 from services.presence.attachments import Attachments
 from services.presence.convert import presence_message
 from services.presence.domain import CHOICES, MAX_TEXT_CHARACTERS, Status, UserKey
@@ -38,7 +38,7 @@ class PresenceServicer(presence_pb2_grpc.PresenceServiceServicer):
         self, request_iterator: AsyncIterator[presence_pb2.AttachRequest], context: Context
     ) -> AsyncIterator[presence_pb2.AttachResponse]:
         """See the contract."""
-        async for acknowledged, events in self._attachments.serve(_reports(request_iterator)):
+        async for acknowledged, events in self._attachments.serve(_reports(request_iterator, caller().organization_id)):
             yield presence_pb2.AttachResponse(acknowledged=acknowledged, events=events)
 
     async def GetPresence(
@@ -81,11 +81,13 @@ def _check_users(request: presence_pb2.GetPresenceRequest | presence_pb2.WatchPr
     checks.done()
 
 
-async def _reports(requests: AsyncIterator[presence_pb2.AttachRequest]) -> AsyncIterator[Report]:
+async def _reports(requests: AsyncIterator[presence_pb2.AttachRequest], organization_id: str) -> AsyncIterator[Report]:
+    """The reports of a gateway; one that is limited to an organization has its name in that organization alone."""
     async for request in requests:
         _check_report(request)
+        name = request.gateway_id
         yield Report(
-            gateway_id=request.gateway_id,
+            gateway_id=f"{organization_id}/{name}" if organization_id and name else name,
             upsert=[
                 Session(each.session_id, UserKey(each.organization_id, each.user_id), each.role, each.idle)
                 for each in request.upsert

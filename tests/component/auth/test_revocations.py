@@ -167,6 +167,23 @@ async def to_its_end(call: grpc.aio.UnaryStreamCall[Any, Any]) -> None:
         pass
 
 
+async def test_a_watcher_of_one_organization_hears_of_no_other(auth: RunningAuth, organization: str) -> None:
+    foreign = f"{organization}-2"
+    await auth.create_organization(foreign)
+    ann, zoe = await auth.sign_in_new(organization, "sales"), await auth.sign_in_new(foreign, "sales")
+    call = auth.auth.WatchRevocations(
+        auth_pb2.WatchRevocationsRequest(), metadata=await auth.service_metadata(organization), timeout=20
+    )
+    await sign_out(auth, zoe)
+    await call.initial_metadata()
+    await sign_out(auth, zoe)
+    await sign_out(auth, ann)
+    first = await call.read()
+    assert isinstance(first, auth_pb2.WatchRevocationsResponse)
+    assert (first.organization_id, first.user_id) == (organization, ann.user_id)
+    call.cancel()
+
+
 async def test_users_do_not_watch(auth: RunningAuth, organization: str) -> None:
     admin = await auth.sign_in_new(organization, "admin")
     with refused(Category.PERMISSION_DENIED, "NOT_ALLOWED"):

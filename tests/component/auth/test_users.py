@@ -87,9 +87,12 @@ async def test_ids_may_be_the_crm_s_own(auth: RunningAuth, service: Metadata, us
 async def test_what_only_the_service_decides_is_not_taken_from_a_request(
     auth: RunningAuth, organization: str, service: Metadata
 ) -> None:
-    made = await create(auth, service, organization_id="another", create_time={"seconds": 1})
+    admin = await auth.sign_in_new(organization, "admin")
+    made = await create(auth, admin.metadata, organization_id="another", create_time={"seconds": 1})
     assert made.organization_id == organization
     assert made.create_time.seconds > 1
+    with refused(Category.PERMISSION_DENIED, "ORGANIZATION_NOT_ALLOWED"):
+        await create(auth, service, organization_id="another")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 from parley.presence.v1 import presence_pb2, presence_pb2_grpc
 
-from chassis.access import MissingRuleError, rules_of
+from chassis.access import MissingRuleError, access_of
 from chassis.channel import Metadata, bearer
 from chassis.edge import Context
 from chassis.errors import AppError, Category, ResourceExhaustedError
@@ -240,4 +240,4 @@ def test_a_method_without_a_rule_keeps_a_server_from_starting() -> None:
     from grpc_health.v1 import health_pb2  # noqa: PLC0415  # a contract that knows nothing of our rules
 
     with pytest.raises(MissingRuleError, match=r"grpc\.health\.v1\.Health\.Check"):
-        rules_of([health_pb2.DESCRIPTOR.services_by_name["Health"]])  # type: ignore[list-item]  # its stubs' own class
+        access_of([health_pb2.DESCRIPTOR.services_by_name["Health"]])  # type: ignore[list-item]  # its stubs' own class

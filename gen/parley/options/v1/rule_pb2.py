@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cparley/options/v1/rule.proto\x12\x11parley.options.v1\x1a google/protobuf/descriptor.proto\"B\n\x04Rule\x12\x0e\n\x06public\x18\x01 \x01(\x08\x12\x0c\n\x04user\x18\x02 \x01(\x08\x12\r\n\x05roles\x18\x03 \x03(\t\x12\r\n\x05scope\x18\x04 \x01(\t:G\n\x04rule\x12\x1e.google.protobuf.MethodOptions\x18\xb9\x8e\x03 \x01(\x0b\x32\x17.parley.options.v1.Ruleb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cparley/options/v1/rule.proto\x12\x11parley.options.v1\x1a google/protobuf/descriptor.proto\"T\n\x04Rule\x12\x0e\n\x06public\x18\x01 \x01(\x08\x12\x0c\n\x04user\x18\x02 \x01(\x08\x12\r\n\x05roles\x18\x03 \x03(\t\x12\r\n\x05scope\x18\x04 \x01(\t\x12\x10\n\x08per_item\x18\x05 \x01(\x08:G\n\x04rule\x12\x1e.google.protobuf.MethodOptions\x18\xb9\x8e\x03 \x01(\x0b\x32\x17.parley.options.v1.Ruleb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,5 +33,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'parley.options.v1.rule_pb2'
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_RULE']._serialized_start=85
-  _globals['_RULE']._serialized_end=151
+  _globals['_RULE']._serialized_end=169
 # @@protoc_insertion_point(module_scope)

@@ -32,12 +32,17 @@ class Rule(_message.Message):
     USER_FIELD_NUMBER: _builtins.int
     ROLES_FIELD_NUMBER: _builtins.int
     SCOPE_FIELD_NUMBER: _builtins.int
+    PER_ITEM_FIELD_NUMBER: _builtins.int
     public: _builtins.bool
     """Anybody, without a token."""
     user: _builtins.bool
     """Any signed-in user. What the user may see or change is then decided by the service."""
     scope: _builtins.str
-    """Services whose token carries this scope."""
+    """Services whose token carries this scope. A service whose token names an organization is refused where a request
+    names another one, in any field organization_id: PERMISSION_DENIED (ORGANIZATION_NOT_ALLOWED).
+    """
+    per_item: _builtins.bool
+    """Such a refusal is the outcome of the item that it concerns, not of the call: the service gives it."""
     @_builtins.property
     def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Signed-in users of one of these roles, by their names in a token, such as "admin"."""
@@ -49,10 +54,11 @@ class Rule(_message.Message):
         user: _builtins.bool = ...,
         roles: _abc.Iterable[_builtins.str] | None = ...,
         scope: _builtins.str = ...,
+        per_item: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["public", b"public", "roles", b"roles", "scope", b"scope", "user", b"user"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["per_item", b"per_item", "public", b"public", "roles", b"roles", "scope", b"scope", "user", b"user"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,99 @@
+"""A service that is limited to an organization may name no other one, wherever in a request that might stand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from chassis.access import access_of, organization_paths
+from chassis.errors import PermissionDeniedError
+from chassis.identity import Identity
+from tests.unit.chassis.contracts import METHODS, SERVICES
+
+ACCESS = {path.removeprefix("/").split(".")[-1]: access for path, access in access_of(SERVICES).items()}
+NAMING = {
+    "AuthService/IssueServiceToken": ["organization_id"],
+    "DirectoryService/CreateOrganization": ["organization.organization_id"],
+    "DirectoryService/CreateUser": ["user.organization_id"],
+    "DirectoryService/GetOrganization": ["organization_id"],
+    "DirectoryService/UpdateOrganization": ["organization.organization_id"],
+    "DirectoryService/UpdateUser": ["user.organization_id"],
+    "EventService/Subscribe": ["attachments.add.organization_id", "attachments.remove.organization_id"],
+    "MessageService/SendMessages": ["items.actor.organization_id"],
+    "MessageService/SendSignals": ["items.actor.organization_id"],
+    "NotificationService/Subscribe": ["attachments.add.organization_id", "attachments.remove.organization_id"],
+    "PresenceService/Attach": ["upsert.organization_id"],
+}
+"""Every method whose requests name organizations; written down, so that a look is taken at each new one."""
+
+
+def identity(organization_id: str, *, service: bool) -> Identity:
+    return Identity(
+        organization_id=organization_id,
+        user_id="" if service else "ann",
+        role="" if service else "admin",
+        teams=(),
+        name="",
+        session_id="",
+        service="crm" if service else "",
+        scopes=frozenset({"users.act", "streams.subscribe"}) if service else frozenset(),
+        expires_at=0.0,
+    )
+
+
+def naming(method: str, path: tuple[Any, ...], organization_id: str) -> Message:
+    """A request that names an organization at a place, after another message there that names our own."""
+    request = GetMessageClass(METHODS[method].input_type)()
+    for value in ("own", organization_id):
+        message: Any = request
+        for field in path[:-1]:
+            inner = getattr(message, field.name)
+            message = inner.add() if field.is_repeated else inner
+        setattr(message, path[-1].name, value)
+    return request
+
+
+def test_the_methods_that_name_organizations_are_known() -> None:
+    found = {
+        name: sorted(".".join(field.name for field in path) for path in organization_paths(method.input_type))
+        for name, method in METHODS.items()
+    }
+    assert {name: paths for name, paths in found.items() if paths} == NAMING
+
+
+PLACES = [
+    pytest.param(name, path, id=f"{name} {'.'.join(field.name for field in path)}")
+    for name, access in ACCESS.items()
+    for path in access.organizations
+]
+
+
+@pytest.mark.parametrize(("method", "path"), PLACES)
+def test_another_organization_is_refused_wherever_it_stands(method: str, path: tuple[Any, ...]) -> None:
+    limited = identity("own", service=True)
+    ACCESS[method].check(naming(method, path, "own"), limited)
+    with pytest.raises(PermissionDeniedError) as refused:
+        ACCESS[method].check(naming(method, path, "other"), limited)
+    assert refused.value.reason == "ORGANIZATION_NOT_ALLOWED"
+
+
+@pytest.mark.parametrize("name", ACCESS)
+def test_only_those_are_checked_whom_it_concerns(name: str) -> None:
+    access = ACCESS[name]
+    assert not access.concerns(None)
+    assert not access.concerns(identity("own", service=False))
+    assert not access.concerns(identity("", service=True))
+    in_the_edge = bool(NAMING.get(name)) and name not in {"MessageService/SendMessages", "MessageService/SendSignals"}
+    assert access.concerns(identity("own", service=True)) is in_the_edge
+
+
+def test_whoever_answers_item_by_item_refuses_item_by_item() -> None:
+    """The edge leaves methods with `per_item` to their services: each has a test of its own, named here."""
+    left = {name for name, access in ACCESS.items() if access.rule.per_item}
+    assert left == {"MessageService/SendMessages", "MessageService/SendSignals"}
+    specified = (Path(__file__).parents[2] / "component/chat/test_organizations.py").read_text()
+    assert all(f"{name.partition('/')[2]}Request" in specified for name in left)
