@@ -14,7 +14,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test faults rolling lint types protos clean-data
+.PHONY: help setup run demo test faults rolling bench bench-full profile lint types protos clean-data
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,15 @@ faults: $(READY) ## break things while people talk, and count: MINUTES=, SEED=, 
 
 rolling: $(READY) ## restart every process in turn while people talk, and see that nobody notices
 	@$(BIN)/python -m tests.faults --rolling --minutes $(MINUTES) --seed $(SEED) --rate $(RATE) --clients $(CLIENTS) $(ARGS)
+
+bench: $(READY) ## measure how much it carries beside the usual Node stack, in under 10 minutes (needs Node.js)
+	@$(BIN)/python -m bench --vs node $(ARGS)
+
+bench-full: $(READY) ## the same at full size, three times; takes an hour
+	@$(BIN)/python -m bench --size full --runs 3 --vs node $(ARGS)
+
+profile: $(READY) ## see where chat and the gateway spend their time under direct messages
+	@$(BIN)/python -m bench.profile $(ARGS)
 
 lint: $(READY) ## check style, formatting and who may import whom
 	@$(BIN)/ruff check .

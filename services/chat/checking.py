@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from parley.chat.v1 import chat_pb2, message_pb2
 
 from chassis.checks import FieldChecks
@@ -16,6 +17,9 @@ _MAX_MENTIONS: Final = 50
 _MAX_TAGS: Final = 20
 _SURELY_SHORT: Final = MAX_TEXT_BYTES // 4  # UTF-8 takes at most 4 bytes for a character
 _SENDABLE_KINDS: Final = frozenset({0, *MessageKind}) - {MessageKind.SYSTEM}  # 0: the draft gives none
+_FIRST_SECOND: Final = -62_135_596_800  # of the year 1
+_LAST_SECOND: Final = 253_402_300_799  # of the year 9999
+_NANOS: Final = 1_000_000_000
 UPDATABLE: Final = frozenset({"name", "description", "archived", "tags", "muted_until"})
 
 
@@ -27,6 +31,12 @@ def check_conversation_id(checks: FieldChecks, value: str) -> None:
 def check_message_id(checks: FieldChecks, value: str, field: str = "messageId") -> None:
     """Checks that there is an id."""
     checks.text(field, value, at_least=1, at_most=64)
+
+
+def check_time(checks: FieldChecks, field: str, time: Timestamp) -> None:
+    """Checks that a time is one: a Timestamp may hold what the contract's time type doesn't allow, and no store takes."""
+    within = _FIRST_SECOND <= time.seconds <= _LAST_SECOND and 0 <= time.nanos < _NANOS
+    checks.require(within, field, "must be a time of the years 1 to 9999")
 
 
 def check_text(checks: FieldChecks, text: str, *, may_be_blank: bool) -> None:
@@ -108,9 +118,12 @@ def settings_of(conversation: chat_pb2.Conversation, paths: Collection[str]) -> 
 
 
 def muted_until_ms(conversation: chat_pb2.Conversation, paths: Collection[str]) -> int | None:
-    """Until when an update mutes: 0 to unmute, None when it says nothing of it."""
+    """Until when an update mutes: 0 to unmute, None when it says nothing of it. Raises InvalidArgumentError."""
     if "muted_until" not in paths:
         return None
+    checks = FieldChecks()
+    check_time(checks, "mutedUntil", conversation.muted_until)
+    checks.done()
     return convert.milliseconds(conversation.muted_until) if conversation.HasField("muted_until") else 0
 
 

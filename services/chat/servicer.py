@@ -14,7 +14,7 @@ from chassis.checks import FieldChecks
 from chassis.edge import Context
 from chassis.fanout import FanOut
 from chassis.identity import calling_user
-from chassis.paging import decode_token, encode_token, page_size
+from chassis.paging import Milliseconds, decode_token, encode_token, page_size
 from services.chat import checking, convert
 from services.chat.conversations import Conversations
 from services.chat.domain import ConversationKind, MemberRole
@@ -66,17 +66,17 @@ class ConversationServicer(ConversationServiceServicer):
         """See the contract."""
         checks = FieldChecks()
         checks.require(request.kind in {0, *ConversationKind}, "kind", "must be direct or group")
+        checking.check_time(checks, "updatedAfter", request.updated_after)
         checks.done()
         updated_after_ms = convert.milliseconds(request.updated_after)
         archived = request.archived if request.HasField("archived") else None
         query = f"conversations {request.kind} {archived} {updated_after_ms}"
-        cursor = decode_token(request.page_token, query)
         page, after = await self._conversations.page(
             calling_user(),
             kind=request.kind,
             archived=archived,
             updated_after_ms=updated_after_ms,
-            before=(cursor[0], cursor[1]) if cursor else None,
+            before=decode_token(request.page_token, query, tuple[Milliseconds, str]),
             page_size=page_size(request.page_size),
         )
         token = encode_token(list(after), query) if after else ""
@@ -124,9 +124,9 @@ class ConversationServicer(ConversationServiceServicer):
         """See the contract."""
         _check_conversation(request.conversation_id)
         query = f"members {request.conversation_id}"
-        cursor = decode_token(request.page_token, query)
+        (after_id,) = decode_token(request.page_token, query, tuple[str]) or ("",)
         page, after = await self._members.page(
-            calling_user(), request.conversation_id, cursor[0] if cursor else "", page_size(request.page_size)
+            calling_user(), request.conversation_id, after_id, page_size(request.page_size)
         )
         token = encode_token([after], query) if after else ""
         return pb.ListMembersResponse(members=map(convert.member_to_proto, page), next_page_token=token)

@@ -11,9 +11,7 @@ class Settings(ServiceSettings):
     """The chat service's settings."""
 
     mongodb_database: str = Field("parley_chat", min_length=1, description="the database in MongoDB")
-    commit_writers: int = Field(
-        2, ge=1, le=64, description="how many inserts may be in flight at once"
-    )
+    commit_writers: int = Field(2, ge=1, le=64, description="how many inserts may be in flight at once")
     commit_queue: int = Field(20_000, ge=1, description="how many messages may wait before new ones are refused")
     messages_per_second: float = Field(20.0, gt=0, description="how many messages a second one user may send")
     messages_burst: int = Field(100, ge=1, description="how many messages one user may send at once")

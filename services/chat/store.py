@@ -180,6 +180,8 @@ class ChatStore:
 
     async def messages_by_id(self, message_ids: Sequence[str]) -> dict[str, Message]:
         """The messages with these ids, those that there are. Ids come from callers, and may be those of changes."""
+        if not message_ids:
+            return {}
         cursor = self._log.find({"_id": {"$in": list(message_ids)}, "s": {"$gt": 0}})
         return {document["_id"]: documents.to_message(document) async for document in cursor}
 
@@ -297,6 +299,8 @@ class ChatStore:
 
     async def own_members(self, user_id: str, conversation_ids: Sequence[str]) -> dict[str, Member]:
         """A user's place in each of some conversations, where there is one."""
+        if not conversation_ids:
+            return {}
         ids = [documents.member_id(conversation_id, user_id) for conversation_id in conversation_ids]
         cursor = self._members.find({"_id": {"$in": ids}})
         return {document["c"]: documents.to_member(document) async for document in cursor}

@@ -77,10 +77,14 @@ class Views:
     async def several(self, current: Sequence[Current], user_id: str) -> list[chat_pb2.Conversation]:
         """Conversations as a user sees them, in the order given; without those that the user is not in."""
         conversations = [conversation for conversation, _ in current]
-        messages = await self._store.messages_by_id([c.head.last_message_id for c in conversations])
+        messages = await self._store.messages_by_id(
+            [c.head.last_message_id for c in conversations if c.head.last_message_id]
+        )
         listed = [c.conversation_id for c in conversations if c.member_count <= MAX_LISTED_MEMBERS]
         members = await self._store.members(listed)
-        viewers = await self._store.own_members(user_id, [c.conversation_id for c in conversations])
+        viewers = {key: m for key, found in members.items() for m in found if m.user_id == user_id}
+        large = [c.conversation_id for c in conversations if c.conversation_id not in members]
+        viewers |= await self._store.own_members(user_id, large)
         views = []
         for conversation, tail in current:
             key = conversation.conversation_id

@@ -1,0 +1,63 @@
+"""What processes cost: CPU and memory, from /proc, so that a figure does not depend on what else the machine does."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import psutil
+
+from bench.figures import Figures
+
+GENERATOR = "generator"
+_BUSY = 0.9  # of a core
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The CPU seconds that each part had used at a moment, in seconds of a monotonic clock."""
+
+    at: float
+    cpu: Mapping[str, float]
+
+
+class Meter:
+    """Reads the processes of a system, and this one, the generator. Replicas of one service count together.
+
+    Args:
+        pids: by process name, such as "chat-1".
+    """
+
+    def __init__(self, pids: Mapping[str, int]) -> None:
+        self._processes: dict[str, list[psutil.Process]] = defaultdict(list)
+        for name, pid in {**pids, GENERATOR: os.getpid()}.items():
+            self._processes[name.rpartition("-")[0] or name].append(psutil.Process(pid))
+
+    def read(self) -> Reading:
+        """What has been used so far, by processes and their children."""
+        return Reading(time.perf_counter(), {part: sum(map(_cpu, found)) for part, found in self._processes.items()})
+
+    def memory_kib(self, part: str) -> float:
+        """The resident memory of a part, in KiB."""
+        return sum(process.memory_info().rss for process in self._processes[part]) / 1_024
+
+
+def _cpu(process: psutil.Process) -> float:
+    family = [process, *process.children(recursive=True)] if process.pid != os.getpid() else [process]
+    return sum(sum(member.cpu_times()[:2]) for member in family)
+
+
+def cost(before: Reading, after: Reading, items: int) -> Figures:
+    """CPU in microseconds for each item, by part, and `cpu_servers_us` for all but the generator.
+
+    `generator_limited` is 1 when the generator kept a core busy: then the figures may be its own.
+    """
+    used = {part: after.cpu[part] - before.cpu[part] for part in after.cpu}
+    figures = {f"cpu_{part}_us": seconds / max(1, items) * 1e6 for part, seconds in sorted(used.items())}
+    figures["cpu_servers_us"] = sum(s for part, s in used.items() if part != GENERATOR) / max(1, items) * 1e6
+    share = used[GENERATOR] / (after.at - before.at)
+    figures["generator_limited"] = float(share > _BUSY)
+    return figures

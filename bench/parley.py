@@ -1,0 +1,127 @@
+"""Parley as the system under test: the whole local stack, real databases included."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from joserfc import jwt
+from joserfc.jwk import OctKey
+from parley.auth.v1 import auth_pb2, auth_pb2_grpc, directory_pb2, directory_pb2_grpc, user_pb2
+
+from bench.sockets import NativeSocket, Socket, SocketIoSocket
+from bench.system import Person
+from chassis.channel import ServiceTokens, open_channel
+from deploy.local.options import StackOptions
+from deploy.local.stack import LocalStack
+
+_ISSUER: Final = "https://crm.bench.example"
+_AUDIENCE: Final = "parley"
+_AT_ONCE: Final = 32
+_CALL_SECONDS: Final = 60.0
+SUBPROTOCOL: Final = "parley.v1.json"
+
+# What one user may do is limited for the sake of the others; here a few users are to be all the load there is.
+_SETTINGS: Final[Mapping[str, Mapping[str, str]]] = {
+    "chat": {"PARLEY_MESSAGES_PER_SECOND": "1000000", "PARLEY_MESSAGES_BURST": "1000000"},
+    "gateway": {"PARLEY_FRAMES_PER_SECOND": "1000000", "PARLEY_REQUESTS_IN_FLIGHT": "10000"},
+    "auth": {"PARLEY_SIGN_IN_ADDRESS_ATTEMPTS": "1000000"},
+}
+
+
+class Parley:
+    """A running stack, spoken to in its own vocabulary or, for comparison, in that of the usual Socket.IO server."""
+
+    in_order = True
+
+    def __init__(self, stack: LocalStack, *, direct: bool, dialect: str) -> None:
+        self._stack = stack
+        self._dialect = dialect
+        port = stack.processes["gateway-1"].address("websocket" if dialect == "native" else "http")
+        base = f"http://{port}" if direct else stack.url
+        self._url = base.replace("http", "ws", 1)
+        self.name = "parley" + ("" if dialect == "native" else f" ({dialect})") + (", direct" if direct else "")
+
+    @property
+    def pids(self) -> Mapping[str, int]:
+        """See System."""
+        return {name: process.pid for name, process in self._stack.processes.items()}
+
+    async def people(self, count: int) -> Sequence[Person]:
+        """See System: a CRM's users, who come with a token that it signed."""
+        organization_id, secret = f"bench-{secrets.token_hex(6)}", secrets.token_hex(24)
+        await self._create_organization(organization_id, secret)
+        gate = asyncio.Semaphore(_AT_ONCE)
+        async with open_channel(self._stack.grpc_target) as channel:
+            auth = auth_pb2_grpc.AuthServiceStub(channel)
+
+            async def come(number: int) -> Person:
+                request = auth_pb2.ExchangeTokenRequest(token=_signed(organization_id, secret, f"u{number}"))
+                async with gate:
+                    response = await auth.ExchangeToken(request, timeout=_CALL_SECONDS)
+                return Person(f"u{number}", response.tokens.access_token)
+
+            return await asyncio.gather(*map(come, range(count)))
+
+    async def _create_organization(self, organization_id: str, secret: str) -> None:
+        issuer = user_pb2.TrustedIssuer(
+            issuer=f"{_ISSUER}/{organization_id}", audience=_AUDIENCE, algorithm="HS256", shared_secret=secret
+        )
+        organization = user_pb2.Organization(organization_id=organization_id, name="Bench", trusted_issuers=[issuer])
+        async with open_channel(self._stack.grpc_target) as channel:
+            tokens = ServiceTokens(channel, "operator", self._stack.credentials.service_secrets["operator"])
+            await directory_pb2_grpc.DirectoryServiceStub(channel).CreateOrganization(
+                directory_pb2.CreateOrganizationRequest(organization=organization),
+                metadata=await tokens.metadata(),
+                timeout=_CALL_SECONDS,
+            )
+
+    async def connect(self, person: Person) -> Socket:
+        """See System."""
+        if self._dialect == "native":
+            native = NativeSocket()
+            headers = {"Authorization": f"Bearer {person.token}", "Sec-WebSocket-Protocol": SUBPROTOCOL}
+            await native.open(f"{self._url}/ws", headers)
+            return native
+        socket = SocketIoSocket(person.token)
+        await socket.open(f"{self._url}/socket.io/?EIO=4&transport=websocket", {})
+        return socket
+
+    async def direct(self, one: Socket, other: Person) -> str:
+        """See System."""
+        if self._dialect == "native":
+            answer = await one.ask("conversation.direct", {"userId": other.user_id})
+            return str(answer["conversation"]["conversationId"])
+        answer = await one.ask("getOrCreateConversation", {"targetUserId": other.user_id})
+        return str(answer["conversationId"])
+
+
+def _signed(organization_id: str, secret: str, user_id: str) -> str:
+    now = int(time.time())
+    claims = {
+        "iss": f"{_ISSUER}/{organization_id}",
+        "aud": _AUDIENCE,
+        "sub": user_id,
+        "name": user_id.upper(),
+        "role": "manager",
+        "iat": now,
+        "exp": now + 300,
+    }
+    return jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(secret))
+
+
+@asynccontextmanager
+async def parley(
+    *, direct: bool = False, dialect: str = "native", cache_gigabytes: float = 0.5
+) -> AsyncIterator[Parley]:
+    """Parley, up with empty databases; taken down and forgotten at the end."""
+    options = StackOptions(settings=_SETTINGS, mongodb_cache_gigabytes=cache_gigabytes, log_level="warning")
+    with TemporaryDirectory(prefix="parley-bench-") as directory:
+        async with LocalStack(Path(directory), options=options) as stack:
+            yield Parley(stack, direct=direct, dialect=dialect)

@@ -1,0 +1,1 @@
+"""The scenarios, one file each. Each takes a system that is up, and returns its figures."""

@@ -1,0 +1,42 @@
+"""Direct messages, open loop: so many a second, whatever becomes of them; times count from when each was due."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+
+from bench.conversation import Conversation, all_settled
+from bench.figures import Figures
+from bench.scenarios.talking import pairs, window_of
+from bench.system import System
+
+_TICK_SECONDS = 0.002
+
+
+async def rate(
+    system: System, *, pair_count: int, per_second: float, warm_up_seconds: float, seconds: float
+) -> Figures:
+    """How long messages take at a given rate. A sender that falls behind does not make the figures better."""
+    window = window_of(system)
+    conversations = await pairs(system, pair_count, window, _nothing)
+    sending = asyncio.create_task(_keep_sending(conversations, per_second))
+    try:
+        await window.measure(warm_up_seconds, seconds)
+    finally:
+        sending.cancel()
+    await all_settled(conversations)
+    return {"offered_per_s": per_second, **window.figures()}
+
+
+async def _keep_sending(conversations: list[Conversation], per_second: float) -> None:
+    due, interval = time.perf_counter(), 1.0 / per_second
+    for conversation in itertools.cycle(conversations):
+        while due > time.perf_counter():  # noqa: ASYNC110  # until a time, not an event
+            await asyncio.sleep(_TICK_SECONDS)
+        conversation.send(at=due)
+        due += interval
+
+
+def _nothing(conversation: Conversation) -> None:
+    pass

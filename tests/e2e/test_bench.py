@@ -1,0 +1,68 @@
+"""Every scenario of the bench at a tiny size, on the real stack: that it counts right, not how fast anything is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bench.figures import Figures
+from bench.parley import Parley, parley
+from bench.plans import SCENARIOS, Size, steps
+from bench.scenarios import storm
+
+
+@pytest.fixture(scope="module")
+async def system() -> AsyncIterator[Parley]:
+    """One stack for all scenarios."""
+    async with parley() as running:
+        yield running
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+async def test_a_scenario_counts_what_happened(system: Parley, scenario: str) -> None:
+    for step in steps(scenario, Size.TINY):
+        figures = await step.run(system)
+        assert all(value >= 0 for value in figures.values()), figures
+        _CHECKS[scenario](figures)
+
+
+def _talk(figures: Figures) -> None:
+    assert figures["acknowledged_per_s"] > 0
+    assert figures["delivered_per_s"] > 0
+    for what in ("ack", "receive"):
+        assert 0 < figures[f"{what}_p50_ms"] <= figures[f"{what}_p99_ms"] <= figures[f"{what}_p999_ms"]
+    parts = [value for name, value in figures.items() if name.startswith("cpu_") and name != "cpu_servers_us"]
+    assert figures["cpu_servers_us"] == pytest.approx(sum(parts) - figures["cpu_generator_us"])
+
+
+def _group(figures: Figures) -> None:
+    _talk(figures)
+    members = 5
+    most = members * figures["acknowledged_per_s"]  # what is on its way when the window opens or closes may differ
+    assert figures["delivered_per_s"] <= most
+
+
+def _connections(figures: Figures) -> None:
+    assert figures["connected_per_s"] == pytest.approx(figures["connections"] / figures["connect_all_s"])
+
+
+def _storm(figures: Figures) -> None:
+    syncs = figures["clients"] * storm.CONVERSATIONS
+    assert figures["syncs_per_s"] == pytest.approx(syncs / figures["all_back_s"])
+    assert figures["back_p999_ms"] <= figures["all_back_s"] * 1_000
+
+
+def _history(figures: Figures) -> None:
+    assert figures["pages_per_s"] > 0
+    assert figures["syncs_per_s"] > 0
+
+
+_CHECKS = {
+    "direct": _talk,
+    "rate": _talk,
+    "group": _group,
+    "connections": _connections,
+    "storm": _storm,
+    "history": _history,
+}
