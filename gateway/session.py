@@ -74,10 +74,10 @@ class Session:
     """
 
     __slots__ = (
+        "_actor",
         "_frames",
         "_malformed",
         "_window_began",
-        "actor",
         "identity",
         "in_flight",
         "limits",
@@ -91,7 +91,7 @@ class Session:
         self.identity = identity
         self.token = token
         self.limits = limits
-        self.actor = self._actor()
+        self._actor: Actor | None = None  # most sessions never need it
         self.ready = False  # events go to sessions that are; see `gateway.arrivals`
         self.in_flight = 0
         self._malformed = 0
@@ -148,13 +148,17 @@ class Session:
                 fields={"accessToken": "expires before the one in use"},
             )
         self.identity, self.token = identity, token
-        self.actor = self._actor()
+        self._actor = None
 
-    def _actor(self) -> Actor:
-        identity = self.identity
-        return Actor(
-            organization_id=identity.organization_id,
-            user_id=identity.user_id,
-            name=identity.name,
-            connection_id=self.session_id,
-        )
+    @property
+    def actor(self) -> Actor:
+        """Who sends what comes from this session."""
+        if self._actor is None:
+            identity = self.identity
+            self._actor = Actor(
+                organization_id=identity.organization_id,
+                user_id=identity.user_id,
+                name=identity.name,
+                connection_id=self.session_id,
+            )
+        return self._actor

@@ -67,12 +67,12 @@ class Subscription(TwoWayStream[Any, SubscribeResponse[E_co]]):
         self._request_type = request_type
         self._deliver = deliver
         self._lost = lost
-        self._roll: Roll[User, UserKey] = Roll()
+        self._roll: Roll[User, User] = Roll()
         self._positions: dict[int, str] = {}
 
     def attach(self, user: User) -> None:
         """Asks for the events of a user, from now on."""
-        self._roll.put(user, UserKey(organization_id=user[0], user_id=user[1]))
+        self._roll.put(user, user)
         self.tell()
 
     def detach(self, user: User) -> None:
@@ -108,8 +108,9 @@ class Subscription(TwoWayStream[Any, SubscribeResponse[E_co]]):
             self._roll.acknowledge(response.acknowledged)
 
 
-def _attachments(changes: Changes[User, UserKey]) -> Attachments:
-    dropped = [
-        UserKey(organization_id=organization_id, user_id=user_id) for organization_id, user_id in changes.dropped
-    ]
-    return Attachments(add=changes.put, remove=dropped, number=changes.number)
+def _attachments(changes: Changes[User, User]) -> Attachments:
+    return Attachments(add=_keys(changes.put), remove=_keys(changes.dropped), number=changes.number)
+
+
+def _keys(users: Iterable[User]) -> list[UserKey]:
+    return [UserKey(organization_id=organization_id, user_id=user_id) for organization_id, user_id in users]

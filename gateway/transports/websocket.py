@@ -24,7 +24,7 @@ from gateway.transports.upgrades import Admission, Doorkeeper, UpgradeRequest, s
 
 HANDSHAKE_SECONDS: Final = 10.0
 _BACKLOG: Final = 4_096
-_READ_BUFFER_BYTES: Final = 4_096  # to begin with: it grows with what comes
+_READ_BUFFER_BYTES: Final = 2_048  # to begin with: it grows with what comes
 
 # picows drops a connection in the middle of a frame over its limit, and what it says then may get lost. So frames
 # that are not far above ours are read to their end, and refused with an answer.
