@@ -10,11 +10,18 @@ from contextlib import aclosing
 from typing import Any, Final, NoReturn
 
 import grpc
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 
 from chassis import metrics
 from chassis.access import Access
-from chassis.errors import AppError, DeadlineExceededError, InternalError, UnauthenticatedError, UnavailableError
+from chassis.errors import (
+    AppError,
+    DeadlineExceededError,
+    InternalError,
+    InvalidArgumentError,
+    UnauthenticatedError,
+    UnavailableError,
+)
 from chassis.identity import Identity, TokenVerifier, set_caller
 from chassis.logs import logger
 from chassis.status import CODES, DETAILS_KEY, to_status
@@ -61,7 +68,7 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
     ) -> grpc.RpcMethodHandler[Any, Any]:
         method = _Method(path, access, self._verifier, self._outages)
         codecs = {
-            "request_deserializer": handler.request_deserializer,
+            "request_deserializer": _forgiving(handler.request_deserializer),
             "response_serializer": handler.response_serializer,
         }
         if handler.request_streaming and handler.response_streaming:
@@ -83,20 +90,33 @@ def _bearer_token(context: Context) -> str:
     return ""
 
 
+class _Unreadable:
+    """Stands for a request that is no message of its type: without it gRPC would answer UNKNOWN."""
+
+
+def _forgiving(deserialize: Any) -> Callable[[bytes], Any]:
+    def read(data: bytes) -> Any:
+        try:
+            return deserialize(data)
+        except DecodeError:
+            return _Unreadable()
+
+    return read
+
+
 class _CheckedRequests:
-    """A stream of requests that ends with an error at one that names another organization than the caller's."""
+    """A stream of requests that ends with an error at the first one that is refused."""
 
-    def __init__(self, requests: AsyncIterator[Message], access: Access, identity: Identity) -> None:
+    def __init__(self, requests: AsyncIterator[Any], check: Callable[[Any], None]) -> None:
         self._requests = aiter(requests)
-        self._access = access
-        self._identity = identity
+        self._check = check
 
-    def __aiter__(self) -> AsyncIterator[Message]:
+    def __aiter__(self) -> AsyncIterator[Any]:
         return self
 
-    async def __anext__(self) -> Message:
+    async def __anext__(self) -> Any:
         request = await anext(self._requests)
-        self._access.check(request, self._identity)
+        self._check(request)
         return request
 
 
@@ -157,13 +177,17 @@ class _Method:
         return identity
 
     def _checked(self, request: Any, identity: Identity | None) -> Any:
-        """A request of a caller who may act in the organizations that it names; a stream checks each as it comes."""
-        if identity is None or not self._access.concerns(identity):
-            return request
-        if not isinstance(request, Message):
-            return _CheckedRequests(request, self._access, identity)
-        self._access.check(request, identity)
+        """A request that can be read, and that the caller may make; a stream of them checks each as it comes."""
+        if not isinstance(request, Message | _Unreadable):
+            return _CheckedRequests(request, lambda each: self._check(each, identity))
+        self._check(request, identity)
         return request
+
+    def _check(self, request: Message | _Unreadable, identity: Identity | None) -> None:
+        if isinstance(request, _Unreadable):
+            raise InvalidArgumentError("MALFORMED_REQUEST", "the request is no message of its type")
+        if identity is not None and self._access.concerns(identity):
+            self._access.check(request, identity)
 
     async def _fail(self, context: Context, error: Exception) -> NoReturn:
         if isinstance(error, grpc.aio.AbortError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
@@ -12,6 +12,10 @@ from chassis.errors import InvalidArgumentError
 
 DEFAULT_PAGE_SIZE: Final = 50
 MAX_PAGE_SIZE: Final = 200
+Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999)]
+"""A time in a cursor: Unix ms, up to the end of the year 9999."""
+
+C = TypeVar("C")
 _CHECK_BYTES: Final = 8
 _MAX_TOKEN_CHARACTERS: Final = 2_000
 
@@ -35,8 +39,13 @@ def encode_token(cursor: list[Any], query: str) -> str:
     return base64.urlsafe_b64encode(_checksum(payload, query) + payload).decode().rstrip("=")
 
 
-def decode_token(token: str, query: str) -> list[Any] | None:
+def decode_token(token: str, query: str, cursor: type[C]) -> C | None:
     """Reads a token of the same query back; None for an empty one.
+
+    Args:
+        token: as it came; anyone can make one.
+        query: see `encode_token`.
+        cursor: what the cursor must be, such as `tuple[Milliseconds, str]`.
 
     Raises:
         InvalidArgumentError: the token was tampered with, or is of another query.
@@ -44,11 +53,12 @@ def decode_token(token: str, query: str) -> list[Any] | None:
     if not token:
         return None
     try:
+        token = token[: _MAX_TOKEN_CHARACTERS + 1]  # too long a one fails on its checksum, not on our time
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         check, payload = raw[:_CHECK_BYTES], raw[_CHECK_BYTES:]
-        if len(token) <= _MAX_TOKEN_CHARACTERS and check == _checksum(payload, query):
-            return msgspec.msgpack.decode(payload, type=list[Any])
-    except (ValueError, msgspec.DecodeError):
+        if check == _checksum(payload, query):
+            return msgspec.msgpack.decode(payload, type=cursor)
+    except (ValueError, msgspec.DecodeError, RecursionError):
         pass
     raise InvalidArgumentError(
         "INVALID_PAGE_TOKEN",

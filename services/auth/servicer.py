@@ -146,8 +146,8 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         search = search_of(request, for_service=bool(identity.service))
         size = paging.page_size(request.page_size)
         listing = _listing(search, identity)
-        after = paging.decode_token(request.page_token, listing)
-        page = await self._directory.list(identity, search, (str(after[0]), str(after[1])) if after else None, size)
+        after = paging.decode_token(request.page_token, listing, tuple[str, str])
+        page = await self._directory.list(identity, search, after, size)
         token = paging.encode_token(list(page.next_after), listing) if page.next_after else ""
         return directory_pb2.ListUsersResponse(users=map(user_to_proto, page.users), next_page_token=token)
 

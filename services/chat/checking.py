@@ -34,7 +34,7 @@ def check_message_id(checks: FieldChecks, value: str, field: str = "messageId") 
 
 
 def check_time(checks: FieldChecks, field: str, time: Timestamp) -> None:
-    """Checks that a time is one: a Timestamp may hold what the contract's time type doesn't allow, and no store takes."""
+    """Checks that a time is one: a Timestamp may hold what its own specification doesn't allow."""
     within = _FIRST_SECOND <= time.seconds <= _LAST_SECOND and 0 <= time.nanos < _NANOS
     checks.require(within, field, "must be a time of the years 1 to 9999")
 

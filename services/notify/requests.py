@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from google.protobuf.struct_pb2 import Struct
 from parley.notify.v1 import notification_pb2
 
 from chassis.checks import FieldChecks
-from chassis.errors import InvalidArgumentError
 from services.notify.conversion import data_to_json
 from services.notify.creation import Order
 from services.notify.domain import (
@@ -20,11 +19,9 @@ from services.notify.domain import (
     NotificationType,
     Owner,
 )
-from services.notify.store import Cursor
 
 _TYPES: Final = {int(type_): type_ for type_ in NotificationType}
 _ID_CHARACTERS: Final = 22
-_LATEST_TIME_MS: Final = 253_402_300_799_999  # the end of the year 9999
 
 
 def order(item: notification_pb2.CreateNotificationsRequest.Item) -> Order:
@@ -87,18 +84,3 @@ def muted_types(numbers: Iterable[int]) -> frozenset[NotificationType]:
 def listing_name(owner: Owner, request: notification_pb2.ListNotificationsRequest) -> str:
     """What a page token is good for: this user's listing with these filters."""
     return f"{owner.organization_id}/{owner.user_id}/{request.unread_only}/{request.type}"
-
-
-def cursor(decoded: list[Any] | None) -> Cursor | None:
-    """The cursor in a page token, which anyone can make, so anything may be in it. Raises InvalidArgumentError."""
-    match decoded:
-        case None:
-            return None
-        case [int(time_ms), str(last_id)] if 0 <= time_ms <= _LATEST_TIME_MS:
-            return Cursor(time_ms, last_id)
-        case _:
-            raise InvalidArgumentError(
-                "INVALID_PAGE_TOKEN",
-                "the page token is not one of this listing",
-                fields={"pageToken": "is not one of this listing"},
-            )

@@ -13,13 +13,14 @@ from chassis.checks import FieldChecks
 from chassis.errors import AppError, InvalidArgumentError, PermissionDeniedError
 from chassis.fanout import FanOut
 from chassis.identity import Identity, caller, calling_user
-from chassis.paging import decode_token, encode_token, page_size
+from chassis.paging import Milliseconds, decode_token, encode_token, page_size
 from chassis.status import to_status
 from services.notify import requests
 from services.notify.conversion import to_proto
 from services.notify.creation import Creation, Order
 from services.notify.domain import MAX_ITEMS, Notification, Owner
 from services.notify.inbox import Inbox
+from services.notify.store import Cursor
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -52,11 +53,12 @@ class NotificationServicer(notification_pb2_grpc.NotificationServiceServicer):
         """The caller's notifications, latest first."""
         owner = _owner()
         name = requests.listing_name(owner, request)
+        cursor = decode_token(request.page_token, name, tuple[Milliseconds, str])
         page = await self._inbox.page(
             owner,
             unread_only=request.unread_only,
             type_=requests.listed_type(request.type),
-            after=requests.cursor(decode_token(request.page_token, name)),
+            after=Cursor(*cursor) if cursor else None,
             size=page_size(request.page_size),
         )
         return notification_pb2.ListNotificationsResponse(

@@ -9,6 +9,7 @@ import hmac
 import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import grpc
 import pytest
@@ -181,6 +182,21 @@ async def test_a_scope_opens_the_methods_that_ask_for_it(grpc_stub: presence_pb2
             assert error.code() is grpc.StatusCode.PERMISSION_DENIED
         finally:
             call.cancel()
+
+
+@pytest.mark.parametrize(
+    "data", [b"\x0a\x02\xff\xfe", b"\x0a\x7f\x61", b"\x0f"], ids=["no UTF-8", "cut off", "no type"]
+)
+async def test_bytes_that_are_no_request_are_the_callers_fault(grpc_channel: Any, data: bytes) -> None:
+    path = f"/{DESCRIPTOR.full_name}/"
+    error = await failure(grpc_channel.unary_unary(path + "GetPresence")(data, metadata=bearer(token()), timeout=5))
+    assert (error.category, error.reason) == (Category.INVALID_ARGUMENT, "MALFORMED_REQUEST")
+    stream = grpc_channel.stream_stream(path + "Attach")(metadata=bearer(service_token("streams.subscribe")), timeout=5)
+    await stream.write(presence_pb2.AttachRequest(number=7).SerializeToString())
+    assert presence_pb2.AttachResponse.FromString(await stream.read()).acknowledged == 7
+    await stream.write(data)
+    error = await failure(stream.read())
+    assert (error.category, error.reason) == (Category.INVALID_ARGUMENT, "MALFORMED_REQUEST")
 
 
 async def test_an_expected_failure_arrives_whole(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:

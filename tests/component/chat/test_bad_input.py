@@ -2,12 +2,355 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
 import grpc
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+from parley.chat.v1 import chat_pb2, conversation_pb2, event_pb2, message_pb2
+from parley.stream.v1.stream_pb2 import Attachments, UserKey
 
+from chassis.channel import Metadata
 from chassis.errors import Category
+from chassis.paging import encode_token
 from chassis.status import from_rpc_error
+from tests.component.auth_service import RunningAuth
+from tests.component.bad_input import Call, answer, check, methods_of
 from tests.component.chat.running import Person
+
+METHODS = methods_of(
+    *(
+        service
+        for module in (conversation_pb2, event_pb2, message_pb2)
+        for service in module.DESCRIPTOR.services_by_name.values()
+    )
+)
+
+
+class Stage(NamedTuple):
+    """A group of two with a message, and who may call for others."""
+
+    ann: Person
+    bob: Person
+    conversation_id: str
+    message_id: str
+    service: Metadata
+    organization_id: str
+
+    @property
+    def actor(self) -> message_pb2.Actor:
+        """Ann, as a gateway names her."""
+        return message_pb2.Actor(organization_id=self.organization_id, user_id=self.ann.user_id, name="Ann")
+
+    def draft(self) -> message_pb2.Draft:
+        """A message that wasn't sent yet."""
+        return message_pb2.Draft(
+            conversation_id=self.conversation_id, client_message_id=secrets.token_hex(8), text="hello"
+        )
+
+
+@pytest.fixture
+async def stage(auth: RunningAuth, ann: Person, bob: Person, organization_id: str) -> Stage:
+    """See `Stage`."""
+    conversation = await ann.create_group("Launch", bob.user_id)
+    sent = await ann.send(conversation.conversation_id, "one")
+    metadata = await auth.service_metadata()
+    return Stage(ann, bob, conversation.conversation_id, sent.message_id, metadata, organization_id)
+
+
+def send_messages(stage: Stage) -> Message:
+    request = message_pb2.SendMessagesRequest()
+    request.items.add(actor=stage.actor, draft=stage.draft())
+    return request
+
+
+def send_signals(stage: Stage) -> Message:
+    request = message_pb2.SendSignalsRequest()
+    mark = message_pb2.MarkReadRequest(conversation_id=stage.conversation_id, seq=1)
+    request.items.add(actor=stage.actor, read=mark)
+    return request
+
+
+def subscribe(stage: Stage) -> Message:
+    key = UserKey(organization_id=stage.organization_id, user_id=stage.ann.user_id)
+    return event_pb2.SubscribeRequest(attachments=Attachments(add=[key], number=1))
+
+
+def update_conversation(stage: Stage) -> Message:
+    conversation = chat_pb2.Conversation(
+        conversation_id=stage.conversation_id, name="Launch", tags=["a"], muted_until=Timestamp(seconds=4_000_000_000)
+    )
+    mask = FieldMask(paths=["name", "description", "archived", "tags", "muted_until"])
+    return conversation_pb2.UpdateConversationRequest(conversation=conversation, update_mask=mask)
+
+
+QUERY = "conversations 0 None 0"
+Make = Callable[[Stage], Message]
+c, m = conversation_pb2, message_pb2
+GROUP = chat_pb2.CONVERSATION_KIND_GROUP
+GOOD: dict[str, Make] = {
+    "GetOrCreateDirectConversation": lambda s: c.GetOrCreateDirectConversationRequest(user_id=s.bob.user_id),
+    "CreateConversation": lambda s: c.CreateConversationRequest(kind=GROUP, name="Two", member_ids=[s.bob.user_id]),
+    "GetConversation": lambda s: c.GetConversationRequest(conversation_id=s.conversation_id),
+    "ListConversations": lambda _: c.ListConversationsRequest(page_size=10),
+    "UpdateConversation": update_conversation,
+    "AddMembers": lambda s: c.AddMembersRequest(conversation_id=s.conversation_id, user_ids=[s.bob.user_id]),
+    "RemoveMember": lambda s: c.RemoveMemberRequest(conversation_id=s.conversation_id, user_id=s.bob.user_id),
+    "UpdateMember": lambda s: c.UpdateMemberRequest(
+        conversation_id=s.conversation_id, user_id=s.bob.user_id, role=chat_pb2.MEMBER_ROLE_MEMBER
+    ),
+    "ListMembers": lambda s: c.ListMembersRequest(conversation_id=s.conversation_id),
+    "Subscribe": subscribe,
+    "SendMessages": send_messages,
+    "SendMessage": lambda s: m.SendMessageRequest(draft=s.draft()),
+    "ListMessages": lambda s: m.ListMessagesRequest(conversation_id=s.conversation_id, before_seq=5),
+    "SyncMessages": lambda s: m.SyncMessagesRequest(conversation_id=s.conversation_id, after_rev=0),
+    "EditMessage": lambda s: m.EditMessageRequest(
+        conversation_id=s.conversation_id, message_id=s.message_id, text="two"
+    ),
+    "DeleteMessage": lambda s: m.DeleteMessageRequest(conversation_id=s.conversation_id, message_id=s.message_id),
+    "MarkRead": lambda s: m.MarkReadRequest(conversation_id=s.conversation_id, seq=1),
+    "MarkDelivered": lambda s: m.MarkDeliveredRequest(conversation_id=s.conversation_id, seq=1),
+    "SetTyping": lambda s: m.SetTypingRequest(conversation_id=s.conversation_id, active=True),
+    "SendSignals": send_signals,
+}
+FOR_SERVICES = {"Subscribe", "SendMessages", "SendSignals"}
+
+
+def call_of(name: str, stage: Stage) -> Call:
+    """The good call of a method."""
+    queries = {
+        "ListConversations": (QUERY,),
+        "ListMembers": (f"members {stage.conversation_id}",),
+    }
+    metadata = stage.service if name in FOR_SERVICES else stage.ann.metadata
+    return Call(GOOD[name](stage), metadata, queries=queries.get(name, ()))
+
+
+def test_every_method_has_rows() -> None:
+    assert set(GOOD) == set(METHODS)
+    assert {name for name, *_ in ROWS} == set(METHODS)
+
+
+@pytest.mark.parametrize("name", METHODS)
+async def test_nothing_that_is_wrong_with_a_request_is_a_fault_of_ours(stage: Stage, name: str) -> None:
+    assert await check(stage.ann.chat.channel, METHODS[name], call_of(name, stage)) == []
+
+
+FORGED: list[list[Any]] = [[], [1], ["a", "b"], [1 << 63, "a"], [-1, "a"], [1, "a", 2], [{}, []]]
+ABSENT = "0123456789abcdef012345"
+LONG = "x" * 65
+BAD, MISSING, DENIED = Category.INVALID_ARGUMENT, Category.NOT_FOUND, Category.PERMISSION_DENIED
+LATE, EARLY = Timestamp(seconds=253_402_300_800), Timestamp(seconds=-62_135_596_801)
+NEGATIVE = Timestamp(seconds=1, nanos=-1)
+NAMED = [
+    "GetConversation", "UpdateConversation", "AddMembers", "RemoveMember", "UpdateMember", "ListMembers", "SendMessage",
+    "ListMessages", "SyncMessages", "EditMessage", "DeleteMessage", "MarkRead", "MarkDelivered", "SetTyping",
+]  # fmt: skip
+"""The methods that are about one conversation."""
+WITHIN = {"UpdateConversation": "conversation.", "SendMessage": "draft."}
+
+
+class Row(NamedTuple):
+    """What a method answers when one field of a good request has another value; the field is named as browsers do."""
+
+    name: str
+    field: str
+    value: Any
+    category: Category
+    reason: str
+    named: str = ""
+
+
+def _invalid(name: str, field: str, named: str, *values: Any) -> list[Row]:
+    return [Row(name, field, value, BAD, "INVALID_FIELDS", named) for value in values]
+
+
+ROWS = [
+    *(
+        row
+        for name in NAMED
+        for field in (f"{WITHIN.get(name, '')}conversation_id",)
+        for row in (
+            *_invalid(name, field, "conversationId", "", LONG),
+            Row(name, field, ABSENT, MISSING, "CONVERSATION_NOT_FOUND"),
+            Row(name, field, "a\x00b", MISSING, "CONVERSATION_NOT_FOUND"),
+            Row(name, field, "FOREIGN", MISSING, "CONVERSATION_NOT_FOUND"),
+        )
+    ),
+    *_invalid("GetOrCreateDirectConversation", "user_id", "userId", "", LONG, "a b", "ä", "a\n"),
+    Row("GetOrCreateDirectConversation", "user_id", "nobody", MISSING, "USER_NOT_FOUND"),
+    Row("GetOrCreateDirectConversation", "user_id", "FOREIGN USER", MISSING, "USER_NOT_FOUND"),
+    *_invalid("CreateConversation", "kind", "kind", 0, 1, 99, -1),
+    *_invalid("CreateConversation", "name", "name", "", "   ", "x" * 201),
+    *_invalid("CreateConversation", "description", "description", "x" * 2_001),
+    *_invalid("CreateConversation", "external_ref", "externalRef", "x" * 201),
+    *_invalid("CreateConversation", "member_ids", "memberIds", [""], [LONG], [f"u{n}" for n in range(5_000)]),
+    Row("CreateConversation", "member_ids", ["nobody"], MISSING, "USER_NOT_FOUND"),
+    Row("CreateConversation", "member_ids", ["FOREIGN USER"], MISSING, "USER_NOT_FOUND"),
+    *_invalid("ListConversations", "kind", "kind", 99, -1),
+    *_invalid("ListConversations", "updated_after", "updatedAfter", LATE, EARLY, NEGATIVE),
+    Row("ListConversations", "page_size", -1, BAD, "INVALID_PAGE_SIZE", "pageSize"),
+    Row("ListConversations", "page_token", "AAAA", BAD, "INVALID_PAGE_TOKEN", "pageToken"),
+    *(
+        Row("ListConversations", "page_token", encode_token(cursor, QUERY), BAD, "INVALID_PAGE_TOKEN")
+        for cursor in FORGED
+    ),
+    *_invalid("UpdateConversation", "update_mask.paths", "updateMask", ["seq"], ["nothing"], [""]),
+    *_invalid("UpdateConversation", "conversation.name", "name", "", " ", "x" * 201),
+    *_invalid("UpdateConversation", "conversation.description", "description", "x" * 2_001),
+    *_invalid("UpdateConversation", "conversation.tags", "tags", [""], ["x" * 51], [f"t{n}" for n in range(21)]),
+    *_invalid("UpdateConversation", "conversation.muted_until", "mutedUntil", LATE, EARLY, NEGATIVE),
+    *_invalid("AddMembers", "user_ids", "userIds", [], [""], ["a b"], [f"u{n}" for n in range(5_000)]),
+    Row("AddMembers", "user_ids", ["nobody"], MISSING, "USER_NOT_FOUND"),
+    Row("AddMembers", "user_ids", ["FOREIGN USER"], MISSING, "USER_NOT_FOUND"),
+    *_invalid("RemoveMember", "user_id", "userId", "", LONG),
+    Row("RemoveMember", "user_id", "nobody", MISSING, "MEMBER_NOT_FOUND"),
+    *_invalid("UpdateMember", "user_id", "userId", "", LONG),
+    *_invalid("UpdateMember", "role", "role", 0, 99, -1),
+    Row("UpdateMember", "user_id", "nobody", MISSING, "MEMBER_NOT_FOUND"),
+    Row("ListMembers", "page_size", -1, BAD, "INVALID_PAGE_SIZE", "pageSize"),
+    Row("ListMembers", "page_token", "AAAA", BAD, "INVALID_PAGE_TOKEN", "pageToken"),
+    *_invalid("SendMessage", "draft.client_message_id", "clientMessageId", "", LONG),
+    *_invalid("SendMessage", "draft.text", "text", "", "  ", "ä" * 8_193, "x" * 16_385),
+    *_invalid("SendMessage", "draft.kind", "kind", chat_pb2.MESSAGE_KIND_SYSTEM, 99, -1),
+    *_invalid("SendMessage", "draft.reply_to", "replyTo", LONG),
+    Row("SendMessage", "draft.reply_to", ABSENT, BAD, "REPLY_NOT_FOUND", "replyTo"),
+    *_invalid("SendMessage", "draft.mentions", "mentions", [""], [LONG], [f"u{n}" for n in range(51)]),
+    *(
+        Row("SendMessage", "draft.attachments", [chat_pb2.Attachment(**fields)], BAD, "INVALID_FIELDS", "attachments")
+        for fields in (
+            {},
+            {"url": "javascript:alert(1)"},
+            {"url": "https://" + "x" * 2_000},
+            {"url": "https://a.example", "name": "x" * 201},
+            {"url": "https://a.example", "content_type": "x" * 101},
+            {"url": "https://a.example", "size_bytes": -1},
+        )
+    ),
+    *_invalid("ListMessages", "before_seq", "beforeSeq", 0, -1),
+    *_invalid("ListMessages", "after_seq", "afterSeq", -1),
+    Row("ListMessages", "page_size", -1, BAD, "INVALID_PAGE_SIZE", "pageSize"),
+    *_invalid("SyncMessages", "after_rev", "afterRev", -1),
+    Row("SyncMessages", "page_size", -1, BAD, "INVALID_PAGE_SIZE", "pageSize"),
+    *_invalid("EditMessage", "message_id", "messageId", "", LONG),
+    *_invalid("EditMessage", "text", "text", "", " ", "x" * 16_385),
+    Row("EditMessage", "message_id", ABSENT, MISSING, "MESSAGE_NOT_FOUND"),
+    Row("EditMessage", "message_id", "FOREIGN MESSAGE", MISSING, "MESSAGE_NOT_FOUND"),
+    *_invalid("DeleteMessage", "message_id", "messageId", "", LONG),
+    Row("DeleteMessage", "message_id", ABSENT, MISSING, "MESSAGE_NOT_FOUND"),
+    Row("DeleteMessage", "message_id", "FOREIGN MESSAGE", MISSING, "MESSAGE_NOT_FOUND"),
+    *_invalid("MarkRead", "seq", "seq", 0, -1),
+    *_invalid("MarkDelivered", "seq", "seq", 0, -1),
+    *_invalid("Subscribe", "attachments.number", "attachments.number", -1),
+    *_invalid("Subscribe", "attachments.add", "attachments.add.organizationId", [UserKey(user_id="ann")]),
+    *_invalid("Subscribe", "attachments.remove", "attachments.remove.userId", [UserKey(organization_id="acme")]),
+    *_invalid("Subscribe", "resume_after.shards", "resumeAfter.shards", {0: ""}, {0: "abc"}, {1: "1-2-3"}),
+    Row("SendMessages", "items", [m.SendMessagesRequest.Item()] * 1_001, BAD, "INVALID_FIELDS", "items"),
+    Row("SendSignals", "items", [m.SendSignalsRequest.Item()] * 1_001, BAD, "INVALID_FIELDS", "items"),
+]  # fmt: skip
+
+
+class Foreign(NamedTuple):
+    """Things of another organization, by the words that stand for them in rows."""
+
+    values: dict[str, str]
+
+    def of(self, value: Any) -> Any:
+        """A row's value."""
+        if isinstance(value, list):
+            return [self.of(each) for each in value]
+        return self.values.get(value, value) if isinstance(value, str) else value
+
+
+@pytest.fixture
+async def foreign(auth: RunningAuth, stage: Stage) -> Foreign:
+    """A conversation with a message and a user elsewhere."""
+    elsewhere = f"{stage.organization_id}-2"
+    await auth.create_organization(elsewhere)
+    zoe, yve = [stage.ann.chat.as_user(await auth.sign_in_new(elsewhere, "manager")) for _ in range(2)]
+    conversation = await zoe.direct(yve.user_id)
+    sent = await zoe.send(conversation.conversation_id, "a secret")
+    values = {"FOREIGN": conversation.conversation_id, "FOREIGN MESSAGE": sent.message_id, "FOREIGN USER": zoe.user_id}
+    return Foreign(values)
+
+
+def set_at(request: Any, path: str, value: Any) -> None:
+    """Gives a field another value."""
+    *outer, name = path.split(".")
+    for each in outer:
+        request = getattr(request, each)
+    field = request.DESCRIPTOR.fields_by_name[name]
+    request.ClearField(name)
+    if isinstance(value, dict):
+        getattr(request, name).update(value)
+    elif field.is_repeated:
+        getattr(request, name).extend(value)
+    elif field.message_type is not None:
+        getattr(request, name).CopyFrom(value)
+    else:
+        setattr(request, name, value)
+
+
+@pytest.mark.parametrize("name", METHODS)
+async def test_each_mistake_has_its_answer(stage: Stage, foreign: Foreign, name: str) -> None:
+    call = call_of(name, stage)
+    wrong = []
+    for row in (row for row in ROWS if row.name == name):
+        request = type(call.good)()
+        request.CopyFrom(call.good)
+        set_at(request, row.field, foreign.of(row.value))
+        error = await answer(stage.ann.chat.channel, METHODS[name], request, call.metadata)
+        got = (error.category, error.reason) if error else None
+        if got != (row.category, row.reason) or (row.named and row.named not in (error.fields if error else {})):
+            wrong.append(f"{row.field} = {str(row.value)[:60]!r}: {error} {error.fields if error else ''}")
+    assert wrong == []
+
+
+BATCH_ROWS: dict[str, tuple[str, Any, Category]] = {
+    "no actor": ("actor", message_pb2.Actor(), MISSING),
+    "a user who is not there": ("actor.user_id", "nobody", DENIED),
+    "a long user": ("actor.user_id", "x" * 20_000, DENIED),
+    "another organization": ("actor.organization_id", "elsewhere", MISSING),
+    "no conversation": ("draft.conversation_id", "", BAD),
+    "no text": ("draft.text", "", BAD),
+    "no client message id": ("draft.client_message_id", "", BAD),
+}
+
+
+async def test_a_bad_item_of_a_batch_harms_no_other(stage: Stage) -> None:
+    request = message_pb2.SendMessagesRequest()
+    for path, value, _ in BATCH_ROWS.values():
+        item = request.items.add(actor=stage.actor, draft=stage.draft())
+        set_at(item, path, value)
+        request.items.add(actor=stage.actor, draft=stage.draft())
+    stub = stage.ann.chat.messages
+    outcomes = (await stub.SendMessages(request, metadata=stage.service, timeout=20)).outcomes
+    assert [o.error.code for o in outcomes[::2]] == [category for *_, category in BATCH_ROWS.values()]
+    assert [o.HasField("receipt") for o in outcomes[1::2]] == [True] * len(BATCH_ROWS)
+
+
+async def test_a_bad_signal_of_a_batch_harms_no_other(stage: Stage) -> None:
+    request = message_pb2.SendSignalsRequest()
+    good = message_pb2.MarkReadRequest(conversation_id=stage.conversation_id, seq=1)
+    bad: list[dict[str, Any]] = [
+        {"actor": stage.actor},
+        {"actor": stage.actor, "read": message_pb2.MarkReadRequest(conversation_id=stage.conversation_id, seq=0)},
+        {"actor": stage.actor, "delivered": message_pb2.MarkDeliveredRequest(seq=1)},
+        {"actor": stage.actor, "typing": message_pb2.SetTypingRequest(conversation_id="x" * 20_000)},
+        {"read": good},
+    ]
+    for fields in bad:
+        request.items.add(**fields)
+        request.items.add(actor=stage.actor, read=good)
+    stub = stage.ann.chat.messages
+    outcomes = (await stub.SendSignals(request, metadata=stage.service, timeout=20)).outcomes
+    assert [o.code for o in outcomes[1::2]] == [0] * len(bad)
+    assert all(Category(o.code) in (BAD, MISSING, DENIED) for o in outcomes[::2])
 
 
 async def test_the_id_of_a_change_is_no_message(ann: Person, bob: Person) -> None:

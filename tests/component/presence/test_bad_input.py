@@ -1,0 +1,88 @@
+"""What presence refuses: each of its methods, with everything wrong that a request can have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.message import Message
+from parley.presence.v1 import presence_pb2 as pb
+
+from chassis.channel import Metadata
+from chassis.errors import Category
+from tests.component.bad_input import Call, answer, check, methods_of
+from tests.component.presence.running import User
+
+METHODS = methods_of(pb.DESCRIPTOR.services_by_name["PresenceService"])
+SESSION = pb.Session(session_id="s1", organization_id="acme", user_id="ann", role="employee")
+GOOD: dict[str, Message] = {
+    "Attach": pb.AttachRequest(upsert=[SESSION], number=1, gateway_id="edge"),
+    "GetPresence": pb.GetPresenceRequest(user_ids=["ann"]),
+    "WatchPresence": pb.WatchPresenceRequest(user_ids=["ann"]),
+    "SetStatus": pb.SetStatusRequest(status=pb.STATUS_DND, text="away"),
+}
+
+
+def session(**changed: Any) -> pb.AttachRequest:
+    """A good first request whose session has other fields."""
+    request = pb.AttachRequest(gateway_id="edge", number=1, upsert=[SESSION])
+    request.upsert[0].MergeFrom(pb.Session(**changed))
+    for name, value in changed.items():
+        setattr(request.upsert[0], name, value)
+    return request
+
+
+ROWS: dict[str, list[tuple[Message, str]]] = {
+    "Attach": [
+        (pb.AttachRequest(number=1), "gatewayId"),
+        (pb.AttachRequest(gateway_id="x" * 129), "gatewayId"),
+        (pb.AttachRequest(gateway_id="a b"), "gatewayId"),
+        (pb.AttachRequest(gateway_id="ä"), "gatewayId"),
+        (pb.AttachRequest(gateway_id="edge", number=-1), "number"),
+        (pb.AttachRequest(gateway_id="edge", upsert=[SESSION] * 5_001), "upsert"),
+        (pb.AttachRequest(gateway_id="edge", closed=["s"] * 5_001), "upsert"),
+        (session(session_id=""), "upsert.sessionId"),
+        (session(session_id="x" * 129), "upsert.sessionId"),
+        (session(organization_id=""), "upsert.organizationId"),
+        (session(user_id="a/b"), "upsert.userId"),
+        (session(role=""), "upsert.role"),
+    ],
+    "GetPresence": [
+        (pb.GetPresenceRequest(user_ids=["ann"] * 201), "userIds"),
+        (pb.GetPresenceRequest(user_ids=[""]), "userIds"),
+        (pb.GetPresenceRequest(user_ids=["a b"]), "userIds"),
+    ],
+    "WatchPresence": [
+        (pb.WatchPresenceRequest(user_ids=["ann"] * 201), "userIds"),
+        (pb.WatchPresenceRequest(user_ids=["x" * 65]), "userIds"),
+    ],
+    "SetStatus": [
+        (pb.SetStatusRequest(), "status"),
+        (pb.SetStatusRequest(status=pb.STATUS_OFFLINE), "status"),
+        (pb.SetStatusRequest(status=99), "status"),  # type: ignore[arg-type]  # there is no such status
+        (pb.SetStatusRequest(status=pb.STATUS_AWAY, text="x" * 141), "text"),
+    ],
+}
+
+
+def test_every_method_has_rows() -> None:
+    assert set(GOOD) == set(ROWS) == set(METHODS)
+
+
+@pytest.mark.parametrize("name", METHODS)
+async def test_nothing_that_is_wrong_with_a_request_is_a_fault_of_ours(
+    one: grpc.aio.Channel, ann: User, gateway_metadata: Metadata, name: str
+) -> None:
+    metadata = gateway_metadata if name == "Attach" else ann.metadata
+    assert await check(one, METHODS[name], Call(GOOD[name], metadata)) == []
+
+
+@pytest.mark.parametrize("name", METHODS)
+async def test_each_mistake_is_named(one: grpc.aio.Channel, ann: User, gateway_metadata: Metadata, name: str) -> None:
+    metadata = gateway_metadata if name == "Attach" else ann.metadata
+    for request, field in ROWS[name]:
+        error = await answer(one, METHODS[name], request, metadata)
+        assert error is not None, field
+        assert (error.category, error.reason) == (Category.INVALID_ARGUMENT, "INVALID_FIELDS")
+        assert field in error.fields
