@@ -1,6 +1,7 @@
 """Follows chat's event log together with the other replicas: each entry is taken by one of them, at least once.
 
-While there is work the log is read with pauses, so that what happens in a busy conversation meanwhile costs one write.
+While there is work the log is read with pauses, so that what happens in a busy conversation meanwhile costs one write
+for each member; the longer a round took, the longer the pause, so that a busy large group leaves time for the rest.
 An entry is acknowledged when all that follows from it is stored and told; those of a replica that went silent are
 taken over. Redis may lose the log and what was taken: reading then begins anew.
 """
@@ -26,6 +27,8 @@ from services.notify.projection import Projection
 GROUP: Final = "notify"
 _FULL: Final = 256  # entries; as many as one read takes of one shard
 _BLOCK_MS: Final = 1_000
+_PAUSE_FOR_WORK: Final = 4.0
+_LONGEST_PAUSE_SECONDS: Final = 1.0
 _BACKOFF_SECONDS: Final = (0.05, 2.0)
 
 _LAG = Gauge("parley_notify_lag_seconds", "Age of the last of chat's entries when it was dealt with.")
@@ -92,9 +95,11 @@ class ChatConsumer:
         block_ms = min(_BLOCK_MS, max(1, int(self._claim_idle_seconds * 500)))
         entries = await self._chat_log.read_group(GROUP, self._consumer, count=_FULL, block_ms=block_ms)
         if entries:
+            began = time.monotonic()
             await self._finish(entries, repeated=False)
             if len(entries) < _FULL:
-                await asyncio.sleep(self._coalesce_seconds)
+                took = time.monotonic() - began
+                await asyncio.sleep(max(self._coalesce_seconds, min(_PAUSE_FOR_WORK * took, _LONGEST_PAUSE_SECONDS)))
 
     async def _take_over(self) -> None:
         """Takes over what went silent, this replica's own before a restart included; looks now and then only."""
