@@ -36,17 +36,32 @@ _SETTINGS: Final[Mapping[str, Mapping[str, str]]] = {
 
 
 class Parley:
-    """A running stack, spoken to in its own vocabulary or, for comparison, in that of the usual Socket.IO server."""
+    """A running stack, spoken to in its own vocabulary or, for comparison, in that of the usual Socket.IO server.
+
+    Attributes:
+        organization_id: that of the people who came last.
+    """
 
     in_order = True
 
     def __init__(self, stack: LocalStack, *, direct: bool, dialect: str) -> None:
         self._stack = stack
         self._dialect = dialect
+        self.organization_id = ""
         port = stack.processes["gateway-1"].address("websocket" if dialect == "native" else "http")
         base = f"http://{port}" if direct else stack.url
         self._url = base.replace("http", "ws", 1)
         self.name = "parley" + ("" if dialect == "native" else f" ({dialect})") + (", direct" if direct else "")
+
+    @property
+    def grpc_target(self) -> str:
+        """Where services call it."""
+        return self._stack.grpc_target
+
+    @property
+    def gateway_secret(self) -> str:
+        """What a gateway shows."""
+        return self._stack.credentials.service_secrets["gateway"]
 
     @property
     def pids(self) -> Mapping[str, int]:
@@ -56,6 +71,7 @@ class Parley:
     async def people(self, count: int) -> Sequence[Person]:
         """See System: a CRM's users, who come with a token that it signed."""
         organization_id, secret = f"bench-{secrets.token_hex(6)}", secrets.token_hex(24)
+        self.organization_id = organization_id
         await self._create_organization(organization_id, secret)
         gate = asyncio.Semaphore(_AT_ONCE)
         async with open_channel(self._stack.grpc_target) as channel:

@@ -58,7 +58,12 @@ def _history(figures: Figures) -> None:
     assert figures["syncs_per_s"] > 0
 
 
+def _growth(figures: Figures) -> None:
+    assert figures["kept"] == pytest.approx(figures["full_per_s"] / figures["empty_per_s"])
+
+
 _CHECKS = {
+    "growth": _growth,
     "direct": _talk,
     "rate": _talk,
     "group": _group,
