@@ -112,15 +112,17 @@ def methods_of(*services: ServiceDescriptor) -> dict[str, MethodDescriptor]:
     return {method.name: method for service in services for method in service.methods}
 
 
-async def answer(
+async def call_method(
     channel: Any, method: MethodDescriptor, request: Message | bytes, metadata: Metadata
-) -> AppError | None:
-    """What a request is answered with; None for OK. Of a stream, the first answer counts, or its end."""
+) -> Message | AppError:
+    """What a request is answered with; of a stream, the first answer, or what it ends with."""
     path = f"/{method.containing_service.full_name}/{method.name}"
-    codecs = {
+    response_class = GetMessageClass(method.output_type)
+    codecs: dict[str, Any] = {
         "request_serializer": _serialized,
-        "response_deserializer": GetMessageClass(method.output_type).FromString,
+        "response_deserializer": response_class.FromString,
     }
+    response: Message = response_class()
     try:
         if method.client_streaming:
             stream = channel.stream_stream(path, **codecs)(metadata=metadata, timeout=TIMEOUT)
@@ -133,12 +135,22 @@ async def answer(
             await call.initial_metadata()
             if method.input_type.fields or isinstance(request, bytes):  # what is asked for is told at once
                 await call.read()
+            elif call.done():
+                await call.read()  # it ended at once: with an error
             call.cancel()
         else:
-            await channel.unary_unary(path, **codecs)(request, metadata=metadata, timeout=TIMEOUT)
+            response = await channel.unary_unary(path, **codecs)(request, metadata=metadata, timeout=TIMEOUT)
     except grpc.aio.AioRpcError as error:
         return from_rpc_error(error)
-    return None
+    return response
+
+
+async def answer(
+    channel: Any, method: MethodDescriptor, request: Message | bytes, metadata: Metadata
+) -> AppError | None:
+    """The error that a request is answered with; None for OK."""
+    response = await call_method(channel, method, request, metadata)
+    return response if isinstance(response, AppError) else None
 
 
 def _serialized(request: Message | bytes) -> bytes:

@@ -1,0 +1,83 @@
+"""Every method, called by everybody, about everything: the answers are the table's, and no method is left out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from google.rpc.status_pb2 import Status
+from parley.options.v1 import rule_pb2
+
+from chassis.access import access_of
+from chassis.errors import AppError
+from chassis.status import from_status
+from tests.component.access.table import NOT_ALLOWED, OK, TABLE, Case
+from tests.component.access.world import CALLERS, NOBODY, ROLES, SERVICE, World, opened_world
+from tests.component.bad_input import call_method
+from tests.unit.chassis.contracts import METHODS, SERVICES
+
+SCOPES_OF_THE_SERVICE = {
+    "users.act",
+    "users.write",
+    "directory.read",
+    "organizations.write",
+    "revocations.watch",
+    "streams.subscribe",
+    "notifications.write",
+}
+
+
+def admitted(rule: rule_pb2.Rule) -> set[str]:
+    """Whom the rule beside a method admits, in the table's words."""
+    if rule.public:
+        return set(CALLERS)
+    users = set(ROLES) if rule.user else set(rule.roles)
+    return users | ({SERVICE} if rule.scope in SCOPES_OF_THE_SERVICE else set())
+
+
+def test_every_method_has_a_row_and_the_row_is_the_rule() -> None:
+    rules = {path.rpartition(".")[2]: access.rule for path, access in access_of(SERVICES).items()}
+    assert set(rules) == set(METHODS)
+    assert {name: admitted(rule) for name, rule in rules.items()} == {
+        name: set(case.callers) for name, case in TABLE.items()
+    }
+
+
+@pytest.fixture(scope="module")
+async def world(mongodb_uri: str, redis_url: str) -> AsyncIterator[World]:
+    """One world for all methods."""
+    async with opened_world(mongodb_uri, redis_url, "test_access") as opened:
+        yield opened
+
+
+def expected(case: Case, caller: str, relation: str) -> str:
+    """What the table says."""
+    if caller not in case.callers:
+        return "UNAUTHENTICATED TOKEN_MISSING" if caller == NOBODY else NOT_ALLOWED
+    return case.exceptions.get((caller, relation), case.answers[relation])
+
+
+def told(response: Any) -> str:
+    """What a caller was told: by an error, or by the outcome of the one item there was."""
+    error: AppError | None = response if isinstance(response, AppError) else None
+    outcomes = getattr(response, "outcomes", None)
+    if outcomes:
+        status = outcomes[0] if isinstance(outcomes[0], Status) else outcomes[0].error
+        error = from_status(status) if status.code else None
+    return f"{error.category.name} {error.reason}" if error is not None else OK
+
+
+@pytest.mark.parametrize("name", METHODS)
+async def test_everybody_is_told_what_the_table_says(world: World, name: str) -> None:
+    case, method = TABLE[name], METHODS[name]
+    channel = world.channels[method.containing_service.file.package.split(".")[1]]
+    wrong = []
+    for caller in CALLERS:
+        for relation in case.answers:
+            is_admitted = caller in case.callers
+            thing = await world.thing(caller, case.kind, relation, fresh=case.uses_up and is_admitted)
+            response = await call_method(channel, method, case.request(thing), world.metadata[caller])
+            if told(response) != expected(case, caller, relation):
+                wrong.append(f"{caller} about {relation}: {told(response)}, not {expected(case, caller, relation)}")
+    assert wrong == []
