@@ -30,6 +30,10 @@ class Settings(ProcessSettings):
     frame_bytes: int = Field(64 * 1024, ge=1_024, description="the largest frame that is taken, reassembled")
     unsent_bytes: int = Field(1024 * 1024, ge=1_024, description="a connection with more bytes unsent is closed")
     connections_per_user: int = Field(20, ge=1, description="how many connections a user may have on one gateway")
+    connections_per_second: int = Field(
+        1_000, ge=1, description="how many new connections a second one gateway takes; the others get a 503"
+    )
+    connections_burst: int = Field(5_000, ge=1, description="how many new connections one gateway takes at once")
     requests_in_flight: int = Field(256, ge=1, description="how many requests of a connection may be unanswered")
     frames_per_second: int = Field(500, ge=1, description="a connection that sends more frames is closed")
     messages_per_second: int = Field(

@@ -36,6 +36,7 @@ from gateway.subscriptions import Subscription
 from gateway.transports.connection import Liveness, Outbox, WebSocketConnection
 from gateway.transports.frames import text_frame
 from gateway.transports.http import serving_http
+from gateway.transports.pace import Pace
 from gateway.transports.upgrades import Admission, Doorkeeper
 from gateway.transports.websocket import serving_websockets
 from gateway.upstreams import Upstreams, open_upstreams
@@ -91,7 +92,8 @@ async def _serving_browsers(
         verifier=verifier,
     )
     fronts = {dialect.name: Front(dialect, text_frame) for dialect in (NativeDialect(),)}
-    doorkeeper = Doorkeeper(keys.verify, frozenset(settings.allowed_origins), frozenset(fronts))
+    pace = Pace(settings.connections_per_second, settings.connections_burst)
+    doorkeeper = Doorkeeper(keys.verify, frozenset(settings.allowed_origins), frozenset(fronts), pace.keep)
     connect = _connector(settings, desk, tally, fronts)
     tasks = {
         "messages": sends.run,

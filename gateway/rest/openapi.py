@@ -88,7 +88,7 @@ def failures_of(operation: Operation[Any, Any]) -> set[int]:
     if operation.body is not Nothing:
         failures |= {400, 413, 415}
     if "{" in operation.path:
-        failures.add(404)
+        failures |= {400, 404}
     return failures
 
 

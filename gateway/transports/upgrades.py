@@ -61,11 +61,13 @@ class Doorkeeper:
         verify: returns who a token is of, at once. Raises AppError.
         allowed_origins: the origins from which browsers may come, besides the host that they connect to.
         spoken: the subprotocols that there are.
+        keep_pace: lets one more through, or raises AppError.
     """
 
     verify: Callable[[str], Identity]
     allowed_origins: Collection[str]
     spoken: Collection[str]
+    keep_pace: Callable[[], None] = lambda: None
 
     def admit(self, request: UpgradeRequest) -> Admission:
         """Grants an upgrade, or raises AppError; `status_of` says with what status."""
@@ -78,6 +80,7 @@ class Doorkeeper:
         identity = self.verify(token)
         if not identity.user_id:
             raise UnauthenticatedError("TOKEN_INVALID", "the access token is not a user's")
+        self.keep_pace()  # not before: who has no token doesn't slow down those who have
         for subprotocol in offered:
             if subprotocol in self.spoken:
                 return Admission(identity, token, subprotocol)

@@ -60,6 +60,7 @@ class Publisher:
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
+        PENDING.set_function(lambda: len(self._pending))
 
     def put(self, event: event_pb2.Event, state: ConversationState | None = None, head: Head | None = None) -> None:
         """Queues an event; with the conversation's head after it, when it is of an entry of the log.
@@ -110,7 +111,6 @@ class Publisher:
         """Takes gaps and items at one moment: an item is queued after the gaps before it, and so can't pass them."""
         gaps, self._gaps = self._gaps, set()
         items, self._pending = self._pending[:_BATCH], self._pending[_BATCH:]
-        PENDING.set(len(self._pending))
         recovered = await self._recover(gaps) if gaps else _NOTHING
         batch = [*map(_from_entry, recovered.entries), *_unpublished(items, recovered)]
         if batch:

@@ -1,0 +1,41 @@
+"""How fast connections are taken."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chassis.errors import UnavailableError
+from gateway.transports.pace import Pace
+
+
+@given(
+    st.integers(1, 50),
+    st.integers(1, 20),
+    st.lists(st.floats(0, 2, allow_nan=False), min_size=1, max_size=200),
+)
+def test_never_more_than_the_burst_and_what_time_adds(per_second: int, burst: int, steps: list[float]) -> None:
+    now = 0.0
+    pace = Pace(per_second, burst, lambda: now)
+    let_in = 0
+    for step in steps:
+        now += step
+        try:
+            pace.keep()
+        except UnavailableError as refusal:
+            assert refusal.retry_after_ms
+            assert refusal.retry_after_ms >= 1_000
+        else:
+            let_in += 1
+        assert let_in <= burst + now * per_second + 1e-6
+
+
+def test_after_the_wait_there_is_room_again() -> None:
+    now = 0.0
+    pace = Pace(1, 1, lambda: now)
+    pace.keep()
+    with pytest.raises(UnavailableError):
+        pace.keep()
+    now = 1.0
+    pace.keep()
