@@ -16,10 +16,19 @@ import picows
 
 WORDS: Final = "hello there, how are you today"
 _CONNECT_SECONDS: Final = 30.0
+_REPLY_SECONDS: Final = 60.0
 
 
 class BenchError(Exception):
     """What was measured did not do what it promises, so there is no figure."""
+
+
+class RefusedError(BenchError):
+    """A request was answered with an error; `retry_after_ms` says when to try again, 0 that there is no use."""
+
+    def __init__(self, error: Mapping[str, Any]) -> None:
+        super().__init__(f"{error.get('reason')}: {error.get('message')}")
+        self.retry_after_ms = int(error.get("retryAfterMs") or 0)
 
 
 class Socket(picows.WSListener):
@@ -59,11 +68,11 @@ class Socket(picows.WSListener):
         self.transport.send(picows.WSMsgType.TEXT, self.message(conversation, number))
 
     async def ask(self, name: str, body: object) -> Any:
-        """Sends a request, and returns its reply."""
+        """Sends a request, and returns its reply. Raises RefusedError."""
         self._requests += 1
         reply = self._replies[self._requests] = asyncio.get_running_loop().create_future()
         self.transport.send(picows.WSMsgType.TEXT, self.request(self._requests, name, body))
-        async with asyncio.timeout(_CONNECT_SECONDS):
+        async with asyncio.timeout(_REPLY_SECONDS):
             return await reply
 
     async def open(self, url: str, headers: Mapping[str, str]) -> None:
@@ -111,7 +120,12 @@ class Socket(picows.WSListener):
             self._ready.set_result(None)
 
     def _reply(self, number: int, reply: object) -> None:
-        if (waiting := self._replies.pop(number, None)) is not None and not waiting.done():
+        waiting = self._replies.pop(number)
+        if waiting.done():
+            return
+        if isinstance(reply, RefusedError):
+            waiting.set_exception(reply)
+        else:
             waiting.set_result(reply)
 
 
@@ -140,7 +154,7 @@ class NativeSocket(Socket):
             number = int(frame[6 : frame.index(b",")])
             if number in self._replies:
                 reply = json.loads(frame)
-                self._reply(number, reply["ok"] if "ok" in reply else BenchError(str(reply)))
+                self._reply(number, reply["ok"] if "ok" in reply else RefusedError(reply["error"]))
             elif b'"ok":' in frame[:40]:
                 self.acknowledged(number)
             else:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from array import array
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
 from bench.figures import Figures, latencies
 from bench.meter import Meter, cost
 from bench.parley import Parley
-from bench.sockets import BenchError, Socket
+from bench.sockets import BenchError, RefusedError, Socket
 from bench.system import Person
 
 CONVERSATIONS: Final = 20
@@ -22,7 +24,8 @@ _AT_ONCE: Final = 32
 async def storm(system: Parley, *, clients: int) -> Figures:
     """How long until all are connected and have caught up on 20 conversations with 50 changes each.
 
-    The clients come in companies of 20, each company with 20 groups that all of its members are in.
+    The clients come in companies of 20, each company with 20 groups that all of its members are in. A client asks for
+    one conversation after the other, and asks again when it is told to; `retries` says how often.
     """
     companies = [await system.people(CONVERSATIONS) for _ in range(-(-clients // CONVERSATIONS))]
     gate = asyncio.Semaphore(_AT_ONCE)
@@ -33,14 +36,14 @@ async def storm(system: Parley, *, clients: int) -> Figures:
 
     groups = await asyncio.gather(*map(prepare, companies))
     returning = [(person, keys) for people, keys in zip(companies, groups, strict=True) for person in people][:clients]
-    meter, took = Meter(system.pids), array("d")
+    meter, took, retries = Meter(system.pids), array("d"), Counter[str]()
     before, began = meter.read(), time.perf_counter()
 
     async def come_back(person: Person, keys: Sequence[str]) -> Socket:
         socket = await system.connect(person)
-        changes = await asyncio.gather(*(_catch_up(socket, key) for key in keys))
-        if any(count != CHANGES for count in changes):
-            raise BenchError("somebody did not catch up on everything")
+        for key in keys:
+            if await _catch_up(socket, key, retries) != CHANGES:
+                raise BenchError("somebody did not catch up on everything")
         took.append(time.perf_counter() - began)
         return socket
 
@@ -54,6 +57,7 @@ async def storm(system: Parley, *, clients: int) -> Figures:
         "clients": float(clients),
         "all_back_s": total,
         "syncs_per_s": synced / total,
+        "retries": float(retries.total()),
         **latencies("back", took),
         **figures,
     }
@@ -78,11 +82,19 @@ async def _prepare(system: Parley, people: Sequence[Person]) -> list[str]:
     return keys
 
 
-async def _catch_up(socket: Socket, conversation_id: str) -> int:
+async def _catch_up(socket: Socket, conversation_id: str, retries: Counter[str]) -> int:
     """Asks for what changed since the conversation was made; how much that was."""
     count, rev = 0, 1
     while True:
-        page = await socket.ask("message.sync", {"conversationId": conversation_id, "afterRev": rev, "pageSize": 200})
+        body = {"conversationId": conversation_id, "afterRev": rev, "pageSize": 200}
+        try:
+            page = await socket.ask("message.sync", body)
+        except RefusedError as refusal:
+            if not refusal.retry_after_ms:
+                raise
+            retries["sync"] += 1
+            await asyncio.sleep(refusal.retry_after_ms / 1_000 * random.uniform(1, 2))
+            continue
         count += len(page["messages"])
         if not page["hasMore"]:
             return count
