@@ -14,7 +14,7 @@ All writes are acknowledged by a majority and journaled, all reads are of what a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from bson.codec_options import CodecOptions, DatetimeConversion
@@ -178,7 +178,7 @@ class ChatStore:
         found = await self._conversations.find_one({"_id": conversation_id}, {"o": 1}, session=session)
         return str(found["o"]) if found else ""
 
-    async def messages_by_id(self, message_ids: Sequence[str]) -> dict[str, Message]:
+    async def messages_by_id(self, message_ids: Collection[str]) -> dict[str, Message]:
         """The messages with these ids, those that there are. Ids come from callers, and may be those of changes."""
         if not message_ids:
             return {}
@@ -282,7 +282,7 @@ class ChatStore:
         document = await self._members.find_one({"_id": documents.member_id(conversation_id, user_id)})
         return documents.to_member(document) if document else None
 
-    async def members(self, conversation_ids: Sequence[str]) -> dict[str, list[Member]]:
+    async def members(self, conversation_ids: Collection[str]) -> dict[str, list[Member]]:
         """All members of some conversations, by user id."""
         found: dict[str, list[Member]] = {conversation_id: [] for conversation_id in conversation_ids}
         if found:
@@ -340,7 +340,7 @@ class ChatStore:
         if deletes:
             await self._intents.bulk_write(deletes, ordered=False)
 
-    async def intended(self, conversation_ids: Sequence[str]) -> set[str]:
+    async def intended(self, conversation_ids: Collection[str]) -> set[str]:
         """Which of these conversations some replica is writing to: their summaries may lag behind their logs."""
         cursor = self._intents.find({"c": {"$in": list(conversation_ids)}}, {"_id": 0, "c": 1})
         return {document["c"] async for document in cursor}

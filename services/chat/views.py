@@ -6,7 +6,7 @@ read later. Then the summaries, then what the logs have beyond those, then the m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from parley.chat.v1 import chat_pb2
 
 from services.chat import convert
 from services.chat.domain import MAX_LISTED_MEMBERS, Conversation, LogEntry, Member, Message, advance_over
+from services.chat.merging import Merged
 from services.chat.refusals import not_a_member, not_found
 from services.chat.store import ChatStore
 
@@ -34,6 +35,13 @@ class Views:
 
     def __init__(self, store: ChatStore) -> None:
         self._store = store
+        self._intended: Merged[str, bool] = Merged(self._look_for_intents)
+        self._conversations: Merged[str, Conversation] = Merged(store.conversations)
+        self._members: Merged[str, list[Member]] = Merged(store.members)
+        self._messages: Merged[str, Message] = Merged(store.messages_by_id)
+
+    async def _look_for_intents(self, conversation_ids: Collection[str]) -> dict[str, bool]:
+        return dict.fromkeys(await self._store.intended(conversation_ids), True)
 
     async def require_member(self, organization_id: str, conversation_id: str, user_id: str) -> Member:
         """The user's place in the conversation.
@@ -42,7 +50,7 @@ class Views:
             NotFoundError: CONVERSATION_NOT_FOUND, also for one of another organization.
             PermissionDeniedError: NOT_A_MEMBER.
         """
-        conversation = (await self._store.conversations([conversation_id])).get(conversation_id)
+        conversation = (await self._conversations.get([conversation_id])).get(conversation_id)
         if conversation is None or conversation.organization_id != organization_id:
             raise not_found()
         member = await self._store.member(conversation_id, user_id)
@@ -52,7 +60,7 @@ class Views:
 
     async def one(self, organization_id: str, conversation_id: str, user_id: str) -> chat_pb2.Conversation:
         """A conversation as one of its members sees it; raises as `require_member`."""
-        current = await self.current([conversation_id], await self._store.intended([conversation_id]))
+        current = await self.current([conversation_id], set(await self._intended.get([conversation_id])))
         if not current or current[0].conversation.organization_id != organization_id:
             raise not_found()
         views = await self.several(current, user_id)
@@ -67,7 +75,7 @@ class Views:
             conversation_ids: which.
             intended: those of them that had an intent when this was last looked at.
         """
-        conversations = await self._store.conversations(conversation_ids)
+        conversations = await self._conversations.get(conversation_ids)
         tails = await self._store.tails({key: c.head.rev for key, c in conversations.items() if key in intended})
         return [
             Current(replace(c, head=advance_over(c.head, tail)), tail)
@@ -77,11 +85,9 @@ class Views:
     async def several(self, current: Sequence[Current], user_id: str) -> list[chat_pb2.Conversation]:
         """Conversations as a user sees them, in the order given; without those that the user is not in."""
         conversations = [conversation for conversation, _ in current]
-        messages = await self._store.messages_by_id(
-            [c.head.last_message_id for c in conversations if c.head.last_message_id]
-        )
+        messages = await self._messages.get(c.head.last_message_id for c in conversations if c.head.last_message_id)
         listed = [c.conversation_id for c in conversations if c.member_count <= MAX_LISTED_MEMBERS]
-        members = await self._store.members(listed)
+        members = await self._members.get(listed)
         viewers = {key: m for key, found in members.items() for m in found if m.user_id == user_id}
         large = [c.conversation_id for c in conversations if c.conversation_id not in members]
         viewers |= await self._store.own_members(user_id, large)
