@@ -12,6 +12,8 @@ from deploy.local.services import Needs, Service
 _LOOPBACK = "127.0.0.1"
 _SHARDS_PER_REPLICA = 4
 _MOST_SHARDS = 64
+# Longer than Envoy waits between health checks.
+_NOTICE_SECONDS = "1.5"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,9 @@ def service_settings(
     }
     if service.serves_grpc:
         settings["PARLEY_REFLECTION"] = "true" if options.reflection else "false"
+        # Alone, it has nobody to whom calls could go meanwhile.
+        if surroundings.replicas.get(service.name, 1) > 1:
+            settings["PARLEY_NOTICE_SECONDS"] = _NOTICE_SECONDS
     if Needs.STORES in service.needs:
         settings["PARLEY_MONGODB_URI"] = surroundings.mongodb_uri
         settings["PARLEY_MONGODB_DATABASE"] = f"parley_{service.name}"

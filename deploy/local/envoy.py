@@ -62,7 +62,7 @@ def upstreams_healthy(admin_port: int) -> Probe:
             cluster["name"]
             for cluster in response.json()["cluster_statuses"]
             for host in cluster.get("host_statuses", [])
-            if host["health_status"].get("failed_active_health_check")
+            if host["health_status"].keys() & {"failed_active_health_check", "failed_outlier_check"}
         ]
         return f"it finds replicas of {', '.join(sorted(set(failing)))} unhealthy" if failing else None
 

@@ -1,0 +1,55 @@
+"""How a process stops: it says that it is about to go, and serves until those who send it calls can have noticed."""
+
+from __future__ import annotations
+
+import asyncio
+
+import grpc.aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from pydantic import SecretStr
+
+from chassis.identity import TokenVerifier
+from chassis.server import Service, serving
+from chassis.settings import ServiceSettings
+
+NOTICE_SECONDS = 0.5
+
+
+async def no_keys() -> str:
+    return '{"keys": []}'
+
+
+async def test_calls_are_served_while_health_says_that_the_process_is_about_to_go_and_before_it_drains() -> None:
+    settings = ServiceSettings(
+        auth_target="127.0.0.1:1",
+        service_name="test",
+        service_secret=SecretStr("secret"),
+        redis_url="redis://127.0.0.1:1",
+        mongodb_uri="mongodb://127.0.0.1:1",
+        notice_seconds=NOTICE_SECONDS,
+    )
+    said: list[str] = []
+
+    async def drain() -> None:
+        said.append("draining")
+
+    stop = asyncio.Event()
+
+    async def serve(port: asyncio.Future[int]) -> None:
+        async with serving(Service([], TokenVerifier(no_keys), drain=drain), settings) as listening:
+            port.set_result(listening)
+            await stop.wait()
+
+    port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    server = asyncio.create_task(serve(port))
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{await port}") as channel:
+        check = health_pb2_grpc.HealthStub(channel).Check
+        while not said:
+            answer = await check(health_pb2.HealthCheckRequest(), timeout=5)
+            status = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
+            stop.set()
+            if status == "NOT_SERVING":
+                said.append(status)
+        assert said == ["NOT_SERVING"]
+        await server
+    assert said == ["NOT_SERVING", "draining"]
