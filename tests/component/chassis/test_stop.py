@@ -43,7 +43,7 @@ async def test_calls_are_served_while_health_says_that_the_process_is_about_to_g
     port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     server = asyncio.create_task(serve(port))
     async with grpc.aio.insecure_channel(f"127.0.0.1:{await port}") as channel:
-        check = health_pb2_grpc.HealthStub(channel).Check
+        check = health_pb2_grpc.HealthStub(channel).Check  # type: ignore[attr-defined]
         while not said:
             answer = await check(health_pb2.HealthCheckRequest(), timeout=5)
             status = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
