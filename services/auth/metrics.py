@@ -11,6 +11,10 @@ REFRESHES: Final = Counter("parley_auth_refreshes_total", "Refresh tokens shown.
 EXCHANGES: Final = Counter("parley_auth_exchanges_total", "Tokens of trusted issuers shown.", ["outcome"])
 REVOCATIONS: Final = Counter("parley_auth_revocations_total", "Revocations published.", ["reason"])
 WATCHERS: Final = Gauge("parley_auth_revocation_watchers", "Streams of revocations that are open.")
+WATCHERS_PENDING: Final = Gauge("parley_auth_revocations_pending", "Revocations that wait for those who watch.")
+WATCHER_OVERFLOWS: Final = Counter(
+    "parley_auth_revocation_overflows_total", "Streams of revocations ended because their reader was too slow."
+)
 LOCAL_LIMITS: Final = Counter(
     "parley_auth_local_limits_total", "Attempts counted by this replica alone, for want of Redis."
 )

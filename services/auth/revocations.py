@@ -34,11 +34,18 @@ class _Watcher:
         self._overflowed = False
         self._ending = False
 
+    @property
+    def pending(self) -> int:
+        return len(self._pending)
+
     def offer(self, revocations: Sequence[Revocation]) -> None:
+        if self._overflowed:
+            return
         self._pending.extend(revocations)
         if len(self._pending) > MAX_PENDING:
             self._overflowed = True
             self._pending.clear()
+            metrics.WATCHER_OVERFLOWS.inc()
         self._wake.set()
 
     def end(self) -> None:
@@ -76,6 +83,7 @@ class RevocationFeed:
         self._watchers: set[_Watcher] = set()
         self._start: Positions = {}
         self._stopping = False
+        metrics.WATCHERS_PENDING.set_function(lambda: sum(watcher.pending for watcher in tuple(self._watchers)))
 
     async def start(self) -> None:
         """Takes the log's present end as where this process begins; once, before the server starts."""

@@ -45,6 +45,11 @@ class Outbox:
         self._ended = False
         self._wake = asyncio.Event()
 
+    @property
+    def pending(self) -> int:
+        """How many events wait, those that are held back too."""
+        return self._count
+
     def hold_back(self, organization_id: str) -> None:
         """Holds an organization's events back from here on, until `snapshot_given`."""
         self._held_back.setdefault(organization_id, [])
@@ -137,6 +142,9 @@ class Delivery:
         self._by_organization: dict[str, set[Outbox]] = {}
         self._stopping = False
         self._open = metrics.SUBSCRIBERS.labels(log.name)
+        metrics.SUBSCRIBER_PENDING.labels(log.name).set_function(
+            lambda: sum(outbox.pending for outbox in tuple(self._outboxes))
+        )
 
     async def start(self) -> None:
         """Takes the log's present end as where this process begins; call once, before the server starts."""

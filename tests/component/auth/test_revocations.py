@@ -197,6 +197,9 @@ async def test_a_watcher_that_reads_too_slowly_is_ended() -> None:
     watcher.offer([one] * MAX_PENDING)
     assert await watcher.take() == [one] * MAX_PENDING
     watcher.offer([one] * MAX_PENDING)
+    assert watcher.pending == MAX_PENDING
     watcher.offer([one])
+    watcher.offer([one])
+    assert watcher.pending == 0
     with pytest.raises(ResourceExhaustedError, match="WATCHER_TOO_SLOW"):
         await watcher.take()

@@ -85,8 +85,10 @@ async def test_a_reader_that_is_too_slow_is_cut_off(held_back: bool) -> None:
         outbox.hold_back("org")
     many = events("ann") * MAX_PENDING_EVENTS
     outbox.offer("org", many)
+    assert outbox.pending == MAX_PENDING_EVENTS
     outbox.offer("org", many[:1])
     outbox.offer("org", many)
+    assert outbox.pending == 0
     with pytest.raises(ResourceExhaustedError, match="SUBSCRIBER_TOO_SLOW"):
         await outbox.wait()
     outbox.snapshot_given("org")

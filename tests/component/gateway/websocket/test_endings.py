@@ -117,7 +117,7 @@ async def test_more_requests_than_may_be_unanswered_are_refused(house: House, an
         await client.ask("user.me")
 
 
-async def test_a_reader_that_is_too_slow_is_closed_and_the_others_go_on(
+async def test_a_reader_that_is_too_slow_is_closed_and_catches_up_while_the_others_go_on(
     house: House, ann: SignedIn, bob: SignedIn
 ) -> None:
     async with running_gateway(house.auth, house.targets, unsent_bytes=65_536) as gateway:
@@ -138,6 +138,18 @@ async def test_a_reader_that_is_too_slow_is_closed_and_the_others_go_on(
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 4408
         await bobs.message("last")
+        assert await synced(await gateway.connect(bob), conversation_id) == list(range(1, 802))
+
+
+async def synced(client: Client, conversation_id: str) -> list[int]:
+    """The seq of each message, as a client learns them that comes back with nothing."""
+    seqs: list[int] = []
+    rev, has_more = 0, True
+    while has_more:
+        page = await client.ask("message.sync", conversationId=conversation_id, afterRev=rev, pageSize=50)
+        seqs += [message["seq"] for message in page["messages"]]
+        rev, has_more = page["messages"][-1]["rev"], page["hasMore"]
+    return sorted(seqs)
 
 
 async def test_a_silent_peer_is_dropped_and_one_that_answers_pings_is_not(house: House, ann: SignedIn) -> None:
