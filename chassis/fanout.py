@@ -168,15 +168,16 @@ class FanOut(Generic[E]):
 
     async def _missed(self, subscriber: Subscriber[E], behind: dict[int, str]) -> list[Entry]:
         """Some of what comes after a subscriber's positions in the shards where it is behind."""
+        known = self._behind(subscriber)  # as of now: while the log is asked, the common reader goes on
         try:
             entries = await self._log.after(behind)
         except LogTrimmedError as error:
             subscriber.mark_lost(error.shards)
             subscriber.moved_to({s: p for s, p in self._positions.items() if s in error.shards})
             return []
-        if not entries and (ahead := self._behind(subscriber)):  # what the common reader had is there no more
-            subscriber.mark_lost(ahead)
-            subscriber.moved_to({s: self._positions[s] for s in ahead})
+        if not entries and known:  # what the common reader had is there no more
+            subscriber.mark_lost(known)
+            subscriber.moved_to({s: p for s, p in self._positions.items() if s in known})
         return entries
 
     def _behind(self, subscriber: Subscriber[E]) -> dict[int, str]:

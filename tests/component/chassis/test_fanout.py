@@ -1,0 +1,128 @@
+"""Subscribers that come and go while the log grows: each gets all of what is its own, in order, and exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing, suppress
+
+import pytest
+from parley.chat.v1 import event_pb2
+from parley.stream.v1.stream_pb2 import Attachments, Positions, UserKey
+
+from chassis.errors import InvalidArgumentError, UnavailableError
+from chassis.eventlog import EventLog, open_redis
+from chassis.fanout import FanOut
+from services.chat.bus import parse, route
+
+ORGANIZATIONS = [f"org-{n}" for n in range(8)]
+TIMEOUT = 60.0
+
+Log = tuple[EventLog, FanOut[event_pb2.Event]]
+
+
+@pytest.fixture
+async def log(redis_url: str) -> AsyncIterator[Log]:
+    """A log of its own, and a fan-out that follows it."""
+    async with aclosing(open_redis(redis_url)) as writing, aclosing(open_redis(redis_url)) as following:
+        name = f"test-{secrets.token_hex(8)}"
+        fanout = FanOut(EventLog(following, name), parse, route)
+        await fanout.start()
+        running = asyncio.create_task(fanout.run())
+        appending = EventLog(writing, name)
+        yield appending, fanout
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+        await writing.delete(*(appending.stream_key(shard) for shard in range(appending.shards)))
+
+
+async def append(log: EventLog, numbers: Sequence[int]) -> None:
+    """Appends a numbered event for Ann in every organization."""
+    for number in numbers:
+        entries = []
+        for organization in ORGANIZATIONS:
+            event = event_pb2.Event(organization_id=organization, recipients=["ann"], origin=str(number))
+            entries.append((organization, event_pb2.EventBatch(events=[event]).SerializeToString()))
+        await log.append(entries)
+
+
+async def requests(resume_after: dict[int, str], until: asyncio.Event) -> AsyncIterator[event_pb2.SubscribeRequest]:
+    """What a gateway sends that holds Ann everywhere."""
+    keys = [UserKey(organization_id=organization, user_id="ann") for organization in ORGANIZATIONS]
+    yield event_pb2.SubscribeRequest(
+        attachments=Attachments(add=keys, number=1), resume_after=Positions(shards=resume_after)
+    )
+    await until.wait()
+
+
+class Gateway:
+    """One that loses its stream now and then, and resumes where it was."""
+
+    def __init__(self, fanout: FanOut[event_pb2.Event], positions: dict[int, str], seed: int) -> None:
+        self._fanout = fanout
+        self._random = random.Random(seed)  # noqa: S311  # the same each time
+        self.positions = positions
+        self.got: dict[str, list[int]] = {organization: [] for organization in ORGANIZATIONS}
+        self.lost = 0
+        self.streams = 0
+
+    async def run(self, last: int) -> None:
+        """Takes streams until it has everything."""
+        while any(not got or got[-1] < last for got in self.got.values()):
+            await self._stream(last, self._random.randrange(1, 12))
+
+    async def _stream(self, last: int, responses: int) -> None:
+        self.streams += 1
+        done = asyncio.Event()
+        async with aclosing(self._fanout.serve(requests(self.positions, done))) as stream:
+            async for _, events, positions, lost in stream:
+                for event in events:
+                    self.got[event.organization_id].append(int(event.origin))
+                self.positions |= positions.shards if positions else {}
+                self.lost += lost
+                responses -= 1
+                if not responses or all(got and got[-1] >= last for got in self.got.values()):
+                    break
+        done.set()
+        await asyncio.sleep(self._random.random() / 50)
+
+
+async def test_gateways_that_lose_their_streams_all_the_time_miss_nothing(log: Log) -> None:
+    appending, fanout = log
+    start = await appending.end()
+    numbers = range(1, 301)
+    gateways = [Gateway(fanout, dict(start), seed) for seed in range(6)]
+    async with asyncio.timeout(TIMEOUT), asyncio.TaskGroup() as group:
+        for gateway in gateways:
+            group.create_task(gateway.run(numbers[-1]))
+        for begin in range(0, len(numbers), 5):
+            await append(appending, numbers[begin : begin + 5])
+            await asyncio.sleep(0.005)
+    for gateway in gateways:
+        assert gateway.streams > 1
+        assert not gateway.lost
+        for got in gateway.got.values():
+            assert sorted(set(got)) == list(numbers)
+            assert got == sorted(got)  # nothing is given again: positions are told with what they cover
+
+
+async def test_a_fan_out_that_stops_takes_no_stream(log: Log) -> None:
+    _, fanout = log
+    await fanout.drain()
+    with pytest.raises(UnavailableError, match="SHUTTING_DOWN"):
+        await anext(fanout.serve(requests({}, asyncio.Event())))
+
+
+async def test_a_stream_whose_later_request_is_malformed_ends_with_that(log: Log) -> None:
+    _, fanout = log
+
+    async def badly() -> AsyncIterator[event_pb2.SubscribeRequest]:
+        yield event_pb2.SubscribeRequest(attachments=Attachments(number=1))
+        yield event_pb2.SubscribeRequest(attachments=Attachments(add=[UserKey()]))
+
+    with pytest.raises(InvalidArgumentError):
+        async for _ in fanout.serve(badly()):
+            pass
