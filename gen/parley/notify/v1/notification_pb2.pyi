@@ -637,7 +637,7 @@ class SubscribeResponse(_message.Message):
     acknowledged: _builtins.int
     """The number of the latest attachments in effect; 0 when nothing new is acknowledged."""
     lost: _builtins.bool
-    """The log no longer reaches back to resume_after: events were missed, and the users must catch up."""
+    """The log no longer reaches back to resume_after, or was lost: events were missed, and the users must catch up."""
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___Event]:
         """What happened, in order."""

@@ -6,6 +6,10 @@ What the streams between the services and those who hold users' connections (gat
 A gateway opens one stream to each service, says which users it holds, and gets batches of events that name
 their recipients. Delivery is at least once and, within a conversation or user, in order; a gateway that comes
 back names the position it had reached and gets what came after it.
+
+A stream ends with RESOURCE_EXHAUSTED (SUBSCRIBER_TOO_SLOW: too much was pending, and was dropped; TOO_MANY_USERS),
+UNAVAILABLE (SHUTTING_DOWN, STORE_UNAVAILABLE) or, for what is no id or position, INVALID_ARGUMENT (INVALID_FIELDS).
+After all but the last the gateway comes back, and resumes.
 """
 
 from collections import abc as _abc
@@ -64,7 +68,7 @@ class Attachments(_message.Message):
     """
     @_builtins.property
     def add(self) -> _containers.RepeatedCompositeFieldContainer[Global___UserKey]:
-        """Users to deliver events to from now on. Adding one twice is harmless."""
+        """Users to deliver events to from now on; a stream holds at most 200,000. Adding one twice is harmless."""
 
     @_builtins.property
     def remove(self) -> _containers.RepeatedCompositeFieldContainer[Global___UserKey]:
@@ -114,7 +118,7 @@ class Positions(_message.Message):
     SHARDS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def shards(self) -> _containers.ScalarMap[_builtins.int, _builtins.str]:
-        """Shard number to entry id."""
+        """Shard number to entry id, as a stream gave them."""
 
     def __init__(
         self,
