@@ -42,7 +42,8 @@ class ChatLog:
         """How many entries a replica has taken and not acknowledged."""
         count = 0
         for key in self.keys:
-            if await self._redis.exists(key):
+            groups = await self._redis.xinfo_groups(key) if await self._redis.exists(key) else []
+            if any(group["name"] == GROUP.encode() for group in groups):
                 count += len(await self._redis.xpending_range(key, GROUP, "-", "+", 1_000, consumername=replica))
         return count
 
