@@ -70,6 +70,7 @@ class Subscriber(Generic[E]):
         self._route = route
         self._pending = pending
         self.overflowed = False
+        self._user_count = 0
         self._error: AppError | None = None
         self._ending = False
         self._lost = False
@@ -95,18 +96,23 @@ class Subscriber(Generic[E]):
         """
         _check(attachments)
         for key in attachments.add:
-            self.users.setdefault(key.organization_id, set()).add(key.user_id)
+            held = self.users.setdefault(key.organization_id, set())
+            self._user_count += key.user_id not in held
+            held.add(key.user_id)
         for key in attachments.remove:
-            held = self.users.get(key.organization_id)
-            if held is not None:
-                held.discard(key.user_id)
-                if not held:
-                    del self.users[key.organization_id]
-        if sum(map(len, self.users.values())) > MAX_USERS:
+            self._remove(key.organization_id, key.user_id)
+        if self._user_count > MAX_USERS:
             raise ResourceExhaustedError("TOO_MANY_USERS", f"a stream may hold {MAX_USERS} users")
         if attachments.number:
             self._acknowledged = attachments.number
             self._wake.set()
+
+    def _remove(self, organization_id: str, user_id: str) -> None:
+        held = self.users.get(organization_id, set())
+        self._user_count -= user_id in held
+        held.discard(user_id)
+        if not held:
+            self.users.pop(organization_id, None)
 
     def offer(self, entry: Entry, events: Iterable[E]) -> None:
         """Queues what of an entry is for this subscriber; an entry that it has had already is passed over.

@@ -206,6 +206,10 @@ def test_a_stream_holds_a_bounded_number_of_users() -> None:
     for start in (0, half):
         keys = [UserKey(organization_id="many", user_id=str(n)) for n in range(start, start + half - 1)]
         stream.attach(Attachments(add=keys))
+        stream.attach(Attachments(add=keys[:1_000]))  # twice is harmless
+    stream.attach(Attachments(remove=keys[:1]))
+    stream.attach(Attachments(remove=keys[:1], add=keys[:1]))
+    stream.attach(Attachments(add=keys[:1]))
     with pytest.raises(ResourceExhaustedError, match="TOO_MANY_USERS"):
         stream.attach(Attachments(add=[UserKey(organization_id="more", user_id=str(n)) for n in range(3)]))
 
