@@ -34,7 +34,7 @@ class Intents:
 
     Args:
         store, states: what it works with.
-        replica: the replica's name, the same in every life.
+        replica: the replica's name, the same in every life; no two that are alive have the same.
         timeout_seconds: after how long without a sign of life it is dead.
         clock: monotonic seconds.
     """
@@ -65,7 +65,7 @@ class Intents:
 
     async def _begin_life(self) -> None:
         life = f"{self._replica}-{secrets.token_hex(4)}"
-        await self._store.begin_life(life)
+        await self._store.begin_life(life, self._replica)
         if self._life:
             _log.warning("replica_was_declared_dead")
         self._life = life
@@ -143,6 +143,7 @@ class Janitor:
 
     async def _take_over(self, life: str) -> None:
         """Makes a dead life's intents our own: loading a conversation publishes what it finds unpublished."""
+        await self._store.end_sessions_of(life)
         count = 0
         while intents := await self._store.intents_of(life, _BATCH):
             async with self._states.holding(intents, anew=True) as held:

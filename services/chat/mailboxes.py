@@ -2,6 +2,9 @@
 
 Two writes in flight for one conversation could leave a hole, when the later is written and the earlier is not. So
 whoever takes from a mailbox keeps it until the outcome is known; everything else that waits is there for the next.
+
+A conversation whose outcome was unknown more than once is a suspect: something in the store may be in its way, such as
+a transaction that a dead process left open. Suspects are taken one at a time and alone, so that they hold nobody up.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ class SendItem:
 
     Attributes:
         attempts: how often it was left over.
-        doubtful: it may have been written.
+        doubts: after how many attempts it was unknown whether it was written.
     """
 
     draft: Draft
@@ -36,7 +39,7 @@ class SendItem:
     settled: bool = False
     reply_checked: bool = False
     attempts: int = 0
-    doubtful: bool = False
+    doubts: int = 0
 
 
 @dataclass(slots=True)
@@ -53,6 +56,7 @@ class Taken(NamedTuple):
     conversation_ids: list[str]
     change: ChangeItem[Any] | None
     sends: list[SendItem]
+    suspect: bool = False
 
 
 class Mailboxes:
@@ -61,6 +65,8 @@ class Mailboxes:
     def __init__(self) -> None:
         self._boxes: dict[str, deque[SendItem | ChangeItem[Any]]] = {}
         self._ready: deque[str] = deque()  # those in nobody's hands
+        self._suspects: deque[str] = deque()  # likewise
+        self._suspect_is_out = False
         self._wake = asyncio.Event()
 
     def put(self, conversation_id: str, item: SendItem | ChangeItem[Any]) -> None:
@@ -78,9 +84,11 @@ class Mailboxes:
 
         To be given back.
         """
-        while not self._ready:
+        while not self._ready and (self._suspect_is_out or not self._suspects):
             self._wake.clear()
             await self._wake.wait()
+        if self._suspects and not self._suspect_is_out:
+            return self._take_suspect(most)
         taken = Taken([], None, [])
         while self._ready and len(taken.sends) < most:
             conversation_id = self._ready[0]
@@ -96,14 +104,29 @@ class Mailboxes:
                 box.popleft()
         return taken
 
+    def _take_suspect(self, most: int) -> Taken:
+        conversation_id = self._suspects.popleft()
+        box = self._boxes[conversation_id]
+        self._suspect_is_out = True
+        taken = Taken([conversation_id], None, [], suspect=True)
+        while box and len(taken.sends) < most and isinstance(item := box[0], SendItem):
+            taken.sends.append(item)
+            box.popleft()
+        return taken
+
     def give_back(self, taken: Taken, left: Iterable[SendItem] = ()) -> None:
         """Lets go of what was taken; what is left over goes to the front of its mailbox, and that behind the others."""
         for item in reversed(list(left)):
             self._boxes[item.draft.conversation_id].appendleft(item)
+        if taken.suspect:
+            self._suspect_is_out = False
         for conversation_id in taken.conversation_ids:
-            if self._boxes[conversation_id]:
-                self._ready.append(conversation_id)
-            else:
+            box = self._boxes[conversation_id]
+            if not box:
                 del self._boxes[conversation_id]
-        if self._ready:
+            elif isinstance(first := box[0], SendItem) and first.doubts > 1:
+                self._suspects.append(conversation_id)
+            else:
+                self._ready.append(conversation_id)
+        if self._ready or self._suspects:
             self._wake.set()

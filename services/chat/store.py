@@ -7,16 +7,23 @@ Collections
     conversations  each conversation's own fields, and a summary of the log up to where it has been published
     members        who is in which conversation, with their marks
     intents        which life is writing to which conversation, so that what a dead one left can be published
-    replicas       each life of a replica: when it last gave a sign, and whether it was declared dead
+    replicas       each life of a replica: when it last gave a sign, whether it was declared dead, and its sessions
+
+A transaction of a process that was killed stays open for up to a minute, and all that meets it waits. So each life
+notes the sessions that its transactions use, for others to end them; the log entry, which everything else may meet,
+comes last in a transaction; and inserts into the log wait for a short time only.
 
 All writes are acknowledged by a majority and journaled, all reads are of what a majority has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
+import pymongo
+from bson.binary import UUID_SUBTYPE, Binary
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.datetime_ms import DatetimeMS
 from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, DeleteOne, IndexModel, UpdateOne
@@ -31,6 +38,7 @@ StoreError = PyMongoError
 """What any method raises when the store can't be reached; what a write did is then unknown."""
 
 TIMEOUT_MS: Final = 10_000
+INSERT_SECONDS: Final = 3.0
 _DUPLICATE_KEY: Final = 11_000
 
 
@@ -82,6 +90,8 @@ class ChatStore:
         self._conversations = self._db["conversations"]
         self._members = self._db["members"]
         self._replicas = self._db["replicas"]
+        self._life = ""
+        self._noted_sessions: set[bytes] = set()
         # Journaled before the commit that follows it, whose acknowledgement waits for the same journal.
         self._intents = self._db.get_collection("intents", write_concern=WriteConcern(w=1))
 
@@ -121,7 +131,8 @@ class ChatStore:
             StoreError: also where it is not known that a majority has what was written.
         """
         try:
-            await self._log.insert_many([documents.from_message(message) for message in messages], ordered=True)
+            with pymongo.timeout(INSERT_SECONDS):
+                await self._log.insert_many([documents.from_message(message) for message in messages], ordered=True)
         except BulkWriteError as error:
             problem = next(iter(error.details["writeErrors"]), None)
             if problem is None or error.details["writeConcernErrors"]:
@@ -137,7 +148,7 @@ class ChatStore:
             FenceError: another entry has this rev.
         """
         try:
-            async with self._client.start_session() as session:
+            async with self._session() as session:
                 await session.with_transaction(lambda s: self._write_change(s, changes))
         except (DuplicateKeyError, BulkWriteError) as error:
             raise FenceError from error
@@ -147,7 +158,6 @@ class ChatStore:
     async def _write_change(self, session: AsyncClientSession, changes: ChangeSet) -> None:
         change = changes.change
         conversation_id = change.conversation_id
-        await self._log.insert_one(documents.from_change(change), session=session)
         if changes.message is not None:
             await self._log.replace_one(
                 {"_id": changes.message.message_id}, documents.from_message(changes.message), session=session
@@ -164,6 +174,17 @@ class ChatStore:
                 {"_id": documents.member_id(conversation_id, user_id)}, {"$set": {"role": int(role)}}, session=session
             )
         await self._update_settings(session, changes)
+        await self._log.insert_one(documents.from_change(change), session=session)
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[AsyncClientSession]:
+        """A session for a transaction; the driver keeps few of them, and each is noted before its first use."""
+        async with self._client.start_session() as session:
+            session_id = bytes(session.session_id["id"])
+            if session_id not in self._noted_sessions:
+                await self._replicas.update_one({"_id": self._life}, {"$addToSet": {"sessions": session_id}})
+                self._noted_sessions.add(session_id)
+            yield session
 
     async def _update_settings(self, session: AsyncClientSession, changes: ChangeSet) -> None:
         update: dict[str, Any] = {}
@@ -228,7 +249,7 @@ class ChatStore:
             await self._log.insert_one(documents.from_change(change), session=session)
 
         try:
-            async with self._client.start_session() as session:
+            async with self._session() as session:
                 await session.with_transaction(write)
         except DuplicateKeyError:
             return False
@@ -350,10 +371,12 @@ class ChatStore:
         cursor = self._intents.find({"p": life}).limit(limit)
         return {document["c"]: document["g"] async for document in cursor}
 
-    async def begin_life(self, life: str) -> None:
-        """Notes that a life of a replica has begun."""
-        update = {"$currentDate": {"beat": True}, "$setOnInsert": {"dead": False}}
-        await self._replicas.update_one({"_id": life}, update, upsert=True)
+    async def begin_life(self, life: str, replica: str) -> None:
+        """Notes that a life of a replica has begun, which ends those before it."""
+        self._life = life
+        begun = {"replica": replica, "dead": False, "sessions": list(self._noted_sessions)}
+        await self._replicas.update_one({"_id": life}, {"$set": begun, "$currentDate": {"beat": True}}, upsert=True)
+        await self._replicas.update_many({"replica": replica, "_id": {"$ne": life}}, {"$set": {"dead": True}})
 
     async def renew_life(self, life: str) -> bool:
         """Notes that a life goes on; False when it was declared dead, which is final."""
@@ -366,6 +389,13 @@ class ChatStore:
         silent = {"dead": False, "$expr": {"$lt": ["$beat", since]}}
         await self._replicas.update_many(silent, {"$set": {"dead": True}})
         return [document["_id"] async for document in self._replicas.find({"dead": True}, {"_id": 1})]
+
+    async def end_sessions_of(self, life: str) -> None:
+        """Ends what transactions a life has left open."""
+        document = await self._replicas.find_one({"_id": life}, {"sessions": 1})
+        sessions = [{"id": Binary(session_id, UUID_SUBTYPE)} for session_id in (document or {}).get("sessions", ())]
+        if sessions:
+            await self._client.admin.command("killSessions", sessions)
 
     async def end_life(self, life: str) -> None:
         """Removes a life that leaves nothing to do, and intents that it could not take back."""

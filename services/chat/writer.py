@@ -108,7 +108,7 @@ class Writer:
     async def _send(self, sends: Sequence[SendItem]) -> None:
         """Tries once; gives up on what was left over too often, unless it may have been written."""
         refusal: AppError = AbortedError("CONTENDED", "others write to this conversation too fast", retry_after_ms=200)
-        doubtful = [send for send in sends if send.doubtful]
+        doubtful = [send for send in sends if send.doubts]
         try:
             conversation_ids = {send.draft.conversation_id for send in sends}
             async with self._states.holding(conversation_ids, anew=bool(doubtful)) as states:
@@ -122,7 +122,7 @@ class Writer:
         for send in sends:
             if not send.settled:
                 send.attempts += 1
-                if send.attempts >= _ATTEMPTS and not send.doubtful:
+                if send.attempts >= _ATTEMPTS and not send.doubts:
                     _settle(send, refusal)
 
     async def _attempt(self, sends: Sequence[SendItem], states: Held) -> None:
@@ -147,7 +147,7 @@ class Writer:
         """Any of these may have been written, or may yet be."""
         for entry in numbered:
             for send in entry.sends:
-                send.doubtful = True
+                send.doubts += 1
             entry.state.hear_of(entry.message.rev)
             self._publisher.mark_gap(entry.state)
 
