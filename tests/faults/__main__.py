@@ -13,7 +13,7 @@ import typer
 import uvloop
 
 from tests.faults import report
-from tests.faults.faults import HARMS
+from tests.faults.faults import HARMS, USUAL
 from tests.faults.run import Choices, run
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -27,7 +27,9 @@ def main(  # noqa: PLR0917  # typer calls it by its parameters' names
     clients: Annotated[int, typer.Option(help="about how many clients")] = 24,
     organizations: Annotated[int, typer.Option(help="over how many organizations")] = 2,
     pause: Annotated[float, typer.Option(help="seconds between faults, on average")] = 3.0,
-    only: Annotated[list[str] | None, typer.Option(help="a kind of fault; may be repeated; all by default")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="a kind of fault; may be repeated; all usual ones by default")
+    ] = None,
     calm: Annotated[bool, typer.Option(help="no faults: load alone")] = False,
     rolling: Annotated[bool, typer.Option(help="a rolling restart, which nobody may notice")] = False,
     output: Annotated[Path, typer.Option(help="where the report goes")] = Path(".parley/faults-report.json"),
@@ -36,7 +38,7 @@ def main(  # noqa: PLR0917  # typer calls it by its parameters' names
     """Breaks things while people talk, and counts. Ends with 1 when any promise was broken."""
     if unknown := set(only or ()) - set(HARMS):
         raise typer.BadParameter(f"{sorted(unknown)}: there are {', '.join(HARMS)}")
-    kinds = () if calm else tuple(only or HARMS)
+    kinds = () if calm else tuple(only or USUAL)
     choices = Choices(minutes * 60, seed, rate, clients, organizations, pause, kinds, rolling)
     logging.getLogger("parley_client").setLevel(logging.ERROR)  # what it warns of is what we do to it
     began = time.monotonic()

@@ -7,7 +7,9 @@ import random
 import shutil
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
+
+from pymongo import AsyncMongoClient
 
 from deploy.local.process import ManagedProcess
 from tests.faults.proxy import Weather
@@ -77,6 +79,14 @@ async def _freeze(stage: Stage, fault: Fault) -> None:
     await _back(process)
 
 
+async def _step_down(stage: Stage, fault: Fault) -> None:
+    """The primary gives up for a while; the set has no other member, so writes fail until it is elected again."""
+    seconds = max(1, round(fault.seconds))
+    async with AsyncMongoClient[dict[str, Any]](stage.stack.mongodb_uri, serverSelectionTimeoutMS=5_000) as client:
+        await client.admin.command({"replSetStepDown": seconds, "secondaryCatchUpPeriodSecs": 0, "force": True})
+    await _back(stage.stack.processes[fault.target])
+
+
 async def _forget(stage: Stage, fault: Fault) -> None:
     process = stage.stack.processes[fault.target]
     process.kill()
@@ -117,11 +127,12 @@ async def _then_clear(stage: Stage, fault: Fault) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Harm:
-    """A kind of fault: what it does, to what, for how long (from, to; seconds)."""
+    """A kind of fault: what it does, to what, for how long (from, to; seconds), and whether it comes unasked."""
 
     inflict: Callable[[Stage, Fault], Awaitable[None]]
     targets: tuple[str, ...]
     seconds: tuple[float, float]
+    usual: bool = True
 
 
 def _replicas(*services: str) -> tuple[str, ...]:
@@ -139,6 +150,7 @@ HARMS: Final[Mapping[str, Harm]] = {
     "freeze chat for long": Harm(_freeze, _replicas("chat"), (12.0, 15.0)),
     "freeze a store": Harm(_freeze, ("mongod", "valkey"), (1.0, 5.0)),
     "crash MongoDB": Harm(_kill, ("mongod",), (0.0, 3.0)),
+    "MongoDB steps down": Harm(_step_down, ("mongod",), (1.0, 5.0), usual=False),
     "Valkey loses all": Harm(_forget, ("valkey",), (0.0, 3.0)),
     "crash Valkey": Harm(_kill, ("valkey",), (0.0, 3.0)),
     "crash Envoy": Harm(_kill, ("envoy",), (0.0, 2.0)),
@@ -148,6 +160,9 @@ HARMS: Final[Mapping[str, Harm]] = {
     "delay": Harm(_delay, LINKS, (2.0, 6.0)),
     "slow reads": Harm(_starve, LINKS, (2.0, 5.0)),
 }
+
+# A set of one has nobody to step down for: that comes only where it is asked for.
+USUAL: Final = tuple(kind for kind, harm in HARMS.items() if harm.usual)
 
 
 async def inflict(stage: Stage, fault: Fault) -> None:

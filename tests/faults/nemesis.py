@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from tests.faults.faults import HARMS, Fault, inflict
+from tests.faults.faults import HARMS, USUAL, Fault, inflict
 from tests.faults.stage import Stage
 
 _TOGETHER = 0.15
@@ -22,7 +22,7 @@ class Round:
     faults: tuple[Fault, ...]
 
 
-def plan(seed: int, rounds: int, pause_seconds: float, kinds: Collection[str] = tuple(HARMS)) -> list[Round]:
+def plan(seed: int, rounds: int, pause_seconds: float, kinds: Collection[str] = USUAL) -> list[Round]:
     """The faults of a run: every kind once before any comes again, in an order and with targets drawn from the seed."""
     chance = random.Random(f"nemesis {seed}")
     deck: list[str] = []

@@ -14,7 +14,7 @@ from typing import Final
 
 from tests.faults import calm, gather
 from tests.faults.checker import check
-from tests.faults.faults import HARMS
+from tests.faults.faults import USUAL
 from tests.faults.history import History
 from tests.faults.nemesis import Done, Nemesis, plan
 from tests.faults.participant import Participant, Surroundings
@@ -51,7 +51,7 @@ class Choices:
     clients: int = 24
     organizations: int = 2
     pause_seconds: float = 3.0
-    kinds: tuple[str, ...] = tuple(HARMS)
+    kinds: tuple[str, ...] = USUAL
     rolling: bool = False
 
 

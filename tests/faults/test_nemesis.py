@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.faults.faults import HARMS
+from tests.faults.faults import USUAL
 from tests.faults.nemesis import plan
 from tests.faults.population import Habit, populate
 
@@ -13,8 +13,8 @@ def test_the_same_seed_makes_the_same_plan_and_another_one_another() -> None:
 
 
 def test_every_kind_comes_before_any_comes_a_second_time_but_for_the_simultaneous_ones() -> None:
-    kinds = [round_.faults[0].kind for round_ in plan(1, 2 * len(HARMS), 3.0)]
-    assert set(kinds) == set(HARMS)
+    kinds = [round_.faults[0].kind for round_ in plan(1, 2 * len(USUAL), 3.0)]
+    assert set(kinds) == set(USUAL)
 
 
 def test_a_plan_may_be_limited_to_some_kinds() -> None:
