@@ -7,7 +7,7 @@ DATA ?= .parley
 ARGS ?=
 MINUTES ?= 2
 SEED ?= 1
-RATE ?= 100
+RATE ?= 500
 CLIENTS ?= 24
 
 BIN := .venv/bin

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 import uvloop
@@ -16,13 +16,15 @@ from rich.console import Console
 from bench.figures import Figures, medians, ratios
 from bench.parley import parley
 from bench.peers.node import node
+from bench.peers.python_socketio import python_socketio
 from bench.plans import SCENARIOS, Size, Step, steps
 from bench.results import Result, save, show
 from bench.sockets import BenchError
 from bench.system import System
 
 _console = Console()
-Opener = Any
+Opener = Callable[[], AbstractAsyncContextManager[Any]]
+PEERS: Final[dict[str, Opener]] = {"node": node, "python-socketio": python_socketio}
 
 
 def main(
@@ -31,7 +33,7 @@ def main(
     ] = None,
     size: Annotated[Size, typer.Option(help="how much of everything")] = Size.SHORT,
     runs: Annotated[int, typer.Option(min=1, help="how often each is measured; the medians count")] = 1,
-    versus: Annotated[str, typer.Option("--vs", help="a peer for the same run: node; A B A B")] = "",
+    versus: Annotated[str, typer.Option("--vs", help=f"a peer for the same run, A B A B: {', '.join(PEERS)}")] = "",
     direct: Annotated[bool, typer.Option("--direct", help="the gateway's own port instead of Envoy's")] = False,
     dialect: Annotated[
         str, typer.Option(help="the vocabulary that Parley is spoken to in: native or telecom")
@@ -42,15 +44,15 @@ def main(
     wanted = scenarios or list(SCENARIOS)
     if unknown := set(wanted) - set(SCENARIOS):
         raise typer.BadParameter(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
-    if versus not in {"", "node"}:
-        raise typer.BadParameter("the peer is node", param_hint="--vs")
+    if versus and versus not in PEERS:
+        raise typer.BadParameter(f"there are {', '.join(PEERS)}", param_hint="--vs")
     if dialect not in {"native", "telecom"}:
         raise typer.BadParameter("native or telecom", param_hint="--dialect")
     _allow_many_connections()
     ours = partial(parley, direct=direct, dialect=dialect, cache_gigabytes=cache)
     plan = [step for name in wanted for step in steps(name, size)]
     try:
-        results = uvloop.run(_measure(plan, ours, node if versus else None, runs))
+        results = uvloop.run(_measure(plan, ours, versus, runs))
     except BenchError as error:
         _console.print(f"[red]No figure:[/red] {error}")
         raise typer.Exit(1) from None
@@ -63,7 +65,7 @@ def _allow_many_connections() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-async def _measure(plan: Sequence[Step], ours: Opener, theirs: Opener | None, runs: int) -> list[Result]:
+async def _measure(plan: Sequence[Step], ours: Opener, versus: str, runs: int) -> list[Result]:
     results = []
     for step in plan:
         mine: list[Figures] = []
@@ -72,8 +74,8 @@ async def _measure(plan: Sequence[Step], ours: Opener, theirs: Opener | None, ru
         for number in range(runs):
             progress = f"{step.name}, run {number + 1} of {runs}"
             names["ours"] = await _once(step, ours(), mine, progress)
-            if theirs is not None and step.peers:
-                names["theirs"] = await _once(step, theirs(), others, progress)
+            if versus in step.peers:
+                names["theirs"] = await _once(step, PEERS[versus](), others, progress)
         figures = medians(mine)
         compared = ratios(figures, medians(others)) if others else {}
         if others:

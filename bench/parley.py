@@ -117,6 +117,11 @@ class Parley:
         answer = await one.ask("getOrCreateConversation", {"targetUserId": other.user_id})
         return str(answer["conversationId"])
 
+    async def group(self, owner: Socket, others: Sequence[Person]) -> str:
+        """See System."""
+        body = {"kind": "group", "name": "Everybody", "memberIds": [person.user_id for person in others]}
+        return str((await owner.ask("conversation.create", body))["conversation"]["conversationId"])
+
 
 def _signed(organization_id: str, secret: str, user_id: str) -> str:
     now = int(time.time())

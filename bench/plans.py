@@ -33,16 +33,17 @@ class Step:
     Attributes:
         name: as the table shows it.
         run: takes the system.
-        peers: whether the usual Node stack can do it too.
+        peers: the peers that can do it too.
     """
 
     name: str
     run: Callable[[Any], Awaitable[Figures]]
-    peers: bool = False
+    peers: frozenset[str] = frozenset()
 
 
 _SECONDS: Final = {Size.TINY: (0.2, 0.5), Size.SHORT: (2.0, 5.0), Size.FULL: (3.0, 15.0)}
 _LARGE_GROUP: Final = 1_000
+_ALL: Final = frozenset({"node", "python-socketio"})
 
 
 def _timed(size: Size) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def _timed(size: Size) -> dict[str, Any]:
 def _direct(size: Size) -> list[Step]:
     loads = [(4, 2)] if size is Size.TINY else [(200, 8), (50, 1)]
     return [
-        Step(f"direct {p} x {w}", partial(direct, pair_count=p, in_flight=w, **_timed(size)), peers=True)
+        Step(f"direct {p} x {w}", partial(direct, pair_count=p, in_flight=w, **_timed(size)), peers=_ALL)
         for p, w in loads
     ]
 
@@ -67,7 +68,7 @@ def _group(size: Size) -> list[Step]:
     """As many in flight as keep the gateway busy, and not so many that they fill its buffers."""
     members = {Size.TINY: [5], Size.SHORT: [100, 1_000], Size.FULL: [10, 100, 1_000, 5_000]}[size]
     return [
-        Step(f"group {n}", partial(group, members=n, in_flight=8 if n <= _LARGE_GROUP else 1, **_timed(size)))
+        Step(f"group {n}", partial(group, members=n, in_flight=8 if n <= _LARGE_GROUP else 1, **_timed(size)), _ALL)
         for n in members
     ]
 

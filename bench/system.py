@@ -40,3 +40,6 @@ class System(Protocol):
 
     async def direct(self, one: Socket, other: Person) -> str:
         """The direct conversation of two, made by the first."""
+
+    async def group(self, owner: Socket, others: Sequence[Person]) -> str:
+        """A new group of the owner and others, all of whom are connected."""

@@ -72,6 +72,11 @@ class Node:
         answer = await one.ask("getOrCreateConversation", {"targetUserId": other.user_id})
         return str(answer["conversationId"])
 
+    async def group(self, owner: Socket, others: Sequence[Person]) -> str:
+        """See System."""
+        answer = await owner.ask("createGroup", {"memberIds": [person.user_id for person in others]})
+        return str(answer["conversationId"])
+
 
 @asynccontextmanager
 async def node() -> AsyncIterator[Node]:

@@ -6,14 +6,14 @@ import asyncio
 
 from bench.conversation import Conversation, all_settled
 from bench.figures import Figures
-from bench.parley import Parley
 from bench.scenarios.talking import window_of
 from bench.sockets import Socket
+from bench.system import System
 
 _CONNECTING_AT_ONCE = 64
 
 
-async def group(system: Parley, *, members: int, in_flight: int, warm_up_seconds: float, seconds: float) -> Figures:
+async def group(system: System, *, members: int, in_flight: int, warm_up_seconds: float, seconds: float) -> Figures:
     """Deliveries a second, and how long they take; nobody may be dropped."""
     people = await system.people(members)
     gate = asyncio.Semaphore(_CONNECTING_AT_ONCE)
@@ -23,8 +23,7 @@ async def group(system: Parley, *, members: int, in_flight: int, warm_up_seconds
             return await system.connect(people[index])
 
     sockets = await asyncio.gather(*map(join, range(members)))
-    body = {"kind": "group", "name": "Everybody", "memberIds": [person.user_id for person in people[1:]]}
-    made = await sockets[0].ask("conversation.create", body)
+    conversation_id = await system.group(sockets[0], people[1:])
     going = True
 
     def then(conversation: Conversation) -> None:
@@ -32,9 +31,7 @@ async def group(system: Parley, *, members: int, in_flight: int, warm_up_seconds
             conversation.send()
 
     window = window_of(system)
-    conversation = Conversation(
-        made["conversation"]["conversationId"], sockets[0], sockets[1:], window, then, in_order=True
-    )
+    conversation = Conversation(conversation_id, sockets[0], sockets[1:], window, then, in_order=system.in_order)
     for _ in range(in_flight):
         conversation.send()
     await window.measure(warm_up_seconds, seconds)

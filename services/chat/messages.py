@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from parley.chat.v1 import chat_pb2
 
@@ -18,6 +20,10 @@ from services.chat.refusals import message_not_found, not_a_member
 from services.chat.state import ConversationState
 from services.chat.store import ChatStore
 from services.chat.views import Views
+
+MAX_PAGE_SIZE: Final = 256 * 1024
+"""How many characters the messages of a page take, about: less than a slow connection may leave unread."""
+_BARE_SIZE: Final = 300
 
 
 class Messages:
@@ -89,8 +95,8 @@ class Messages:
         found = await self._store.history(
             conversation_id, before_seq=before_seq, after_seq=after_seq, limit=page_size + 1
         )
-        page = sorted(found[:page_size], key=_seq)
-        return page, len(found) > page_size
+        count = _bearable(found[:page_size])
+        return sorted(found[:count], key=_seq), len(found) > count
 
     async def changed_after(
         self, caller: Identity, conversation_id: str, after_rev: int, page_size: int
@@ -103,6 +109,7 @@ class Messages:
         """
         conversation = await self._views.one(caller.organization_id, conversation_id, caller.user_id)
         page: list[Message] = []
+        size = 0
         rev = after_rev
         while True:
             entries = await self._store.entries(conversation_id, rev, page_size + 1)
@@ -111,9 +118,10 @@ class Messages:
                 message = entry if isinstance(entry, Message) else changed.get(entry.message_id)
                 rev = entry.position if isinstance(entry, Message) else entry.rev
                 if message is not None and message.rev == rev:
-                    if len(page) == page_size:
+                    if len(page) == page_size or (page and size + _size(message) > MAX_PAGE_SIZE):
                         return conversation, page, True
                     page.append(message)
+                    size += _size(message)
             if len(entries) <= page_size:
                 return conversation, page, False
 
@@ -130,6 +138,18 @@ class Messages:
         if changes is not None and changes.message is not None:
             return changes.message
         return (await self._store.messages_by_id([message_id]))[message_id]
+
+
+def _size(message: Message) -> int:
+    """About how many characters a message takes."""
+    attached = sum(len(part.url) + len(part.name) for part in message.attachments)
+    return len(message.text) + attached + sum(map(len, message.mentions)) + _BARE_SIZE
+
+
+def _bearable(messages: Sequence[Message]) -> int:
+    """How many of these go into one page: at least one, if there is one."""
+    sizes = itertools.accumulate(map(_size, messages))
+    return max(min(1, len(messages)), sum(size <= MAX_PAGE_SIZE for size in sizes))
 
 
 def _seq(message: Message) -> int:

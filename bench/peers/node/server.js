@@ -57,6 +57,12 @@ io.on("connection", (socket) => {
     acknowledge({ ok: true, conversationId });
   });
 
+  socket.on("createGroup", async ({ memberIds }, acknowledge) => {
+    const conversationId = new mongoose.Types.ObjectId().toString();
+    await Conversation.create({ _id: conversationId, participants: [userId, ...memberIds] });
+    acknowledge({ ok: true, conversationId });
+  });
+
   socket.on("sendMessage", async ({ conversationId, content, messageType }, acknowledge) => {
     try {
       const conversation = await Conversation.findOne({ _id: conversationId, participants: userId }).lean();

@@ -63,3 +63,29 @@ async def test_someone_who_is_not_in_a_conversation_gets_nothing_of_it(ann: Pers
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await call
         assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
+
+
+async def test_pages_of_long_messages_are_shorter_and_miss_none(ann: Person, bob: Person) -> None:
+    key = (await ann.direct(bob.user_id)).conversation_id
+    for n in range(40):
+        await ann.send(key, f"{n} " + "x" * 16_000)
+    seen: list[int] = []
+    before: int | None = None
+    while True:
+        page = await bob.history(key, page_size=200, **({} if before is None else {"before_seq": before}))
+        assert 0 < page.ByteSize() < 600_000
+        seen = [m.seq for m in page.messages] + seen
+        if not page.has_more:
+            break
+        before = page.messages[0].seq
+    assert seen == list(range(1, 41))
+    synced: list[int] = []
+    rev = 0
+    while True:
+        answer = await bob.sync(key, rev, page_size=200)
+        assert answer.ByteSize() < 600_000
+        synced += [m.seq for m in answer.messages]
+        if not answer.has_more:
+            break
+        rev = answer.messages[-1].rev
+    assert synced == list(range(1, 41))

@@ -12,6 +12,7 @@ import pytest
 from parley.chat.v1 import event_pb2
 from parley.stream.v1.stream_pb2 import Attachments, UserKey
 
+from deploy.local.options import StackOptions
 from deploy.local.stack import LocalStack
 from services.chat import publish
 from services.chat.commit import WAITING
@@ -25,7 +26,7 @@ ROOM = 40
 async def own_databases(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalStack]:
     """Databases that may be paused: nobody else uses them."""
     directory: Path = tmp_path_factory.mktemp("databases")
-    async with LocalStack(directory, services=()) as stack:
+    async with LocalStack(directory, services=(), options=StackOptions()) as stack:
         yield stack
 
 
