@@ -46,8 +46,9 @@ bench: $(READY) ## measure how much it carries beside the usual Node stack, in u
 	@$(BIN)/python -m bench --vs node $(ARGS)
 
 bench-full: $(READY) ## the same at full size, three times; takes an hour
-	@$(BIN)/python -m bench direct rate group storm history growth --size full --runs 3 --vs node $(ARGS)
+	@$(BIN)/python -m bench direct rate group storm history flood growth --size full --runs 3 --vs node $(ARGS)
 	@$(BIN)/python -m bench connections --size full --runs 3 --direct $(ARGS)
+	@$(BIN)/python -m bench soak --size full $(ARGS)
 
 profile: $(READY) ## see where chat and the gateway spend their time under direct messages
 	@$(BIN)/python -m bench.profile $(ARGS)

@@ -17,19 +17,19 @@ from bench.figures import Figures, medians, ratios
 from bench.parley import parley
 from bench.peers.node import node
 from bench.peers.python_socketio import python_socketio
-from bench.plans import SCENARIOS, Size, Step, steps
+from bench.plans import LONG, SCENARIOS, Size, Step, steps
 from bench.results import Result, save, show
 from bench.sockets import BenchError
 from bench.system import System
 
 _console = Console()
-Opener = Callable[[], AbstractAsyncContextManager[Any]]
+Opener = Callable[..., AbstractAsyncContextManager[Any]]
 PEERS: Final[dict[str, Opener]] = {"node": node, "python-socketio": python_socketio}
 
 
 def main(
     scenarios: Annotated[
-        list[str] | None, typer.Argument(help=f"some of {', '.join(SCENARIOS)}; all by default")
+        list[str] | None, typer.Argument(help=f"some of {', '.join(SCENARIOS)}; by default those that are short")
     ] = None,
     size: Annotated[Size, typer.Option(help="how much of everything")] = Size.SHORT,
     runs: Annotated[int, typer.Option(min=1, help="how often each is measured; the medians count")] = 1,
@@ -41,7 +41,7 @@ def main(
     cache: Annotated[float, typer.Option(min=0.25, help="mongod's cache in GB")] = 0.5,
 ) -> None:
     """Measure how much Parley carries, beside a peer if asked; results also go to bench/results/ as JSON."""
-    wanted = scenarios or list(SCENARIOS)
+    wanted = scenarios or [name for name in SCENARIOS if name not in LONG]
     if unknown := set(wanted) - set(SCENARIOS):
         raise typer.BadParameter(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
     if versus and versus not in PEERS:
@@ -73,7 +73,7 @@ async def _measure(plan: Sequence[Step], ours: Opener, versus: str, runs: int) -
         names = {"ours": "", "theirs": ""}
         for number in range(runs):
             progress = f"{step.name}, run {number + 1} of {runs}"
-            names["ours"] = await _once(step, ours(), mine, progress)
+            names["ours"] = await _once(step, ours(limited=step.limited), mine, progress)
             if versus in step.peers:
                 names["theirs"] = await _once(step, PEERS[versus](), others, progress)
         figures = medians(mine)

@@ -40,6 +40,11 @@ class Meter:
         """What has been used so far, by processes and their children."""
         return Reading(time.perf_counter(), {part: sum(map(_cpu, found)) for part, found in self._processes.items()})
 
+    @property
+    def parts(self) -> list[str]:
+        """What is metered."""
+        return list(self._processes)
+
     def memory_kib(self, part: str) -> float:
         """The resident memory of a part, in KiB."""
         return sum(process.memory_info().rss for process in self._processes[part]) / 1_024

@@ -139,10 +139,18 @@ def _signed(organization_id: str, secret: str, user_id: str) -> str:
 
 @asynccontextmanager
 async def parley(
-    *, direct: bool = False, dialect: str = "native", cache_gigabytes: float = 0.5
+    *, direct: bool = False, dialect: str = "native", cache_gigabytes: float = 0.5, limited: bool = False
 ) -> AsyncIterator[Parley]:
-    """Parley, up with empty databases; taken down and forgotten at the end."""
-    options = StackOptions(settings=_SETTINGS, mongodb_cache_gigabytes=cache_gigabytes, log_level="warning")
+    """Parley, up with empty databases; taken down and forgotten at the end.
+
+    Args:
+        direct: connect to the gateway's own port instead of Envoy's.
+        dialect: the vocabulary to speak.
+        cache_gigabytes: mongod's cache.
+        limited: leave the limits on what one user may send as they are.
+    """
+    settings = {name: told for name, told in _SETTINGS.items() if name != "chat" or not limited}
+    options = StackOptions(settings=settings, mongodb_cache_gigabytes=cache_gigabytes, log_level="warning")
     with TemporaryDirectory(prefix="parley-bench-") as directory:
         async with LocalStack(Path(directory), options=options) as stack:
             yield Parley(stack, direct=direct, dialect=dialect)

@@ -11,10 +11,12 @@ from typing import Any, Final
 from bench.figures import Figures
 from bench.scenarios.connections import connections
 from bench.scenarios.direct import direct
+from bench.scenarios.flood import flood
 from bench.scenarios.group import group
 from bench.scenarios.growth import growth
 from bench.scenarios.history import history
 from bench.scenarios.rate import rate
+from bench.scenarios.soak import soak
 from bench.scenarios.storm import storm
 
 
@@ -34,11 +36,13 @@ class Step:
         name: as the table shows it.
         run: takes the system.
         peers: the peers that can do it too.
+        limited: whether users are to be limited in what they send, as they are by default.
     """
 
     name: str
     run: Callable[[Any], Awaitable[Figures]]
     peers: frozenset[str] = frozenset()
+    limited: bool = False
 
 
 _SECONDS: Final = {Size.TINY: (0.2, 0.5), Size.SHORT: (2.0, 5.0), Size.FULL: (3.0, 15.0)}
@@ -99,6 +103,19 @@ def _growth(size: Size) -> list[Step]:
     return [Step(f"growth {messages}", run)]
 
 
+def _flood(size: Size) -> list[Step]:
+    pairs, per_second = (4, 20) if size is Size.TINY else (100, 500)
+    run = partial(flood, pair_count=pairs, per_second=per_second, **_timed(size))
+    return [Step(f"flood, {per_second}/s", run, limited=True)]
+
+
+def _soak(size: Size) -> list[Step]:
+    pairs, per_second = (4, 50) if size is Size.TINY else (100, 5_000)
+    warm_up, seconds = {Size.TINY: (0.2, 0.5), Size.SHORT: (20.0, 60.0), Size.FULL: (60.0, 600.0)}[size]
+    run = partial(soak, pair_count=pairs, per_second=per_second, warm_up_seconds=warm_up, seconds=seconds)
+    return [Step(f"soak {per_second}/s", run)]
+
+
 _STEPS: Final[Mapping[str, Callable[[Size], list[Step]]]] = {
     "direct": _direct,
     "rate": _rate,
@@ -107,8 +124,11 @@ _STEPS: Final[Mapping[str, Callable[[Size], list[Step]]]] = {
     "storm": _storm,
     "history": _history,
     "growth": _growth,
+    "flood": _flood,
+    "soak": _soak,
 }
 SCENARIOS: Final = tuple(_STEPS)
+LONG: Final = frozenset({"growth", "soak"})
 
 
 def steps(scenario: str, size: Size) -> list[Step]:

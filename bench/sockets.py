@@ -36,6 +36,7 @@ class Socket(picows.WSListener):
 
     Attributes:
         acknowledged: called with the number of each own message that was acknowledged.
+        refused: called with the number of each own message that was refused; by default that is a failure.
         received: called with the number of each message that came.
         closed: whether the connection has ended.
         failure: what the server did that it must not do.
@@ -43,6 +44,7 @@ class Socket(picows.WSListener):
 
     def __init__(self) -> None:
         self.acknowledged: Callable[[int], None] = _ignore
+        self.refused: Callable[[int], None] | None = None
         self.received: Callable[[int], None] = _ignore
         self.closed = False
         self.failure: BenchError | None = None
@@ -157,6 +159,8 @@ class NativeSocket(Socket):
                 self._reply(number, reply["ok"] if "ok" in reply else RefusedError(reply["error"]))
             elif b'"ok":' in frame[:40]:
                 self.acknowledged(number)
+            elif self.refused is not None:
+                self.refused(number)
             else:
                 raise BenchError(frame[:300].decode())
         elif frame.startswith(b'{"event":"session.ready"'):

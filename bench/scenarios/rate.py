@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 from bench.conversation import Conversation, all_settled
 from bench.figures import Figures
@@ -20,16 +22,23 @@ async def rate(
     """How long messages take at a given rate. A sender that falls behind does not make the figures better."""
     window = window_of(system)
     conversations = await pairs(system, pair_count, window, _nothing)
-    sending = asyncio.create_task(_keep_sending(conversations, per_second))
-    try:
+    async with keep_sending_while(conversations, per_second):
         await window.measure(warm_up_seconds, seconds)
-    finally:
-        sending.cancel()
     await all_settled(conversations)
     return {"offered_per_s": per_second, **window.figures()}
 
 
-async def _keep_sending(conversations: list[Conversation], per_second: float) -> None:
+@asynccontextmanager
+async def keep_sending_while(conversations: Sequence[Conversation], per_second: float) -> AsyncIterator[None]:
+    """So many messages a second, over all conversations in turn, while the context is open."""
+    sending = asyncio.create_task(_keep_sending(conversations, per_second))
+    try:
+        yield
+    finally:
+        sending.cancel()
+
+
+async def _keep_sending(conversations: Sequence[Conversation], per_second: float) -> None:
     due, interval = time.perf_counter(), 1.0 / per_second
     for conversation in itertools.cycle(conversations):
         while due > time.perf_counter():  # noqa: ASYNC110  # until a time, not an event
