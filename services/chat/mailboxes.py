@@ -67,6 +67,7 @@ class Mailboxes:
         self._ready: deque[str] = deque()  # those in nobody's hands
         self._suspects: deque[str] = deque()  # likewise
         self._suspect_is_out = False
+        self._suspect_was_last = False
         self._wake = asyncio.Event()
 
     def put(self, conversation_id: str, item: SendItem | ChangeItem[Any]) -> None:
@@ -87,8 +88,10 @@ class Mailboxes:
         while not self._ready and (self._suspect_is_out or not self._suspects):
             self._wake.clear()
             await self._wake.wait()
-        if self._suspects and not self._suspect_is_out:
+        may_be_suspect = bool(self._suspects) and not self._suspect_is_out
+        if may_be_suspect and not (self._ready and self._suspect_was_last):
             return self._take_suspect(most)
+        self._suspect_was_last = False
         taken = Taken([], None, [])
         while self._ready and len(taken.sends) < most:
             conversation_id = self._ready[0]
@@ -107,7 +110,7 @@ class Mailboxes:
     def _take_suspect(self, most: int) -> Taken:
         conversation_id = self._suspects.popleft()
         box = self._boxes[conversation_id]
-        self._suspect_is_out = True
+        self._suspect_is_out = self._suspect_was_last = True
         taken = Taken([conversation_id], None, [], suspect=True)
         while box and len(taken.sends) < most and isinstance(item := box[0], SendItem):
             taken.sends.append(item)
