@@ -42,6 +42,7 @@ class FanOut(Generic[E]):
         parse: reads the events of an entry's payload.
         route: see `Route`.
         observe: is shown every event before subscribers are, such as to refresh a cache.
+        lost: called when the log has lost entries.
     """
 
     def __init__(
@@ -50,11 +51,13 @@ class FanOut(Generic[E]):
         parse: Callable[[bytes], Iterable[E]],
         route: Route[E],
         observe: Callable[[E], None] | None = None,
+        lost: Callable[[], None] | None = None,
     ) -> None:
         self._log = log
         self._parse = parse
         self._route = route
         self._observe = observe
+        self._lost = lost
         self._subscribers: set[Subscriber[E]] = set()
         self._positions: dict[int, str] = {}
         self._ready = asyncio.Event()
@@ -84,6 +87,8 @@ class FanOut(Generic[E]):
             del self._positions[shard]
         for subscriber in self._subscribers:
             subscriber.mark_lost(shards)
+        if self._lost is not None:
+            self._lost()
 
     def _deliver(self, entry: Entry) -> None:
         self._positions[entry.shard] = entry.entry_id

@@ -110,6 +110,8 @@ class Publisher:
     async def _publish_some(self) -> None:
         """Takes gaps and items at one moment: an item is queued after the gaps before it, and so can't pass them."""
         gaps, self._gaps = self._gaps, set()
+        for state in gaps:
+            state.rewound = False
         items, self._pending = self._pending[:_BATCH], self._pending[_BATCH:]
         recovered = await self._recover(gaps) if gaps else _NOTHING
         batch = [*map(_from_entry, recovered.entries), *_unpublished(items, recovered)]
@@ -117,7 +119,8 @@ class Publisher:
             await _persistently(lambda: publish(self._log, [item.event for item in batch]))
             PUBLISHED.inc(len(batch))
         for item in batch:
-            if item.state is not None and item.head is not None:
+            # One that was rewound meanwhile has a gap that begins before this.
+            if item.state is not None and item.head is not None and not item.state.rewound:
                 item.state.published = max(item.state.published, item.head, key=_rev)
                 item.state.hear_of(item.head.rev)
         for state in (*gaps, *(item.state for item in items if item.state is not None)):

@@ -26,6 +26,8 @@ class ConversationState:
         head: up to where entries are known to be committed; advanced by loading and by own messages alone.
         members: by user id.
         published: up to where entries have reached the event log.
+        settled: up to where they reached it so long ago that everybody has read them; settling, those in between.
+        rewound: the event log was lost, and what was published since `settled` is to be published again.
         summarized_rev: up to where the summary in the store is written.
         heard_rev: the highest rev that is rumoured to exist; beyond the head, the state is stale.
         sent: for each sender since the summary, the seq of their latest message: what they have read at least.
@@ -37,11 +39,14 @@ class ConversationState:
     head: Head
     members: dict[str, Member]
     published: Head
+    settled: Head
+    settling: Head
     summarized_rev: int
     heard_rev: int = 0
     sent: dict[str, int] = field(default_factory=dict)
     busy: int = 0
     intent: int = 0
+    rewound: bool = False
 
     def next_change(
         self,
@@ -162,9 +167,10 @@ class States:
         conversation_id, summary = loaded.conversation.conversation_id, loaded.summary
         state = self._states.get(conversation_id)
         if state is None:
-            state = ConversationState(loaded.conversation, summary, {}, summary, summary.rev)
+            state = ConversationState(loaded.conversation, summary, {}, summary, summary, summary, summary.rev)
             self._states[conversation_id] = state
-        state.published = max(state.published, summary, key=_rev)
+        if not state.rewound:
+            state.published = max(state.published, summary, key=_rev)
         state.summarized_rev = max(state.summarized_rev, summary.rev)
         before, reached = state.head.rev, loaded.head.rev
         if reached >= before:
@@ -181,6 +187,18 @@ class States:
             idle = [key for key, state in self._states.items() if not state.busy and not state.intent][:excess]
             for conversation_id in idle:
                 del self._states[conversation_id]
+
+    def settle(self) -> None:
+        """Counts what was published before the last call as read by everybody; to be called now and then."""
+        for state in self._states.values():
+            state.settled, state.settling = state.settling, state.published
+
+    def rewind(self) -> None:
+        """Has published again what may have been lost with the event log before everybody had read it."""
+        for state in self._states.values():
+            if state.settled.rev < state.published.rev:
+                state.published, state.rewound = state.settled, True
+                self._found_gap(state)
 
     def dirty(self) -> list[ConversationState]:
         """States with an intent: those whose summaries are, or may soon be, behind."""

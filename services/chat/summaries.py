@@ -6,6 +6,7 @@ A summary's rev means "everything up to here was published": see services.chat.i
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from chassis.logs import logger
 from services.chat import events
@@ -13,6 +14,8 @@ from services.chat.intents import Intents
 from services.chat.publish import Publisher
 from services.chat.state import ConversationState, States, raise_marks
 from services.chat.store import ChatStore, StoreError
+
+_SETTLE_SECONDS: Final = 5.0
 
 _log = logger("summaries")
 
@@ -31,12 +34,17 @@ class Summaries:
 
     async def run(self) -> None:
         """Writes for ever; to be supervised."""
+        rounds = 0
         while True:
             await asyncio.sleep(self._interval_seconds)
             try:
                 await self.write()
             except StoreError as error:
                 _log.warning("summaries_failed", error=type(error).__name__)
+            rounds += 1
+            if rounds * self._interval_seconds >= _SETTLE_SECONDS:
+                rounds = 0
+                self._states.settle()
 
     async def write(self) -> None:
         """Writes the summaries that are behind, and takes back the intents of conversations that rest since.

@@ -79,7 +79,7 @@ async def _build(
     summaries = Summaries(store, states, intents, publisher, interval_seconds=settings.summary_interval_seconds)
     janitor = Janitor(store, states, intents, timeout_seconds=settings.replica_timeout_seconds)
     signals = Signals(store=store, states=states, publisher=publisher)
-    fanout = FanOut(log, bus.parse, bus.route, observe=lambda event: _observe(states, event))
+    fanout = FanOut(log, bus.parse, bus.route, observe=lambda event: _observe(states, event), lost=states.rewind)
     await fanout.start()
     views = Views(store)
     limit = RateLimit(settings.messages_per_second, settings.messages_burst, time.monotonic)

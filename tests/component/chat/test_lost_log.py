@@ -1,0 +1,68 @@
+"""Redis loses all that it held when not everybody has read it: chat, which has it in the store, tells it again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from deploy.local.options import StackOptions
+from deploy.local.stack import LocalStack
+from services.chat import bus
+from tests.component.auth_service import RunningAuth
+from tests.component.chat.running import Person, RunningChat, running_chat
+
+SHARDS = 4
+
+
+@pytest.fixture(scope="module")
+async def own_databases(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalStack]:
+    """Databases that may lose everything: nobody else uses them."""
+    directory: Path = tmp_path_factory.mktemp("databases")
+    async with LocalStack(directory, services=(), options=StackOptions()) as stack:
+        yield stack
+
+
+@pytest.fixture
+async def chat(auth: RunningAuth, own_databases: LocalStack, database_name: str) -> AsyncIterator[RunningChat]:
+    """A replica on those databases."""
+    uri, url = own_databases.mongodb_uri, own_databases.redis_url
+    async with running_chat(auth, uri, url, database_name, event_shards=SHARDS) as running:
+        yield running
+
+
+async def told(url: str, conversation_id: str) -> list[int]:
+    """The seqs of a conversation's messages that the log holds now, in its order."""
+    async with bus.open_log(url, shards=SHARDS, retention_seconds=3_600) as log:
+        entries = await log.after(dict.fromkeys(range(SHARDS), "0-0"))
+    events = [event for entry in entries if not entry.is_mark for event in bus.parse(entry.payload)]
+    messages = [event.message_created.message for event in events if event.WhichOneof("payload") == "message_created"]
+    return [message.seq for message in messages if message.conversation_id == conversation_id]
+
+
+async def test_what_was_published_a_moment_before_redis_lost_all_is_published_again(
+    ann: Person, bob: Person, own_databases: LocalStack
+) -> None:
+    url = own_databases.redis_url
+    quiet, busy = [(await ann.create_group(name, bob.user_id)).conversation_id for name in ("quiet", "busy")]
+    for n in range(10):
+        await ann.send(quiet, f"message {n}")
+        await ann.send(busy, f"message {n}")
+    async with asyncio.timeout(20):
+        while await told(url, busy) != list(range(1, 11)):
+            await asyncio.sleep(0.05)
+    redis = Redis.from_url(url)
+    await redis.flushall()
+    await redis.aclose()
+    for n in range(10, 20):
+        await ann.send(busy, f"message {n}")
+
+    async def again(conversation_id: str) -> list[int]:
+        return list(dict.fromkeys(await told(url, conversation_id)))
+
+    async with asyncio.timeout(30):
+        while (await again(quiet), sorted(await again(busy))) != (list(range(1, 11)), list(range(1, 21))):
+            await asyncio.sleep(0.1)
