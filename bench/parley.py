@@ -149,7 +149,7 @@ async def parley(
         cache_gigabytes: mongod's cache.
         limited: leave the limits on what one user may send as they are.
     """
-    settings = {name: told for name, told in _SETTINGS.items() if name != "chat" or not limited}
+    settings = {"auth": _SETTINGS["auth"]} if limited else _SETTINGS
     options = StackOptions(settings=settings, mongodb_cache_gigabytes=cache_gigabytes, log_level="warning")
     with TemporaryDirectory(prefix="parley-bench-") as directory:
         async with LocalStack(Path(directory), options=options) as stack:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from bench.conversation import Conversation, all_settled
 from bench.figures import Figures
 from bench.parley import Parley
@@ -9,7 +11,8 @@ from bench.scenarios.rate import keep_sending_while
 from bench.scenarios.talking import pairs, window_of
 from bench.sockets import Socket
 
-_IN_FLIGHT = 200
+_FRAMES_PER_SECOND = 450  # a gateway closes a connection with more than 500
+_AT_ONCE = 5
 
 
 async def flood(
@@ -42,36 +45,34 @@ async def flood(
 
 
 class _Flooder:
-    """Sends as fast as it is answered, many at a time."""
+    """Sends as many frames as a connection may without being closed, far more than a user may send messages."""
 
     def __init__(self, socket: Socket, conversation_id: str) -> None:
         self._socket = socket
         self._conversation_id = conversation_id
         self._sent = 0
-        self._going = True
         self.refused = 0
         self.let_through = 0
         socket.acknowledged = self._acknowledged
         socket.refused = self._refused
-        for _ in range(_IN_FLIGHT):
-            self._send()
+        self._sending = asyncio.create_task(self._flood())
 
     def stop(self) -> None:
         """Sends no more."""
-        self._going = False
+        self._sending.cancel()
 
-    def _send(self) -> None:
-        if self._going:
-            self._sent += 1
-            self._socket.send(self._conversation_id, self._sent)
+    async def _flood(self) -> None:
+        while True:
+            for _ in range(_AT_ONCE):
+                self._sent += 1
+                self._socket.send(self._conversation_id, self._sent)
+            await asyncio.sleep(_AT_ONCE / _FRAMES_PER_SECOND)
 
     def _acknowledged(self, number: int) -> None:
         self.let_through += 1
-        self._send()
 
     def _refused(self, number: int) -> None:
         self.refused += 1
-        self._send()
 
 
 async def _flooder(system: Parley) -> _Flooder:
