@@ -58,7 +58,7 @@ async def _fill(system: Parley, messages: int, conversations: int) -> None:
         async def send(start: int) -> None:
             request = message_pb2.SendMessagesRequest()
             for number in range(start, min(start + _BATCH, messages)):
-                index = number % len(keys)
+                index = number * len(keys) // messages  # one conversation after the other, as people talk
                 item = request.items.add()
                 item.actor.organization_id = system.organization_id
                 item.actor.user_id = pairs[index][0].user_id
