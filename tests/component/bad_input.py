@@ -6,6 +6,7 @@ must be a documented code: what the caller did wrong, never that something of ou
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ from chassis.paging import encode_token
 from chassis.status import from_rpc_error
 
 TIMEOUT: Final = 20.0
+REFUSED_WITHIN: Final = 2.0
+"""Seconds that a refusal may take to be read once its headers are there; both are one frame."""
+
 DOCUMENTED: Final = frozenset(
     {
         Category.INVALID_ARGUMENT,
@@ -133,10 +137,11 @@ async def call_method(
         elif method.server_streaming:
             call = channel.unary_stream(path, **codecs)(request, metadata=metadata, timeout=TIMEOUT)
             await call.initial_metadata()
-            if method.input_type.fields or isinstance(request, bytes):  # what is asked for is told at once
-                await call.read()
-            elif call.done():
-                await call.read()  # it ended at once: with an error
+            # What is asked for is told at once; where nothing is, a refusal comes with the headers or not at all.
+            tells = method.input_type.fields or isinstance(request, bytes)
+            await asyncio.wait([first := asyncio.ensure_future(call.read())], timeout=None if tells else REFUSED_WITHIN)
+            if first.done():
+                first.result()
             call.cancel()
         else:
             response = await channel.unary_unary(path, **codecs)(request, metadata=metadata, timeout=TIMEOUT)
