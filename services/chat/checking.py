@@ -90,6 +90,16 @@ def check_new_group(
     checks.done()
 
 
+def check_room(external_ref: str, name: str) -> None:
+    """Checks which room is to be entered. Raises InvalidArgumentError."""
+    checks = FieldChecks()
+    checks.text("externalRef", external_ref, at_least=1, at_most=200)
+    checks.require(not external_ref or bool(external_ref.strip()), "externalRef", "must not be blank")
+    checks.text("name", name, at_most=200)
+    checks.require(not name or bool(name.strip()), "name", "must not be blank")
+    checks.done()
+
+
 def _check_settings(checks: FieldChecks, name: str, description: str) -> None:
     checks.text("name", name, at_least=1, at_most=200)
     checks.require(not name or bool(name.strip()), "name", "must not be blank")

@@ -12,6 +12,7 @@ from services.chat import events
 from services.chat.commit import Committer
 from services.chat.contacts import Contacts
 from services.chat.domain import (
+    CLIENT_ROLE,
     Change,
     ChangeKind,
     ChangeSet,
@@ -23,9 +24,10 @@ from services.chat.domain import (
     direct_conversation_id,
     group_conversation_id,
     may_manage,
+    room_conversation_id,
 )
 from services.chat.publish import Publisher
-from services.chat.refusals import not_a_manager, not_a_member
+from services.chat.refusals import not_a_manager, not_a_member, not_found
 from services.chat.state import ConversationState
 from services.chat.store import ChatStore
 from services.chat.views import Current, Views
@@ -87,6 +89,17 @@ class Conversations:
         roles = {caller.user_id: MemberRole.OWNER} | dict.fromkeys(others, MemberRole.MEMBER)
         await self._create(caller, conversation, roles)
         return await self._views.one(caller.organization_id, conversation_id, caller.user_id)
+
+    async def ensure_room(self, caller: Identity, external_ref: str, name: str) -> str:
+        """The id of the room of this name, made by the caller, if that is no client, when there is none."""
+        conversation_id = room_conversation_id(caller.organization_id, external_ref)
+        if not await self._store.conversations([conversation_id]):
+            if caller.role == CLIENT_ROLE:
+                raise not_found()
+            conversation = self._new(caller, conversation_id, ConversationKind.GROUP)
+            conversation.name, conversation.external_ref = name or external_ref, external_ref
+            await self._create(caller, conversation, {caller.user_id: MemberRole.OWNER})
+        return conversation_id
 
     def _new(self, caller: Identity, conversation_id: str, kind: ConversationKind) -> Conversation:
         now_ms = self._now_ms()

@@ -68,12 +68,15 @@ def _write_time(time: Timestamp, milliseconds: int) -> None:
 
 def member_to_proto(member: Member) -> chat_pb2.Member:
     """A member as the contract has it."""
-    return chat_pb2.Member(
+    proto = chat_pb2.Member(
         user_id=member.user_id,
         role=chat_pb2.MemberRole.ValueType(member.role),
         read_seq=member.read_seq,
         delivered_seq=member.delivered_seq,
     )
+    if member.read_ms:
+        _write_time(proto.read_time, member.read_ms)
+    return proto
 
 
 def conversation_to_proto(

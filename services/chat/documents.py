@@ -177,6 +177,8 @@ def from_member(organization_id: str, conversation_id: str, member: Member) -> d
     }
     if member.muted_until_ms:
         document["muted"] = DatetimeMS(member.muted_until_ms)
+    if member.read_ms:
+        document["read_at"] = DatetimeMS(member.read_ms)
     return document
 
 
@@ -189,4 +191,5 @@ def to_member(document: Mapping[str, Any]) -> Member:
         delivered_seq=document["delivered"],
         muted_until_ms=int(document.get("muted", 0)),
         joined_rev=document["joined"],
+        read_ms=int(document.get("read_at", 0)),
     )

@@ -16,6 +16,7 @@ MAX_MEMBERS: Final = 5_000
 MAX_LISTED_MEMBERS: Final = 200
 MAX_TEXT_BYTES: Final = 16 * 1024
 _ID_PREFIX: Final = 6
+CLIENT_ROLE: Final = "client"
 MODERATING_ROLES: Final = frozenset({"admin", "manager"})
 
 
@@ -94,7 +95,10 @@ class Message:
 
 @dataclass(slots=True)
 class Member:
-    """A user's place in a conversation. `joined_rev` orders members by how long they have been in it."""
+    """A user's place in a conversation.
+
+    `joined_rev` orders members by how long they have been in it; `read_ms` is when they last read, 0 for never.
+    """
 
     user_id: str
     role: MemberRole
@@ -102,6 +106,7 @@ class Member:
     delivered_seq: int = 0
     muted_until_ms: int = 0
     joined_rev: int = 0
+    read_ms: int = 0
 
 
 class ChangeKind(IntEnum):
@@ -220,6 +225,11 @@ def direct_conversation_id(organization_id: str, one: str, other: str) -> str:
 def group_conversation_id(organization_id: str, nonce: str) -> str:
     """The id of a new group, from something that never repeats."""
     return _digest(16, "group", organization_id, nonce)
+
+
+def room_conversation_id(organization_id: str, external_ref: str) -> str:
+    """The id of the room of this name, whoever enters it."""
+    return _digest(16, "room", organization_id, external_ref)
 
 
 def may_manage(member: Member) -> bool:

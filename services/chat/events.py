@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from parley.chat.v1 import chat_pb2, event_pb2
 
 from services.chat import convert
-from services.chat.domain import Change, ChangeKind, Conversation, Head, Member, Message
+from services.chat.domain import Change, ChangeKind, Conversation, ConversationKind, Head, Member, Message
 
 
 def message_created(
@@ -19,6 +19,11 @@ def message_created(
     convert.write_message(created.message, message)
     created.sender_name = sender_name or message.sender_id
     created.conversation_name = conversation.name
+    created.kind = chat_pb2.ConversationKind.ValueType(conversation.kind)
+    if conversation.kind is ConversationKind.DIRECT:
+        created.receiver_id = next((user for user in members if user != message.sender_id), "")
+    elif conversation.external_ref:
+        created.external_ref = conversation.external_ref
     created.muted.extend([user for user, member in members.items() if member.muted_until_ms > message.create_ms])
     return event
 
@@ -134,14 +139,20 @@ def view_updated(organization_id: str, seen: chat_pb2.Conversation, user_id: str
     return event
 
 
-def receipt_updated(conversation: Conversation, member: Member, recipients: Iterable[Member]) -> event_pb2.Event:
-    """A member's marks moved."""
+def receipt_updated(
+    conversation: Conversation, member: Member, recipients: Iterable[Member], *, has_read: bool
+) -> event_pb2.Event:
+    """A member's marks moved: both, or the delivered mark alone."""
     event = _event(conversation, recipients)
     moved = event.receipt_updated
     moved.conversation_id = conversation.conversation_id
     moved.user_id = member.user_id
     moved.read_seq = member.read_seq
     moved.delivered_seq = member.delivered_seq
+    moved.kind = chat_pb2.ConversationKind.ValueType(conversation.kind)
+    moved.external_ref = conversation.external_ref
+    if has_read:
+        moved.read_time.CopyFrom(convert.timestamp(member.read_ms))
     return event
 
 
@@ -153,4 +164,6 @@ def typing_updated(
     event.typing_updated.conversation_id = conversation.conversation_id
     event.typing_updated.user_id = user_id
     event.typing_updated.active = active
+    event.typing_updated.kind = chat_pb2.ConversationKind.ValueType(conversation.kind)
+    event.typing_updated.external_ref = conversation.external_ref
     return event

@@ -12,6 +12,7 @@ from services.chat.change import Decide
 from services.chat.commit import Committer
 from services.chat.contacts import Contacts
 from services.chat.domain import (
+    CLIENT_ROLE,
     MAX_MEMBERS,
     ChangeKind,
     ChangeSet,
@@ -66,6 +67,23 @@ class Members:
             seq = state.head.seq  # what was sent before is no news to them
             joining = tuple(Member(user_id, MemberRole.MEMBER, seq, seq, 0, change.rev) for user_id in new)
             return ChangeSet(change, add=joining)
+
+        return await self._write(caller, conversation_id, decide)
+
+    async def join_room(self, caller: Identity, conversation_id: str) -> chat_pb2.Conversation:
+        """Enters a room that there is; clients must be in it already."""
+
+        async def decide(state: ConversationState) -> ChangeSet | None:
+            if caller.user_id in state.members:
+                return None
+            if caller.role == CLIENT_ROLE:
+                raise not_a_member()
+            if len(state.members) >= MAX_MEMBERS:
+                raise FailedPreconditionError("TOO_MANY_MEMBERS", f"a group has at most {MAX_MEMBERS} members")
+            change = state.next_change(ChangeKind.MEMBERS, caller.user_id, self._now_ms(), added=(caller.user_id,))
+            role = MemberRole.MEMBER if state.members else MemberRole.OWNER
+            seq = state.head.seq
+            return ChangeSet(change, add=(Member(caller.user_id, role, seq, seq, 0, change.rev),))
 
         return await self._write(caller, conversation_id, decide)
 

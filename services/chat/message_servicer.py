@@ -58,6 +58,14 @@ class MessageServicer(MessageServiceServicer):
         convert.write_receipt(response.receipt, outcome)
         return response
 
+    async def GetMessage(self, request: pb.GetMessageRequest, context: Context) -> pb.GetMessageResponse:
+        """See the contract."""
+        checks = FieldChecks()
+        checking.check_message_id(checks, request.message_id)
+        checks.done()
+        message = await self._messages.get(calling_user(), request.message_id)
+        return pb.GetMessageResponse(message=convert.message_to_proto(message))
+
     async def ListMessages(self, request: pb.ListMessagesRequest, context: Context) -> pb.ListMessagesResponse:
         """See the contract."""
         checks = FieldChecks()

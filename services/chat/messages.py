@@ -8,7 +8,7 @@ from typing import Final
 
 from parley.chat.v1 import chat_pb2
 
-from chassis.errors import AppError, FailedPreconditionError, PermissionDeniedError
+from chassis.errors import AppError, FailedPreconditionError, NotFoundError, PermissionDeniedError
 from chassis.identity import Identity
 from services.chat.change import Decide
 from services.chat.commit import Committer
@@ -86,6 +86,17 @@ class Messages:
             return ChangeSet(change, message=message.tombstone(change.rev, change.time_ms))
 
         return await self._write(caller, conversation_id, message_id, decide)
+
+    async def get(self, caller: Identity, message_id: str) -> Message:
+        """A message of any conversation that the caller is in."""
+        message = (await self._store.messages_by_id([message_id])).get(message_id)
+        if message is None:
+            raise message_not_found()
+        try:
+            await self._views.require_member(caller.organization_id, message.conversation_id, caller.user_id)
+        except NotFoundError:
+            raise message_not_found() from None
+        return message
 
     async def history(
         self, caller: Identity, conversation_id: str, *, before_seq: int | None, after_seq: int | None, page_size: int

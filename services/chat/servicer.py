@@ -54,6 +54,14 @@ class ConversationServicer(ConversationServiceServicer):
         )
         return pb.CreateConversationResponse(conversation=conversation)
 
+    async def JoinRoom(self, request: pb.JoinRoomRequest, context: Context) -> pb.JoinRoomResponse:
+        """See the contract."""
+        checking.check_room(request.external_ref, request.name)
+        caller = calling_user()
+        conversation_id = await self._conversations.ensure_room(caller, request.external_ref, request.name)
+        conversation = await self._members.join_room(caller, conversation_id)
+        return pb.JoinRoomResponse(conversation=conversation)
+
     async def GetConversation(self, request: pb.GetConversationRequest, context: Context) -> pb.GetConversationResponse:
         """See the contract."""
         _check_conversation(request.conversation_id)

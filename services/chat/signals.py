@@ -7,7 +7,7 @@ gather, and a caller is answered when its own are durable. Typing is passed on a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from chassis.errors import AppError
 from chassis.identity import Identity
@@ -26,12 +26,14 @@ class Signals:
 
     Args:
         store, states, publisher: what it works with.
+        now_ms: the time, as Unix milliseconds.
     """
 
-    def __init__(self, *, store: ChatStore, states: States, publisher: Publisher) -> None:
+    def __init__(self, *, store: ChatStore, states: States, publisher: Publisher, now_ms: Callable[[], int]) -> None:
         self._store = store
         self._states = states
         self._publisher = publisher
+        self._now_ms = now_ms
         self._marks: Marks = {}
         self._written: asyncio.Future[None] | None = None
         self._wake = asyncio.Event()
@@ -80,22 +82,27 @@ class Signals:
             marks, self._marks = self._marks, {}
             written, self._written = self._written, None
             try:
-                await self._store.move_marks(marks)
+                now_ms = self._now_ms()
+                await self._store.move_marks(marks, now_ms)
             except StoreError as error:
                 if written is not None:
                     written.set_exception(error)
                     written.exception()  # seen, even when every caller has gone
                 continue
             for (conversation_id, user_id), (read, delivered) in marks.items():
-                self._tell(conversation_id, user_id, read, delivered)
+                self._tell(conversation_id, user_id, read, delivered, now_ms)
             if written is not None:
                 written.set_result(None)
 
-    def _tell(self, conversation_id: str, user_id: str, read_seq: int, delivered_seq: int) -> None:
+    def _tell(self, conversation_id: str, user_id: str, read_seq: int, delivered_seq: int, now_ms: int) -> None:
         state = self._states.peek(conversation_id)
         member = state.members.get(user_id) if state else None
-        if state is not None and member is not None and raise_marks(member, read_seq, delivered_seq):
-            self._publisher.put(events.receipt_updated(state.conversation, member, state.members.values()))
+        if state is None or member is None:
+            return
+        moved = raise_marks(member, read_seq, delivered_seq, now_ms)
+        if any(moved):
+            members = state.members.values()
+            self._publisher.put(events.receipt_updated(state.conversation, member, members, has_read=moved.read))
 
     def typing(self, conversation_id: str, user_id: str, *, active: bool) -> None:
         """Tells the other members that a member, who was checked, is typing or has stopped."""

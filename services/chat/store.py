@@ -331,10 +331,17 @@ class ChatStore:
         cursor = self._members.find({"o": organization_id, "u": user_id}, {"_id": 0, "c": 1})
         return [document["c"] async for document in cursor]
 
-    async def move_marks(self, marks: Mapping[tuple[str, str], tuple[int, int]]) -> None:
-        """Moves (conversation, user) to (read_seq, delivered_seq), forward only; members alone."""
+    async def move_marks(self, marks: Mapping[tuple[str, str], tuple[int, int]], now_ms: int) -> None:
+        """Moves (conversation, user) to (read_seq, delivered_seq), forward only; members alone.
+
+        A read_seq of 0 moves the delivered mark alone; any other was said by somebody who reads now.
+        """
+        now = DatetimeMS(now_ms)
         updates = [
-            UpdateOne({"_id": documents.member_id(*key)}, {"$max": {"read": read, "delivered": delivered}})
+            UpdateOne(
+                {"_id": documents.member_id(*key)},
+                {"$max": {"read": read, "delivered": delivered, "read_at": now} if read else {"delivered": delivered}},
+            )
             for key, (read, delivered) in marks.items()
         ]
         if updates:

@@ -6,6 +6,7 @@ A summary's rev means "everything up to here was published": see services.chat.i
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from chassis.logs import logger
@@ -24,13 +25,21 @@ class Summaries:
     """Writes the summaries of one replica's conversations."""
 
     def __init__(
-        self, store: ChatStore, states: States, intents: Intents, publisher: Publisher, *, interval_seconds: float
+        self,
+        store: ChatStore,
+        states: States,
+        intents: Intents,
+        publisher: Publisher,
+        *,
+        interval_seconds: float,
+        now_ms: Callable[[], int],
     ) -> None:
         self._store = store
         self._states = states
         self._intents = intents
         self._publisher = publisher
         self._interval_seconds = interval_seconds
+        self._now_ms = now_ms
 
     async def run(self) -> None:
         """Writes for ever; to be supervised."""
@@ -63,24 +72,26 @@ class Summaries:
     async def _move_senders(self, states: list[ConversationState]) -> None:
         """Whoever sends a message has read up to it."""
         sent = [(state, dict(state.sent)) for state in states]
-        await self._store.move_marks(
-            {
-                (state.conversation.conversation_id, user_id): (seq, seq)
-                for state, seqs in sent
-                for user_id, seq in seqs.items()
-            }
-        )
+        now_ms = self._now_ms()
+        marks = {
+            (state.conversation.conversation_id, user_id): (seq, seq)
+            for state, seqs in sent
+            for user_id, seq in seqs.items()
+        }
+        await self._store.move_marks(marks, now_ms)
         for state, seqs in sent:
             for user_id, seq in seqs.items():
                 if state.sent.get(user_id) == seq:
                     del state.sent[user_id]
-                self._tell(state, user_id, seq)
+                self._tell(state, user_id, seq, now_ms)
 
-    def _tell(self, state: ConversationState, user_id: str, seq: int) -> None:
+    def _tell(self, state: ConversationState, user_id: str, seq: int, now_ms: int) -> None:
         member = state.members.get(user_id)
         if member is not None:
-            raise_marks(member, seq, seq)
-            self._publisher.put(events.receipt_updated(state.conversation, member, state.members.values()))
+            moved = raise_marks(member, seq, seq, now_ms)
+            self._publisher.put(
+                events.receipt_updated(state.conversation, member, state.members.values(), has_read=moved.read)
+            )
 
 
 def _rests(state: ConversationState) -> bool:

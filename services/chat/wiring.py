@@ -76,9 +76,11 @@ async def _build(
         capacity=settings.commit_queue,
         now_ms=_now_ms,
     )
-    summaries = Summaries(store, states, intents, publisher, interval_seconds=settings.summary_interval_seconds)
+    summaries = Summaries(
+        store, states, intents, publisher, interval_seconds=settings.summary_interval_seconds, now_ms=_now_ms
+    )
     janitor = Janitor(store, states, intents, timeout_seconds=settings.replica_timeout_seconds)
-    signals = Signals(store=store, states=states, publisher=publisher)
+    signals = Signals(store=store, states=states, publisher=publisher, now_ms=_now_ms)
     fanout = FanOut(log, bus.parse, bus.route, observe=lambda event: _observe(states, event), lost=states.rewind)
     await fanout.start()
     views = Views(store)

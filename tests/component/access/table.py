@@ -238,12 +238,23 @@ TABLE: dict[str, Case] = {
         ),
         MANAGING,
     ),
+    "ConversationService/JoinRoom": Case(
+        USERS,
+        lambda _: c.JoinRoomRequest(external_ref=secrets.token_hex(8)),
+        exceptions={("client", "own"): NO_CONVERSATION},
+    ),
     "ConversationService/ListMembers": _conversation(lambda t: c.ListMembersRequest(conversation_id=t.conversation_id)),
     "EventService/Subscribe": Case(
         SERVICES, lambda t: event_pb2.SubscribeRequest(attachments=_attachments(t)), answers=LIMITED
     ),
     "MessageService/SendMessages": Case(SERVICES, _send_messages, "conversation", ACTING),
     "MessageService/SendMessage": _conversation(lambda t: m.SendMessageRequest(draft=_draft(t))),
+    "MessageService/GetMessage": Case(
+        USERS,
+        lambda t: m.GetMessageRequest(message_id=t.message_id),
+        "message",
+        OF_MESSAGE | {"another's": OK, "foreign": NO_MESSAGE},
+    ),
     "MessageService/ListMessages": _conversation(lambda t: m.ListMessagesRequest(conversation_id=t.conversation_id)),
     "MessageService/SyncMessages": _conversation(lambda t: m.SyncMessagesRequest(conversation_id=t.conversation_id)),
     "MessageService/EditMessage": Case(

@@ -95,6 +95,7 @@ GROUP = chat_pb2.CONVERSATION_KIND_GROUP
 GOOD: dict[str, Make] = {
     "GetOrCreateDirectConversation": lambda s: c.GetOrCreateDirectConversationRequest(user_id=s.bob.user_id),
     "CreateConversation": lambda s: c.CreateConversationRequest(kind=GROUP, name="Two", member_ids=[s.bob.user_id]),
+    "JoinRoom": lambda _: c.JoinRoomRequest(external_ref="support", name="Support"),
     "GetConversation": lambda s: c.GetConversationRequest(conversation_id=s.conversation_id),
     "ListConversations": lambda _: c.ListConversationsRequest(page_size=10),
     "UpdateConversation": update_conversation,
@@ -107,6 +108,7 @@ GOOD: dict[str, Make] = {
     "Subscribe": subscribe,
     "SendMessages": send_messages,
     "SendMessage": lambda s: m.SendMessageRequest(draft=s.draft()),
+    "GetMessage": lambda s: m.GetMessageRequest(message_id=s.message_id),
     "ListMessages": lambda s: m.ListMessagesRequest(conversation_id=s.conversation_id, before_seq=5),
     "SyncMessages": lambda s: m.SyncMessagesRequest(conversation_id=s.conversation_id, after_rev=0),
     "EditMessage": lambda s: m.EditMessageRequest(
@@ -192,6 +194,8 @@ ROWS = [
     *_invalid("CreateConversation", "member_ids", "memberIds", [""], [LONG], [f"u{n}" for n in range(5_000)]),
     Row("CreateConversation", "member_ids", ["nobody"], MISSING, "USER_NOT_FOUND"),
     Row("CreateConversation", "member_ids", ["FOREIGN USER"], MISSING, "USER_NOT_FOUND"),
+    *_invalid("JoinRoom", "external_ref", "externalRef", "", "   ", "x" * 201),
+    *_invalid("JoinRoom", "name", "name", "   ", "x" * 201),
     *_invalid("ListConversations", "kind", "kind", 99, -1),
     *_invalid("ListConversations", "updated_after", "updatedAfter", LATE, EARLY, NEGATIVE),
     Row("ListConversations", "page_size", -1, BAD, "INVALID_PAGE_SIZE", "pageSize"),
@@ -232,6 +236,9 @@ ROWS = [
             {"url": "https://a.example", "size_bytes": -1},
         )
     ),
+    *_invalid("GetMessage", "message_id", "messageId", "", LONG),
+    Row("GetMessage", "message_id", ABSENT, MISSING, "MESSAGE_NOT_FOUND"),
+    Row("GetMessage", "message_id", "FOREIGN MESSAGE", MISSING, "MESSAGE_NOT_FOUND"),
     *_invalid("ListMessages", "before_seq", "beforeSeq", 0, -1),
     *_invalid("ListMessages", "after_seq", "afterSeq", -1),
     Row("ListMessages", "page_size", -1, BAD, "INVALID_PAGE_SIZE", "pageSize"),

@@ -25,25 +25,25 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19parley/chat/v1/chat.proto\x12\x0eparley.chat.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"l\n\x06Member\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12(\n\x04role\x18\x02 \x01(\x0e\x32\x1a.parley.chat.v1.MemberRole\x12\x10\n\x08read_seq\x18\x03 \x01(\x03\x12\x15\n\rdelivered_seq\x18\x04 \x01(\x03\"\xdd\x03\n\x0c\x43onversation\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12.\n\x04kind\x18\x02 \x01(\x0e\x32 .parley.chat.v1.ConversationKind\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x14\n\x0c\x65xternal_ref\x18\x05 \x01(\t\x12\x12\n\ncreated_by\x18\x06 \x01(\t\x12\x0b\n\x03seq\x18\x07 \x01(\x03\x12\x0b\n\x03rev\x18\x08 \x01(\x03\x12-\n\x0clast_message\x18\t \x01(\x0b\x32\x17.parley.chat.v1.Message\x12\x36\n\x12last_activity_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61rchived\x18\x0b \x01(\x08\x12\x0c\n\x04tags\x18\x0c \x03(\t\x12\'\n\x07members\x18\r \x03(\x0b\x32\x16.parley.chat.v1.Member\x12\x14\n\x0cmember_count\x18\x0e \x01(\x05\x12\x10\n\x08read_seq\x18\x0f \x01(\x03\x12\x14\n\x0cunread_count\x18\x10 \x01(\x03\x12/\n\x0bmuted_until\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Q\n\nAttachment\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\"\x9d\x03\n\x07Message\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x0b\n\x03seq\x18\x03 \x01(\x03\x12\x0b\n\x03rev\x18\x04 \x01(\x03\x12\x11\n\tsender_id\x18\x05 \x01(\t\x12\x19\n\x11\x63lient_message_id\x18\x06 \x01(\t\x12)\n\x04kind\x18\x07 \x01(\x0e\x32\x1b.parley.chat.v1.MessageKind\x12\x0c\n\x04text\x18\x08 \x01(\t\x12/\n\x0b\x61ttachments\x18\t \x03(\x0b\x32\x1a.parley.chat.v1.Attachment\x12\x10\n\x08reply_to\x18\n \x01(\t\x12\x10\n\x08mentions\x18\x0b \x03(\t\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tedit_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x64\x65lete_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp*p\n\x10\x43onversationKind\x12!\n\x1d\x43ONVERSATION_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43ONVERSATION_KIND_DIRECT\x10\x01\x12\x1b\n\x17\x43ONVERSATION_KIND_GROUP\x10\x02*o\n\nMemberRole\x12\x1b\n\x17MEMBER_ROLE_UNSPECIFIED\x10\x00\x12\x15\n\x11MEMBER_ROLE_OWNER\x10\x01\x12\x15\n\x11MEMBER_ROLE_ADMIN\x10\x02\x12\x16\n\x12MEMBER_ROLE_MEMBER\x10\x03*\xb9\x01\n\x0bMessageKind\x12\x1c\n\x18MESSAGE_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11MESSAGE_KIND_TEXT\x10\x01\x12\x16\n\x12MESSAGE_KIND_IMAGE\x10\x02\x12\x15\n\x11MESSAGE_KIND_FILE\x10\x03\x12\x16\n\x12MESSAGE_KIND_AUDIO\x10\x04\x12\x15\n\x11MESSAGE_KIND_LINK\x10\x05\x12\x17\n\x13MESSAGE_KIND_SYSTEM\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19parley/chat/v1/chat.proto\x12\x0eparley.chat.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9b\x01\n\x06Member\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12(\n\x04role\x18\x02 \x01(\x0e\x32\x1a.parley.chat.v1.MemberRole\x12\x10\n\x08read_seq\x18\x03 \x01(\x03\x12\x15\n\rdelivered_seq\x18\x04 \x01(\x03\x12-\n\tread_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xdd\x03\n\x0c\x43onversation\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12.\n\x04kind\x18\x02 \x01(\x0e\x32 .parley.chat.v1.ConversationKind\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x14\n\x0c\x65xternal_ref\x18\x05 \x01(\t\x12\x12\n\ncreated_by\x18\x06 \x01(\t\x12\x0b\n\x03seq\x18\x07 \x01(\x03\x12\x0b\n\x03rev\x18\x08 \x01(\x03\x12-\n\x0clast_message\x18\t \x01(\x0b\x32\x17.parley.chat.v1.Message\x12\x36\n\x12last_activity_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61rchived\x18\x0b \x01(\x08\x12\x0c\n\x04tags\x18\x0c \x03(\t\x12\'\n\x07members\x18\r \x03(\x0b\x32\x16.parley.chat.v1.Member\x12\x14\n\x0cmember_count\x18\x0e \x01(\x05\x12\x10\n\x08read_seq\x18\x0f \x01(\x03\x12\x14\n\x0cunread_count\x18\x10 \x01(\x03\x12/\n\x0bmuted_until\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Q\n\nAttachment\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x14\n\x0c\x63ontent_type\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\"\x9d\x03\n\x07Message\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x0b\n\x03seq\x18\x03 \x01(\x03\x12\x0b\n\x03rev\x18\x04 \x01(\x03\x12\x11\n\tsender_id\x18\x05 \x01(\t\x12\x19\n\x11\x63lient_message_id\x18\x06 \x01(\t\x12)\n\x04kind\x18\x07 \x01(\x0e\x32\x1b.parley.chat.v1.MessageKind\x12\x0c\n\x04text\x18\x08 \x01(\t\x12/\n\x0b\x61ttachments\x18\t \x03(\x0b\x32\x1a.parley.chat.v1.Attachment\x12\x10\n\x08reply_to\x18\n \x01(\t\x12\x10\n\x08mentions\x18\x0b \x03(\t\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tedit_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x64\x65lete_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp*p\n\x10\x43onversationKind\x12!\n\x1d\x43ONVERSATION_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43ONVERSATION_KIND_DIRECT\x10\x01\x12\x1b\n\x17\x43ONVERSATION_KIND_GROUP\x10\x02*o\n\nMemberRole\x12\x1b\n\x17MEMBER_ROLE_UNSPECIFIED\x10\x00\x12\x15\n\x11MEMBER_ROLE_OWNER\x10\x01\x12\x15\n\x11MEMBER_ROLE_ADMIN\x10\x02\x12\x16\n\x12MEMBER_ROLE_MEMBER\x10\x03*\xb9\x01\n\x0bMessageKind\x12\x1c\n\x18MESSAGE_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11MESSAGE_KIND_TEXT\x10\x01\x12\x16\n\x12MESSAGE_KIND_IMAGE\x10\x02\x12\x15\n\x11MESSAGE_KIND_FILE\x10\x03\x12\x16\n\x12MESSAGE_KIND_AUDIO\x10\x04\x12\x15\n\x11MESSAGE_KIND_LINK\x10\x05\x12\x17\n\x13MESSAGE_KIND_SYSTEM\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'parley.chat.v1.chat_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CONVERSATIONKIND']._serialized_start=1167
-  _globals['_CONVERSATIONKIND']._serialized_end=1279
-  _globals['_MEMBERROLE']._serialized_start=1281
-  _globals['_MEMBERROLE']._serialized_end=1392
-  _globals['_MESSAGEKIND']._serialized_start=1395
-  _globals['_MESSAGEKIND']._serialized_end=1580
-  _globals['_MEMBER']._serialized_start=78
-  _globals['_MEMBER']._serialized_end=186
-  _globals['_CONVERSATION']._serialized_start=189
-  _globals['_CONVERSATION']._serialized_end=666
-  _globals['_ATTACHMENT']._serialized_start=668
-  _globals['_ATTACHMENT']._serialized_end=749
-  _globals['_MESSAGE']._serialized_start=752
-  _globals['_MESSAGE']._serialized_end=1165
+  _globals['_CONVERSATIONKIND']._serialized_start=1215
+  _globals['_CONVERSATIONKIND']._serialized_end=1327
+  _globals['_MEMBERROLE']._serialized_start=1329
+  _globals['_MEMBERROLE']._serialized_end=1440
+  _globals['_MESSAGEKIND']._serialized_start=1443
+  _globals['_MESSAGEKIND']._serialized_end=1628
+  _globals['_MEMBER']._serialized_start=79
+  _globals['_MEMBER']._serialized_end=234
+  _globals['_CONVERSATION']._serialized_start=237
+  _globals['_CONVERSATION']._serialized_end=714
+  _globals['_ATTACHMENT']._serialized_start=716
+  _globals['_ATTACHMENT']._serialized_end=797
+  _globals['_MESSAGE']._serialized_start=800
+  _globals['_MESSAGE']._serialized_end=1213
 # @@protoc_insertion_point(module_scope)

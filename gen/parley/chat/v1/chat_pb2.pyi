@@ -122,6 +122,7 @@ class Member(_message.Message):
     ROLE_FIELD_NUMBER: _builtins.int
     READ_SEQ_FIELD_NUMBER: _builtins.int
     DELIVERED_SEQ_FIELD_NUMBER: _builtins.int
+    READ_TIME_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """The user."""
     role: Global___MemberRole.ValueType
@@ -130,6 +131,10 @@ class Member(_message.Message):
     """Everything up to this seq has been read; only moves forward."""
     delivered_seq: _builtins.int
     """Everything up to this seq has reached one of the user's devices; at least read_seq."""
+    @_builtins.property
+    def read_time(self) -> _timestamp_pb2.Timestamp:
+        """When the member last read; absent when never."""
+
     def __init__(
         self,
         *,
@@ -137,10 +142,11 @@ class Member(_message.Message):
         role: Global___MemberRole.ValueType = ...,
         read_seq: _builtins.int = ...,
         delivered_seq: _builtins.int = ...,
+        read_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["read_time", b"read_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["delivered_seq", b"delivered_seq", "read_seq", b"read_seq", "role", b"role", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delivered_seq", b"delivered_seq", "read_seq", b"read_seq", "read_time", b"read_time", "role", b"role", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -28,7 +28,7 @@ from parley.chat.v1 import chat_pb2 as parley_dot_chat_dot_v1_dot_chat__pb2
 from parley.options.v1 import rule_pb2 as parley_dot_options_dot_v1_dot_rule__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!parley/chat/v1/conversation.proto\x12\x0eparley.chat.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19parley/chat/v1/chat.proto\x1a\x1cparley/options/v1/rule.proto\"7\n$GetOrCreateDirectConversationRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\"[\n%GetOrCreateDirectConversationResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\"\x98\x01\n\x19\x43reateConversationRequest\x12.\n\x04kind\x18\x01 \x01(\x0e\x32 .parley.chat.v1.ConversationKind\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x12\n\nmember_ids\x18\x04 \x03(\t\x12\x14\n\x0c\x65xternal_ref\x18\x05 \x01(\t\"P\n\x1a\x43reateConversationResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\"1\n\x16GetConversationRequest\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\"M\n\x17GetConversationResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\"\xc8\x01\n\x18ListConversationsRequest\x12.\n\x04kind\x18\x01 \x01(\x0e\x32 .parley.chat.v1.ConversationKind\x12\x15\n\x08\x61rchived\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x31\n\rupdated_after\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\tB\x0b\n\t_archived\"i\n\x19ListConversationsResponse\x12\x33\n\rconversations\x18\x01 \x03(\x0b\x32\x1c.parley.chat.v1.Conversation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x80\x01\n\x19UpdateConversationRequest\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"P\n\x1aUpdateConversationResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\">\n\x11\x41\x64\x64MembersRequest\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x10\n\x08user_ids\x18\x02 \x03(\t\"H\n\x12\x41\x64\x64MembersResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\"?\n\x13RemoveMemberRequest\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\"J\n\x14RemoveMemberResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\"i\n\x13UpdateMemberRequest\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12(\n\x04role\x18\x03 \x01(\x0e\x32\x1a.parley.chat.v1.MemberRole\"J\n\x14UpdateMemberResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\"T\n\x12ListMembersRequest\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"W\n\x13ListMembersResponse\x12\'\n\x07members\x18\x01 \x03(\x0b\x32\x16.parley.chat.v1.Member\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xf7\x07\n\x13\x43onversationService\x12\x94\x01\n\x1dGetOrCreateDirectConversation\x12\x34.parley.chat.v1.GetOrCreateDirectConversationRequest\x1a\x35.parley.chat.v1.GetOrCreateDirectConversationResponse\"\x06\xca\xf3\x18\x02\x10\x01\x12s\n\x12\x43reateConversation\x12).parley.chat.v1.CreateConversationRequest\x1a*.parley.chat.v1.CreateConversationResponse\"\x06\xca\xf3\x18\x02\x10\x01\x12j\n\x0fGetConversation\x12&.parley.chat.v1.GetConversationRequest\x1a\'.parley.chat.v1.GetConversationResponse\"\x06\xca\xf3\x18\x02\x10\x01\x12p\n\x11ListConversations\x12(.parley.chat.v1.ListConversationsRequest\x1a).parley.chat.v1.ListConversationsResponse\"\x06\xca\xf3\x18\x02\x10\x01\x12s\n\x12UpdateConversation\x12).parley.chat.v1.UpdateConversationRequest\x1a*.parley.chat.v1.UpdateConversationResponse\"\x06\xca\xf3\x18\x02\x10\x01\x12[\n\nAddMembers\x12!.parley.chat.v1.AddMembersRequest\x1a\".parley.chat.v1.AddMembersResponse\"\x06\xca\xf3\x18\x02\x10\x01\x12\x61\n\x0cRemoveMember\x12#.parley.chat.v1.RemoveMemberRequest\x1a$.parley.chat.v1.RemoveMemberResponse\"\x06\xca\xf3\x18\x02\x10\x01\x12\x61\n\x0cUpdateMember\x12#.parley.chat.v1.UpdateMemberRequest\x1a$.parley.chat.v1.UpdateMemberResponse\"\x06\xca\xf3\x18\x02\x10\x01\x12^\n\x0bListMembers\x12\".parley.chat.v1.ListMembersRequest\x1a#.parley.chat.v1.ListMembersResponse\"\x06\xca\xf3\x18\x02\x10\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!parley/chat/v1/conversation.proto\x12\x0eparley.chat.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19parley/chat/v1/chat.proto\x1a\x1cparley/options/v1/rule.proto\"7\n$GetOrCreateDirectConversationRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\"[\n%GetOrCreateDirectConversationResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\"\x98\x01\n\x19\x43reateConversationRequest\x12.\n\x04kind\x18\x01 \x01(\x0e\x32 .parley.chat.v1.ConversationKind\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x12\n\nmember_ids\x18\x04 \x03(\t\x12\x14\n\x0c\x65xternal_ref\x18\x05 \x01(\t\"P\n\x1a\x43reateConversationResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\"5\n\x0fJoinRoomRequest\x12\x14\n\x0c\x65xternal_ref\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"F\n\x10JoinRoomResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\"1\n\x16GetConversationRequest\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\"M\n\x17GetConversationResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\"\xc8\x01\n\x18ListConversationsRequest\x12.\n\x04kind\x18\x01 \x01(\x0e\x32 .parley.chat.v1.ConversationKind\x12\x15\n\x08\x61rchived\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x31\n\rupdated_after\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\tB\x0b\n\t_archived\"i\n\x19ListConversationsResponse\x12\x33\n\rconversations\x18\x01 \x03(\x0b\x32\x1c.parley.chat.v1.Conversation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x80\x01\n\x19UpdateConversationRequest\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"P\n\x1aUpdateConversationResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\">\n\x11\x41\x64\x64MembersRequest\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x10\n\x08user_ids\x18\x02 \x03(\t\"H\n\x12\x41\x64\x64MembersResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\"?\n\x13RemoveMemberRequest\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\"J\n\x14RemoveMemberResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\"i\n\x13UpdateMemberRequest\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12(\n\x04role\x18\x03 \x01(\x0e\x32\x1a.parley.chat.v1.MemberRole\"J\n\x14UpdateMemberResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\"T\n\x12ListMembersRequest\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"W\n\x13ListMembersResponse\x12\'\n\x07members\x18\x01 \x03(\x0b\x32\x16.parley.chat.v1.Member\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xce\x08\n\x13\x43onversationService\x12\x94\x01\n\x1dGetOrCreateDirectConversation\x12\x34.parley.chat.v1.GetOrCreateDirectConversationRequest\x1a\x35.parley.chat.v1.GetOrCreateDirectConversationResponse\"\x06\xca\xf3\x18\x02\x10\x01\x12s\n\x12\x43reateConversation\x12).parley.chat.v1.CreateConversationRequest\x1a*.parley.chat.v1.CreateConversationResponse\"\x06\xca\xf3\x18\x02\x10\x01\x12U\n\x08JoinRoom\x12\x1f.parley.chat.v1.JoinRoomRequest\x1a .parley.chat.v1.JoinRoomResponse\"\x06\xca\xf3\x18\x02\x10\x01\x12j\n\x0fGetConversation\x12&.parley.chat.v1.GetConversationRequest\x1a\'.parley.chat.v1.GetConversationResponse\"\x06\xca\xf3\x18\x02\x10\x01\x12p\n\x11ListConversations\x12(.parley.chat.v1.ListConversationsRequest\x1a).parley.chat.v1.ListConversationsResponse\"\x06\xca\xf3\x18\x02\x10\x01\x12s\n\x12UpdateConversation\x12).parley.chat.v1.UpdateConversationRequest\x1a*.parley.chat.v1.UpdateConversationResponse\"\x06\xca\xf3\x18\x02\x10\x01\x12[\n\nAddMembers\x12!.parley.chat.v1.AddMembersRequest\x1a\".parley.chat.v1.AddMembersResponse\"\x06\xca\xf3\x18\x02\x10\x01\x12\x61\n\x0cRemoveMember\x12#.parley.chat.v1.RemoveMemberRequest\x1a$.parley.chat.v1.RemoveMemberResponse\"\x06\xca\xf3\x18\x02\x10\x01\x12\x61\n\x0cUpdateMember\x12#.parley.chat.v1.UpdateMemberRequest\x1a$.parley.chat.v1.UpdateMemberResponse\"\x06\xca\xf3\x18\x02\x10\x01\x12^\n\x0bListMembers\x12\".parley.chat.v1.ListMembersRequest\x1a#.parley.chat.v1.ListMembersResponse\"\x06\xca\xf3\x18\x02\x10\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,6 +39,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONVERSATIONSERVICE'].methods_by_name['GetOrCreateDirectConversation']._serialized_options = b'\312\363\030\002\020\001'
   _globals['_CONVERSATIONSERVICE'].methods_by_name['CreateConversation']._loaded_options = None
   _globals['_CONVERSATIONSERVICE'].methods_by_name['CreateConversation']._serialized_options = b'\312\363\030\002\020\001'
+  _globals['_CONVERSATIONSERVICE'].methods_by_name['JoinRoom']._loaded_options = None
+  _globals['_CONVERSATIONSERVICE'].methods_by_name['JoinRoom']._serialized_options = b'\312\363\030\002\020\001'
   _globals['_CONVERSATIONSERVICE'].methods_by_name['GetConversation']._loaded_options = None
   _globals['_CONVERSATIONSERVICE'].methods_by_name['GetConversation']._serialized_options = b'\312\363\030\002\020\001'
   _globals['_CONVERSATIONSERVICE'].methods_by_name['ListConversations']._loaded_options = None
@@ -61,34 +63,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATECONVERSATIONREQUEST']._serialized_end=480
   _globals['_CREATECONVERSATIONRESPONSE']._serialized_start=482
   _globals['_CREATECONVERSATIONRESPONSE']._serialized_end=562
-  _globals['_GETCONVERSATIONREQUEST']._serialized_start=564
-  _globals['_GETCONVERSATIONREQUEST']._serialized_end=613
-  _globals['_GETCONVERSATIONRESPONSE']._serialized_start=615
-  _globals['_GETCONVERSATIONRESPONSE']._serialized_end=692
-  _globals['_LISTCONVERSATIONSREQUEST']._serialized_start=695
-  _globals['_LISTCONVERSATIONSREQUEST']._serialized_end=895
-  _globals['_LISTCONVERSATIONSRESPONSE']._serialized_start=897
-  _globals['_LISTCONVERSATIONSRESPONSE']._serialized_end=1002
-  _globals['_UPDATECONVERSATIONREQUEST']._serialized_start=1005
-  _globals['_UPDATECONVERSATIONREQUEST']._serialized_end=1133
-  _globals['_UPDATECONVERSATIONRESPONSE']._serialized_start=1135
-  _globals['_UPDATECONVERSATIONRESPONSE']._serialized_end=1215
-  _globals['_ADDMEMBERSREQUEST']._serialized_start=1217
-  _globals['_ADDMEMBERSREQUEST']._serialized_end=1279
-  _globals['_ADDMEMBERSRESPONSE']._serialized_start=1281
-  _globals['_ADDMEMBERSRESPONSE']._serialized_end=1353
-  _globals['_REMOVEMEMBERREQUEST']._serialized_start=1355
-  _globals['_REMOVEMEMBERREQUEST']._serialized_end=1418
-  _globals['_REMOVEMEMBERRESPONSE']._serialized_start=1420
-  _globals['_REMOVEMEMBERRESPONSE']._serialized_end=1494
-  _globals['_UPDATEMEMBERREQUEST']._serialized_start=1496
-  _globals['_UPDATEMEMBERREQUEST']._serialized_end=1601
-  _globals['_UPDATEMEMBERRESPONSE']._serialized_start=1603
-  _globals['_UPDATEMEMBERRESPONSE']._serialized_end=1677
-  _globals['_LISTMEMBERSREQUEST']._serialized_start=1679
-  _globals['_LISTMEMBERSREQUEST']._serialized_end=1763
-  _globals['_LISTMEMBERSRESPONSE']._serialized_start=1765
-  _globals['_LISTMEMBERSRESPONSE']._serialized_end=1852
-  _globals['_CONVERSATIONSERVICE']._serialized_start=1855
-  _globals['_CONVERSATIONSERVICE']._serialized_end=2870
+  _globals['_JOINROOMREQUEST']._serialized_start=564
+  _globals['_JOINROOMREQUEST']._serialized_end=617
+  _globals['_JOINROOMRESPONSE']._serialized_start=619
+  _globals['_JOINROOMRESPONSE']._serialized_end=689
+  _globals['_GETCONVERSATIONREQUEST']._serialized_start=691
+  _globals['_GETCONVERSATIONREQUEST']._serialized_end=740
+  _globals['_GETCONVERSATIONRESPONSE']._serialized_start=742
+  _globals['_GETCONVERSATIONRESPONSE']._serialized_end=819
+  _globals['_LISTCONVERSATIONSREQUEST']._serialized_start=822
+  _globals['_LISTCONVERSATIONSREQUEST']._serialized_end=1022
+  _globals['_LISTCONVERSATIONSRESPONSE']._serialized_start=1024
+  _globals['_LISTCONVERSATIONSRESPONSE']._serialized_end=1129
+  _globals['_UPDATECONVERSATIONREQUEST']._serialized_start=1132
+  _globals['_UPDATECONVERSATIONREQUEST']._serialized_end=1260
+  _globals['_UPDATECONVERSATIONRESPONSE']._serialized_start=1262
+  _globals['_UPDATECONVERSATIONRESPONSE']._serialized_end=1342
+  _globals['_ADDMEMBERSREQUEST']._serialized_start=1344
+  _globals['_ADDMEMBERSREQUEST']._serialized_end=1406
+  _globals['_ADDMEMBERSRESPONSE']._serialized_start=1408
+  _globals['_ADDMEMBERSRESPONSE']._serialized_end=1480
+  _globals['_REMOVEMEMBERREQUEST']._serialized_start=1482
+  _globals['_REMOVEMEMBERREQUEST']._serialized_end=1545
+  _globals['_REMOVEMEMBERRESPONSE']._serialized_start=1547
+  _globals['_REMOVEMEMBERRESPONSE']._serialized_end=1621
+  _globals['_UPDATEMEMBERREQUEST']._serialized_start=1623
+  _globals['_UPDATEMEMBERREQUEST']._serialized_end=1728
+  _globals['_UPDATEMEMBERRESPONSE']._serialized_start=1730
+  _globals['_UPDATEMEMBERRESPONSE']._serialized_end=1804
+  _globals['_LISTMEMBERSREQUEST']._serialized_start=1806
+  _globals['_LISTMEMBERSREQUEST']._serialized_end=1890
+  _globals['_LISTMEMBERSRESPONSE']._serialized_start=1892
+  _globals['_LISTMEMBERSRESPONSE']._serialized_end=1979
+  _globals['_CONVERSATIONSERVICE']._serialized_start=1982
+  _globals['_CONVERSATIONSERVICE']._serialized_end=3084
 # @@protoc_insertion_point(module_scope)

@@ -47,6 +47,11 @@ class ConversationServiceStub:
                 request_serializer=parley_dot_chat_dot_v1_dot_conversation__pb2.CreateConversationRequest.SerializeToString,
                 response_deserializer=parley_dot_chat_dot_v1_dot_conversation__pb2.CreateConversationResponse.FromString,
                 _registered_method=True)
+        self.JoinRoom = channel.unary_unary(
+                '/parley.chat.v1.ConversationService/JoinRoom',
+                request_serializer=parley_dot_chat_dot_v1_dot_conversation__pb2.JoinRoomRequest.SerializeToString,
+                response_deserializer=parley_dot_chat_dot_v1_dot_conversation__pb2.JoinRoomResponse.FromString,
+                _registered_method=True)
         self.GetConversation = channel.unary_unary(
                 '/parley.chat.v1.ConversationService/GetConversation',
                 request_serializer=parley_dot_chat_dot_v1_dot_conversation__pb2.GetConversationRequest.SerializeToString,
@@ -103,6 +108,16 @@ class ConversationServiceServicer:
         """Makes a group with the caller as its owner.
 
         PERMISSION_DENIED (GROUP_CREATION_NOT_ALLOWED, CONTACT_NOT_ALLOWED), NOT_FOUND (USER_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def JoinRoom(self, request, context):
+        """Enters a room: a group that has its external_ref for a name, and is open to all staff of the organization. The
+        first to enter makes it. Clients enter rooms alone that somebody has added them to.
+
+        PERMISSION_DENIED (NOT_A_MEMBER), NOT_FOUND (CONVERSATION_NOT_FOUND): for a client, when there is no such room.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -171,6 +186,11 @@ def add_ConversationServiceServicer_to_server(servicer, server):
                     servicer.CreateConversation,
                     request_deserializer=parley_dot_chat_dot_v1_dot_conversation__pb2.CreateConversationRequest.FromString,
                     response_serializer=parley_dot_chat_dot_v1_dot_conversation__pb2.CreateConversationResponse.SerializeToString,
+            ),
+            'JoinRoom': grpc.unary_unary_rpc_method_handler(
+                    servicer.JoinRoom,
+                    request_deserializer=parley_dot_chat_dot_v1_dot_conversation__pb2.JoinRoomRequest.FromString,
+                    response_serializer=parley_dot_chat_dot_v1_dot_conversation__pb2.JoinRoomResponse.SerializeToString,
             ),
             'GetConversation': grpc.unary_unary_rpc_method_handler(
                     servicer.GetConversation,
@@ -265,6 +285,33 @@ class ConversationService:
             '/parley.chat.v1.ConversationService/CreateConversation',
             parley_dot_chat_dot_v1_dot_conversation__pb2.CreateConversationRequest.SerializeToString,
             parley_dot_chat_dot_v1_dot_conversation__pb2.CreateConversationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def JoinRoom(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.chat.v1.ConversationService/JoinRoom',
+            parley_dot_chat_dot_v1_dot_conversation__pb2.JoinRoomRequest.SerializeToString,
+            parley_dot_chat_dot_v1_dot_conversation__pb2.JoinRoomResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -29,6 +29,12 @@ class ConversationServiceStub:
 
     PERMISSION_DENIED (GROUP_CREATION_NOT_ALLOWED, CONTACT_NOT_ALLOWED), NOT_FOUND (USER_NOT_FOUND).
     """
+    JoinRoom: _aio.UnaryUnaryMultiCallable[_conversation_pb2.JoinRoomRequest, _conversation_pb2.JoinRoomResponse]
+    """Enters a room: a group that has its external_ref for a name, and is open to all staff of the organization. The
+    first to enter makes it. Clients enter rooms alone that somebody has added them to.
+
+    PERMISSION_DENIED (NOT_A_MEMBER), NOT_FOUND (CONVERSATION_NOT_FOUND): for a client, when there is no such room.
+    """
     GetConversation: _aio.UnaryUnaryMultiCallable[_conversation_pb2.GetConversationRequest, _conversation_pb2.GetConversationResponse]
     """One conversation."""
     ListConversations: _aio.UnaryUnaryMultiCallable[_conversation_pb2.ListConversationsRequest, _conversation_pb2.ListConversationsResponse]
@@ -74,6 +80,18 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         """Makes a group with the caller as its owner.
 
         PERMISSION_DENIED (GROUP_CREATION_NOT_ALLOWED, CONTACT_NOT_ALLOWED), NOT_FOUND (USER_NOT_FOUND).
+        """
+
+    @_abc_1.abstractmethod
+    def JoinRoom(
+        self,
+        request: _conversation_pb2.JoinRoomRequest,
+        context: _aio.ServicerContext[_conversation_pb2.JoinRoomRequest, _abc.Awaitable[_conversation_pb2.JoinRoomResponse]],
+    ) -> _abc.Awaitable[_conversation_pb2.JoinRoomResponse]:
+        """Enters a room: a group that has its external_ref for a name, and is open to all staff of the organization. The
+        first to enter makes it. Clients enter rooms alone that somebody has added them to.
+
+        PERMISSION_DENIED (NOT_A_MEMBER), NOT_FOUND (CONVERSATION_NOT_FOUND): for a client, when there is no such room.
         """
 
     @_abc_1.abstractmethod

@@ -193,10 +193,19 @@ class MessageCreated(_message.Message):
     SENDER_NAME_FIELD_NUMBER: _builtins.int
     CONVERSATION_NAME_FIELD_NUMBER: _builtins.int
     MUTED_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    RECEIVER_ID_FIELD_NUMBER: _builtins.int
+    EXTERNAL_REF_FIELD_NUMBER: _builtins.int
     sender_name: _builtins.str
     """The sender's name."""
     conversation_name: _builtins.str
     """The conversation's name; empty for a direct one."""
+    kind: _chat_pb2.ConversationKind.ValueType
+    """What the conversation is for."""
+    receiver_id: _builtins.str
+    """The other side of a direct conversation; empty in others."""
+    external_ref: _builtins.str
+    """The conversation's external_ref."""
     @_builtins.property
     def message(self) -> _chat_pb2.Message:
         """The message."""
@@ -212,10 +221,13 @@ class MessageCreated(_message.Message):
         sender_name: _builtins.str = ...,
         conversation_name: _builtins.str = ...,
         muted: _abc.Iterable[_builtins.str] | None = ...,
+        kind: _chat_pb2.ConversationKind.ValueType = ...,
+        receiver_id: _builtins.str = ...,
+        external_ref: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_name", b"conversation_name", "message", b"message", "muted", b"muted", "sender_name", b"sender_name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_name", b"conversation_name", "external_ref", b"external_ref", "kind", b"kind", "message", b"message", "muted", b"muted", "receiver_id", b"receiver_id", "sender_name", b"sender_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -483,6 +495,9 @@ class ReceiptUpdated(_message.Message):
     USER_ID_FIELD_NUMBER: _builtins.int
     READ_SEQ_FIELD_NUMBER: _builtins.int
     DELIVERED_SEQ_FIELD_NUMBER: _builtins.int
+    READ_TIME_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    EXTERNAL_REF_FIELD_NUMBER: _builtins.int
     conversation_id: _builtins.str
     """Where."""
     user_id: _builtins.str
@@ -491,6 +506,14 @@ class ReceiptUpdated(_message.Message):
     """Everything up to here is read."""
     delivered_seq: _builtins.int
     """Everything up to here is delivered."""
+    kind: _chat_pb2.ConversationKind.ValueType
+    """What the conversation is for."""
+    external_ref: _builtins.str
+    """The conversation's external_ref."""
+    @_builtins.property
+    def read_time(self) -> _timestamp_pb2.Timestamp:
+        """When the read mark moved; absent when only the delivered mark did."""
+
     def __init__(
         self,
         *,
@@ -498,10 +521,13 @@ class ReceiptUpdated(_message.Message):
         user_id: _builtins.str = ...,
         read_seq: _builtins.int = ...,
         delivered_seq: _builtins.int = ...,
+        read_time: _timestamp_pb2.Timestamp | None = ...,
+        kind: _chat_pb2.ConversationKind.ValueType = ...,
+        external_ref: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["read_time", b"read_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "delivered_seq", b"delivered_seq", "read_seq", b"read_seq", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "delivered_seq", b"delivered_seq", "external_ref", b"external_ref", "kind", b"kind", "read_seq", b"read_seq", "read_time", b"read_time", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -516,22 +542,30 @@ class TypingUpdated(_message.Message):
     CONVERSATION_ID_FIELD_NUMBER: _builtins.int
     USER_ID_FIELD_NUMBER: _builtins.int
     ACTIVE_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    EXTERNAL_REF_FIELD_NUMBER: _builtins.int
     conversation_id: _builtins.str
     """Where."""
     user_id: _builtins.str
     """Who."""
     active: _builtins.bool
     """Whether they are."""
+    kind: _chat_pb2.ConversationKind.ValueType
+    """What the conversation is for."""
+    external_ref: _builtins.str
+    """The conversation's external_ref."""
     def __init__(
         self,
         *,
         conversation_id: _builtins.str = ...,
         user_id: _builtins.str = ...,
         active: _builtins.bool = ...,
+        kind: _chat_pb2.ConversationKind.ValueType = ...,
+        external_ref: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "conversation_id", b"conversation_id", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "conversation_id", b"conversation_id", "external_ref", b"external_ref", "kind", b"kind", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -45,6 +45,11 @@ class MessageServiceStub:
                 request_serializer=parley_dot_chat_dot_v1_dot_message__pb2.SendMessageRequest.SerializeToString,
                 response_deserializer=parley_dot_chat_dot_v1_dot_message__pb2.SendMessageResponse.FromString,
                 _registered_method=True)
+        self.GetMessage = channel.unary_unary(
+                '/parley.chat.v1.MessageService/GetMessage',
+                request_serializer=parley_dot_chat_dot_v1_dot_message__pb2.GetMessageRequest.SerializeToString,
+                response_deserializer=parley_dot_chat_dot_v1_dot_message__pb2.GetMessageResponse.FromString,
+                _registered_method=True)
         self.ListMessages = channel.unary_unary(
                 '/parley.chat.v1.MessageService/ListMessages',
                 request_serializer=parley_dot_chat_dot_v1_dot_message__pb2.ListMessagesRequest.SerializeToString,
@@ -103,6 +108,13 @@ class MessageServiceServicer:
         """Sends a message as the caller. Repeating it with the same client_message_id returns the first outcome, for ever.
 
         RESOURCE_EXHAUSTED (RATE_LIMITED, OVERLOADED, with RetryInfo), UNAVAILABLE (STORE_UNAVAILABLE): repeat it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetMessage(self, request, context):
+        """One message, whatever its conversation; for callers that know nothing but its id. NOT_FOUND (MESSAGE_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -177,6 +189,11 @@ def add_MessageServiceServicer_to_server(servicer, server):
                     servicer.SendMessage,
                     request_deserializer=parley_dot_chat_dot_v1_dot_message__pb2.SendMessageRequest.FromString,
                     response_serializer=parley_dot_chat_dot_v1_dot_message__pb2.SendMessageResponse.SerializeToString,
+            ),
+            'GetMessage': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetMessage,
+                    request_deserializer=parley_dot_chat_dot_v1_dot_message__pb2.GetMessageRequest.FromString,
+                    response_serializer=parley_dot_chat_dot_v1_dot_message__pb2.GetMessageResponse.SerializeToString,
             ),
             'ListMessages': grpc.unary_unary_rpc_method_handler(
                     servicer.ListMessages,
@@ -274,6 +291,33 @@ class MessageService:
             '/parley.chat.v1.MessageService/SendMessage',
             parley_dot_chat_dot_v1_dot_message__pb2.SendMessageRequest.SerializeToString,
             parley_dot_chat_dot_v1_dot_message__pb2.SendMessageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetMessage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.chat.v1.MessageService/GetMessage',
+            parley_dot_chat_dot_v1_dot_message__pb2.GetMessageRequest.SerializeToString,
+            parley_dot_chat_dot_v1_dot_message__pb2.GetMessageResponse.FromString,
             options,
             channel_credentials,
             insecure,

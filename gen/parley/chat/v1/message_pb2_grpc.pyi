@@ -25,6 +25,8 @@ class MessageServiceStub:
 
     RESOURCE_EXHAUSTED (RATE_LIMITED, OVERLOADED, with RetryInfo), UNAVAILABLE (STORE_UNAVAILABLE): repeat it.
     """
+    GetMessage: _aio.UnaryUnaryMultiCallable[_message_pb2.GetMessageRequest, _message_pb2.GetMessageResponse]
+    """One message, whatever its conversation; for callers that know nothing but its id. NOT_FOUND (MESSAGE_NOT_FOUND)."""
     ListMessages: _aio.UnaryUnaryMultiCallable[_message_pb2.ListMessagesRequest, _message_pb2.ListMessagesResponse]
     """A page of history, by seq ascending."""
     SyncMessages: _aio.UnaryUnaryMultiCallable[_message_pb2.SyncMessagesRequest, _message_pb2.SyncMessagesResponse]
@@ -67,6 +69,14 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
 
         RESOURCE_EXHAUSTED (RATE_LIMITED, OVERLOADED, with RetryInfo), UNAVAILABLE (STORE_UNAVAILABLE): repeat it.
         """
+
+    @_abc_1.abstractmethod
+    def GetMessage(
+        self,
+        request: _message_pb2.GetMessageRequest,
+        context: _aio.ServicerContext[_message_pb2.GetMessageRequest, _abc.Awaitable[_message_pb2.GetMessageResponse]],
+    ) -> _abc.Awaitable[_message_pb2.GetMessageResponse]:
+        """One message, whatever its conversation; for callers that know nothing but its id. NOT_FOUND (MESSAGE_NOT_FOUND)."""
 
     @_abc_1.abstractmethod
     def ListMessages(
