@@ -66,7 +66,7 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
     def _wrap(
         self, path: str, handler: grpc.RpcMethodHandler[Any, Any], access: Access
     ) -> grpc.RpcMethodHandler[Any, Any]:
-        method = _Method(path, access, self._verifier, self._outages)
+        method = _Method(path, _kind(handler), access, self._verifier, self._outages)
         codecs = {
             "request_deserializer": _forgiving(handler.request_deserializer),
             "response_serializer": handler.response_serializer,
@@ -78,6 +78,13 @@ class EdgeInterceptor(grpc.aio.ServerInterceptor):
         if handler.request_streaming:
             return grpc.stream_unary_rpc_method_handler(method.unary(handler.stream_unary), **codecs)
         return grpc.unary_unary_rpc_method_handler(method.unary(handler.unary_unary), **codecs)
+
+
+def _kind(handler: grpc.RpcMethodHandler[Any, Any]) -> str:
+    """The method's `grpc_type`, as those who watch gRPC servers name it."""
+    if not handler.response_streaming:
+        return "client_stream" if handler.request_streaming else "unary"
+    return "bidi_stream" if handler.request_streaming else "server_stream"
 
 
 def _bearer_token(context: Context) -> str:
@@ -124,16 +131,18 @@ class _Method:
     """What the edge does for one method."""
 
     def __init__(
-        self, path: str, access: Access, verifier: TokenVerifier, outages: tuple[type[Exception], ...]
+        self, path: str, kind: str, access: Access, verifier: TokenVerifier, outages: tuple[type[Exception], ...]
     ) -> None:
         service, _, name = path.lstrip("/").partition("/")
-        self._path, self._labels = path, (service, name)
+        self._path, self._labels = path, (kind, service, name)
         self._access = access
         self._verifier = verifier
         self._outages = outages
         self._started = metrics.RPC_STARTED.labels(*self._labels)
         self._seconds = metrics.RPC_SECONDS.labels(*self._labels)
-        self._ok = metrics.RPC_HANDLED.labels(*self._labels, "OK")
+        ends = ("OK", *(code.name for code in CODES.values()))
+        self._ends = {code: metrics.RPC_HANDLED.labels(*self._labels, code) for code in ends}  # each begins at 0
+        self._ok = self._ends["OK"]
 
     def unary(self, behaviour: Any) -> Any:
         """Wraps a behaviour that answers once, and gives it a deadline when the caller gave none."""
@@ -145,10 +154,14 @@ class _Method:
                 request = self._checked(request, await self._admit(context))
                 async with asyncio.timeout(None if context.time_remaining() is not None else DEFAULT_DEADLINE_SECONDS):
                     response = await behaviour(request, context)
+                self._ok.inc()
+            except asyncio.CancelledError:
+                self._ended("CANCELLED")
+                raise
             except Exception as error:  # the edge is where every failure gets its form
                 await self._fail(context, error)
-            self._ok.inc()
-            self._seconds.observe(time.perf_counter() - began)
+            finally:
+                self._seconds.observe(time.perf_counter() - began)
             return response
 
         return handle
@@ -163,9 +176,12 @@ class _Method:
                 async with aclosing(behaviour(request, context)) as responses:
                     async for response in responses:
                         yield response
+                self._ok.inc()
+            except (asyncio.CancelledError, GeneratorExit):
+                self._ended("CANCELLED")
+                raise
             except Exception as error:
                 await self._fail(context, error)
-            self._ok.inc()
 
         return handle
 
@@ -202,6 +218,9 @@ class _Method:
             _log.error("rpc_failed", method=self._path, incident=incident, exc_info=error)
             error = InternalError("INTERNAL", f"an unexpected error; incident {incident}")
         code = CODES[error.category]
-        metrics.RPC_HANDLED.labels(*self._labels, code.name).inc()
+        self._ended(code.name)
         await context.abort(code, error.message, ((DETAILS_KEY, to_status(error).SerializeToString()),))
         raise AssertionError  # abort never returns
+
+    def _ended(self, code: str) -> None:
+        self._ends[code].inc()

@@ -111,6 +111,8 @@ class EventLog:
         self._shard_of_key = {key.encode(): shard for shard, key in enumerate(self._keys)}
         self._retention_ms = int(retention_seconds * 1_000)
         self._appended = metrics.LOG_APPENDED.labels(name)
+        self._append_seconds = metrics.LOG_APPEND_SECONDS.labels(name)
+        self._failures = metrics.LOG_FAILURES.labels(name)
 
     @property
     def name(self) -> str:
@@ -144,15 +146,16 @@ class EventLog:
         At least once: after an error, some may have been appended. Raises LogError.
         """
         oldest = int(time.time() * 1_000) - self._retention_ms
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            for organization_id, payload in batches:
-                pipeline.xadd(
-                    self._keys[self.shard_of(organization_id)],
-                    {"o": organization_id, "p": payload},
-                    minid=oldest,
-                    approximate=True,
-                )
-            await pipeline.execute()
+        with self._failures.count_exceptions(RedisError), self._append_seconds.time():
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for organization_id, payload in batches:
+                    pipeline.xadd(
+                        self._keys[self.shard_of(organization_id)],
+                        {"o": organization_id, "p": payload},
+                        minid=oldest,
+                        approximate=True,
+                    )
+                await pipeline.execute()
         self._appended.inc(len(batches))
 
     async def end(self) -> dict[int, str]:
@@ -205,6 +208,7 @@ class EventLog:
                     lost = await self._look(held)
             except RedisError as error:
                 failures += 1
+                self._failures.inc()
                 _log.warning("log_unreachable", log=self._name, failures=failures, error=type(error).__name__)
                 await asyncio.sleep(_backoff(failures))
                 continue
@@ -290,6 +294,19 @@ class EventLog:
                 ids = [entry.entry_id for entry in entries if entry.shard == shard]
                 pipeline.xack(self._keys[shard], group, *ids)
             await pipeline.execute()
+
+    async def backlog(self, group: str) -> int:
+        """How many entries a group has yet to acknowledge, taken or not. Raises LogError."""
+        waiting = 0
+        for key in self._keys:
+            try:
+                groups = await self._redis.xinfo_groups(key)
+            except ResponseError as error:
+                if "no such key" not in str(error):
+                    raise
+                continue
+            waiting += sum(each["pending"] + (each["lag"] or 0) for each in groups if each["name"] == group.encode())
+        return waiting
 
     async def _make_group(self, group: str) -> None:
         for key in self._keys:

@@ -64,6 +64,7 @@ class FanOut(Generic[E]):
         self._stopping = False
         self._open = metrics.SUBSCRIBERS.labels(log.name)
         self._pending = metrics.SUBSCRIBER_PENDING.labels(log.name)
+        self._given = metrics.SUBSCRIBER_EVENTS.labels(log.name)
         self._overflows = metrics.SUBSCRIBER_OVERFLOWS.labels(log.name)
 
     async def start(self) -> None:
@@ -135,8 +136,10 @@ class FanOut(Generic[E]):
         reader = asyncio.create_task(_read(subscriber, requests))
         try:
             async for response in self._catch_up(subscriber, resume_after):
+                self._given.inc(len(response[1]))
                 yield response
             while (given := await subscriber.next()) is not None:
+                self._given.inc(len(given[1]))
                 yield given
         finally:
             self._overflows.inc(subscriber.overflowed)

@@ -15,6 +15,7 @@ from chassis import logs, metrics
 from chassis.logs import logger
 from chassis.server import Service, serving
 from chassis.settings import ProcessSettings, ServiceSettings, load
+from chassis.supervise import supervised
 
 P = TypeVar("P", bound=ProcessSettings)
 S = TypeVar("S", bound=ServiceSettings)
@@ -56,8 +57,9 @@ async def _live(settings: P, serve: Callable[[P], AbstractAsyncContextManager[ob
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    watching = {"event_loop": metrics.watch_event_loop}
     with metrics.exposed(settings.metrics_listen) as port:
-        async with serve(settings):
+        async with serve(settings), supervised(watching):
             _log.info("process_ready", metrics_port=port)
             await stop.wait()
             _log.info("process_stopping")

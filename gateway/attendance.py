@@ -9,6 +9,7 @@ import grpc
 from parley.presence.v1.presence_pb2 import AttachRequest, AttachResponse, Event, Session
 
 from chassis.channel import Metadata
+from gateway.metrics import EVENTS
 from gateway.roll import Roll
 from gateway.streams import TwoWayStream
 
@@ -39,6 +40,7 @@ class Attendance(TwoWayStream[AttachRequest, AttachResponse]):
         self._deliver = deliver
         self._roll: Roll[str, bytes] = Roll()  # serialized: a fifth of the memory
         self._beginning = True
+        self._events = EVENTS.labels("presence")
 
     def report(self, session: Session) -> None:
         """Reports a session that opened or changed."""
@@ -84,5 +86,6 @@ class Attendance(TwoWayStream[AttachRequest, AttachResponse]):
     def take(self, response: AttachResponse) -> None:
         """Delivers events, then says whose session is known."""
         self._deliver(response.events)
+        self._events.inc(len(response.events))
         if response.acknowledged:
             self._roll.acknowledge(response.acknowledged)

@@ -44,6 +44,7 @@ async def keep_open(name: str, attend: Callable[[], Awaitable[None]]) -> None:
             AioRpcError, alone or in an ExceptionGroup; anything else is a fault of ours, and is raised on.
     """
     failures, was_open = 0, False
+    ends = STREAM_FAILURES.labels(name)
     while True:
         began = time.monotonic()
         reason = "ENDED"
@@ -53,7 +54,7 @@ async def keep_open(name: str, attend: Callable[[], Awaitable[None]]) -> None:
             reason = _reason(group)
         sound = time.monotonic() - began > _SOUND_AFTER_SECONDS
         failures, was_open = (1, True) if sound else (failures + 1, was_open)
-        STREAM_FAILURES.labels(name).inc()
+        ends.inc()
         # All processes start at once: that the others aren't there yet is no news, unless it goes on.
         say = _log.warning if was_open or failures > _FAILURES_AT_START else _log.debug
         say("stream_ended", stream=name, reason=reason, failures=failures)

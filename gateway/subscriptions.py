@@ -6,13 +6,15 @@ sockets miss nothing; where that can't be had, `lost` is called, and clients mus
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Any, Protocol, TypeVar
 
 import grpc
 from parley.stream.v1.stream_pb2 import Attachments, Positions, UserKey
 
 from chassis.channel import Metadata
+from gateway.metrics import DELIVERY_SECONDS, EVENTS
 from gateway.roll import Changes, Roll
 from gateway.streams import TwoWayStream
 
@@ -29,7 +31,7 @@ class SubscribeResponse(Protocol[E_co]):
         """The attachments in effect."""
 
     @property
-    def events(self) -> Iterable[E_co]:
+    def events(self) -> Collection[E_co]:
         """What happened."""
 
     @property
@@ -69,6 +71,8 @@ class Subscription(TwoWayStream[Any, SubscribeResponse[E_co]]):
         self._lost = lost
         self._roll: Roll[User, User] = Roll()
         self._positions: dict[int, str] = {}
+        self._events = EVENTS.labels(name)
+        self._delivery_seconds = DELIVERY_SECONDS.labels(name)
 
     def attach(self, user: User) -> None:
         """Asks for the events of a user, from now on."""
@@ -101,11 +105,20 @@ class Subscription(TwoWayStream[Any, SubscribeResponse[E_co]]):
     def take(self, response: SubscribeResponse[E_co]) -> None:
         """Delivers events; only then is the position behind them ours, and users of whom we were told attached."""
         self._deliver(response.events)
+        self._measure(response)
         self._positions.update(response.positions.shards)
         if response.lost:
             self._lost()
         if response.acknowledged:
             self._roll.acknowledge(response.acknowledged)
+
+    def _measure(self, response: SubscribeResponse[E_co]) -> None:
+        """Measures a whole response at once; positions begin with when Redis took the entry, as Unix milliseconds."""
+        if response.events:
+            self._events.inc(len(response.events))
+        if response.events and response.positions.shards:
+            newest_ms = max(int(position.partition("-")[0]) for position in response.positions.shards.values())
+            self._delivery_seconds.observe(max(0.0, time.time() - newest_ms / 1_000))
 
 
 def _attachments(changes: Changes[User, User]) -> Attachments:

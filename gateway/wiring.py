@@ -104,10 +104,10 @@ async def _serving_browsers(
         "revocations": RevocationWatch(upstreams, hub).run,
         "keys": keys.run,
     }
-    tally.watch("parley_gateway_connections", "Connections that are open.", lambda: hub.count)
-    tally.watch("parley_gateway_messages_waiting", "Messages that wait for chat.", sends.__len__)
-    tally.watch("parley_gateway_signals_waiting", "Receipts and typing that wait for chat.", signals.__len__)
-    tally.watch("parley_gateway_errands", "Requests under way that take calls of their own.", errands.__len__)
+    tally.watch("parley_gateway_connections", lambda: hub.count)
+    tally.watch("parley_gateway_messages_waiting", sends.__len__)
+    tally.watch("parley_gateway_signals_waiting", signals.__len__)
+    tally.watch("parley_gateway_errands", errands.__len__)
     with _exposed(tally):
         async with supervised(tasks):
             try:

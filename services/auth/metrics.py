@@ -7,6 +7,8 @@ from typing import Final
 from prometheus_client import Counter, Gauge
 
 SIGN_INS: Final = Counter("parley_auth_sign_ins_total", "Attempts to sign in with a password.", ["outcome"])
+for _outcome in ("signed_in", "refused", "limited"):  # seen from 0 on
+    SIGN_INS.labels(_outcome)
 REFRESHES: Final = Counter("parley_auth_refreshes_total", "Refresh tokens shown.", ["outcome"])
 EXCHANGES: Final = Counter("parley_auth_exchanges_total", "Tokens of trusted issuers shown.", ["outcome"])
 REVOCATIONS: Final = Counter("parley_auth_revocations_total", "Revocations published.", ["reason"])

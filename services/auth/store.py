@@ -18,6 +18,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import ConnectionFailure, DuplicateKeyError, PyMongoError
 
 from chassis.errors import UnavailableError
+from chassis.store_metrics import store_listeners
 
 _TIMEOUT_MS: Final = 10_000
 _RETRY_AFTER_MS: Final = 1_000
@@ -69,6 +70,7 @@ async def open_database(uri: str, name: str) -> AsyncIterator[Database]:
         readConcernLevel="majority",
         tz_aware=True,
         timeoutMS=_TIMEOUT_MS,
+        event_listeners=store_listeners(),
     )
     async with client:
         database = client[name]

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, NamedTuple, TypeVar
 
 from parley.chat.v1 import event_pb2
-from prometheus_client import Counter, Gauge
+from prometheus_client import Counter, Gauge, Histogram
 
 from chassis.eventlog import EventLog
 from chassis.logs import logger
@@ -30,6 +30,14 @@ _BACKOFF_SECONDS: Final = (0.05, 2.0)
 
 PENDING = Gauge("parley_chat_publish_pending", "Events that wait to be published.")
 PUBLISHED = Counter("parley_chat_published_total", "Events published.")
+PUBLISH_BATCH = Histogram(
+    "parley_chat_publish_batch_events",
+    "Events published at once.",
+    buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_000),
+)
+DROPPED = Counter(
+    "parley_chat_publish_dropped_total", "Events let go of as too many waited; those of the log come from the store."
+)
 RECOVERED = Counter("parley_chat_published_from_store_total", "Entries published from the store.")
 
 _NOTHING: Final = Unpublished([], set())
@@ -88,6 +96,7 @@ class Publisher:
 
     def _pending_to_gaps(self) -> None:
         _log.warning("publish_queue_full", events=len(self._pending))
+        DROPPED.inc(len(self._pending))
         dropped, self._pending = self._pending, []
         for item in dropped:
             if item.state is not None:
@@ -118,6 +127,7 @@ class Publisher:
         if batch:
             await _persistently(lambda: publish(self._log, [item.event for item in batch]))
             PUBLISHED.inc(len(batch))
+            PUBLISH_BATCH.observe(len(batch))
         for item in batch:
             # One that was rewound meanwhile has a gap that begins before this.
             if item.state is not None and item.head is not None and not item.state.rewound:

@@ -31,6 +31,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError, WriteConcernError
 from pymongo.write_concern import WriteConcern
 
+from chassis.store_metrics import store_listeners
 from services.chat import documents
 from services.chat.domain import Change, ChangeSet, Conversation, Head, LogEntry, Member, Message
 
@@ -75,7 +76,13 @@ def _refused(error: OperationFailure) -> Exception:
 def open_client(uri: str) -> AsyncMongoClient[dict[str, Any]]:
     """Opens a client with Parley's guarantees; nothing connects before the first call."""
     return AsyncMongoClient(
-        uri, timeoutMS=TIMEOUT_MS, w="majority", journal=True, readConcernLevel="majority", appname="parley-chat"
+        uri,
+        timeoutMS=TIMEOUT_MS,
+        w="majority",
+        journal=True,
+        readConcernLevel="majority",
+        appname="parley-chat",
+        event_listeners=store_listeners(),
     )
 
 

@@ -22,6 +22,7 @@ from prometheus_client import Counter, Histogram
 
 from chassis.errors import AbortedError, AppError, InternalError, InvalidArgumentError, UnavailableError
 from chassis.logs import logger
+from chassis.metrics import QUICK
 from services.chat import events
 from services.chat.change import FENCED, note_unknown, pause
 from services.chat.domain import Head, Message, advance
@@ -39,6 +40,7 @@ _ATTEMPTS: Final = 24
 BATCH_SIZE = Histogram(
     "parley_chat_commit_batch_messages", "Messages in one insert.", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000)
 )
+COMMIT_SECONDS = Histogram("parley_chat_commit_seconds", "How long the store took for one insert.", buckets=QUICK)
 COMMITTED = Counter("parley_chat_messages_total", "Messages committed.")
 _log = logger("commit")
 
@@ -133,7 +135,8 @@ class Writer:
             return
         await self._intents.cover({entry.state for entry in numbered})
         try:
-            await self._store.insert_messages([entry.message for entry in numbered])
+            with COMMIT_SECONDS.time():
+                await self._store.insert_messages([entry.message for entry in numbered])
         except BatchStoppedError as stop:
             self._finish(numbered[: stop.inserted])
             await self._resolve(numbered[stop.inserted :], known=stop.known)

@@ -12,6 +12,7 @@ import asyncio
 import random
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Final
 
 from prometheus_client import Counter, Gauge
@@ -29,9 +30,11 @@ _FULL: Final = 256  # entries; as many as one read takes of one shard
 _BLOCK_MS: Final = 1_000
 _PAUSE_FOR_WORK: Final = 4.0
 _LONGEST_PAUSE_SECONDS: Final = 1.0
+_BACKLOG_SECONDS: Final = 5.0
 _BACKOFF_SECONDS: Final = (0.05, 2.0)
 
 _LAG = Gauge("parley_notify_lag_seconds", "Age of the last of chat's entries when it was dealt with.")
+_BACKLOG = Gauge("parley_notify_backlog_entries", "Entries of chat's log that no replica has dealt with yet.")
 _PROCESSED = Counter("parley_notify_entries_processed_total", "Entries of chat's log that were dealt with.")
 _CLAIMED = Counter("parley_notify_entries_claimed_total", "Entries taken over from replicas that went silent.")
 _MALFORMED = Counter("parley_notify_entries_malformed_total", "Entries passed over, as they can't be read.")
@@ -81,6 +84,13 @@ class ChatConsumer:
                 _log.warning("chat_log_unreachable", failures=failures, error=type(error).__name__)
                 await asyncio.sleep(_backoff(failures))
         await asyncio.Event().wait()  # a task that ends, ends the process
+
+    async def watch_backlog(self) -> None:
+        """Measures for ever how much waits, also while this replica gets nowhere; to be supervised."""
+        while True:
+            with suppress(BusError):
+                _BACKLOG.set(await self._chat_log.backlog(GROUP))
+            await asyncio.sleep(_BACKLOG_SECONDS)
 
     async def drain(self, seconds: float) -> None:
         """Takes no more, and finishes what was taken, so that no other replica has to; gives up after a while."""

@@ -24,6 +24,7 @@ from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel, ReturnD
 from pymongo.errors import BulkWriteError, ConnectionFailure, PyMongoError
 
 from chassis.errors import UnavailableError
+from chassis.store_metrics import store_listeners
 from services.notify import documents
 from services.notify.domain import Notification, NotificationType, Owner, digest_id
 
@@ -69,7 +70,13 @@ def open_client(uri: str, *, timeout_ms: int = TIMEOUT_MS) -> AsyncMongoClient[d
     A call goes on trying, through failovers too, for `timeout_ms`.
     """
     return AsyncMongoClient(
-        uri, timeoutMS=timeout_ms, w="majority", journal=True, readConcernLevel="majority", appname="parley-notify"
+        uri,
+        timeoutMS=timeout_ms,
+        w="majority",
+        journal=True,
+        readConcernLevel="majority",
+        appname="parley-notify",
+        event_listeners=store_listeners(),
     )
 
 

@@ -67,7 +67,7 @@ async def wire(settings: Settings) -> AsyncIterator[Service]:
                 )
             ],
             verifier=TokenVerifier(lambda: fetch_keys(auth)),
-            tasks={"chat_consumer": consumer.run, "fan_out": fan_out.run},
+            tasks={"chat_consumer": consumer.run, "backlog": consumer.watch_backlog, "fan_out": fan_out.run},
             outages=(bus.BusError,),
             drain=drain,
         )

@@ -373,6 +373,7 @@ def _reaching() -> Iterator[None]:
     try:
         yield
     except RedisError as error:
+        metrics.LOG_FAILURES.labels(LOG_NAME).inc()
         detail = str(error)[:200] if isinstance(error, ResponseError) else ""
         _log.warning("redis_failed", error=type(error).__name__, detail=detail)
         raise UnavailableError(

@@ -22,6 +22,7 @@ from services.presence.convert import events_of
 
 MAX_PENDING_EVENTS: Final = 20_000
 MAX_EVENTS_PER_RESPONSE: Final = 1_000
+_GIVEN: Final = metrics.SUBSCRIBER_EVENTS.labels(LOG_NAME)
 _OVERFLOWS: Final = metrics.SUBSCRIBER_OVERFLOWS.labels(LOG_NAME)
 
 
@@ -123,6 +124,7 @@ class Outbox:
         """Some of what is pending, in order."""
         events, self._pending = self._pending[:MAX_EVENTS_PER_RESPONSE], self._pending[MAX_EVENTS_PER_RESPONSE:]
         self._count -= len(events)
+        _GIVEN.inc(len(events))
         if not self._pending and not self._snapshots_due and not self._ended and self._error is None:
             self._wake.clear()
         return events

@@ -26,6 +26,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 
 from chassis.errors import UnavailableError
 from chassis.logs import logger
+from chassis.store_metrics import store_listeners
 from services.presence.domain import Choice, Record, Status, UserKey, UserState
 from services.presence.encoding import key_of, member_of
 
@@ -47,6 +48,7 @@ def open_client(uri: str) -> AsyncMongoClient[dict[str, Any]]:
         readConcernLevel="majority",
         tz_aware=True,
         appname="parley-presence",
+        event_listeners=store_listeners(),
     )
 
 

@@ -153,3 +153,14 @@ def test_what_is_no_position_is_known_by_its_form(text: str) -> None:
 
 def test_positions_are_known_by_their_form() -> None:
     assert all(map(is_position, (START, "1700000000000-0", "1-12")))
+
+
+async def test_a_groups_backlog_is_what_it_has_not_acknowledged_taken_or_not(log: EventLog) -> None:
+    assert await log.backlog("readers") == 0
+    await log.read_group("readers", "one", block_ms=1)
+    await append(log, b"1", b"2", b"3")
+    assert await log.backlog("readers") == 3
+    first, *_ = await log.read_group("readers", "one", count=1, block_ms=1)
+    assert await log.backlog("readers") == 3
+    await log.ack("readers", [first])
+    assert await log.backlog("readers") == 2

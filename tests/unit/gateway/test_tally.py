@@ -10,9 +10,9 @@ from gateway.metrics import Tally
 def test_counts_and_gauges_are_those_of_the_moment() -> None:
     registry, tally, queue = CollectorRegistry(), Tally(), [1, 2]
     registry.register(tally)
-    tally.watch("parley_test_waiting", "What waits.", queue.__len__)
+    tally.watch("parley_gateway_messages_waiting", queue.__len__)
     tally.frames_in += 3
     queue.append(3)
     lines = generate_latest(registry).decode().splitlines()
     assert "parley_gateway_frames_in_total 3.0" in lines
-    assert "parley_test_waiting 3.0" in lines
+    assert "parley_gateway_messages_waiting 3.0" in lines

@@ -1,0 +1,93 @@
+"""Every call is counted when it begins and when it ends, however it ends, and its time is taken."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import grpc
+import pytest
+from parley.presence.v1 import presence_pb2, presence_pb2_grpc
+from prometheus_client import REGISTRY
+
+from chassis.channel import bearer
+from tests.component.chassis import test_edge
+from tests.component.chassis.test_edge import asking, failure, token
+
+grpc_service = test_edge.grpc_service
+servicer = test_edge.servicer
+ANN = bearer(token())
+UNARY = {"grpc_type": "unary", "grpc_service": "parley.presence.v1.PresenceService", "grpc_method": "GetPresence"}
+STREAM = {**UNARY, "grpc_type": "server_stream", "grpc_method": "WatchPresence"}
+
+
+@pytest.fixture
+def grpc_stub_cls() -> Callable[[grpc.aio.Channel], presence_pb2_grpc.PresenceServiceStub]:
+    return presence_pb2_grpc.PresenceServiceStub
+
+
+def value(name: str, labels: dict[str, str], code: str = "") -> float:
+    found = REGISTRY.get_sample_value(name, {**labels, "grpc_code": code} if code else labels)
+    return found or 0.0
+
+
+class Counted:
+    """What was added to the metrics since this was made."""
+
+    def __init__(self, labels: dict[str, str], code: str) -> None:
+        self._labels, self._code = labels, code
+        self._before = self._now()
+
+    def _now(self) -> tuple[float, float, float]:
+        return (
+            value("grpc_server_started_total", self._labels),
+            value("grpc_server_handled_total", self._labels, self._code),
+            value("grpc_server_handling_seconds_count", self._labels),
+        )
+
+    @property
+    def since(self) -> tuple[float, ...]:
+        return tuple(now - before for now, before in zip(self._now(), self._before, strict=True))
+
+
+async def until(counted: Counted, expected: tuple[float, float, float]) -> None:
+    """A caller may know the end of its call before the server has counted it."""
+    async with asyncio.timeout(10.0):
+        while counted.since != expected:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_call_that_succeeds(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
+    counted = Counted(UNARY, "OK")
+    await grpc_stub.GetPresence(asking("x"), metadata=ANN)
+    await until(counted, (1, 1, 1))
+
+
+async def test_a_call_that_is_refused(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
+    counted = Counted(UNARY, "RESOURCE_EXHAUSTED")
+    assert (await failure(grpc_stub.GetPresence(asking("busy"), metadata=ANN))).reason == "BUSY"
+    await until(counted, (1, 1, 1))
+
+
+async def test_a_call_that_its_caller_gives_up(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
+    counted = Counted(UNARY, "CANCELLED")
+    call = grpc_stub.GetPresence(asking("slow"), metadata=ANN)
+    await until(counted, (1, 0, 0))
+    call.cancel()
+    await until(counted, (1, 1, 1))
+
+
+async def test_a_stream_that_its_reader_leaves(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
+    counted = Counted(STREAM, "CANCELLED")
+    call = grpc_stub.WatchPresence(presence_pb2.WatchPresenceRequest(user_ids=["x"]), metadata=ANN)
+    await call.read()
+    call.cancel()
+    await until(counted, (1, 1, 0))
+
+
+async def test_what_has_not_happened_yet_is_there_as_nothing(
+    grpc_stub: presence_pb2_grpc.PresenceServiceStub,
+) -> None:
+    await grpc_stub.GetPresence(asking("x"), metadata=ANN)
+    labels = {**UNARY, "grpc_code": "DATA_LOSS"}
+    assert REGISTRY.get_sample_value("grpc_server_handled_total", labels) == 0
