@@ -157,12 +157,13 @@ def receipt_updated(
 
 
 def typing_updated(
-    conversation: Conversation, user_id: str, *, active: bool, recipients: Iterable[Member]
+    conversation: Conversation, user_id: str, name: str, *, active: bool, recipients: Iterable[Member]
 ) -> event_pb2.Event:
     """A member is typing, or stopped."""
     event = _event(conversation, recipients)
     event.typing_updated.conversation_id = conversation.conversation_id
     event.typing_updated.user_id = user_id
+    event.typing_updated.name = name or user_id
     event.typing_updated.active = active
     event.typing_updated.kind = chat_pb2.ConversationKind.ValueType(conversation.kind)
     event.typing_updated.external_ref = conversation.external_ref

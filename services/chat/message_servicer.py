@@ -139,7 +139,7 @@ class MessageServicer(MessageServiceServicer):
         checks.done()
         caller = calling_user()
         await self._require(member_key(caller, request.conversation_id))
-        self._signals.typing(request.conversation_id, caller.user_id, active=request.active)
+        self._signals.typing(request.conversation_id, caller.user_id, caller.name, active=request.active)
         return pb.SetTypingResponse()
 
     async def _require(self, key: tuple[str, str, str]) -> None:
@@ -170,7 +170,8 @@ class MessageServicer(MessageServiceServicer):
             if refusal is not None:
                 raise refusal
             if item.HasField("typing"):
-                self._signals.typing(item.typing.conversation_id, item.actor.user_id, active=item.typing.active)
+                actor, typing = item.actor, item.typing
+                self._signals.typing(typing.conversation_id, actor.user_id, actor.name, active=typing.active)
                 return Status()
             mark = item.read if item.HasField("read") else item.delivered
             checking.check_mark(mark.conversation_id, mark.seq)

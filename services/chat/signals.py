@@ -104,12 +104,14 @@ class Signals:
             members = state.members.values()
             self._publisher.put(events.receipt_updated(state.conversation, member, members, has_read=moved.read))
 
-    def typing(self, conversation_id: str, user_id: str, *, active: bool) -> None:
+    def typing(self, conversation_id: str, user_id: str, name: str, *, active: bool) -> None:
         """Tells the other members that a member, who was checked, is typing or has stopped."""
         state = self._states.peek(conversation_id)
         if state is not None:
             others = [member for member in state.members.values() if member.user_id != user_id]
-            self._publisher.put(events.typing_updated(state.conversation, user_id, active=active, recipients=others))
+            self._publisher.put(
+                events.typing_updated(state.conversation, user_id, name, active=active, recipients=others)
+            )
 
 
 def _seq(state: ConversationState | None) -> int:

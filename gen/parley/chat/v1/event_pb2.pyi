@@ -544,6 +544,7 @@ class TypingUpdated(_message.Message):
     ACTIVE_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     EXTERNAL_REF_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
     conversation_id: _builtins.str
     """Where."""
     user_id: _builtins.str
@@ -554,6 +555,8 @@ class TypingUpdated(_message.Message):
     """What the conversation is for."""
     external_ref: _builtins.str
     """The conversation's external_ref."""
+    name: _builtins.str
+    """The name of who it is."""
     def __init__(
         self,
         *,
@@ -562,10 +565,11 @@ class TypingUpdated(_message.Message):
         active: _builtins.bool = ...,
         kind: _chat_pb2.ConversationKind.ValueType = ...,
         external_ref: _builtins.str = ...,
+        name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "conversation_id", b"conversation_id", "external_ref", b"external_ref", "kind", b"kind", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "conversation_id", b"conversation_id", "external_ref", b"external_ref", "kind", b"kind", "name", b"name", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
