@@ -1,0 +1,165 @@
+"""Interrupted backups and restores go on where they were, or say why they can't; neither ever mixes two things."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from backup import manifest
+from backup.connection import connected
+from backup.errors import BackupError
+from backup.progress import Phase, Progress
+from backup.restoring import restore_backup
+from backup.taking import take_backup
+from deploy.local.options import StackOptions
+from deploy.local.stack import LocalStack
+from tests.component.backup.stores import Store, fill, new_store
+
+DOCUMENTS = 60
+
+
+class CutOffError(Exception):
+    pass
+
+
+def interrupting(phase: Phase, name: str, at: int) -> Callable[[Progress], None]:
+    """A report that ends the work when a collection has got so far."""
+
+    def report(progress: Progress) -> None:
+        if (progress.phase, progress.name) == (phase, name) and progress.done >= at:
+            raise CutOffError
+
+    return report
+
+
+async def interrupted_backup(store: Store, folder: Path) -> None:
+    """A backup of which the first collection and half of the second is on disk."""
+    await fill(store, DOCUMENTS)
+    report = interrupting(Phase.COPY, "notify.things", 40)
+    with pytest.raises(CutOffError):
+        await take_backup(store.client, store.databases, folder, report=report, chunk_bytes=500, page_documents=10)
+
+
+async def test_a_backup_goes_on_where_it_was_and_stays_of_its_moment(store: Store, tmp_path: Path) -> None:
+    folder = tmp_path / "b"
+    await interrupted_backup(store, folder)
+    before = await store.content()
+    unfinished = manifest.read(folder / manifest.UNFINISHED)
+    assert [copy.documents for copy in unfinished.collections] == [60, 30]
+    finished_file = unfinished.collections[0].data(folder)
+    written = finished_file.stat().st_mtime_ns
+    await store.collection("notify", "things").update_many({}, {"$set": {"text": "later"}})
+    await store.collection("notify", "things").insert_one({"_id": "later"})
+    told: list[Progress] = []
+    taken = await take_backup(store.client, store.databases, folder, report=told.append, page_documents=10)
+    assert (taken.backup_id, taken.time) == (unfinished.backup_id, unfinished.time)
+    assert finished_file.stat().st_mtime_ns == written
+    await restore_backup(store.client, store.databases, folder, replace=True)
+    assert await store.content() == before
+
+
+@pytest.mark.parametrize("harm", ["cut", "changed", "gone", "longer"])
+async def test_what_was_harmed_on_disk_meanwhile_is_copied_again(store: Store, tmp_path: Path, harm: str) -> None:
+    folder = tmp_path / "b"
+    await interrupted_backup(store, folder)
+    before = await store.content()
+    for copy in manifest.read(folder / manifest.UNFINISHED).collections:
+        path = copy.data(folder)
+        content = path.read_bytes()
+        match harm:
+            case "cut":
+                path.write_bytes(content[: len(content) // 2])
+            case "changed":
+                path.write_bytes(content[:900] + b"?" + content[901:])
+            case "gone":
+                path.unlink()
+            case _:
+                path.write_bytes(content + b"half a page")
+    await take_backup(store.client, store.databases, folder)
+    await restore_backup(store.client, store.databases, folder, replace=True)
+    assert await store.content() == before
+
+
+@pytest.fixture
+async def forgetful_uri(tmp_path: Path) -> AsyncIterator[str]:
+    """A MongoDB of its own, that does not look back."""
+    async with LocalStack(tmp_path / "stack", services=(), options=StackOptions()) as stack:
+        async with connected(stack.mongodb_uri) as client:
+            await client.admin.command({"setParameter": 1, "minSnapshotHistoryWindowInSeconds": 0})
+        yield stack.mongodb_uri
+
+
+@pytest.fixture
+async def forgetful(forgetful_uri: str) -> AsyncIterator[Store]:
+    async with connected(forgetful_uri) as client, new_store(client) as store:
+        yield store
+
+
+async def test_a_backup_whose_moment_is_gone_is_not_mixed_with_another(
+    forgetful: Store, forgetful_uri: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "b"
+    await interrupted_backup(forgetful, folder)
+    for n in range(20):
+        await forgetful.collection("notify", "things").update_many({}, {"$set": {"n": n}})
+    await forgetful.client.admin.command("fsync")
+    with pytest.raises(BackupError, match="no longer has the moment"):
+        async with connected(forgetful_uri) as client:
+            await take_backup(client, forgetful.databases, folder)
+    assert not (folder / manifest.MANIFEST).exists()
+
+
+@pytest.mark.parametrize(
+    ("phase", "name", "at"),
+    [
+        (Phase.LOAD, "chat.things", 20),
+        (Phase.COMPARE, "chat.things", 1),
+        (Phase.INDEX, "chat.things", 0),
+        (Phase.LOAD, "notify.things", 40),
+        (Phase.INDEX, "notify.things", 1),
+    ],
+)
+async def test_a_restore_goes_on_where_it_was(store: Store, tmp_path: Path, phase: Phase, name: str, at: int) -> None:
+    folder = tmp_path / "b"
+    await fill(store, DOCUMENTS)
+    await store.collection("chat", "things").create_index("n", unique=True)
+    before = await store.content()
+    await take_backup(store.client, store.databases, folder, chunk_bytes=500, page_documents=10)
+    await store.destroy()
+    with pytest.raises(CutOffError):
+        await restore_backup(store.client, store.databases, folder, report=interrupting(phase, name, at))
+    await restore_backup(store.client, store.databases, folder)
+    assert await store.content() == before
+
+
+async def test_an_unfinished_restore_of_another_backup_is_not_gone_on_with(store: Store, tmp_path: Path) -> None:
+    await fill(store, DOCUMENTS)
+    for name in ("one", "other"):
+        await take_backup(store.client, store.databases, tmp_path / name)
+    before = await store.content()
+    with pytest.raises(CutOffError):
+        report = interrupting(Phase.LOAD, "notify.things", 1)
+        await restore_backup(store.client, store.databases, tmp_path / "one", replace=True, report=report)
+    with pytest.raises(BackupError, match="unfinished restore of another backup"):
+        await restore_backup(store.client, store.databases, tmp_path / "other")
+    await restore_backup(store.client, store.databases, tmp_path / "other", replace=True)
+    assert await store.content() == before
+
+
+async def test_a_restore_into_which_something_else_writes_is_refused(store: Store, tmp_path: Path) -> None:
+    await fill(store, DOCUMENTS)
+    before = await store.content()
+    await take_backup(store.client, store.databases, tmp_path / "b")
+    await store.destroy()
+    with pytest.raises(CutOffError):
+        report = interrupting(Phase.LOAD, "notify.things", 1)
+        await restore_backup(store.client, store.databases, tmp_path / "b", report=report)
+    await store.collection("notify", "things").insert_one({"_id": "from elsewhere"})
+    with pytest.raises(BackupError, match="something else writes to it"):
+        await restore_backup(store.client, store.databases, tmp_path / "b")
+    with pytest.raises(BackupError, match="--replace"):
+        await restore_backup(store.client, store.databases, tmp_path / "b")
+    await restore_backup(store.client, store.databases, tmp_path / "b", replace=True)
+    assert await store.content() == before
