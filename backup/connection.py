@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
@@ -42,9 +43,11 @@ async def connected(uri: str) -> AsyncIterator[Client]:
 
 def _client(uri: str) -> Client:
     try:
-        return AsyncMongoClient(
-            uri, appname="parley-backup", w="majority", journal=True, timeoutMS=_TIMEOUT_MS, tz_aware=True
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they quote the address
+            return AsyncMongoClient(
+                uri, appname="parley-backup", w="majority", journal=True, timeoutMS=_TIMEOUT_MS, tz_aware=True
+            )
     except (InvalidURI, ConfigurationError, ValueError) as error:
         raise BackupError("That is no address of a MongoDB: mongodb://... or mongodb+srv://...") from error
 
