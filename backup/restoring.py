@@ -28,6 +28,7 @@ from backup.progress import Phase, Progress, Report, silent
 
 _BATCH_BYTES: Final = 4 << 20
 _BATCH_DOCUMENTS: Final = 2_000
+_INDEX_SECONDS: Final = 86_400.0
 _DUPLICATE_KEY: Final = 11_000
 _LENGTH_BYTES: Final = 4
 _LEAST_DOCUMENT_BYTES: Final = 5
@@ -179,7 +180,7 @@ class _Loading:
         indexes = [index for index in self._metadata["indexes"] if index["name"] != "_id_"]
         self._tell(Phase.INDEX, 0, 1)
         if indexes:
-            with pymongo.timeout(None):  # as long as it takes
+            with pymongo.timeout(_INDEX_SECONDS):
                 await self._database.command({"createIndexes": self._copy.collection, "indexes": indexes})
 
     def _tell(self, phase: Phase, done: int, total: int) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from cli import accounts, backup, demo, doctor, restore, tail, up
+from cli import accounts, backup, demo, doctor, migrate, restore, tail, up
 from cli.stack import CommandError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("doctor")(doctor.command)
 app.command("tail")(tail.command)
 app.command("backup")(backup.command)
 app.command("restore")(restore.command)
+app.command("migrate")(migrate.command)
 app.add_typer(accounts.users, name="user")
 app.add_typer(accounts.organizations, name="org")
 

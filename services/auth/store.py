@@ -1,4 +1,4 @@
-"""Auth's database: how it is opened, its indexes, and what its failures mean to callers.
+"""Auth's database: how it is opened, and what its failures mean to callers.
 
 The only module here that imports pymongo; what is kept in each collection is known to `user_store`, `session_store`,
 `organization_store` and `key_store`. Every write is acknowledged by a majority, journaled. Their methods raise
@@ -7,18 +7,20 @@ UnavailableError (STORE_UNAVAILABLE) while MongoDB can't be reached.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar
 
-from pymongo import ASCENDING, AsyncMongoClient, IndexModel
+from pymongo import ASCENDING, AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import ConnectionFailure, DuplicateKeyError, PyMongoError
 
 from chassis.errors import UnavailableError
+from chassis.migrations import migrate
 from chassis.store_metrics import store_listeners
+from services.auth.migrations import MIGRATIONS
 
 _TIMEOUT_MS: Final = 10_000
 _RETRY_AFTER_MS: Final = 1_000
@@ -61,7 +63,7 @@ def reaching(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Corouti
 
 @asynccontextmanager
 async def open_database(uri: str, name: str) -> AsyncIterator[Database]:
-    """Opens a database that answers, with every index that auth needs, and closes it on leaving."""
+    """Opens a database that answers, in which every migration has been made, and closes it on leaving."""
     client: AsyncMongoClient[Document] = AsyncMongoClient(
         uri,
         appname="parley-auth",
@@ -74,8 +76,7 @@ async def open_database(uri: str, name: str) -> AsyncIterator[Database]:
     )
     async with client:
         database = client[name]
-        for collection, indexes in _INDEXES.items():
-            await database[collection].create_indexes(indexes)
+        await migrate(database, MIGRATIONS)
         yield database
 
 
@@ -83,23 +84,3 @@ def key_pattern(error: DuplicateKeyError) -> Mapping[str, Any]:
     """The fields of the index that a document collided on."""
     pattern: Mapping[str, Any] = (error.details or {}).get("keyPattern", {})
     return pattern
-
-
-_INDEXES: Final[Mapping[str, Sequence[IndexModel]]] = {
-    "organizations": [
-        IndexModel(
-            "trusted_issuers.issuer",
-            unique=True,
-            partialFilterExpression={"trusted_issuers.issuer": {"$type": "string"}},
-        ),
-    ],
-    "users": [
-        IndexModel("email_key", unique=True, partialFilterExpression={"email_key": {"$type": "string"}}),
-        IndexModel([("organization_id", ASCENDING), ("name_key", ASCENDING), ("user_id", ASCENDING)]),
-        IndexModel([("organization_id", ASCENDING), ("search", ASCENDING)]),
-    ],
-    "sessions": [
-        IndexModel("expire_time", expireAfterSeconds=0),
-        IndexModel([("organization_id", ASCENDING), ("user_id", ASCENDING)]),
-    ],
-}

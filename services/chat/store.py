@@ -26,14 +26,16 @@ import pymongo
 from bson.binary import UUID_SUBTYPE, Binary
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.datetime_ms import DatetimeMS
-from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, DeleteOne, IndexModel, UpdateOne
+from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, DeleteOne, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError, WriteConcernError
 from pymongo.write_concern import WriteConcern
 
+from chassis.migrations import migrate
 from chassis.store_metrics import store_listeners
 from services.chat import documents
 from services.chat.domain import Change, ChangeSet, Conversation, Head, LogEntry, Member, Message
+from services.chat.migrations import MIGRATIONS
 
 StoreError = PyMongoError
 """What any method raises when the store can't be reached; what a write did is then unknown."""
@@ -103,29 +105,8 @@ class ChatStore:
         self._intents = self._db.get_collection("intents", write_concern=WriteConcern(w=1))
 
     async def prepare(self) -> None:
-        """Makes the collections (transactions need them there) and indexes that are missing; safe to repeat."""
-        existing = set(await self._db.list_collection_names())
-        for name in {"log", "conversations", "members", "intents", "replicas"} - existing:
-            try:
-                await self._db.create_collection(name, check_exists=False)  # the server knows best, and says 48
-            except PyMongoError as error:
-                if getattr(error, "code", None) != 48:  # noqa: PLR2004  # NamespaceExists: another replica was first
-                    raise
-        await self._log.create_indexes(
-            [
-                IndexModel([("c", ASCENDING), ("r", ASCENDING)], name="fence", unique=True),
-                # History by seq; change entries have none and are left out.
-                IndexModel(
-                    [("c", ASCENDING), ("s", ASCENDING)],
-                    name="history",
-                    unique=True,
-                    partialFilterExpression={"s": {"$gt": 0}},
-                ),
-            ]
-        )
-        # A user's conversations; covers the query.
-        await self._members.create_indexes([IndexModel([("o", ASCENDING), ("u", ASCENDING), ("c", ASCENDING)])])
-        await self._intents.create_indexes([IndexModel([("c", ASCENDING)]), IndexModel([("p", ASCENDING)])])
+        """Sees to it that every migration has been made."""
+        await migrate(self._db, MIGRATIONS)
 
     # The log
 

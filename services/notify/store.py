@@ -20,41 +20,17 @@ from typing import Any, Final, NamedTuple
 
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.datetime_ms import DatetimeMS
-from pymongo import ASCENDING, DESCENDING, AsyncMongoClient, IndexModel, ReturnDocument, UpdateOne
+from pymongo import DESCENDING, AsyncMongoClient, ReturnDocument, UpdateOne
 from pymongo.errors import BulkWriteError, ConnectionFailure, PyMongoError
 
 from chassis.errors import UnavailableError
+from chassis.migrations import migrate
 from chassis.store_metrics import store_listeners
 from services.notify import documents
 from services.notify.domain import Notification, NotificationType, Owner, digest_id
+from services.notify.migrations import MIGRATIONS
 
 TIMEOUT_MS: Final = 10_000
-
-# Both begin with the organization and the user, so one user's listing and count never touch another's entries.
-_INDEXES: Final = (
-    # A listing, latest first; tombstones and bare marks are left out.
-    IndexModel(
-        [("organization_id", ASCENDING), ("user_id", ASCENDING), ("latest.time", DESCENDING), ("_id", DESCENDING)],
-        name="listing",
-        partialFilterExpression={"listed": True},
-    ),
-    # The unread ones: their number, which this covers, and their listing. Small: most notifications get read.
-    IndexModel(
-        [
-            ("organization_id", ASCENDING),
-            ("user_id", ASCENDING),
-            ("unread", ASCENDING),
-            ("latest.time", DESCENDING),
-            ("_id", DESCENDING),
-        ],
-        name="unread",
-        partialFilterExpression={"unread": True},
-    ),
-    # The mentions of a message, whose text must go when the message's does.
-    IndexModel([("subject", ASCENDING)], name="subject", partialFilterExpression={"subject": {"$exists": True}}),
-    # The retention; what is unread has no such time, and stays.
-    IndexModel([("expire_at", ASCENDING)], name="retention", expireAfterSeconds=0, sparse=True),
-)
 
 
 class Cursor(NamedTuple):
@@ -113,18 +89,17 @@ class NotificationStore:
         self, client: AsyncMongoClient[dict[str, Any]], database: str, *, retention: timedelta, replay: timedelta
     ) -> None:
         options: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
-        db = client.get_database(database, codec_options=options)
-        self._notifications = db["notifications"]
-        self._deletions = db["deletions"]
-        self._preferences = db["preferences"]
+        self._database = client.get_database(database, codec_options=options)
+        self._notifications = self._database["notifications"]
+        self._deletions = self._database["deletions"]
+        self._preferences = self._database["preferences"]
         self._retention = retention
         self._replay = replay
 
     async def prepare(self) -> None:
-        """Makes the indexes that are missing; safe to repeat."""
+        """Sees to it that every migration has been made."""
         async with _reached():
-            await self._notifications.create_indexes(list(_INDEXES))
-            await self._deletions.create_index("expire_at", expireAfterSeconds=0)
+            await migrate(self._database, MIGRATIONS)
 
     def _expire_at(self) -> datetime:
         return datetime.now(UTC) + self._retention

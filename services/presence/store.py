@@ -21,14 +21,16 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from pymongo import AsyncMongoClient, IndexModel, ReturnDocument, UpdateOne
+from pymongo import AsyncMongoClient, ReturnDocument, UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 
 from chassis.errors import UnavailableError
 from chassis.logs import logger
+from chassis.migrations import migrate
 from chassis.store_metrics import store_listeners
 from services.presence.domain import Choice, Record, Status, UserKey, UserState
 from services.presence.encoding import key_of, member_of
+from services.presence.migrations import MIGRATIONS
 
 TIMEOUT_MS: Final = 10_000
 _DUPLICATE_KEY: Final = 11_000
@@ -61,13 +63,13 @@ class PresenceStore:
     """
 
     def __init__(self, client: AsyncMongoClient[dict[str, Any]], database: str) -> None:
-        self._users = client[database]["users"]
+        self._database = client[database]
+        self._users = self._database["users"]
 
     async def prepare(self) -> None:
-        """Makes the index that is missing; safe to repeat."""
-        present = IndexModel([("present", 1)], name="present", partialFilterExpression={"present": True})
+        """Sees to it that every migration has been made."""
         with _reaching():
-            await self._users.create_indexes([present])
+            await migrate(self._database, MIGRATIONS)
 
     async def load(self, keys: Sequence[UserKey]) -> dict[UserKey, Record]:
         """The records of those users that have one."""

@@ -1,0 +1,21 @@
+"""How auth's database came to be as it is, step by step; a step that was released is never changed."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from chassis.migrations import Database, Migration
+
+
+async def _make_indexes(database: Database) -> None:
+    organizations, users, sessions = (database[name] for name in ("organizations", "users", "sessions"))
+    # Optional fields, each value of which there is once.
+    for collection, field in ((organizations, "trusted_issuers.issuer"), (users, "email_key")):
+        await collection.create_index(field, unique=True, partialFilterExpression={field: {"$type": "string"}})
+    await users.create_index(["organization_id", "name_key", "user_id"])
+    await users.create_index(["organization_id", "search"])
+    await sessions.create_index("expire_time", expireAfterSeconds=0)
+    await sessions.create_index(["organization_id", "user_id"])
+
+
+MIGRATIONS: Final = (Migration("0001", "the indexes of organizations, users and sessions", _make_indexes),)

@@ -1,0 +1,26 @@
+"""How chat's database came to be as it is, step by step; a step that was released is never changed."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from chassis.migrations import Database, Migration
+
+_COLLECTIONS: Final = ("log", "conversations", "members", "intents", "replicas")
+_NAMESPACE_EXISTS: Final = 48
+
+
+async def _make_collections(database: Database) -> None:
+    for name in _COLLECTIONS:  # transactions need them there
+        await database.command("create", name, allowable_errors=[_NAMESPACE_EXISTS])
+    log, members, intents = (database[name] for name in ("log", "members", "intents"))
+    await log.create_index(["c", "r"], name="fence", unique=True)
+    # History by seq; change entries have none and are left out.
+    await log.create_index(["c", "s"], name="history", unique=True, partialFilterExpression={"s": {"$gt": 0}})
+    # A user's conversations; covers the query.
+    await members.create_index(["o", "u", "c"])
+    for field in ("c", "p"):
+        await intents.create_index(field)
+
+
+MIGRATIONS: Final = (Migration("0001", "the collections, the log's fence, and the other indexes", _make_collections),)
