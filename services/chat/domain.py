@@ -9,6 +9,7 @@ import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
@@ -227,6 +228,15 @@ def group_conversation_id(organization_id: str, nonce: str) -> str:
     return _digest(16, "group", organization_id, nonce)
 
 
+def room_of(conversation: Conversation) -> str:
+    """The name of a room; empty for other conversations, also for groups that have the same external_ref."""
+    ref = conversation.external_ref
+    if ref and conversation.conversation_id == room_conversation_id(conversation.organization_id, ref):
+        return ref
+    return ""
+
+
+@lru_cache(maxsize=4_096)
 def room_conversation_id(organization_id: str, external_ref: str) -> str:
     """The id of the room of this name, whoever enters it."""
     return _digest(16, "room", organization_id, external_ref)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from parley.chat.v1 import chat_pb2, event_pb2
 
 from services.chat import convert
-from services.chat.domain import Change, ChangeKind, Conversation, ConversationKind, Head, Member, Message
+from services.chat.domain import Change, ChangeKind, Conversation, ConversationKind, Head, Member, Message, room_of
 
 
 def message_created(
@@ -22,8 +22,8 @@ def message_created(
     created.kind = chat_pb2.ConversationKind.ValueType(conversation.kind)
     if conversation.kind is ConversationKind.DIRECT:
         created.receiver_id = next((user for user in members if user != message.sender_id), "")
-    elif conversation.external_ref:
-        created.external_ref = conversation.external_ref
+    else:
+        created.room = room_of(conversation)
     created.muted.extend([user for user, member in members.items() if member.muted_until_ms > message.create_ms])
     return event
 
@@ -150,7 +150,7 @@ def receipt_updated(
     moved.read_seq = member.read_seq
     moved.delivered_seq = member.delivered_seq
     moved.kind = chat_pb2.ConversationKind.ValueType(conversation.kind)
-    moved.external_ref = conversation.external_ref
+    moved.room = room_of(conversation)
     if has_read:
         moved.read_time.CopyFrom(convert.timestamp(member.read_ms))
     return event
@@ -166,5 +166,5 @@ def typing_updated(
     event.typing_updated.name = name or user_id
     event.typing_updated.active = active
     event.typing_updated.kind = chat_pb2.ConversationKind.ValueType(conversation.kind)
-    event.typing_updated.external_ref = conversation.external_ref
+    event.typing_updated.room = room_of(conversation)
     return event

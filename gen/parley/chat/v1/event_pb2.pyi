@@ -195,7 +195,7 @@ class MessageCreated(_message.Message):
     MUTED_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     RECEIVER_ID_FIELD_NUMBER: _builtins.int
-    EXTERNAL_REF_FIELD_NUMBER: _builtins.int
+    ROOM_FIELD_NUMBER: _builtins.int
     sender_name: _builtins.str
     """The sender's name."""
     conversation_name: _builtins.str
@@ -204,8 +204,8 @@ class MessageCreated(_message.Message):
     """What the conversation is for."""
     receiver_id: _builtins.str
     """The other side of a direct conversation; empty in others."""
-    external_ref: _builtins.str
-    """The conversation's external_ref."""
+    room: _builtins.str
+    """The name of a room, which is its external_ref; empty in other conversations."""
     @_builtins.property
     def message(self) -> _chat_pb2.Message:
         """The message."""
@@ -223,11 +223,11 @@ class MessageCreated(_message.Message):
         muted: _abc.Iterable[_builtins.str] | None = ...,
         kind: _chat_pb2.ConversationKind.ValueType = ...,
         receiver_id: _builtins.str = ...,
-        external_ref: _builtins.str = ...,
+        room: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_name", b"conversation_name", "external_ref", b"external_ref", "kind", b"kind", "message", b"message", "muted", b"muted", "receiver_id", b"receiver_id", "sender_name", b"sender_name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_name", b"conversation_name", "kind", b"kind", "message", b"message", "muted", b"muted", "receiver_id", b"receiver_id", "room", b"room", "sender_name", b"sender_name"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -497,7 +497,7 @@ class ReceiptUpdated(_message.Message):
     DELIVERED_SEQ_FIELD_NUMBER: _builtins.int
     READ_TIME_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
-    EXTERNAL_REF_FIELD_NUMBER: _builtins.int
+    ROOM_FIELD_NUMBER: _builtins.int
     conversation_id: _builtins.str
     """Where."""
     user_id: _builtins.str
@@ -508,8 +508,8 @@ class ReceiptUpdated(_message.Message):
     """Everything up to here is delivered."""
     kind: _chat_pb2.ConversationKind.ValueType
     """What the conversation is for."""
-    external_ref: _builtins.str
-    """The conversation's external_ref."""
+    room: _builtins.str
+    """The name of a room, which is its external_ref; empty in other conversations."""
     @_builtins.property
     def read_time(self) -> _timestamp_pb2.Timestamp:
         """When the read mark moved; absent when only the delivered mark did."""
@@ -523,11 +523,11 @@ class ReceiptUpdated(_message.Message):
         delivered_seq: _builtins.int = ...,
         read_time: _timestamp_pb2.Timestamp | None = ...,
         kind: _chat_pb2.ConversationKind.ValueType = ...,
-        external_ref: _builtins.str = ...,
+        room: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["read_time", b"read_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "delivered_seq", b"delivered_seq", "external_ref", b"external_ref", "kind", b"kind", "read_seq", b"read_seq", "read_time", b"read_time", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "delivered_seq", b"delivered_seq", "kind", b"kind", "read_seq", b"read_seq", "read_time", b"read_time", "room", b"room", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -543,7 +543,7 @@ class TypingUpdated(_message.Message):
     USER_ID_FIELD_NUMBER: _builtins.int
     ACTIVE_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
-    EXTERNAL_REF_FIELD_NUMBER: _builtins.int
+    ROOM_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     conversation_id: _builtins.str
     """Where."""
@@ -553,8 +553,8 @@ class TypingUpdated(_message.Message):
     """Whether they are."""
     kind: _chat_pb2.ConversationKind.ValueType
     """What the conversation is for."""
-    external_ref: _builtins.str
-    """The conversation's external_ref."""
+    room: _builtins.str
+    """The name of a room, which is its external_ref; empty in other conversations."""
     name: _builtins.str
     """The name of who it is."""
     def __init__(
@@ -564,12 +564,12 @@ class TypingUpdated(_message.Message):
         user_id: _builtins.str = ...,
         active: _builtins.bool = ...,
         kind: _chat_pb2.ConversationKind.ValueType = ...,
-        external_ref: _builtins.str = ...,
+        room: _builtins.str = ...,
         name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "conversation_id", b"conversation_id", "external_ref", b"external_ref", "kind", b"kind", "name", b"name", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["active", b"active", "conversation_id", b"conversation_id", "kind", b"kind", "name", b"name", "room", b"room", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
