@@ -14,10 +14,10 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test faults rolling bench bench-full profile lint types protos clean-data
+.PHONY: help setup run demo test faults rolling bench bench-full profile lint types protos reference monitoring-check clean-data
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\nARGS="..." is passed on: make run ARGS="--port 9000 --replicas chat=2", make test ARGS="tests/unit"\n'
 
 setup: $(READY) ## make .venv and install what is needed, if it is not there
@@ -63,6 +63,13 @@ types: $(READY) ## check types
 
 protos: $(READY) ## generate the stubs in gen/ from protos/
 	@$(BIN)/python protos/generate.py $(ARGS)
+
+reference: $(READY) ## write anew what is made from the programs: dashboards, docs/settings.md, docs/metrics.md
+	@$(BIN)/python -m deploy.monitoring write
+
+monitoring-check: $(READY) ## let a real Prometheus judge the alerts and dashboards, on a running stack
+	@sh deploy/monitoring/setup.sh
+	@$(BIN)/pytest -m "prometheus or not prometheus" -n 0 tests/monitoring $(ARGS)
 
 clean-data: ## remove all data of the stack (refused while it runs)
 	@$(or $(wildcard $(BIN)/python),$(PYTHON)) -m deploy.local.data_directory $(DATA)

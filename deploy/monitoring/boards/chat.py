@@ -1,0 +1,168 @@
+"""Chat: from a call to a commit, from a commit to an event, from an event to the gateways."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from deploy.monitoring.grafana import Dashboard, Panel, Query, Row, by, quantiles
+
+_CHAT: Final = 'grpc_service=~"parley[.]chat[.].+"'
+
+_CALLS: Final = Row(
+    "Calls",
+    (
+        Panel(
+            "Rate",
+            "reqps",
+            (
+                Query(
+                    f"sum by (grpc_method) (rate(grpc_server_started_total{{{_CHAT}}}[$__rate_interval]))",
+                    by("grpc_method"),
+                ),
+            ),
+        ),
+        Panel(
+            "Errors",
+            "reqps",
+            (
+                Query(
+                    "sum by (grpc_code)"
+                    f' (rate(grpc_server_handled_total{{{_CHAT},grpc_code!="OK"}}[$__rate_interval]))',
+                    by("grpc_code"),
+                ),
+            ),
+            "Also those that callers brought about.",
+        ),
+        Panel(
+            "Duration, 99 %",
+            "s",
+            (
+                Query(
+                    "histogram_quantile(0.99, sum by (le, grpc_method)"
+                    f' (rate(grpc_server_handling_seconds_bucket{{{_CHAT},grpc_type="unary"}}[$__rate_interval])))',
+                    by("grpc_method"),
+                ),
+            ),
+        ),
+    ),
+)
+
+_COMMIT: Final = Row(
+    "Commit",
+    (
+        Panel(
+            "Messages committed",
+            "ops",
+            (Query("rate(parley_chat_messages_total[$__rate_interval])", by("instance")),),
+        ),
+        Panel(
+            "Waiting for the store",
+            "short",
+            (Query("parley_chat_commit_waiting", by("instance")),),
+            "Messages and changes; refused from PARLEY_COMMIT_QUEUE on.",
+        ),
+        Panel(
+            "Time in that queue",
+            "s",
+            (
+                Query(
+                    "sum by (instance) (avg_over_time(parley_chat_commit_waiting[$__rate_interval]))"
+                    " / clamp_min(sum by (instance) (rate(parley_chat_messages_total[$__rate_interval])), 1)",
+                    by("instance"),
+                ),
+            ),
+            "By Little's law: how many wait, over how many leave a second.",
+        ),
+        Panel("One insert takes", "s", quantiles("parley_chat_commit_seconds")),
+        Panel(
+            "Messages in one insert",
+            "short",
+            (
+                Query(
+                    "sum by (instance) (rate(parley_chat_commit_batch_messages_sum[$__rate_interval]))"
+                    " / sum by (instance) (rate(parley_chat_commit_batch_messages_count[$__rate_interval]))",
+                    by("instance"),
+                ),
+            ),
+            "Grows with load, as it should.",
+        ),
+        Panel(
+            "Races, doubts and takeovers",
+            "ops",
+            (
+                Query("sum(rate(parley_chat_commit_fenced_total[$__rate_interval]))", "lost a race"),
+                Query("sum(rate(parley_chat_commit_unknown_total[$__rate_interval]))", "outcome unknown at first"),
+                Query("sum(rate(parley_chat_intents_taken_over_total[$__rate_interval]))", "finished for the dead"),
+            ),
+        ),
+    ),
+)
+
+_PUBLISH: Final = Row(
+    "Publish",
+    (
+        Panel(
+            "Events published",
+            "ops",
+            (
+                Query("sum(rate(parley_chat_published_total[$__rate_interval]))", "all"),
+                Query("sum(rate(parley_chat_published_from_store_total[$__rate_interval]))", "read from the store"),
+                Query("sum(rate(parley_chat_publish_dropped_total[$__rate_interval]))", "let go of"),
+            ),
+            "Let go of: the queue was full. What is of the log comes from the store later, typing never.",
+        ),
+        Panel("Waiting for Redis", "short", (Query("parley_chat_publish_pending", by("instance")),)),
+        Panel("Appending takes", "s", quantiles("parley_log_append_seconds", "", '{log="chat"}')),
+        Panel(
+            "Events at once",
+            "short",
+            (
+                Query(
+                    "sum(rate(parley_chat_publish_batch_events_sum[$__rate_interval]))"
+                    " / sum(rate(parley_chat_publish_batch_events_count[$__rate_interval]))",
+                    "events",
+                ),
+            ),
+        ),
+    ),
+)
+
+_FAN_OUT: Final = Row(
+    "Fan-out to gateways",
+    (
+        Panel("Streams", "short", (Query('parley_subscribers{log="chat"}', by("instance")),)),
+        Panel(
+            "Events given",
+            "ops",
+            (
+                Query(
+                    'sum by (instance) (rate(parley_subscriber_events_total{log="chat"}[$__rate_interval]))',
+                    by("instance"),
+                ),
+            ),
+        ),
+        Panel(
+            "Gateways for each event",
+            "short",
+            (
+                Query(
+                    'sum(rate(parley_subscriber_events_total{log="chat"}[$__rate_interval]))'
+                    " / sum(rate(parley_chat_published_total[$__rate_interval]))",
+                    "gateways",
+                ),
+            ),
+        ),
+        Panel(
+            "Waiting for gateways",
+            "short",
+            (Query('sum by (instance) (parley_subscriber_pending_events{log="chat"})', by("instance")),),
+        ),
+        Panel(
+            "Streams ended as too slow",
+            "ops",
+            (Query('sum(rate(parley_subscriber_overflows_total{log="chat"}[$__rate_interval]))', "overflows"),),
+        ),
+    ),
+)
+
+CHAT: Final = Dashboard("parley-chat", "chat", (_CALLS, _COMMIT, _PUBLISH, _FAN_OUT))

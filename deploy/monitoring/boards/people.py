@@ -1,0 +1,142 @@
+"""What is about people rather than messages: notifications, presence, sign-ins."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from deploy.monitoring.grafana import Dashboard, Panel, Query, Row, by
+
+
+def _calls(service: str) -> tuple[Panel, ...]:
+    """Rate, errors and duration of a service's calls."""
+    ours = f'grpc_service=~"parley[.]{service}[.].+"'
+    return (
+        Panel(
+            "Calls",
+            "reqps",
+            (
+                Query(
+                    f"sum by (grpc_method) (rate(grpc_server_started_total{{{ours}}}[$__rate_interval]))",
+                    by("grpc_method"),
+                ),
+            ),
+        ),
+        Panel(
+            "Calls that did not succeed",
+            "reqps",
+            (
+                Query(
+                    f'sum by (grpc_code) (rate(grpc_server_handled_total{{{ours},grpc_code!="OK"}}[$__rate_interval]))',
+                    by("grpc_code"),
+                ),
+            ),
+        ),
+        Panel(
+            "Duration, 99 %",
+            "s",
+            (
+                Query(
+                    "histogram_quantile(0.99, sum by (le, grpc_method)"
+                    f' (rate(grpc_server_handling_seconds_bucket{{{ours},grpc_type="unary"}}[$__rate_interval])))',
+                    by("grpc_method"),
+                ),
+            ),
+        ),
+    )
+
+
+def _streams(log: str) -> tuple[Panel, ...]:
+    """What goes to gateways from a service."""
+    return (
+        Panel(
+            "Gateways attached",
+            "short",
+            (Query(f'sum by (instance) (parley_subscribers{{log="{log}"}})', by("instance")),),
+        ),
+        Panel(
+            "Events given to gateways",
+            "ops",
+            (Query(f'sum(rate(parley_subscriber_events_total{{log="{log}"}}[$__rate_interval]))', "events"),),
+        ),
+        Panel(
+            "Waiting for gateways",
+            "short",
+            (
+                Query(f'sum(parley_subscriber_pending_events{{log="{log}"}})', "events"),
+                Query(
+                    f'sum(increase(parley_subscriber_overflows_total{{log="{log}"}}[$__rate_interval]))', "overflows"
+                ),
+            ),
+        ),
+    )
+
+
+_NOTIFY: Final = Row(
+    "Notify",
+    (
+        Panel(
+            "Behind chat",
+            "short",
+            (Query("max(parley_notify_backlog_entries)", "entries"),),
+            "Entries of chat's log that no replica has dealt with yet.",
+        ),
+        Panel(
+            "Age of what was last dealt with",
+            "s",
+            (Query("parley_notify_lag_seconds", by("instance")),),
+            "Stands still while nothing happens: look at the entries behind first.",
+        ),
+        Panel(
+            "Entries",
+            "ops",
+            (
+                Query("sum(rate(parley_notify_entries_processed_total[$__rate_interval]))", "dealt with"),
+                Query("sum(rate(parley_notify_entries_claimed_total[$__rate_interval]))", "taken over from the silent"),
+                Query("sum(rate(parley_notify_entries_malformed_total[$__rate_interval]))", "not readable"),
+            ),
+        ),
+        *_streams("notify"),
+        *_calls("notify"),
+    ),
+)
+
+_PRESENCE: Final = Row(
+    "Presence",
+    (
+        *_streams("presence"),
+        Panel(
+            "Changes told",
+            "ops",
+            (Query('sum(rate(parley_log_appended_total{log="presence"}[$__rate_interval]))', "changes"),),
+        ),
+        *_calls("presence"),
+    ),
+)
+
+_AUTH: Final = Row(
+    "Auth",
+    (
+        Panel(
+            "Sign-ins",
+            "ops",
+            (Query("sum by (outcome) (rate(parley_auth_sign_ins_total[$__rate_interval]))", by("outcome")),),
+        ),
+        Panel(
+            "Limits kept without Redis",
+            "ops",
+            (Query("sum(rate(parley_auth_local_limits_total[$__rate_interval]))", "attempts"),),
+        ),
+        Panel(
+            "Gateways told of revocations",
+            "short",
+            (
+                Query("sum(parley_auth_revocation_watchers)", "streams"),
+                Query("sum(parley_auth_revocations_pending)", "waiting"),
+                Query("sum(increase(parley_auth_revocation_overflows_total[$__rate_interval]))", "overflows"),
+            ),
+        ),
+        *_calls("auth"),
+    ),
+)
+
+PEOPLE: Final = Dashboard("parley-people", "notify, presence and auth", (_NOTIFY, _PRESENCE, _AUTH))

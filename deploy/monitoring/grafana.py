@@ -1,0 +1,142 @@
+"""Dashboards as Grafana's JSON, from a description that names what is shown and leaves the layout to this file.
+
+The model is Grafana's own (schema 39, Grafana 10.4 and newer), with no plugins: https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+_COLUMNS: Final = 24
+_HEIGHT: Final = 8
+_SCHEMA: Final = 39
+_SOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One query of a panel, and how its series are named."""
+
+    expression: str
+    legend: str = "__auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Curves over time.
+
+    Attributes:
+        title: what is shown.
+        unit: by Grafana's names: short, s, ops, reqps, percentunit, bytes, Bps.
+        queries: whose series are drawn.
+        description: what to make of it.
+        columns: its width, of 24.
+    """
+
+    title: str
+    unit: str
+    queries: tuple[Query, ...]
+    description: str = ""
+    columns: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Panels under one heading."""
+
+    title: str
+    panels: tuple[Panel, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """A page; its `uid` is also the file's name and never changes, or links break."""
+
+    uid: str
+    title: str
+    rows: tuple[Row, ...]
+
+    def document(self) -> dict[str, Any]:
+        """Gives Grafana's form."""
+        return {
+            "uid": self.uid,
+            "title": f"Parley: {self.title}",
+            "tags": ["parley"],
+            "schemaVersion": _SCHEMA,
+            "editable": False,
+            "refresh": "30s",
+            "time": {"from": "now-3h", "to": "now"},
+            "timezone": "utc",
+            "links": [
+                {"type": "dashboards", "title": "Parley", "tags": ["parley"], "asDropdown": True, "keepTime": True}
+            ],
+            "templating": {
+                "list": [{"type": "datasource", "name": "datasource", "query": "prometheus", "label": "Source"}]
+            },
+            "panels": list(self._panels()),
+        }
+
+    def _panels(self) -> Iterator[dict[str, Any]]:
+        number, top = 0, 0
+        for row in self.rows:
+            number += 1
+            yield {"id": number, "type": "row", "title": row.title, "gridPos": _place(0, top, _COLUMNS, 1)}
+            left, top = 0, top + 1
+            for panel in row.panels:
+                if left + panel.columns > _COLUMNS:
+                    left, top = 0, top + _HEIGHT
+                number += 1
+                yield _panel(panel, number, _place(left, top, panel.columns, _HEIGHT))
+                left += panel.columns
+            top += _HEIGHT
+
+
+def by(*labels: str) -> str:
+    """The legend that shows labels of the series: `{{a}} {{b}}`."""
+    return " ".join(f"{{{{{label}}}}}" for label in labels)
+
+
+def quantiles(metric: str, group: str = "", selector: str = "") -> tuple[Query, ...]:
+    """Half and 99 of a hundred observations of a histogram, by the labels of `group`."""
+    labels = f"le, {group}" if group else "le"
+    names = " ".join(f"{{{{{label.strip()}}}}}" for label in group.split(",")) if group else ""
+    rate = f"sum by ({labels}) (rate({metric}_bucket{selector}[$__rate_interval]))"
+    return tuple(
+        Query(f"histogram_quantile({quantile}, {rate})", f"{names} {words}".strip())
+        for quantile, words in ((0.99, "99 %"), (0.5, "50 %"))
+    )
+
+
+def _place(left: int, top: int, width: int, height: int) -> dict[str, int]:
+    return {"x": left, "y": top, "w": width, "h": height}
+
+
+def _panel(panel: Panel, number: int, place: dict[str, int]) -> dict[str, Any]:
+    return {
+        "id": number,
+        "type": "timeseries",
+        "title": panel.title,
+        "description": panel.description,
+        "datasource": _SOURCE,
+        "gridPos": place,
+        "fieldConfig": {
+            "defaults": {"unit": panel.unit, "min": 0, "custom": {"fillOpacity": 5, "showPoints": "never"}},
+            "overrides": [],
+        },
+        "options": {
+            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
+            "tooltip": {"mode": "multi", "sort": "desc"},
+        },
+        "targets": [
+            {
+                "refId": chr(ord("A") + index),
+                "datasource": _SOURCE,
+                "expr": query.expression,
+                "legendFormat": query.legend,
+                "exemplar": True,
+            }
+            for index, query in enumerate(panel.queries)
+        ],
+    }

@@ -1,0 +1,82 @@
+"""A real Prometheus for a test: found, started on a free port, asked."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from deploy.local.ports import PortClaims
+from deploy.local.probes import http_ok
+from deploy.local.process import ManagedProcess, ProcessSpec
+from tests.monitoring.rules import ROOT
+
+_UNPACKED: Final = ROOT / ".venv" / "prometheus" / "usr" / "bin"
+MISSING: Final = "there is no {} here; run the tests by `make monitoring-check`, which gets it"
+
+
+def program(name: str) -> Path:
+    """Where a program of Prometheus is: on the PATH, or where `make monitoring-check` puts it."""
+    found = shutil.which(name) or shutil.which(name, path=_UNPACKED)
+    assert found, MISSING.format(name)
+    return Path(found)
+
+
+class Prometheus:
+    """Asks a server."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def query(self, expression: str) -> list[dict[str, Any]]:
+        """The series that an expression has now."""
+        response = await self._client.get("/api/v1/query", params={"query": expression})
+        answer = response.json()
+        assert answer["status"] == "success", f"{expression}: {answer}"
+        result: list[dict[str, Any]] = answer["data"]["result"]
+        return result
+
+    async def targets(self) -> list[dict[str, Any]]:
+        """What it reads from."""
+        response = await self._client.get("/api/v1/targets")
+        found: list[dict[str, Any]] = response.json()["data"]["activeTargets"]
+        return found
+
+    async def rules(self) -> list[dict[str, Any]]:
+        """Its rules, with how they fare."""
+        response = await self._client.get("/api/v1/rules")
+        return [rule for group in response.json()["data"]["groups"] for rule in group["rules"]]
+
+
+@asynccontextmanager
+async def running_prometheus(folder: Path, configuration: dict[str, Any]) -> AsyncIterator[Prometheus]:
+    """Runs a server with a configuration while the context is open."""
+    claims = PortClaims()
+    port = claims.claim_any()
+    (folder / "prometheus.json").write_text(json.dumps(configuration))
+    process = ManagedProcess(_spec(folder, port), report=lambda _: None, on_change=lambda: None)
+    try:
+        await process.start()
+        await process.wait_healthy()
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=20.0) as client:
+            yield Prometheus(client)
+    finally:
+        await process.stop()
+        claims.release()
+
+
+def _spec(folder: Path, port: int) -> ProcessSpec:
+    command = (
+        str(program("prometheus")),
+        f"--config.file={folder / 'prometheus.json'}",
+        f"--storage.tsdb.path={folder / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--log.level=warn",
+    )
+    probe = http_ok(f"http://127.0.0.1:{port}/-/ready")
+    return ProcessSpec("prometheus", command, {}, folder / "prometheus.log", probe, working_directory=folder)

@@ -1,0 +1,38 @@
+"""Reading deploy/monitoring/alerts.yaml."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+MONITORING = ROOT / "deploy" / "monitoring"
+RUNBOOKS = ROOT / "docs" / "runbooks"
+_COMPARISON = re.compile(r"\s(?:==|!=|<=|>=|<|>)\s*[\d.]+\s*$")
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert of the file."""
+
+    name: str
+    expression: str
+    rule: dict[str, Any]
+
+    @property
+    def series(self) -> str:
+        """The expression without the comparison that ends it."""
+        series, found = _COMPARISON.subn("", self.expression)
+        assert found == 1, f"{self.name} does not end with a comparison to a number"
+        return series
+
+
+def alerts() -> list[Alert]:
+    """All alerts, in the order of the file."""
+    document = yaml.safe_load((MONITORING / "alerts.yaml").read_text())
+    rules = [rule for group in document["groups"] for rule in group["rules"]]
+    return [Alert(rule["alert"], rule["expr"], rule) for rule in rules if "alert" in rule]

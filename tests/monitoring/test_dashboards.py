@@ -1,0 +1,124 @@
+"""A real Prometheus on a real stack: whatever a dashboard or an alert asks for is there."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import httpx
+import pytest
+from parley_client.errors import ParleyError
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from deploy.local.run_file import read_run_file
+from deploy.local.seed import seed_demo
+from deploy.local.stack import LocalStack
+from deploy.monitoring.boards import DASHBOARDS
+from deploy.monitoring.scrape import scrape_configuration
+from tests.e2e.conftest import Company, new_company
+from tests.monitoring.prometheus import Prometheus, running_prometheus
+from tests.monitoring.rules import alerts
+
+pytestmark = [pytest.mark.prometheus, pytest.mark.timeout(300)]
+
+WINDOW = "30s"
+PATIENCE_SECONDS = 90.0
+QUERIES = {
+    f"{board.uid} / {row.title} / {panel.title} / {query.legend}": query.expression.replace("$__rate_interval", WINDOW)
+    for board in DASHBOARDS
+    for row in board.rows
+    for panel in row.panels
+    for query in panel.queries
+}
+SERIES = {alert.name: re.sub(r"\[\d+[mh]\]", f"[{WINDOW}]", alert.series) for alert in alerts()}
+
+
+@pytest.fixture(scope="module")
+async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalStack]:
+    stack = LocalStack(tmp_path_factory.mktemp("stack"))
+    async with stack:
+        await seed_demo(stack.grpc_target, stack.credentials)
+        yield stack
+
+
+@pytest.fixture(scope="module")
+async def prometheus(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Prometheus]:
+    running = read_run_file(stack.directory.root)
+    assert running is not None
+    configuration = scrape_configuration(running, interval="1s")
+    async with (
+        running_prometheus(tmp_path_factory.mktemp("prometheus"), configuration) as server,
+        new_company(stack) as company,
+        asyncio.TaskGroup() as group,
+    ):
+        traffic = group.create_task(_talk(company))
+        yield server
+        traffic.cancel()
+
+
+async def _talk(company: Company) -> None:
+    """What users do, right and wrong, again and again."""
+    await company.hire("ann")
+    await company.hire("bob", "employee")
+    ann, bob = await company.client("ann"), await company.client("bob")
+    conversation = (await ann.direct_conversation("bob")).conversation_id
+    while True:
+        sent = await ann.send_message(conversation, "hello")
+        await bob.set_typing(conversation)
+        await bob.mark_read(conversation, sent.seq)
+        await bob.set_presence("dnd" if sent.seq % 2 else "online", "")
+        await ann.list_messages(conversation)
+        await ann.get_presences(["bob"])
+        await bob.list_notifications()
+        with pytest.raises(ParleyError):
+            await ann.direct_conversation("nobody")
+        await _do_wrong(company)
+        await asyncio.sleep(0.2)
+
+
+async def _do_wrong(company: Company) -> None:
+    url = company.stack.url
+    async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        account = {"email": f"ann@{company.organization_id}.example", "password": "not it"}
+        await client.post("/api/auth/login", json=account)
+    with pytest.raises(InvalidStatus):
+        async with connect(url.replace("http", "ws") + "/ws", proxy=None):
+            pass
+
+
+async def until(condition: Callable[[], Awaitable[list[str]]]) -> list[str]:
+    """What is still missing when all is there, or time is over."""
+    deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+    while (missing := await condition()) and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(1.0)
+    return missing
+
+
+async def test_every_process_is_read(prometheus: Prometheus) -> None:
+    jobs = {"auth", "chat", "presence", "notify", "gateway", "envoy"}
+
+    async def not_read() -> list[str]:
+        return sorted(jobs - {each["labels"]["job"] for each in await prometheus.targets() if each["health"] == "up"})
+
+    assert await until(not_read) == []
+
+
+@pytest.mark.parametrize("queries", [QUERIES, SERIES], ids=["dashboards", "alerts"])
+async def test_whatever_is_asked_for_is_there(prometheus: Prometheus, queries: dict[str, str]) -> None:
+    async def without_data() -> list[str]:
+        return [name for name, expression in queries.items() if not await prometheus.query(expression)]
+
+    assert await until(without_data) == []
+
+
+async def test_prometheus_can_work_out_every_rule_and_a_sound_stack_sets_off_no_alarm(prometheus: Prometheus) -> None:
+    async def not_worked_out() -> list[str]:
+        return [
+            f"{rule['name']}: {rule.get('lastError')}" for rule in await prometheus.rules() if rule["health"] != "ok"
+        ]
+
+    assert await until(not_worked_out) == []
+    firing = [rule["name"] for rule in await prometheus.rules() if rule.get("state") == "firing"]
+    assert firing == []

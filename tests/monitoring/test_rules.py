@@ -1,0 +1,26 @@
+"""What Prometheus itself says of the rules."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from tests.monitoring.prometheus import program
+from tests.monitoring.rules import MONITORING
+
+pytestmark = pytest.mark.prometheus
+
+
+def promtool(*arguments: str) -> None:
+    command = [str(program("promtool")), *arguments]
+    done = subprocess.run(command, cwd=MONITORING, capture_output=True, text=True, check=False)  # noqa: S603  # ours
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_rules_are_well_formed() -> None:
+    promtool("check", "rules", "--lint=all", "--lint-fatal", "alerts.yaml")
+
+
+def test_every_alert_fires_on_what_it_is_for_and_on_nothing_else() -> None:
+    promtool("test", "rules", "alerts_test.yaml")
