@@ -14,10 +14,10 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test faults rolling bench bench-full profile lint types protos reference monitoring-check clean-data
+.PHONY: help setup run demo test faults rolling bench bench-full profile k8s-check lint types protos reference monitoring-check clean-data
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@printf '\nARGS="..." is passed on: make run ARGS="--port 9000 --replicas chat=2", make test ARGS="tests/unit"\n'
 
 setup: $(READY) ## make .venv and install what is needed, if it is not there
@@ -52,6 +52,10 @@ bench-full: $(READY) ## the same at full size, three times; takes an hour
 
 profile: $(READY) ## see where chat and the gateway spend their time under direct messages
 	@$(BIN)/python -m bench.profile $(ARGS)
+
+k8s-check: $(READY) ## check the Kubernetes manifests without a cluster (needs kubectl or kustomize)
+	@$(BIN)/python -m tests.k8s
+	@$(BIN)/pytest -n 0 tests/k8s $(ARGS)
 
 lint: $(READY) ## check style, formatting and who may import whom
 	@$(BIN)/ruff check .

@@ -1,0 +1,1 @@
+"""What the Kubernetes manifests promise, checked without a cluster."""

@@ -1,0 +1,162 @@
+"""Upgrades, evictions and lost machines that nobody notices."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+from tests.k8s.environment import processes, setting
+from tests.k8s.manifests import COMPONENT, NAME, Manifests, Workload, selects
+from tests.k8s.rendering import envoy_configuration
+
+_SPREAD_OVER: Final = {"kubernetes.io/hostname", "topology.kubernetes.io/zone"}
+_EACH_VERSION: Final = {NAME, "pod-template-hash"}
+_DNS_REFRESH_SECONDS: Final = 5.0  # Envoy's own, for STRICT_DNS
+_ENDING_SECONDS: Final = 5.0
+"""What a process may take beside its notice and its drains: clients closed, a last look at its tasks."""
+
+_DRAINS: Final = 2
+"""How many things of a process may each take the drain: the gateway's sockets, then its HTTP requests."""
+
+
+def rolls_out_without_a_gap(manifests: Manifests) -> Iterator[str]:
+    """A new pod comes before an old one goes."""
+    for workload in manifests.deployments():
+        strategy = workload.spec.get("strategy", {})
+        rolling = strategy.get("rollingUpdate", {})
+        if strategy.get("type") != "RollingUpdate" or rolling.get("maxUnavailable") != 0 or not rolling.get("maxSurge"):
+            yield f"{workload.name}: must be a RollingUpdate with maxUnavailable 0 and a surge"
+
+
+def counts_once_envoy_uses_it(manifests: Manifests) -> Iterator[str]:
+    """An old pod goes when Envoy has found the new one, and forgives it what it failed while it started."""
+    ejection = max(
+        _seconds(cluster["outlier_detection"]["base_ejection_time"])
+        for cluster in _clusters(manifests)
+        if "outlier_detection" in cluster
+    )
+    for workload in manifests.deployments():
+        if workload.spec.get("minReadySeconds", 0) <= max(ejection, _DNS_REFRESH_SECONDS):
+            yield f"{workload.name}: minReadySeconds must be above the {ejection:g} s for which Envoy ejects a pod"
+
+
+def has_time_to_end(manifests: Manifests) -> Iterator[str]:
+    """It is killed only after all that it may take to end."""
+    for workload, container, settings in processes(manifests):
+        drain = float(setting(manifests, container, settings, "drain_seconds"))
+        notice = _notice(manifests, workload)
+        needed = _pre_stop_seconds(container) + notice + _DRAINS * drain + _ENDING_SECONDS
+        if workload.pod.get("terminationGracePeriodSeconds", 30) < needed:
+            yield f"{workload.name}: terminationGracePeriodSeconds must be at least {needed:g}"
+    for workload in manifests.workloads("edge"):
+        needed = max(map(_pre_stop_seconds, workload.containers)) + _ENDING_SECONDS
+        if workload.pod.get("terminationGracePeriodSeconds", 30) < needed:
+            yield f"{workload.name}: terminationGracePeriodSeconds must be at least {needed:g}"
+
+
+def serves_until_envoy_knows_that_it_goes(manifests: Manifests) -> Iterator[str]:
+    """A service that says NOT_SERVING is still called until Envoy's next look, and answers."""
+    looks = {cluster["name"]: _look_seconds(cluster) for cluster in _clusters(manifests) if "health_checks" in cluster}
+    for workload in manifests.workloads("service"):
+        if (notice := _notice(manifests, workload)) < max(2.0, looks[workload.name]):
+            yield f"{workload.name}: PARLEY_NOTICE_SECONDS is {notice:g}; Envoy looks each {looks[workload.name]:g} s"
+
+
+def sends_again_what_a_gateway_that_goes_did_not_take(manifests: Manifests) -> Iterator[str]:
+    """The gateway has no notice: Envoy takes what finds its door closed to another one."""
+    (host,) = _public(manifests)["route_config"]["virtual_hosts"]
+    missing = {"connect-failure", "refused-stream"} - set(host["retry_policy"]["retry_on"].split(","))
+    if missing:
+        yield f"envoy: must retry on {', '.join(sorted(missing))}"
+
+
+def lets_envoy_finish_what_is_in_flight(manifests: Manifests) -> Iterator[str]:
+    """Envoy says that it goes, by its admin port, and stays for longer than the longest call without a stream."""
+    admin = envoy_configuration(manifests)["admin"]["address"]["socket_address"]["port_value"]
+    (host,) = _public(manifests)["route_config"]["virtual_hosts"]
+    limits = [r["route"]["max_stream_duration"] for r in host["routes"] if "max_stream_duration" in r["route"]]
+    longest = max(_seconds(limit["max_stream_duration"]) for limit in limits if "grpc_timeout_header_max" in limit)
+    for workload in manifests.workloads("edge"):
+        script = " ".join(map(_pre_stop_script, workload.containers))
+        if f"/dev/tcp/127.0.0.1/{admin}" not in script or "POST /healthcheck/fail" not in script:
+            yield f"{workload.name}: preStop must tell Envoy's admin port that it is to go"
+        if max(map(_pre_stop_seconds, workload.containers)) <= longest:
+            yield f"{workload.name}: preStop must last longer than a call, {longest:g} s"
+
+
+def is_spread_over_machines_and_zones(manifests: Manifests) -> Iterator[str]:
+    """Each workload by itself, and each version of it."""
+    for workload in manifests.deployments():
+        spread = {
+            constraint["topologyKey"]
+            for constraint in workload.pod.get("topologySpreadConstraints", [])
+            if selects(constraint.get("labelSelector"), workload.labels)
+            and set(constraint.get("matchLabelKeys", [])) >= _EACH_VERSION
+            and constraint["maxSkew"] == 1
+        }
+        for key in sorted(_SPREAD_OVER - spread):
+            yield f"{workload.name}: is not spread over {key}"
+
+
+def is_evicted_one_at_a_time(manifests: Manifests) -> Iterator[str]:
+    """One budget for each Deployment, and none that keeps a machine from being emptied."""
+    for workload in manifests.deployments():
+        budgets = [
+            item["spec"]
+            for item in manifests.of("PodDisruptionBudget")
+            if selects(item["spec"].get("selector"), workload.labels)
+        ]
+        if [budget.get("maxUnavailable") for budget in budgets] != [1]:
+            yield f"{workload.name}: must have one PodDisruptionBudget, with maxUnavailable 1"
+
+
+def selects_its_own_pods(manifests: Manifests) -> Iterator[str]:
+    """And nobody else's."""
+    for workload in manifests.workloads():
+        selector = workload.spec["selector"]
+        chosen = [other.name for other in manifests.workloads() if selects(selector, other.labels)]
+        if chosen != [workload.name]:
+            yield f"{workload.name}: its selector chooses {', '.join(chosen) or 'nothing'}"
+        if COMPONENT not in workload.labels:
+            yield f"{workload.name}: its pods do not say what they are"
+
+
+def _notice(manifests: Manifests, workload: Workload) -> float:
+    for other, container, settings in processes(manifests):
+        if other.name == workload.name and "notice_seconds" in settings.model_fields:
+            return float(setting(manifests, container, settings, "notice_seconds"))
+    return 0.0
+
+
+def _pre_stop_script(container: dict[str, Any]) -> str:
+    return " ".join(container.get("lifecycle", {}).get("preStop", {}).get("exec", {}).get("command", []))
+
+
+def _pre_stop_seconds(container: dict[str, Any]) -> float:
+    pre_stop = container.get("lifecycle", {}).get("preStop", {})
+    if "sleep" in pre_stop:
+        return float(pre_stop["sleep"]["seconds"])
+    return float(sum(map(int, re.findall(r"\bsleep (\d+)", _pre_stop_script(container)))))
+
+
+def _clusters(manifests: Manifests) -> list[dict[str, Any]]:
+    clusters: list[dict[str, Any]] = envoy_configuration(manifests)["static_resources"]["clusters"]
+    return clusters
+
+
+def _public(manifests: Manifests) -> dict[str, Any]:
+    listeners = envoy_configuration(manifests)["static_resources"]["listeners"]
+    (chain,) = next(listener for listener in listeners if listener["name"] == "public")["filter_chains"]
+    connection_manager: dict[str, Any] = chain["filters"][0]["typed_config"]
+    return connection_manager
+
+
+def _look_seconds(cluster: dict[str, Any]) -> float:
+    (check,) = cluster["health_checks"]
+    jitter_percent: float = check.get("interval_jitter_percent", 0)
+    return _seconds(check["interval"]) * (1 + jitter_percent / 100)
+
+
+def _seconds(duration: str) -> float:
+    return float(duration.removesuffix("s"))

@@ -1,0 +1,111 @@
+"""The way in from outside, and who may look at metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tests.k8s.environment import processes, setting
+from tests.k8s.manifests import Manifest, Manifests, selects
+
+_ROUTES = ("HTTPRoute", "GRPCRoute")
+
+
+def counts_the_proxies_in_front(manifests: Manifests) -> Iterator[str]:
+    """One too few, and everybody has the proxy's address; one too many, and callers may claim any."""
+    proxies = 1 + bool(manifests.of("Gateway"))
+    for workload, container, settings in processes(manifests):
+        if workload.component == "gateway":
+            told = int(setting(manifests, container, settings, "trusted_proxies"))
+            if told != proxies:
+                yield f"{workload.name}: PARLEY_TRUSTED_PROXIES is {told}; there are {proxies}"
+
+
+def keeps_what_is_inside_inside(manifests: Manifests) -> Iterator[str]:
+    """No Service opens a port on machines or at a provider: the Gateway is the one way in."""
+    for service in manifests.of("Service"):
+        if service["spec"].get("type", "ClusterIP") != "ClusterIP":
+            yield f"Service {service['metadata']['name']}: must be reached inside the cluster alone"
+
+
+def routes_lead_to_services(manifests: Manifests) -> Iterator[str]:
+    """To Envoy's public port, and to nothing else."""
+    for route in manifests.of(*_ROUTES):
+        for rule in route["spec"]["rules"]:
+            for backend in rule.get("backendRefs", []):
+                service = manifests.get("Service", backend["name"])
+                targets = [p["targetPort"] for p in (service or {"spec": {"ports": []}})["spec"]["ports"]]
+                if targets != ["public"] or backend["port"] != service["spec"]["ports"][0]["port"]:  # type: ignore[index]
+                    yield f"{route['metadata']['name']}: {backend['name']}:{backend['port']} is not Envoy's public port"
+
+
+def speaks_http2_to_envoy_for_grpc(manifests: Manifests) -> Iterator[str]:
+    """And HTTP/1.1 for browsers, whose sockets are upgraded from it."""
+    for route in manifests.of(*_ROUTES):
+        wanted = "kubernetes.io/h2c" if route["kind"] == "GRPCRoute" else None
+        for rule in route["spec"]["rules"]:
+            for backend in rule.get("backendRefs", []):
+                service = manifests.get("Service", backend["name"])
+                if service and any(port.get("appProtocol") != wanted for port in service["spec"]["ports"]):
+                    yield f"{route['metadata']['name']}: {backend['name']} must have appProtocol {wanted}"
+
+
+def routes_the_hosts_that_the_gateway_has(manifests: Manifests) -> Iterator[str]:
+    """Each route is attached to a listener that has its host names and takes its kind."""
+    listeners = {(g["metadata"]["name"], lis["name"]): lis for g in manifests.of("Gateway") for lis in _listeners(g)}
+    for route in manifests.of(*_ROUTES):
+        for parent in route["spec"]["parentRefs"]:
+            listener = listeners.get((parent["name"], parent.get("sectionName", "")))
+            if listener is None:
+                yield f"{route['metadata']['name']}: there is no listener {parent}"
+            elif route["spec"].get("hostnames") != [listener["hostname"]]:
+                yield f"{route['metadata']['name']}: its host names are not those of listener {listener['name']}"
+            elif route["kind"] not in _kinds(listener):
+                yield f"{route['metadata']['name']}: listener {listener['name']} takes no {route['kind']}"
+
+
+def has_certificates_for_its_hosts(manifests: Manifests) -> Iterator[str]:
+    """What the Gateway shows is asked for, with every name that it has, from an issuer that there is."""
+    certificates = {item["spec"]["secretName"]: item["spec"] for item in manifests.of("Certificate")}
+    for listener in (lis for gateway in manifests.of("Gateway") for lis in _listeners(gateway)):
+        if listener["protocol"] != "HTTPS":
+            continue
+        for reference in listener["tls"]["certificateRefs"]:
+            certificate = certificates.get(reference["name"], {"dnsNames": [], "issuerRef": {"name": ""}})
+            if listener["hostname"] not in certificate["dnsNames"]:
+                yield f"listener {listener['name']}: no Certificate {reference['name']} has {listener['hostname']}"
+            elif manifests.get("Issuer", certificate["issuerRef"]["name"]) is None:
+                yield f"listener {listener['name']}: nobody issues {reference['name']}"
+
+
+def ends_plain_http_with_a_redirect(manifests: Manifests) -> Iterator[str]:
+    """Nothing is served without TLS."""
+    plain = {lis["name"] for g in manifests.of("Gateway") for lis in _listeners(g) if lis["protocol"] == "HTTP"}
+    for route in manifests.of(*_ROUTES):
+        if plain & {parent.get("sectionName") for parent in route["spec"]["parentRefs"]}:
+            filters = [f for rule in route["spec"]["rules"] for f in rule.get("filters", [])]
+            if not all(f.get("requestRedirect", {}).get("scheme") == "https" for f in filters) or not filters:
+                yield f"{route['metadata']['name']}: must send to https"
+
+
+def is_watched(manifests: Manifests) -> Iterator[str]:
+    """A ServiceMonitor finds every workload's metrics."""
+    watched = set()
+    for monitor in manifests.of("ServiceMonitor"):
+        ports = {endpoint["port"] for endpoint in monitor["spec"]["endpoints"]}
+        for service in manifests.of("Service"):
+            labels = service["metadata"].get("labels", {})
+            if selects(monitor["spec"]["selector"], labels) and ports & {p["name"] for p in service["spec"]["ports"]}:
+                watched |= {workload.name for workload in manifests.selected(service["spec"].get("selector"))}
+    for workload in manifests.deployments():
+        if workload.name not in watched:
+            yield f"{workload.name}: no ServiceMonitor reads its metrics"
+
+
+def _listeners(gateway: Manifest) -> list[Manifest]:
+    listeners: list[Manifest] = gateway["spec"]["listeners"]
+    return listeners
+
+
+def _kinds(listener: Manifest) -> list[str]:
+    kinds = listener.get("allowedRoutes", {}).get("kinds")
+    return [kind["kind"] for kind in kinds] if kinds else ["HTTPRoute"]
