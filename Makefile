@@ -70,6 +70,7 @@ protos: $(READY) ## generate the stubs in gen/ from protos/
 
 reference: $(READY) ## write anew what is made from the programs: dashboards, docs/settings.md, docs/metrics.md
 	@$(BIN)/python -m deploy.monitoring write
+	@$(BIN)/python -m deploy.k8s.rules
 
 monitoring-check: $(READY) ## let a real Prometheus judge the alerts and dashboards, on a running stack
 	@sh deploy/monitoring/setup.sh

@@ -416,6 +416,7 @@ MUTATIONS: Final = {
         edge.ends_plain_http_with_a_redirect,
         put("HTTPRoute", "browsers", ("spec", "parentRefs", 0, "sectionName"), "http"),
     ),
+    "a job of another name": Mutation(edge.is_watched, drop("ServiceMonitor", "parley", ("spec", "jobLabel"))),
     "metrics that nobody reads": Mutation(
         edge.is_watched, put("Service", "envoy-status", ("spec", "ports", 0, "name"), "status")
     ),

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
+from typing import Final
 
+import pytest
+import yaml
+
+from deploy.k8s import rules
 from tests.k8s.__main__ import violations
 from tests.k8s.manifests import Manifest
 from tests.k8s.rendering import NAMES, overlay
 from tests.k8s.validation import problems
+
+_DASHBOARDS: Final = Path(__file__).parents[2] / "deploy" / "monitoring" / "dashboards"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -17,6 +24,17 @@ def test_an_overlay_is_valid_and_keeps_every_policy(name: str) -> None:
 
 def test_there_are_overlays_for_one_machine_staging_and_production() -> None:
     assert NAMES == ("dev", "prod", "staging")
+
+
+def test_the_operator_s_alerts_are_prometheus_s_own() -> None:
+    assert rules.RULE.read_text() == rules.prometheus_rule(rules.ALERTS.read_text()), "run python -m deploy.k8s.rules"
+    (rule,) = overlay("prod").of("PrometheusRule")
+    assert rule["spec"] == yaml.safe_load(rules.ALERTS.read_text())
+
+
+def test_every_dashboard_is_there() -> None:
+    (found,) = (m for m in overlay("prod").of("ConfigMap") if m["metadata"]["name"] == "dashboards")
+    assert found["data"] == {path.name: path.read_text() for path in _DASHBOARDS.glob("*.json")}
 
 
 def _first(kind: str) -> Manifest:

@@ -88,14 +88,15 @@ def ends_plain_http_with_a_redirect(manifests: Manifests) -> Iterator[str]:
 
 
 def is_watched(manifests: Manifests) -> Iterator[str]:
-    """A ServiceMonitor finds every workload's metrics."""
+    """A ServiceMonitor finds every workload's metrics, and calls the job by the workload's name, as the alerts do."""
     watched = set()
     for monitor in manifests.of("ServiceMonitor"):
         ports = {endpoint["port"] for endpoint in monitor["spec"]["endpoints"]}
         for service in manifests.of("Service"):
             labels = service["metadata"].get("labels", {})
             if selects(monitor["spec"]["selector"], labels) and ports & {p["name"] for p in service["spec"]["ports"]}:
-                watched |= {workload.name for workload in manifests.selected(service["spec"].get("selector"))}
+                job = labels.get(monitor["spec"].get("jobLabel"), service["metadata"]["name"])
+                watched |= {w.name for w in manifests.selected(service["spec"].get("selector")) if w.name == job}
     for workload in manifests.deployments():
         if workload.name not in watched:
             yield f"{workload.name}: no ServiceMonitor reads its metrics"
