@@ -8,7 +8,7 @@ that is past its time is removed before it was compared.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -66,6 +66,10 @@ def _check_metadata(folder: Path, copy: CollectionCopy) -> None:
         raise BackupError(f"{path} is missing, or not what was written. The backup is damaged.")
 
 
+async def _nothing(_: Manifest) -> None:
+    return None
+
+
 async def restore_backup(
     client: Client,
     databases: Mapping[str, str],
@@ -73,6 +77,7 @@ async def restore_backup(
     *,
     replace: bool = False,
     report: Report = silent,
+    finish: Callable[[Manifest], Awaitable[None]] = _nothing,
 ) -> Manifest:
     """Loads a backup into databases, named by service, that are empty or hold the beginning of this very restore.
 
@@ -82,6 +87,7 @@ async def restore_backup(
         folder: the backup.
         replace: remove what the databases hold, instead of refusing.
         report: told of each step.
+        finish: called when all is loaded, before the restore counts as finished; so it may be called again.
 
     Raises:
         BackupError: why not; after an interruption, asking again goes on where it was.
@@ -97,6 +103,7 @@ async def restore_backup(
         restore = _Restore(client, targets, folder, marks, report)
         for copy in backup.collections:
             await _Loading(restore, copy).run()
+        await finish(backup)
         await marks.end()
     except OSError as error:
         raise BackupError(f"{folder} can't be read: {error.strerror}. Ask again to go on.") from error

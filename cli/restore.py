@@ -25,10 +25,14 @@ from deploy.local.data_directory import DataDirectory
 from deploy.local.errors import StackError
 from deploy.local.run_file import read_run_file
 from deploy.local.stack import LocalStack
+from services.chat.restored import publish_again
 
 EMPTY_REDIS: Final = (
     "Empty Parley's Redis or Valkey before you start the services: what it holds tells of times after the backup."
 )
+UNREAD_SECONDS: Final = 300
+"""By so much may notify have been behind at the moment of a backup; it is told again of what was sent since."""
+
 console = Console(highlight=False)
 
 
@@ -101,5 +105,9 @@ async def _restore_stack(data_dir: Path, databases: Mapping[str, str], folder: P
 
 
 async def _load(client: Client, databases: Mapping[str, str], folder: Path, *, replace: bool) -> Manifest:
+    async def finish(backup: Manifest) -> None:
+        since_ms = (backup.cluster_time - UNREAD_SECONDS) * 1_000
+        await publish_again(client[databases["chat"]], since_ms)
+
     with Bars(console) as bars:
-        return await restore_backup(client, databases, folder, replace=replace, report=bars)
+        return await restore_backup(client, databases, folder, replace=replace, report=bars, finish=finish)
