@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.k8s.mutations import MUTATIONS, Mutation
+from tests.k8s.mutations import MUTATIONS
+from tests.k8s.mutations.mutation import Mutation
 from tests.k8s.policies import EVERYWHERE, REPLICATED
 from tests.k8s.rendering import overlay
 

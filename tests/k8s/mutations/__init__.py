@@ -1,0 +1,7 @@
+"""What would be wrong, one thing at a time, and the policy that has to notice it."""
+
+from typing import Final
+
+from tests.k8s.mutations import pods, running, surroundings
+
+MUTATIONS: Final = {**pods.MUTATIONS, **running.MUTATIONS, **surroundings.MUTATIONS}
