@@ -6,12 +6,15 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TypeVar
 
 import grpc
 
 from chassis.errors import AppError, InternalError
+from chassis.identity import Identity
 from chassis.logs import logger
+from gateway.session import Session
 from gateway.upstreams import Upstreams
 
 _log = logger("calls")
@@ -22,17 +25,43 @@ T = TypeVar("T")
 
 
 class CallsForUser:
-    """Calls upstreams with one user's token."""
+    """Calls upstreams with a user's token.
 
-    __slots__ = ("_token", "upstreams")
+    Args:
+        upstreams: the services.
+        identity: the user.
+        token: the user's.
+        session: that for which calls are made, if it is one.
+    """
 
-    def __init__(self, upstreams: Upstreams, token: str) -> None:
+    __slots__ = ("_session", "_token", "identity", "upstreams")
+
+    def __init__(self, upstreams: Upstreams, identity: Identity, token: str, session: Session | None = None) -> None:
         self.upstreams = upstreams
+        self.identity = identity
         self._token = token
+        self._session = session
+
+    async def until_ready(self) -> None:
+        """Waits until whatever happens to the user reaches the connection."""
+        if self._session is not None and not self._session.ready:
+            ready = asyncio.get_running_loop().create_future()
+            self._session.when_ready(partial(_fulfil, ready))
+            await ready
 
     async def call(self, method: grpc.aio.UnaryUnaryMultiCallable[Q, R], request: Q, *, conversation_id: str = "") -> R:
         """Makes one call. Raises AppError."""
         return await self.upstreams.call(method, request, token=self._token, conversation_id=conversation_id)
+
+
+def calls_of(upstreams: Upstreams, session: Session) -> CallsForUser:
+    """Calls for the user of a session."""
+    return CallsForUser(upstreams, session.identity, session.token, session)
+
+
+def _fulfil(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 class Errands:

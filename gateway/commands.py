@@ -12,6 +12,7 @@ import grpc
 from parley.chat.v1.message_pb2 import Draft, MarkDeliveredRequest, MarkReadRequest, SetTypingRequest
 
 from chassis.errors import AppError
+from chassis.identity import Identity
 from gateway.upstreams import Upstreams
 
 Q = TypeVar("Q")
@@ -27,6 +28,13 @@ class UserCalls(Protocol):
     @property
     def upstreams(self) -> Upstreams:
         """The stubs whose methods are called."""
+
+    @property
+    def identity(self) -> Identity:
+        """The user."""
+
+    async def until_ready(self) -> None:
+        """Waits until whatever happens to the user reaches the connection."""
 
     async def call(self, method: grpc.aio.UnaryUnaryMultiCallable[Q, R], request: Q, *, conversation_id: str = "") -> R:
         """Makes one call. Raises AppError."""
@@ -48,6 +56,24 @@ class Perform(NamedTuple):
     """Do anything else that takes calls of the services; answers what `run` returns."""
 
     run: Callable[[UserCalls], Awaitable[Result]]
+
+
+class Resolve(NamedTuple):
+    """Do something in a conversation that the front-end calls by another name than its id.
+
+    What comes after it for the same name waits for it, so that all is done in the order in which it came.
+
+    Attributes:
+        name: what the conversation is called, within the session.
+        find: finds its id. Raises AppError.
+        then: makes the command, once the id is there.
+        anew: find it even if it was found before.
+    """
+
+    name: tuple[str, str]
+    find: Callable[[UserCalls], Awaitable[str]]
+    then: Callable[[str], SendMessage | SendSignal | Perform]
+    anew: bool = False
 
 
 class SetIdle(NamedTuple):
@@ -74,7 +100,7 @@ class Malformed(NamedTuple):
     error: AppError
 
 
-Command = SendMessage | SendSignal | Perform | SetIdle | RefreshSession | Refuse | Malformed
+Command = SendMessage | SendSignal | Perform | Resolve | SetIdle | RefreshSession | Refuse | Malformed
 
 
 class Request(NamedTuple):

@@ -19,12 +19,13 @@ from chassis.errors import AppError
 from chassis.identity import Identity, TokenVerifier
 from gateway import close_codes
 from gateway.arrivals import Arrivals
-from gateway.calls import CallsForUser, Errands
+from gateway.calls import Errands, calls_of
 from gateway.commands import (
     Command,
     Perform,
     RefreshSession,
     Request,
+    Resolve,
     Result,
     SendMessage,
     SendSignal,
@@ -33,10 +34,12 @@ from gateway.commands import (
 from gateway.hub import Connection, Hub, TooManyConnectionsError, say, say_failed
 from gateway.metrics import count_failure
 from gateway.sends import Sends
-from gateway.session import EXPIRED, Answer, End
+from gateway.session import EXPIRED, Answer, End, Session
 from gateway.signals import Signals
 from gateway.times import time_text_of
 from gateway.upstreams import Upstreams
+
+_RESOLVED_PER_SESSION: Final = 1_000
 
 Carrier = Callable[[Connection, Request, Any], None]
 
@@ -73,10 +76,12 @@ class Desk:
         self._upstreams = upstreams
         self._verifier = verifier
         self._expiries: dict[Connection, asyncio.TimerHandle] = {}
+        self._resolving: dict[tuple[Session, tuple[str, str]], list[tuple[Request, Callable[[str], Command]]]] = {}
         self._carriers: Final[dict[type[Command], Carrier]] = {
             SendMessage: self._send_message,
             SendSignal: self._send_signal,
             Perform: self._perform,
+            Resolve: self._resolve,
             SetIdle: self._set_idle,
             RefreshSession: self._refresh_session,
         }
@@ -100,9 +105,9 @@ class Desk:
         last_of_user = self._hub.remove(connection)
         self._arrivals.leave(connection.session, last_of_user)
 
-    def received(self, connection: Connection, text: str) -> None:
-        """A text frame came."""
-        self._handle(connection, connection.front.dialect.decode(text, connection.session.identity))
+    def received(self, connection: Connection, frame: object) -> None:
+        """A frame came that can be decoded."""
+        self._handle(connection, connection.front.dialect.decode(frame, connection.session))
 
     def unreadable(self, connection: Connection, error: AppError) -> None:
         """A frame came of which there is no text."""
@@ -116,12 +121,12 @@ class Desk:
         elif isinstance(effect, End):
             connection.close(*effect)
         else:
-            self._carriers[type(request.command)](connection, request, request.command)
+            self._go_on(connection, request, request.command)
 
     def _ready(self, connection: Connection) -> None:
         if connection in self._expiries:
             session = connection.session
-            session.ready = True
+            session.become_ready()
             say(connection, connection.front.dialect.session_ready(session, time.time()))
 
     # --- what requests ask for
@@ -149,8 +154,37 @@ class Desk:
         self._done(connection, request, {} if refusal is None else refusal)
 
     def _perform(self, connection: Connection, request: Request, command: Perform) -> None:
-        calls = CallsForUser(self._upstreams, connection.session.token)
+        calls = calls_of(self._upstreams, connection.session)
         self._errands.start(request.operation, command.run(calls), partial(self._done, connection, request))
+
+    def _resolve(self, connection: Connection, request: Request, command: Resolve) -> None:
+        session = connection.session
+        known = None if command.anew else session.conversations.get(command.name)
+        waiting = self._resolving.get((session, command.name))
+        if waiting is not None:
+            waiting.append((request, command.then))
+        elif known is not None:
+            self._go_on(connection, request, command.then(known))
+        else:
+            self._resolving[session, command.name] = [(request, command.then)]
+            found = partial(self._resolved, connection, command.name)
+            self._errands.start(request.operation, command.find(calls_of(self._upstreams, session)), found)
+
+    def _resolved(self, connection: Connection, name: tuple[str, str], outcome: str | AppError) -> None:
+        session = connection.session
+        waiting = self._resolving.pop((session, name))
+        if not isinstance(outcome, AppError):
+            session.conversations[name] = outcome
+            if len(session.conversations) > _RESOLVED_PER_SESSION:
+                del session.conversations[next(iter(session.conversations))]
+        for request, then in waiting:
+            if isinstance(outcome, AppError):
+                self._failed(connection, request, outcome)
+            else:
+                self._go_on(connection, request, then(outcome))
+
+    def _go_on(self, connection: Connection, request: Request, command: Command) -> None:
+        self._carriers[type(command)](connection, request, command)
 
     def _set_idle(self, connection: Connection, request: Request, command: SetIdle) -> None:
         self._arrivals.report(connection.session, command.idle)

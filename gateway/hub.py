@@ -6,18 +6,21 @@ connection that is not ready yet gets none: it has promised its client nothing s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final, Protocol
 
 from parley.chat.v1 import event_pb2 as chat
+from parley.chat.v1.chat_pb2 import Message
 from parley.notify.v1 import notification_pb2 as notify
 from parley.presence.v1 import presence_pb2 as presence
 
 from chassis.errors import AppError
 from gateway.dialects.dialect import Front, Payloads, Speech
+from gateway.lines import Lines
+from gateway.roster import Roster, hidden_from
 from gateway.session import Session
 
-_CLIENT = "client"
+CONFIRMED_RECIPIENTS: Final = 20
 
 
 class Connection(Protocol):
@@ -50,10 +53,18 @@ class Hub:
 
     Args:
         connections_per_user: how many a user may have.
+        roster: who is here.
+        lines: where events wait that take a lookup.
+        confirm: notes that a message has reached a user's connection, where the front-end has no word for that.
     """
 
-    def __init__(self, connections_per_user: int) -> None:
+    def __init__(
+        self, connections_per_user: int, roster: Roster, lines: Lines, confirm: Callable[[Session, Message], None]
+    ) -> None:
         self._connections_per_user = connections_per_user
+        self._roster = roster
+        self._lines = lines
+        self._confirm = confirm
         self._organizations: dict[str, dict[str, list[Connection]]] = {}
         self.count = 0
 
@@ -85,6 +96,7 @@ class Hub:
         del users[identity.user_id]
         if not users:
             del self._organizations[identity.organization_id]
+            self._roster.forget(identity.organization_id)
         return True
 
     def of_user(self, organization_id: str, user_id: str) -> tuple[Connection, ...]:
@@ -94,8 +106,8 @@ class Hub:
     def deliver_chat(self, events: Iterable[chat.Event]) -> None:
         """Delivers events of conversations to their recipients.
 
-        A new message is left out on the connection that sent it, which gets a reply instead; typing is left out for
-        the one who types.
+        A new message is left out on the connection that sent it, which gets a reply instead, unless its dialect wants
+        both; typing is left out for the one who types.
         """
         for event in events:
             users = self._organizations.get(event.organization_id)
@@ -104,52 +116,80 @@ class Hub:
             kind = event.WhichOneof("payload")
             origin = event.origin if kind == "message_created" else ""
             typist = event.typing_updated.user_id if kind == "typing_updated" else ""
-            telling = _Telling(lambda front, event=event: front.dialect.chat_event(event))  # type: ignore[misc]
+            telling = self._telling(lambda front, event=event: front.dialect.chat_event(event))  # type: ignore[misc]
             for user_id in event.recipients:
                 if user_id != typist:
                     for connection in users.get(user_id, ()):
                         session = connection.session
-                        if session.ready and session.session_id != origin:
-                            telling.tell(connection, user_id)
+                        if session.ready and (session.session_id != origin or connection.front.dialect.echoes):
+                            telling.tell(connection)
+            if kind == "message_created":
+                self._confirm_delivery(event, users)
+
+    def _confirm_delivery(self, event: chat.Event, users: Mapping[str, Sequence[Connection]]) -> None:
+        """Has it noted whom a message has reached; in large groups nobody asks, and it would be a note for each."""
+        message = event.message_created.message
+        if len(event.recipients) > CONFIRMED_RECIPIENTS:
+            return
+        for user_id in event.recipients:
+            if user_id != message.sender_id:
+                for connection in users.get(user_id, ()):
+                    if connection.session.ready and connection.front.dialect.confirms:
+                        self._confirm(connection.session, message)
+                        break
 
     def deliver_notify(self, events: Iterable[notify.Event]) -> None:
         """Delivers events of users' notifications."""
         for event in events:
-            telling = _Telling(lambda front, event=event: front.dialect.notify_event(event))  # type: ignore[misc]
+            telling = self._telling(lambda front, event=event: front.dialect.notify_event(event))  # type: ignore[misc]
             for connection in self._organizations.get(event.organization_id, {}).get(event.user_id, ()):
                 if connection.session.ready:
-                    telling.tell(connection, event.user_id)
+                    telling.tell(connection)
 
     def deliver_presence(self, events: Iterable[presence.Event]) -> None:
         """Delivers changes of presence to everyone in the organization; clients are not told of other clients."""
         for event in events:
-            about_client = event.role == _CLIENT
-            telling = _Telling(lambda front, event=event: front.dialect.presence_event(event))  # type: ignore[misc]
-            for user_id, connections in self._organizations.get(event.organization_id, {}).items():
+            users = self._organizations.get(event.organization_id)
+            if users is None:
+                continue
+            came_or_went = self._roster.note(event)
+            telling = self._telling(
+                lambda front, event=event, moved=came_or_went: front.dialect.presence_event(event, moved)  # type: ignore[misc]
+            )
+            for connections in users.values():
                 for connection in connections:
                     session = connection.session
-                    hidden = about_client and session.identity.role == _CLIENT and user_id != event.presence.user_id
-                    if session.ready and not hidden:
-                        telling.tell(connection, user_id)
+                    if session.ready and not hidden_from(session.identity, event):
+                        telling.tell(connection)
+
+    def _telling(self, encode: Callable[[Front], Speech]) -> _Telling:
+        return _Telling(encode, self._lines)
 
 
 class _Telling:
     """One event on its way to connections: encoded once for each front, and only where one wants it."""
 
-    __slots__ = ("_encode", "_spoken")
+    __slots__ = ("_encode", "_lines", "_spoken")
 
-    def __init__(self, encode: Callable[[Front], Speech]) -> None:
+    def __init__(self, encode: Callable[[Front], Speech], lines: Lines) -> None:
         self._encode = encode
-        self._spoken: dict[Front, bytes | Callable[[str], Payloads]] = {}
+        self._lines = lines
+        self._spoken: dict[Front, tuple[Speech, bytes]] = {}
 
-    def tell(self, connection: Connection, user_id: str) -> None:
-        """Writes the event to a connection of a user."""
+    def tell(self, connection: Connection) -> None:
+        """Writes the event to a connection."""
         front = connection.front
         spoken = self._spoken.get(front)
         if spoken is None:
             speech = self._encode(front)
-            spoken = self._spoken[front] = speech if callable(speech) else front.frames(speech)
-        connection.write(spoken if isinstance(spoken, bytes) else front.frames(spoken(user_id)))
+            spoken = self._spoken[front] = (speech, b"" if callable(speech) else front.frames(speech))
+        speech, frames = spoken
+        if callable(speech):
+            self._lines.tell(connection, speech(connection.session))
+        elif connection in self._lines:
+            self._lines.tell(connection, speech)
+        else:
+            connection.write(frames)
 
 
 def say(connection: Connection, payloads: Payloads) -> None:

@@ -39,6 +39,9 @@ REFUSED = Counter("parley_gateway_upgrades_refused_total", "Upgrades that were r
 PROTOCOL_VIOLATIONS = Counter(
     "parley_gateway_protocol_violations_total", "Connections that broke WebSocket's own rules."
 )
+CONFIRMATIONS_DROPPED = Counter(
+    "parley_gateway_confirmations_dropped_total", "Deliveries that were not noted, as too many signals waited."
+)
 FAILED = Counter("parley_gateway_requests_failed_total", "Requests answered with an error.", ["op", "reason"])
 
 

@@ -6,8 +6,9 @@ upstream, so each of its rules can be read and tested by itself.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from parley.chat.v1.message_pb2 import Actor
 
@@ -63,6 +64,30 @@ class SessionLimits:
     messages_per_second: int
 
 
+class FrameRate:
+    """Counts the frames of one socket.
+
+    Args:
+        per_second: how many may come within a second.
+    """
+
+    __slots__ = ("_began", "_frames", "_per_second")
+
+    def __init__(self, per_second: int) -> None:
+        self._per_second = per_second
+        self._frames = 0
+        self._began = 0.0
+
+    def count(self, now: float) -> End | None:
+        """Counts a frame of any kind; `now` is in seconds of any clock that only moves forward."""
+        self._frames += 1
+        if self._frames > self._per_second:
+            if now - self._began < _WINDOW_SECONDS:
+                return _FLOOD
+            self._frames, self._began = 1, now
+        return None
+
+
 class Session:
     """The state of one connection.
 
@@ -71,41 +96,51 @@ class Session:
         identity: who is connected.
         token: the access token that says so; calls for the user carry it.
         limits: what the connection may do.
+        notes: what the connection's dialect remembers of it.
     """
 
     __slots__ = (
         "_actor",
-        "_frames",
         "_malformed",
-        "_window_began",
+        "_waiting",
+        "conversations",
         "identity",
         "in_flight",
         "limits",
+        "notes",
         "ready",
         "session_id",
         "token",
     )
 
-    def __init__(self, session_id: str, identity: Identity, token: str, limits: SessionLimits) -> None:
+    def __init__(
+        self, session_id: str, identity: Identity, token: str, limits: SessionLimits, notes: Any = None
+    ) -> None:
         self.session_id = session_id
         self.identity = identity
         self.token = token
         self.limits = limits
         self._actor: Actor | None = None  # most sessions never need it
+        self.notes = notes
+        self.conversations: dict[tuple[str, str], str] = {}  # ids by other names; see `gateway.commands.Resolve`
         self.ready = False  # events go to sessions that are; see `gateway.arrivals`
+        self._waiting: list[Callable[[], None]] = []
         self.in_flight = 0
         self._malformed = 0
-        self._frames = 0
-        self._window_began = 0.0
 
-    def frame_came(self, now: float) -> End | None:
-        """Counts a frame of any kind; `now` is in seconds of any clock that only moves forward."""
-        self._frames += 1
-        if self._frames > self.limits.frames_per_second:
-            if now - self._window_began < _WINDOW_SECONDS:
-                return _FLOOD
-            self._frames, self._window_began = 1, now
-        return None
+    def become_ready(self) -> None:
+        """Notes that whatever happens to the user from now on reaches the connection."""
+        self.ready = True
+        waiting, self._waiting = self._waiting, []
+        for then in waiting:
+            then()
+
+    def when_ready(self, then: Callable[[], None]) -> None:
+        """Calls `then` once the session is ready: at once, if it is."""
+        if self.ready:
+            then()
+        else:
+            self._waiting.append(then)
 
     def admit(self, request: Request) -> Effect:
         """Decides what becomes of a request."""

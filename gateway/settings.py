@@ -11,7 +11,11 @@ class Settings(ProcessSettings):
     """The gateway's settings; see `chassis.settings` for where they come from."""
 
     websocket_listen: Address = Field("127.0.0.1:0", description="where WebSocket is served, at /ws")
-    http_listen: Address = Field("127.0.0.1:0", description="where the HTTP interface is served")
+    http_listen: Address = Field("127.0.0.1:0", description="where the HTTP interface and Socket.IO are served")
+    helpdesk_listen: Address | None = Field(
+        None, description="where the helpdesk dialect is served besides /helpdesk, at any path; nowhere when not given"
+    )
+    default_dialect: str = Field("telecom", description="what Socket.IO speaks in its default namespace")
     chat_target: Address = Field(description="where ConversationService, MessageService and EventService are reached")
     presence_target: Address = Field(description="where PresenceService is reached")
     notify_target: Address = Field(description="where NotificationService is reached")

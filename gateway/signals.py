@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from google.rpc.status_pb2 import Status
+from parley.chat.v1.chat_pb2 import Message
 from parley.chat.v1.message_pb2 import (
     Actor,
     MarkDeliveredRequest,
@@ -16,9 +17,11 @@ from parley.chat.v1.message_pb2 import (
     SetTypingRequest,
 )
 
-from chassis.errors import AppError
+from chassis.errors import AppError, ResourceExhaustedError
 from chassis.status import from_status
 from gateway.batches import Batches
+from gateway.metrics import CONFIRMATIONS_DROPPED
+from gateway.session import Session
 from gateway.upstreams import Upstreams
 
 Signal = MarkReadRequest | MarkDeliveredRequest | SetTypingRequest
@@ -54,6 +57,14 @@ class Signals:
         shard = self._upstreams.shard_of(conversation_id)
         self._batches.offer(shard, (actor, signal), lambda outcome: answer(_refusal(outcome)), key)
 
+    def confirm(self, session: Session, message: Message) -> None:
+        """Notes that a message has reached a session's user, where the front-end has no word for that."""
+        mark = MarkDeliveredRequest(conversation_id=message.conversation_id, seq=message.seq)
+        try:
+            self.send(session.actor, mark, _passed_over)
+        except ResourceExhaustedError:
+            CONFIRMATIONS_DROPPED.inc()  # the next one says as much
+
     async def _exchange(self, shard: int, items: Sequence[_Item]) -> Sequence[Status]:
         request = SendSignalsRequest()
         for actor, signal in items:
@@ -65,6 +76,10 @@ class Signals:
                 request.items.add(actor=actor, typing=signal)
         response = await self._upstreams.call_as_gateway(self._upstreams.messages.SendSignals, request, shard=shard)
         return response.outcomes
+
+
+def _passed_over(_: AppError | None) -> None:
+    """Nobody waits for the outcome."""
 
 
 def latest(earlier: _Item, later: _Item) -> _Item:

@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from chassis.channel import CALL_TIMEOUT_SECONDS, Metadata, ServiceTokens, bearer, open_channel
 from chassis.status import from_rpc_error
+from chassis.tracing import trace_headers
 
 SHARD_HEADER: Final = "x-parley-shard"
 SERVICE_HEADER: Final = "x-parley-service"  # all services have health at one path: this tells Envoy whose is meant
@@ -148,6 +149,7 @@ class Upstreams:
         request: Q,
         *,
         shard: int | None = None,
+        organization_id: str = "",
         timeout: float = CALL_TIMEOUT_SECONDS,
     ) -> R:
         """Makes one call with the gateway's own token, such as one that carries items of many users.
@@ -155,7 +157,7 @@ class Upstreams:
         Raises:
             AppError: whatever the service, the way there, or auth (for the token) answered.
         """
-        metadata = await self.service_tokens.metadata()
+        metadata = await self.service_tokens.metadata(organization_id) + trace_headers()
         if shard is not None:
             metadata += self.shard_metadata(shard)
         try:

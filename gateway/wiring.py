@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from parley.chat.v1 import event_pb2 as chat
@@ -19,29 +19,27 @@ from chassis.logs import logger
 from chassis.supervise import supervised
 from gateway.arrivals import Arrivals
 from gateway.attendance import Attendance
-from gateway.calls import Errands, running_errands
+from gateway.calls import Errands, calls_of, running_errands
 from gateway.departures import Departures
 from gateway.desk import Desk
-from gateway.dialects.dialect import Front
-from gateway.dialects.native import NativeDialect
+from gateway.dialects.dialect import Surroundings
+from gateway.dialects.registry import all_dialects
+from gateway.entrances import Entrances, entrances
 from gateway.hub import Hub
 from gateway.keys import KeyRing
+from gateway.lines import Lines
 from gateway.metrics import Tally
+from gateway.people import People, fetch_users
 from gateway.revocations import RevocationWatch
+from gateway.roster import Roster
 from gateway.sends import Sends
-from gateway.session import Session, SessionLimits
 from gateway.settings import Settings
 from gateway.signals import Signals
 from gateway.subscriptions import Subscription
-from gateway.transports.connection import Liveness, Outbox, WebSocketConnection
-from gateway.transports.frames import text_frame
 from gateway.transports.http import serving_http
-from gateway.transports.pace import Pace
-from gateway.transports.upgrades import Admission, Doorkeeper
-from gateway.transports.websocket import serving_websockets
+from gateway.transports.websocket import serving_websockets, websocket_protocol
 from gateway.upstreams import Upstreams, open_upstreams
 
-_SESSION_ID_BYTES: Final = 12
 _KEYS_SECONDS: Final = 3.0
 
 _log = logger("gateway")
@@ -65,22 +63,42 @@ async def serve(settings: Settings) -> AsyncIterator[Ports]:
     stopping = asyncio.Event()
     async with open_upstreams(settings) as upstreams, running_errands() as errands:
         verifier = TokenVerifier(lambda: fetch_keys(upstreams.auth_channel))
+        people = People(partial(fetch_users, upstreams))
+        house = _house(settings, upstreams, verifier, errands, people)
         async with (
-            serving_http(settings, upstreams, verifier, is_stopping=stopping.is_set) as http,
-            _serving_browsers(settings, upstreams, verifier, errands, stopping) as websocket,
+            serving_http(
+                settings,
+                upstreams,
+                verifier,
+                is_stopping=stopping.is_set,
+                around=house.entrances.socketio.beside,
+                websockets=websocket_protocol(settings.frame_bytes, house.entrances.socketio.admit),
+            ) as http,
+            _serving_browsers(settings, house, stopping) as websocket,
         ):
             _log.info("gateway_listening", websocket_port=websocket, http_port=http)
             yield Ports(websocket, http)
 
 
-@asynccontextmanager
-async def _serving_browsers(
-    settings: Settings, upstreams: Upstreams, verifier: TokenVerifier, errands: Errands, stopping: asyncio.Event
-) -> AsyncIterator[int]:
-    tally, keys = Tally(), KeyRing(verifier)
-    hub = Hub(settings.connections_per_user)
-    departures = Departures(hub)
+@dataclass(frozen=True, slots=True)
+class _House:
+    """What serves connections, and what runs beside them."""
+
+    entrances: Entrances
+    departures: Departures
+    keys: KeyRing
+    tally: Tally
+    tasks: Mapping[str, Callable[[], Coroutine[Any, Any, None]]]
+
+
+def _house(
+    settings: Settings, upstreams: Upstreams, verifier: TokenVerifier, errands: Errands, people: People
+) -> _House:
+    tally, keys, roster = Tally(), KeyRing(verifier), Roster()
     sends, signals = Sends(upstreams, settings.queued_items), Signals(upstreams, settings.queued_items)
+    lines = Lines(lambda session, run, answer: errands.start("event", run(calls_of(upstreams, session)), answer))
+    hub = Hub(settings.connections_per_user, roster, lines, signals.confirm)
+    departures = Departures(hub)
     chat_events, notify_events, attendance = _streams(settings, upstreams, hub, departures)
     desk = Desk(
         hub=hub,
@@ -91,34 +109,42 @@ async def _serving_browsers(
         upstreams=upstreams,
         verifier=verifier,
     )
-    fronts = {dialect.name: Front(dialect, text_frame) for dialect in (NativeDialect(),)}
-    pace = Pace(settings.connections_per_second, settings.connections_burst)
-    doorkeeper = Doorkeeper(keys.verify, frozenset(settings.allowed_origins), frozenset(fronts), pace.keep)
-    connect = _connector(settings, desk, tally, fronts)
-    tasks = {
-        "messages": sends.run,
-        "signals": signals.run,
-        "chat": chat_events.run,
-        "notify": notify_events.run,
-        "presence": attendance.run,
-        "revocations": RevocationWatch(upstreams, hub).run,
-        "keys": keys.run,
-    }
     tally.watch("parley_gateway_connections", lambda: hub.count)
     tally.watch("parley_gateway_messages_waiting", sends.__len__)
     tally.watch("parley_gateway_signals_waiting", signals.__len__)
     tally.watch("parley_gateway_errands", errands.__len__)
-    with _exposed(tally):
-        async with supervised(tasks):
-            try:
-                await keys.filled(_KEYS_SECONDS)
-                async with serving_websockets(
-                    settings.websocket_listen, settings.frame_bytes, doorkeeper, connect
-                ) as port:
-                    yield port
-            finally:
-                stopping.set()
-                await departures.all(settings.drain_seconds)
+    return _House(
+        entrances=entrances(settings, all_dialects(Surroundings(people, roster)), desk, keys, tally),
+        departures=departures,
+        keys=keys,
+        tally=tally,
+        tasks={
+            "messages": sends.run,
+            "signals": signals.run,
+            "chat": chat_events.run,
+            "notify": notify_events.run,
+            "presence": attendance.run,
+            "revocations": RevocationWatch(upstreams, hub).run,
+            "keys": keys.run,
+        },
+    )
+
+
+@asynccontextmanager
+async def _serving_browsers(settings: Settings, house: _House, stopping: asyncio.Event) -> AsyncIterator[int]:
+    ways = house.entrances
+    with _exposed(house.tally):
+        async with supervised(house.tasks), ways.socketio.running(), AsyncExitStack() as stack:
+            stack.push_async_callback(house.departures.all, settings.drain_seconds)
+            stack.callback(stopping.set)
+            await house.keys.filled(_KEYS_SECONDS)
+            if settings.helpdesk_listen:
+                await stack.enter_async_context(
+                    serving_websockets(settings.helpdesk_listen, settings.frame_bytes, ways.helpdesk)
+                )
+            yield await stack.enter_async_context(
+                serving_websockets(settings.websocket_listen, settings.frame_bytes, ways.websocket)
+            )
 
 
 def _streams(
@@ -148,33 +174,6 @@ def _streams(
         deliver=hub.deliver_presence,
     )
     return chat_events, notify_events, attendance
-
-
-def _connector(
-    settings: Settings, desk: Desk, tally: Tally, fronts: dict[str, Front]
-) -> Callable[[Admission], WebSocketConnection]:
-    limits = SessionLimits(
-        frame_bytes=settings.frame_bytes,
-        requests_in_flight=settings.requests_in_flight,
-        frames_per_second=settings.frames_per_second,
-        messages_per_second=settings.messages_per_second,
-    )
-    liveness = Liveness(settings.ping_seconds, settings.silence_seconds)
-    outbox = Outbox()
-
-    def connect(admission: Admission) -> WebSocketConnection:
-        session_id = secrets.token_urlsafe(_SESSION_ID_BYTES)
-        return WebSocketConnection(
-            session=Session(session_id, admission.identity, admission.token, limits),
-            front=fronts[admission.subprotocol],
-            desk=desk,
-            outbox=outbox,
-            tally=tally,
-            liveness=liveness,
-            unsent_bytes=settings.unsent_bytes,
-        )
-
-    return connect
 
 
 @contextmanager

@@ -68,7 +68,7 @@ SERVICES = (
         "gateway",
         _BROWSERS,
         Needs.ORIGINS | Needs.SHARDS,
-        ("users.act", "streams.subscribe", "revocations.watch"),
+        ("users.act", "streams.subscribe", "revocations.watch", "directory.read"),
     ),
 )
 

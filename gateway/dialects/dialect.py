@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple, Protocol
 
 from parley.chat.v1 import event_pb2 as chat
 from parley.chat.v1.message_pb2 import Receipt
@@ -11,30 +11,81 @@ from parley.notify.v1 import notification_pb2 as notify
 from parley.presence.v1 import presence_pb2 as presence
 
 from chassis.errors import AppError
-from chassis.identity import Identity
-from gateway.commands import Request, Result
+from gateway.commands import Request, Result, UserCalls
+from gateway.people import People
+from gateway.roster import Roster
 from gateway.session import Session
 
 Payloads = tuple[bytes, ...]
 """What is sent to one client, in order: each is the payload of one frame. Empty where there is nothing to say."""
 
-Speech = Payloads | Callable[[str], Payloads]
-"""What an event is to clients: the same to all, or, by user id, to each user something else."""
+
+class Later(NamedTuple):
+    """What an event is to one client takes calls of the services; what comes for that client meanwhile waits."""
+
+    run: Callable[[UserCalls], Awaitable[Payloads]]
+
+
+Speech = Payloads | Callable[[Session], Payloads | Later]
+"""What an event is to clients: the same to all, or, by session, to each something else."""
+
+
+class Surroundings(NamedTuple):
+    """What dialects look things up in, at once and without a call."""
+
+    people: People
+    roster: Roster
+
+
+class WebSocketAt(NamedTuple):
+    """A dialect is spoken on bare WebSockets.
+
+    Attributes:
+        path: where.
+        subprotocol: what asks for it, where a path has several dialects.
+        is_greeted: whether clients say who they are in their first frame.
+    """
+
+    path: str
+    subprotocol: str = ""
+    is_greeted: bool = False
+
+
+class SocketIoAt(NamedTuple):
+    """A dialect is spoken in a namespace of Socket.IO."""
+
+    namespace: str
 
 
 class Dialect(Protocol):
     """One front-end's vocabulary.
 
-    It is shared by all connections that speak it, so it holds no state of any of them. `reference` is what `decode`
-    put into the request: how a reply finds the question.
+    It is shared by all connections that speak it, so it holds no state of any of them: what it has to remember of one
+    stands in `session.notes`, which it makes and nobody else looks into. `reference` is what `decode` put into the
+    request: how a reply finds the question.
     """
 
     @property
     def name(self) -> str:
         """Its name in metrics and in negotiation."""
 
-    def decode(self, text: str, identity: Identity) -> Request:
-        """Reads a frame that `identity` sent. Never raises: what can't be read or done is a command too."""
+    @property
+    def entrance(self) -> WebSocketAt | SocketIoAt:
+        """Where it is spoken."""
+
+    @property
+    def echoes(self) -> bool:
+        """Whether the connection that sent a message is told of it like any other, besides getting its reply."""
+
+    @property
+    def confirms(self) -> bool:
+        """Whether the gateway says for its clients that messages were delivered, as they have no word for it."""
+
+    def notes(self) -> Any:
+        """What it remembers of a new connection."""
+
+    def decode(self, frame: Any, session: Session) -> Request:
+        """Reads a frame as its transport gives it. Never raises: what can't be read or done is a command too."""
 
     def unreadable(self, error: AppError) -> Request:
         """The request that stands for a frame of which there is no text to decode."""
@@ -57,11 +108,11 @@ class Dialect(Protocol):
     def chat_event(self, event: chat.Event) -> Speech:
         """Something happened in a conversation."""
 
-    def notify_event(self, event: notify.Event) -> Payloads:
+    def notify_event(self, event: notify.Event) -> Speech:
         """Something happened to a user's notifications."""
 
-    def presence_event(self, event: presence.Event) -> Payloads:
-        """Somebody's presence changed."""
+    def presence_event(self, event: presence.Event, came_or_went: bool) -> Speech:
+        """Somebody's presence changed; `came_or_went` tells whether between being here and being away."""
 
 
 class Front:

@@ -22,7 +22,7 @@ from chassis.errors import AppError, InvalidArgumentError, UnimplementedError
 from chassis.identity import Identity
 from gateway import objects
 from gateway.commands import Malformed, Refuse, Request, Result
-from gateway.dialects.dialect import Payloads, Speech
+from gateway.dialects.dialect import Dialect, Payloads, Speech, Surroundings, WebSocketAt
 from gateway.dialects.forms import MAX_INTEGER, Form, read_form
 from gateway.dialects.native_forms import TEXT_BYTES
 from gateway.dialects.native_requests import OPERATIONS, Operation
@@ -58,9 +58,16 @@ class NativeDialect:
     """The dialect of Parley's own clients."""
 
     name = NAME
+    entrance = WebSocketAt("/ws", subprotocol=NAME)
+    echoes = False
+    confirms = False
 
-    def decode(self, text: str, identity: Identity) -> Request:
-        """Reads a frame; never raises."""
+    def notes(self) -> None:
+        """Nothing is to be remembered."""
+
+    def decode(self, text: str, session: Session) -> Request:
+        """Reads the text of a frame; never raises."""
+        identity = session.identity
         try:
             frame: Any = _decoder.decode(text)
         except (msgspec.DecodeError, RecursionError):
@@ -125,7 +132,7 @@ class NativeDialect:
             body["notification"] = objects.notification_object(payload.notification)
         return _event(kind.replace("_", "."), body)
 
-    def presence_event(self, event: presence.Event) -> Payloads:
+    def presence_event(self, event: presence.Event, came_or_went: bool) -> Payloads:
         """`presence.updated`."""
         return _event("presence.updated", objects.presence_object(event.presence))
 
@@ -231,8 +238,8 @@ def _conversation(name: str) -> Callable[[Any], Speech]:
         common = objects.conversation_object(conversation)
         views = {view.user_id: view for view in payload.views}
 
-        def to(user_id: str) -> Payloads:
-            view = views.get(user_id) or chat.View()
+        def to(session: Session) -> Payloads:
+            view = views.get(session.identity.user_id) or chat.View()
             own = dict(common, readSeq=view.read_seq, unreadCount=max(0, conversation.seq - view.read_seq))
             if view.HasField("muted_until"):
                 own["mutedUntil"] = time_text(view.muted_until)
@@ -255,3 +262,8 @@ _CHAT_EVENTS: Final[dict[str, Callable[[Any], Speech]]] = {
     "receipt_updated": _receipt,
     "typing_updated": _typing,
 }
+
+
+def made(_: Surroundings) -> Dialect:
+    """This dialect: it has all that it needs."""
+    return NativeDialect()

@@ -1,30 +1,22 @@
-"""One WebSocket: frames in and out, pings, and its end. It knows nothing of what the frames say."""
+"""WebSockets whose messages are frames of one dialect: those that were let in by their token, and those that say who
+they are in their first frame."""
 
 from __future__ import annotations
 
-import asyncio
-import secrets
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Final, Protocol
 
-from picows import WSFrame, WSListener, WSMsgType, WSTransport
-
-from chassis.errors import AppError, InvalidArgumentError
-from chassis.logs import logger
+from chassis.errors import AppError, UnauthenticatedError
 from gateway import close_codes
-from gateway.dialects.dialect import Front
+from gateway.commands import Refuse
+from gateway.dialects.dialect import Dialect, Front
 from gateway.hub import Connection
-from gateway.metrics import CLOSED, Tally
-from gateway.session import Session
+from gateway.metrics import Tally
+from gateway.session import Session, SessionLimits
+from gateway.transports.socket import Liveness, Outbox, Socket
 
-LINGER_SECONDS: Final = 5.0
-"""How long a peer has to take what was sent and to say goodbye, once we have."""
-
-_NORMAL: Final = 1000
-_LARGEST_CODE: Final = 4999
-_TEXT: Final = WSMsgType.TEXT
-
-_log = logger("websocket")
+GREETING_SECONDS: Final = 10.0
+"""How long a client has to say who it is."""
 
 
 class Desk(Protocol):
@@ -33,8 +25,8 @@ class Desk(Protocol):
     def opened(self, connection: Connection) -> None:
         """A connection is open."""
 
-    def received(self, connection: Connection, text: str) -> None:
-        """A text frame came."""
+    def received(self, connection: Connection, frame: object) -> None:
+        """A frame came that its dialect can decode."""
 
     def unreadable(self, connection: Connection, error: AppError) -> None:
         """A frame came that has no text."""
@@ -43,34 +35,15 @@ class Desk(Protocol):
         """A connection is no more; said once or more often."""
 
 
-@dataclass(frozen=True, slots=True)
-class Liveness:
-    """How often a peer is pinged, and after what silence it is given up."""
+class GreetedDialect(Dialect, Protocol):
+    """A dialect whose clients say who they are in their first frame."""
 
-    ping_seconds: float
-    silence_seconds: float
-
-
-class Outbox:
-    """The connections that have something to write: each writes once in a turn of the event loop."""
-
-    def __init__(self) -> None:
-        self._waiting: list[WebSocketConnection] = []
-
-    def add(self, connection: WebSocketConnection) -> None:
-        """Has a connection write before the next turn."""
-        if not self._waiting:
-            asyncio.get_running_loop().call_soon(self._write_all)
-        self._waiting.append(connection)
-
-    def _write_all(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for connection in waiting:
-            connection.flush()
+    def greeting(self, text: str) -> str:
+        """The token in a frame that greets; empty where it has none. Raises AppError for any other frame."""
 
 
-class WebSocketConnection(WSListener):
-    """One open WebSocket.
+class WebSocketConnection(Socket):
+    """One connection; see `gateway.hub.Connection`.
 
     Args:
         session: its state.
@@ -93,183 +66,106 @@ class WebSocketConnection(WSListener):
         liveness: Liveness,
         unsent_bytes: int,
     ) -> None:
+        super().__init__(limits=session.limits, outbox=outbox, tally=tally, unsent_bytes=unsent_bytes)
         self.session = session
         self.front = front
         self._desk = desk
-        self._outbox = outbox
-        self._tally = tally
         self._liveness = liveness
-        self._unsent_bytes = unsent_bytes
-        self._loop = asyncio.get_running_loop()
-        self._closing = False
-        self._pending: list[bytes] = []
-        self._fragments: list[bytes] | None = None
-        self._fragments_bytes = 0
-        self._fragments_are_text = False
-        self._heard_at = self._loop.time()
-        self._timer: asyncio.TimerHandle
 
-    # --- what the rest of the gateway asks of a connection
-
-    def write(self, data: bytes) -> None:
-        """See `gateway.hub.Connection`."""
-        if data and not self._closing:
-            if not self._pending:
-                self._outbox.add(self)
-            self._pending.append(data)
-
-    def close(self, code: int, reason: str) -> None:
-        """See `gateway.hub.Connection`."""
-        if self._closing:
-            return
-        self.flush()
-        self._closing = True
-        CLOSED.labels(str(code)).inc()
-        self._transport.send_close(code, reason)  # type: ignore[arg-type]  # any code goes; the enum names some
-        self._timer.cancel()
-        self._timer = self._loop.call_later(LINGER_SECONDS, self._transport.disconnect, False)
-        self._desk.closed(self)
-
-    def flush(self) -> None:
-        """Writes what is pending, unless the peer has left too much unread already."""
-        if self._closing or not self._pending:
-            return
-        pending, self._pending = self._pending, []
-        if self._socket.get_write_buffer_size() > self._unsent_bytes:
-            self.close(close_codes.TOO_SLOW, "too slow")
-            return
-        data = pending[0] if len(pending) == 1 else b"".join(pending)
-        self._socket.write(data)
-        self._tally.frames_out += len(pending)
-        self._tally.bytes_out += len(data)
-
-    # --- what picows tells
-
-    def on_ws_connected(self, transport: WSTransport) -> None:
+    def opened(self) -> None:
         """The upgrade is done."""
-        self._transport = transport
-        self._socket = transport.underlying_transport
-        self._timer = self._loop.call_later(self._liveness.ping_seconds, self._beat)
+        self.keep_alive(self._liveness)
         self._desk.opened(self)
 
-    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """A frame came. Nothing that a peer sends may raise: what does is our fault, and ends this connection only."""
-        try:
-            self._take(frame)
-        except Exception as error:
-            incident = secrets.token_hex(8)
-            _log.error("frame_failed", incident=incident, exc_info=error)
-            self.close(close_codes.INTERNAL_ERROR, f"incident {incident}")
+    def received(self, text: str) -> None:
+        """A frame came."""
+        self._desk.received(self, text)
 
-    def on_ws_disconnected(self, transport: WSTransport) -> None:
-        """The socket is gone."""
-        self._closing = True
-        self._pending.clear()
-        self._timer.cancel()
+    def unreadable(self, error: AppError) -> None:
+        """A frame came that has no text."""
+        self._desk.unreadable(self, error)
+
+    def ended(self) -> None:
+        """It is no more."""
         self._desk.closed(self)
 
-    def pause_writing(self) -> None:
-        """Left to `flush`, which looks at how much is unsent."""
 
-    def resume_writing(self) -> None:
-        """Left to `flush`."""
+class GreetedConnection(Socket):
+    """One connection that says in its first frame who it is; nothing else is taken before that.
 
-    # --- frames
+    Args:
+        token: what it was let in with; empty when its first frame is to carry one.
+        begin: makes the session of a token. Raises AppError.
+        limits: what the peer may do.
+        dialect, front: what it speaks.
+        desk, outbox, tally, liveness, unsent_bytes: as of WebSocketConnection.
+    """
 
-    def _take(self, frame: WSFrame) -> None:
-        self._heard_at = now = self._loop.time()
-        self._tally.frames_in += 1
-        self._tally.bytes_in += frame.payload_size
-        if self._closing:
-            if frame.msg_type is WSMsgType.CLOSE:
-                self._transport.disconnect()
-            return
-        end = self.session.frame_came(now)
-        if end is not None:
-            self.close(*end)
-        elif frame.rsv1 or frame.rsv2 or frame.rsv3:
-            self.close(close_codes.PROTOCOL_ERROR, "no extension was agreed on")
-        elif frame.msg_type is _TEXT and frame.fin and self._fragments is None:
-            if frame.payload_size <= self.session.limits.frame_bytes:
-                self._decode(frame)
-            else:
-                self._too_large()
-        elif frame.msg_type in _CONTROL:
-            self._take_control(frame)
-        else:
-            self._take_fragment(frame)
+    session: Session
 
-    def _decode(self, frame: WSFrame) -> None:
-        try:
-            text = frame.get_payload_as_utf8_text()
-        except UnicodeDecodeError:
-            self._desk.unreadable(self, _NOT_UTF8)
-        else:
+    def __init__(
+        self,
+        *,
+        token: str,
+        begin: Callable[[str], Session],
+        limits: SessionLimits,
+        dialect: GreetedDialect,
+        front: Front,
+        desk: Desk,
+        outbox: Outbox,
+        tally: Tally,
+        liveness: Liveness,
+        unsent_bytes: int,
+    ) -> None:
+        super().__init__(limits=limits, outbox=outbox, tally=tally, unsent_bytes=unsent_bytes)
+        self.front = front
+        self._dialect = dialect
+        self._token = token
+        self._begin = begin
+        self._desk = desk
+        self._liveness = liveness
+        self._greeted = False
+
+    def opened(self) -> None:
+        """The upgrade is done."""
+        self._set_timer(GREETING_SECONDS, self._give_up)
+
+    def _give_up(self) -> None:
+        self.close(close_codes.TOKEN_ENDED, "nobody joined")
+
+    def received(self, text: str) -> None:
+        """A frame came."""
+        if self._greeted or self._greet(text):
             self._desk.received(self, text)
 
-    def _take_control(self, frame: WSFrame) -> None:
-        if frame.msg_type is WSMsgType.PING:
-            self._transport.send_pong(frame.get_payload_as_bytes())
-        elif frame.msg_type is WSMsgType.CLOSE:
-            self._say_goodbye(frame.get_payload_as_bytes())
-
-    def _say_goodbye(self, payload: bytes) -> None:
-        """Answers the peer's close frame with its own code, and ends."""
-        code = int.from_bytes(payload[:2]) if len(payload) > 1 else _NORMAL
-        self._closing = True
-        self._transport.send_close(code if _NORMAL <= code <= _LARGEST_CODE else _NORMAL)  # type: ignore[arg-type]
-        self._transport.disconnect()
-
-    def _take_fragment(self, frame: WSFrame) -> None:
-        """Collects a message that comes in more than one frame, and any binary one."""
-        if frame.msg_type is WSMsgType.CONTINUATION:
-            if self._fragments is None:
-                self.close(close_codes.PROTOCOL_ERROR, "nothing to continue")
-                return
-        elif self._fragments is not None:
-            self.close(close_codes.PROTOCOL_ERROR, "a message in the middle of another")
-            return
-        else:
-            self._fragments, self._fragments_bytes = [], 0
-            self._fragments_are_text = frame.msg_type is _TEXT
-        self._fragments_bytes += frame.payload_size
-        if self._fragments_bytes > self.session.limits.frame_bytes:
-            self._too_large()
-            return
-        self._fragments.append(frame.get_payload_as_bytes())
-        if frame.fin:
-            message, self._fragments = b"".join(self._fragments), None
-            self._take_message(message)
-
-    def _take_message(self, message: bytes) -> None:
-        if not self._fragments_are_text:
-            self._desk.unreadable(self, _BINARY)
-            return
+    def _greet(self, text: str) -> bool:
         try:
-            text = message.decode()
-        except UnicodeDecodeError:
-            self._desk.unreadable(self, _NOT_UTF8)
+            session = self._begin(self._dialect.greeting(text) or self._token)
+            command = self._dialect.decode(text, session).command
+            if isinstance(command, Refuse):
+                raise command.error
+        except AppError as error:
+            self._refuse(error)
+            return False
+        self.session = session
+        self._greeted = True
+        self.keep_alive(self._liveness)
+        self._desk.opened(self)
+        return True
+
+    def _refuse(self, error: AppError) -> None:
+        self.write(self.front.frames(self._dialect.failed(None, error)))
+        if isinstance(error, UnauthenticatedError):
+            self.close(close_codes.TOKEN_ENDED, "unauthorized")
+
+    def unreadable(self, error: AppError) -> None:
+        """A frame came that has no text."""
+        if self._greeted:
+            self._desk.unreadable(self, error)
         else:
-            self._desk.received(self, text)
+            self._refuse(error)
 
-    def _too_large(self) -> None:
-        limit = self.session.limits.frame_bytes
-        self._desk.unreadable(self, InvalidArgumentError("FRAME_TOO_LARGE", f"a frame has at most {limit} bytes"))
-        self.close(close_codes.TOO_BIG, "frame too large")
-
-    # --- liveness
-
-    def _beat(self) -> None:
-        """Pings the peer, or gives it up when it has been silent for too long."""
-        silent_seconds = self._loop.time() - self._heard_at
-        remaining_seconds = self._liveness.silence_seconds - silent_seconds
-        if remaining_seconds <= 0:
-            self.close(close_codes.GOING_AWAY, "silent for too long")
-            return
-        self._transport.send_ping()
-        self._timer = self._loop.call_later(min(self._liveness.ping_seconds, remaining_seconds), self._beat)
-
-
-_CONTROL: Final = frozenset({WSMsgType.PING, WSMsgType.PONG, WSMsgType.CLOSE})
-_BINARY: Final = InvalidArgumentError("BINARY_FRAME", "frames are text")
-_NOT_UTF8: Final = InvalidArgumentError("FRAME_NOT_UTF8", "the frame is not UTF-8")
+    def ended(self) -> None:
+        """It is no more."""
+        if self._greeted:
+            self._desk.closed(self)

@@ -31,6 +31,8 @@ async def serving_http(
     verifier: TokenVerifier,
     *,
     is_stopping: Callable[[], bool] = lambda: False,
+    around: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+    websockets: type[asyncio.Protocol] | None = None,
 ) -> AsyncIterator[int]:
     """Serves the HTTP interface while the context is open; yields the port.
 
@@ -41,6 +43,8 @@ async def serving_http(
         upstreams: the services.
         verifier: verifies callers' tokens.
         is_stopping: whether the gateway is on its way out, which /readyz then tells the proxy in front.
+        around: what is served on the same port, made of the HTTP interface's application.
+        websockets: what takes over connections that are upgraded; without one, none is.
 
     Raises:
         PortTakenError: `settings.http_listen` can't be listened on.
@@ -48,7 +52,7 @@ async def serving_http(
     groups = table(upstreams, Readiness(upstreams, is_stopping), settings.trusted_proxies)
     app = application(groups, verifier, settings.allowed_origins)
     with _listening(settings.http_listen) as listener:
-        async with _serving(app, listener, settings.drain_seconds):
+        async with _serving(around(app), listener, settings.drain_seconds, websockets):
             yield listener.getsockname()[1]
 
 
@@ -66,12 +70,14 @@ def _listening(address: str) -> Iterator[socket.socket]:
 
 
 @asynccontextmanager
-async def _serving(app: ASGIApp, listener: socket.socket, drain_seconds: float) -> AsyncIterator[None]:
+async def _serving(
+    app: ASGIApp, listener: socket.socket, drain_seconds: float, websockets: type[asyncio.Protocol] | None
+) -> AsyncIterator[None]:
     server = _Server(
         uvicorn.Config(
             app,
             http="h11",
-            ws="none",
+            ws=websockets or "none",
             lifespan="off",
             log_config=None,
             log_level="error",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, NamedTuple
@@ -22,7 +22,6 @@ from chassis.errors import (
 )
 from chassis.identity import Identity
 
-PATH: Final = "/ws"
 TOKEN_SUBPROTOCOL: Final = "base64url.bearer.authorization.parley."  # noqa: S105  # what a token is announced by
 _BEARER: Final = "bearer "
 
@@ -46,11 +45,28 @@ class UpgradeRequest(NamedTuple):
 
 
 class Admission(NamedTuple):
-    """The upgrade is granted: to whom, with what token, speaking what."""
+    """The upgrade is granted: what is spoken, to whom, with what token, and the subprotocol that is agreed on.
 
-    identity: Identity
+    Where the token comes later, there is nobody yet, and perhaps no token.
+    """
+
+    dialect: str
+    identity: Identity | None
     token: str
     subprotocol: str
+
+
+class Door(NamedTuple):
+    """What is at a path.
+
+    Attributes:
+        dialects: the dialects that there are, by the subprotocol that asks for them; of a single one without a
+            subprotocol, the key is empty.
+        is_greeted: whether clients say who they are in their first frame, and so may come without a token.
+    """
+
+    dialects: Mapping[str, str]
+    is_greeted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,38 +74,68 @@ class Doorkeeper:
     """Decides about upgrades.
 
     Attributes:
-        verify: returns who a token is of, at once. Raises AppError.
-        allowed_origins: the origins from which browsers may come, besides the host that they connect to.
-        spoken: the subprotocols that there are.
+        verify: returns whose token one is, at once. Raises AppError.
+        welcomes: whether browsers may come from an origin, to a host.
+        doors: what there is, by path.
         keep_pace: lets one more through, or raises AppError.
     """
 
     verify: Callable[[str], Identity]
-    allowed_origins: Collection[str]
-    spoken: Collection[str]
+    welcomes: Callable[[str | None, str], bool]
+    doors: Mapping[str, Door]
     keep_pace: Callable[[], None] = lambda: None
 
     def admit(self, request: UpgradeRequest) -> Admission:
         """Grants an upgrade, or raises AppError; `status_of` says with what status."""
-        if request.target.partition("?")[0] != PATH:
-            raise NotFoundError("NOT_FOUND", f"WebSocket is at {PATH}")
-        if not self._welcomes(request.origin, request.host):
-            raise PermissionDeniedError("FOREIGN_ORIGIN", "pages of this origin may not connect")
+        door = self.doors.get(request.target.partition("?")[0])
+        if door is None:
+            raise NotFoundError("NOT_FOUND", f"WebSocket is at {', '.join(self.doors)}")
+        if not self.welcomes(request.origin, request.host):
+            raise foreign_origin()
         offered = [entry.strip() for header in request.subprotocols for entry in header.split(",")]
-        token = _token(request.authorization, offered)
-        identity = self.verify(token)
-        if not identity.user_id:
-            raise UnauthenticatedError("TOKEN_INVALID", "the access token is not a user's")
+        if door.is_greeted:
+            token = token_of(request.authorization, offered, required=False)
+            self.keep_pace()
+            return Admission(door.dialects[""], None, token, _agreeable(offered))
+        token = token_of(request.authorization, offered)
+        identity = user_of(self.verify, token)
         self.keep_pace()  # not before: who has no token doesn't slow down those who have
         for subprotocol in offered:
-            if subprotocol in self.spoken:
-                return Admission(identity, token, subprotocol)
+            if subprotocol in door.dialects:
+                return Admission(door.dialects[subprotocol], identity, token, subprotocol)
         raise InvalidArgumentError(
-            "SUBPROTOCOL_REQUIRED", f"offer a subprotocol that is spoken here: {', '.join(sorted(self.spoken))}"
+            "SUBPROTOCOL_REQUIRED", f"offer a subprotocol that is spoken here: {', '.join(sorted(door.dialects))}"
         )
 
-    def _welcomes(self, origin: str | None, host: str) -> bool:
-        if origin is None or origin in self.allowed_origins:
+
+def _agreeable(offered: Sequence[str]) -> str:
+    """What is agreed on where nothing need be: browsers give up unless it is something that they offered."""
+    named = [entry for entry in offered if entry and not entry.startswith(TOKEN_SUBPROTOCOL)]
+    return (named or [entry for entry in offered if entry] or [""])[0]
+
+
+def user_of(verify: Callable[[str], Identity], token: str) -> Identity:
+    """Which user a token is of. Raises UnauthenticatedError, also for a service's, and what `verify` does."""
+    identity = verify(token)
+    if not identity.user_id:
+        raise UnauthenticatedError("TOKEN_INVALID", "the access token is not a user's")
+    return identity
+
+
+def foreign_origin() -> PermissionDeniedError:
+    """The error for browsers that come from elsewhere."""
+    return PermissionDeniedError("FOREIGN_ORIGIN", "pages of this origin may not connect")
+
+
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """From where browsers may come: from some origins, and from the host that they connect to."""
+
+    allowed: Collection[str]
+
+    def welcome(self, origin: str | None, host: str) -> bool:
+        """Whether they may come from one; programs that are no browsers have none."""
+        if origin is None or origin in self.allowed:
             return True
         try:
             parts = urlsplit(origin)
@@ -111,8 +157,12 @@ _STATUSES: Final[dict[type[AppError], HTTPStatus]] = {
 }
 
 
-def _token(authorization: str, offered: Iterable[str]) -> str:
-    """The token of the Authorization header, else of the subprotocol that carries one."""
+def token_of(authorization: str, offered: Iterable[str], *, required: bool = True) -> str:
+    """The token of the Authorization header, else of the subprotocol that carries one.
+
+    Raises:
+        UnauthenticatedError: what is there is no token, or there is none and one is required.
+    """
     if authorization:
         if authorization[: len(_BEARER)].lower() != _BEARER:
             raise UnauthenticatedError("TOKEN_INVALID", "the authorization is not a bearer token")
@@ -120,6 +170,8 @@ def _token(authorization: str, offered: Iterable[str]) -> str:
     for subprotocol in offered:
         if subprotocol.startswith(TOKEN_SUBPROTOCOL):
             return _decoded(subprotocol.removeprefix(TOKEN_SUBPROTOCOL))
+    if not required:
+        return ""
     raise UnauthenticatedError("TOKEN_MISSING", "this takes an access token")
 
 

@@ -1,26 +1,34 @@
-"""WebSocket on picows: the listening socket, and the upgrade from HTTP.
+"""WebSocket on picows: the upgrade from HTTP, on a listening socket of its own and on that of the HTTP interface.
 
 picows answers an upgrade at once, so tokens are verified with the keys at hand, and `KeyRing` keeps those fresh.
 """
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
-from picows import WSUpgradeRequest, WSUpgradeResponse, WSUpgradeResponseWithListener, ws_create_server
+from picows import (
+    WSAutoPingStrategy,
+    WSUpgradeRequest,
+    WSUpgradeResponse,
+    WSUpgradeResponseWithListener,
+    ws_create_server,
+)
+from picows.picows import WSProtocol  # type: ignore[attr-defined]  # its stub leaves it out
 
 from chassis.errors import AppError, InternalError
 from chassis.logs import logger
 from chassis.server import PortTakenError
 from gateway import objects
 from gateway.metrics import PROTOCOL_VIOLATIONS, REFUSED
-from gateway.transports.connection import WebSocketConnection
-from gateway.transports.upgrades import Admission, Doorkeeper, UpgradeRequest, status_of
+from gateway.transports.socket import Socket
+from gateway.transports.upgrades import UpgradeRequest, status_of
 
 HANDSHAKE_SECONDS: Final = 10.0
 _BACKLOG: Final = 4_096
@@ -33,10 +41,19 @@ _READ_TO_THE_END: Final = 4
 _log = logger("websocket")
 
 
+class Granted(NamedTuple):
+    """An upgrade is granted: what the socket is from now on, and the subprotocol, if one was agreed on."""
+
+    socket: Socket
+    subprotocol: str = ""
+
+
+Admit = Callable[[UpgradeRequest], Granted]
+"""Grants an upgrade. Raises AppError."""
+
+
 @asynccontextmanager
-async def serving_websockets(
-    address: str, frame_bytes: int, doorkeeper: Doorkeeper, connect: Callable[[Admission], WebSocketConnection]
-) -> AsyncIterator[int]:
+async def serving_websockets(address: str, frame_bytes: int, admit: Admit) -> AsyncIterator[int]:
     """Serves WebSocket while the context is open; yields the port.
 
     On leaving, no more connections are taken; those that are open stay so.
@@ -44,13 +61,12 @@ async def serving_websockets(
     Args:
         address: where to listen, host:port.
         frame_bytes: the largest frame.
-        doorkeeper: decides about upgrades.
-        connect: makes the connection of an admission.
+        admit: decides about upgrades.
     """
     host, _, port = address.rpartition(":")
     try:
         server = await ws_create_server(
-            _Upgrades(doorkeeper, connect).answer,
+            _Upgrades(admit).answer,
             host.strip("[]"),
             int(port),
             websocket_handshake_timeout=HANDSHAKE_SECONDS,
@@ -68,10 +84,35 @@ async def serving_websockets(
         server.close()
 
 
+def websocket_protocol(frame_bytes: int, admit: Admit) -> type[asyncio.Protocol]:
+    """What uvicorn is to make of upgrades on its own socket; arguments as of `serving_websockets`."""
+    answer = _Upgrades(admit).answer
+
+    class Protocol(WSProtocol):  # type: ignore[misc]
+        """Takes over a connection from uvicorn."""
+
+        def __init__(self, config: object, server_state: object, app_state: object) -> None:
+            super().__init__(
+                *(None, None, False, answer, _PicowsLog(), True, HANDSHAKE_SECONDS),
+                *(False, 0.0, 0.0, WSAutoPingStrategy.PING_WHEN_IDLE),
+                *(False, frame_bytes * _READ_TO_THE_END, None, _READ_BUFFER_BYTES),
+            )
+
+        def data_received(self, data: bytes) -> None:
+            """Takes the request that uvicorn has read already."""
+            while data:
+                room = self.get_buffer(len(data))
+                taken = data[: len(room)]
+                room[: len(taken)] = taken
+                self.buffer_updated(len(taken))
+                data = data[len(taken) :]
+
+    return Protocol
+
+
 class _Upgrades:
-    def __init__(self, doorkeeper: Doorkeeper, connect: Callable[[Admission], WebSocketConnection]) -> None:
-        self._doorkeeper = doorkeeper
-        self._connect = connect
+    def __init__(self, admit: Admit) -> None:
+        self._admit = admit
 
     def answer(self, request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
         """What becomes of an upgrade: a connection, or a refusal with its status."""
@@ -79,7 +120,7 @@ class _Upgrades:
         if "upgrade" in [token.strip().lower() for token in headers.get("Connection", "").split(",")]:
             headers["Connection"] = "Upgrade"  # picows knows no list here; Firefox sends "keep-alive, Upgrade"
         try:
-            admission = self._doorkeeper.admit(
+            granted = self._admit(
                 UpgradeRequest(
                     target=request.path.decode("latin-1"),
                     host=headers.get("Host", ""),
@@ -94,8 +135,8 @@ class _Upgrades:
             incident = secrets.token_hex(8)
             _log.error("upgrade_failed", incident=incident, exc_info=error)
             return _refused(InternalError("INTERNAL", f"an unexpected error; incident {incident}"))
-        granted = {"Sec-WebSocket-Protocol": admission.subprotocol}
-        return WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(granted), self._connect(admission))
+        agreed = {"Sec-WebSocket-Protocol": granted.subprotocol} if granted.subprotocol else {}
+        return WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(agreed), granted.socket)
 
 
 def _refused(error: AppError) -> WSUpgradeResponseWithListener:

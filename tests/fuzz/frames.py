@@ -9,10 +9,10 @@ from chassis.errors import AppError
 from gateway.commands import Command, Malformed, Refuse, SendMessage, SendSignal
 from gateway.dialects.native import NativeDialect
 from gateway.dialects.native_requests import OPERATIONS
-from tests.unit.gateway.people import identity
+from tests.unit.gateway.people import identity, session
 
 _DIALECT: Final = NativeDialect()
-_WHO: Final = identity()
+_WHO: Final = session(identity())
 _COMMANDS: Final = get_args(Command)
 _OPERATIONS: Final = {*OPERATIONS, "unknown"}
 _LARGEST_ID: Final = (1 << 53) - 1

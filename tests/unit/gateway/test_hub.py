@@ -8,14 +8,20 @@ from parley.notify.v1 import notification_pb2 as notify
 from parley.presence.v1 import presence_pb2 as presence
 
 from gateway.hub import Hub, TooManyConnectionsError
+from gateway.lines import Lines
+from gateway.roster import Roster
 from tests.unit.gateway.people import KeepingConnection, identity, native_front
+
+
+def new_hub() -> Hub:
+    return Hub(3, Roster(), Lines(lambda *_: None), lambda *_: None)
 
 
 class Room:
     """A hub, and connections of it."""
 
     def __init__(self) -> None:
-        self.hub = Hub(connections_per_user=3)
+        self.hub = new_hub()
         self.front = native_front()
 
     def join(
@@ -124,7 +130,7 @@ def test_clients_are_not_told_of_other_clients(room: Room) -> None:
 
 
 def test_the_first_and_the_last_connection_of_a_user_are_noticed() -> None:
-    hub, front = Hub(connections_per_user=3), native_front()
+    hub, front = new_hub(), native_front()
     first, second = KeepingConnection(front), KeepingConnection(front)
     assert hub.add(first)
     assert not hub.add(second)

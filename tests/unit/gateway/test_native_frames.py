@@ -12,9 +12,9 @@ from parley.notify.v1 import notification_pb2 as notify
 from parley.presence.v1 import presence_pb2 as presence
 
 from chassis.errors import InvalidArgumentError, ResourceExhaustedError
-from gateway.dialects.dialect import Payloads, Speech
+from gateway.dialects.dialect import Later, Payloads, Speech
 from gateway.dialects.native import NativeDialect
-from tests.unit.gateway.people import session
+from tests.unit.gateway.people import identity, session
 
 DIALECT = NativeDialect()
 NOON = Timestamp(seconds=1_767_268_800, nanos=123_456_789)
@@ -48,8 +48,9 @@ def only(payloads: Payloads) -> Any:
     return json.loads(payload)
 
 
-def said(speech: Speech) -> Any:
+def said(speech: Speech | Later) -> Any:
     assert not callable(speech)
+    assert not isinstance(speech, Later)
     return only(speech)
 
 
@@ -142,7 +143,7 @@ def test_each_member_sees_a_conversation_with_marks_of_its_own() -> None:
     )
     speech = DIALECT.chat_event(event)
     assert callable(speech)
-    ann, bob = (only(speech(user_id))["body"]["conversation"] for user_id in ("ann", "bob"))
+    ann, bob = (said(speech(session(identity(user_id))))["body"]["conversation"] for user_id in ("ann", "bob"))
     assert (ann["readSeq"], ann["unreadCount"], "mutedUntil" in ann) == (5, 0, False)
     assert (bob["readSeq"], bob["unreadCount"], bob["mutedUntil"]) == (2, 3, NOON_TEXT)
     assert "members" not in ann
@@ -184,11 +185,11 @@ def test_notifications() -> None:
 def test_presence() -> None:
     seen = presence.Presence(user_id="bob", status=presence.STATUS_OFFLINE, last_seen_time=NOON)
     busy = presence.Presence(user_id="bob", status=presence.STATUS_DND, text="busy")
-    assert only(DIALECT.presence_event(presence.Event(presence=seen))) == {
+    assert only(DIALECT.presence_event(presence.Event(presence=seen), True)) == {
         "event": "presence.updated",
         "body": {"userId": "bob", "status": "offline", "lastSeenTime": NOON_TEXT},
     }
-    assert only(DIALECT.presence_event(presence.Event(presence=busy)))["body"] == {
+    assert only(DIALECT.presence_event(presence.Event(presence=busy), False))["body"] == {
         "userId": "bob",
         "status": "dnd",
         "text": "busy",

@@ -14,14 +14,14 @@ from chassis.errors import Category
 from gateway.commands import Malformed, Perform, RefreshSession, Refuse, Request, SendMessage, SendSignal, SetIdle
 from gateway.dialects.native import NativeDialect
 from gateway.dialects.native_requests import OPERATIONS
-from tests.unit.gateway.people import identity
+from tests.unit.gateway.people import identity, session
 
 DIALECT = NativeDialect()
 ANN = identity()
 
 
 def decode(text: str) -> Request:
-    return DIALECT.decode(text, ANN)
+    return DIALECT.decode(text, session(ANN))
 
 
 def ask(op: str, **body: Any) -> Request:

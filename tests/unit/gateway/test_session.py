@@ -7,8 +7,8 @@ from parley.chat.v1.message_pb2 import Draft
 
 from chassis.errors import AppError, InvalidArgumentError, PermissionDeniedError, UnimplementedError
 from gateway.commands import Malformed, Refuse, Request, SendMessage
-from gateway.session import Answer, CarryOut, End
-from tests.unit.gateway.people import identity, session
+from gateway.session import Answer, CarryOut, End, FrameRate
+from tests.unit.gateway.people import LIMITS, identity, session
 
 SEND = Request(1, "message.send", SendMessage(Draft()))
 MALFORMED = Request(0, "unknown", Malformed(InvalidArgumentError("MALFORMED_FRAME", "not JSON")))
@@ -59,15 +59,15 @@ def test_more_requests_than_may_be_unanswered_are_refused_until_one_is_answered(
 
 
 def test_a_flood_of_frames_ends_the_connection() -> None:
-    one = session()
-    ends = [one.frame_came(100.0 + n / 1_000) for n in range(20)]
+    rate = FrameRate(LIMITS.frames_per_second)
+    ends = [rate.count(100.0 + n / 1_000) for n in range(20)]
     flood = next(end for end in ends if end is not None)
     assert flood.code == 4429
 
 
 def test_frames_at_the_permitted_rate_are_no_flood() -> None:
-    one = session()
-    assert [one.frame_came(100.0 + n / 5) for n in range(200)] == [None] * 200
+    rate = FrameRate(LIMITS.frames_per_second)
+    assert [rate.count(100.0 + n / 5) for n in range(200)] == [None] * 200
 
 
 def test_a_newer_token_of_the_same_user_takes_over() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from chassis.errors import AppError, UnauthenticatedError, UnavailableError
 from chassis.identity import Identity
-from gateway.transports.upgrades import Doorkeeper, UpgradeRequest, status_of
+from gateway.transports.upgrades import Door, Doorkeeper, Origins, UpgradeRequest, status_of
 from tests.unit.gateway.people import identity
 
 PREFIX = "base64url.bearer.authorization.parley."
@@ -24,7 +24,11 @@ def verify(token: str) -> Identity:
     return SERVICE if token == "service" else identity()
 
 
-DOORKEEPER = Doorkeeper(verify, frozenset({"https://crm.example"}), frozenset({"parley.v1.json"}))
+DOORS = {
+    "/ws": Door({"parley.v1.json": "native"}),
+    "/greeted": Door({"": "greeted"}, is_greeted=True),
+}
+DOORKEEPER = Doorkeeper(verify, Origins(frozenset({"https://crm.example"})).welcome, DOORS)
 
 
 def announced(token: str) -> str:
@@ -96,3 +100,22 @@ def test_anybody_else_is_refused_with_a_status_that_says_why(bad: UpgradeRequest
     with pytest.raises(AppError) as refusal:
         DOORKEEPER.admit(bad)
     assert (status_of(refusal.value), refusal.value.reason) == (status, reason)
+
+
+@pytest.mark.parametrize(
+    ("subprotocols", "token", "agreed"),
+    [
+        ([], "", ""),
+        (["ours"], "", "ours"),
+        ([f"{announced('good')}, ours"], "good", "ours"),
+        ([announced("good")], "good", announced("good")),
+    ],
+)
+def test_who_says_later_who_it_is_is_let_in_without_a_token(subprotocols: list[str], token: str, agreed: str) -> None:
+    admission = DOORKEEPER.admit(request(target="/greeted", subprotocols=subprotocols))
+    assert admission == ("greeted", None, token, agreed)
+
+
+def test_an_origin_must_be_welcome_there_too() -> None:
+    with pytest.raises(AppError, match="origin"):
+        DOORKEEPER.admit(request(target="/greeted", origin="https://evil.example"))

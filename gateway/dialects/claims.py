@@ -1,0 +1,38 @@
+"""Who front-ends say that they are: the token alone tells, and what a payload claims besides must not contradict it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from chassis.errors import PermissionDeniedError
+from chassis.identity import Identity
+
+_CLAIMS: Final[Mapping[str, Callable[[Identity], str]]] = {
+    "organizationId": lambda identity: identity.organization_id,
+    "senderId": lambda identity: identity.user_id,
+    "userId": lambda identity: identity.user_id,
+    "userRole": lambda identity: identity.role,
+}
+
+
+def check_claims(body: Any, identity: Identity, role: Callable[[str], str] = str) -> None:
+    """Refuses a payload that claims to be somebody else's.
+
+    Args:
+        body: the payload; what is no object claims nothing.
+        identity: who sent it.
+        role: what a role that the front-end has another name for is called here.
+
+    Raises:
+        PermissionDeniedError: IDENTITY_MISMATCH, with the field named.
+    """
+    if not isinstance(body, dict):
+        return
+    for field, own in _CLAIMS.items():
+        claimed = body.get(field)
+        if claimed is None:
+            continue
+        meant = str(claimed)
+        if own(identity) not in {meant, role(meant)}:
+            raise PermissionDeniedError("IDENTITY_MISMATCH", f"{field} is not what the token says")

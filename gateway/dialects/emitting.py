@@ -1,0 +1,197 @@
+"""What the dialects of Socket.IO have in common: events with one argument, acknowledgements, and errors.
+
+A client emits `[name, payload]`, with or without a number to be answered under. The answer is `{ok: true, ...}` or
+`{ok: false, error}`; without a number, an error is emitted as an event `error`, and the rest needs no answer.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple, TypeVar
+
+import msgspec
+from msgspec import UNSET, UnsetType
+from parley.chat.v1.message_pb2 import Receipt
+
+from chassis.errors import AppError, InvalidArgumentError, UnimplementedError
+from gateway import objects
+from gateway.commands import Command, Malformed, Refuse, Request, Result
+from gateway.dialects.claims import check_claims
+from gateway.dialects.dialect import Payloads
+from gateway.dialects.forms import Form, read_form
+from gateway.dialects.ids import AnyId, inward, outward
+from gateway.session import Session
+from gateway.times import time_text
+
+MADE_HERE: Final = "parley."
+"""How ids of messages begin that the gateway made, as the front-end gave none: they are no news to it."""
+
+_UNKNOWN: Final = "unknown"
+_encode: Final = msgspec.json.Encoder().encode
+
+F = TypeVar("F", bound=Form)
+
+
+class Emitted(NamedTuple):
+    """What a client emitted.
+
+    Attributes:
+        event: JSON: a list of the event's name and its arguments.
+        acknowledgement: the number under which it wants an answer, or empty.
+    """
+
+    event: str
+    acknowledgement: str
+
+
+class Reference(NamedTuple):
+    """How an answer finds its question.
+
+    Attributes:
+        event: the event's name.
+        acknowledgement: the number to answer under, or empty.
+        echo: what of the question is repeated in the answer.
+    """
+
+    event: str
+    acknowledgement: str
+    echo: Mapping[str, Any]
+
+
+class Operation(NamedTuple):
+    """One event that clients emit.
+
+    Attributes:
+        form: what its payload looks like.
+        command: makes the command of a payload and of whose it is. Raises InvalidArgumentError.
+    """
+
+    form: type[Form]
+    command: Callable[[Any, Session], Command]
+
+
+class Own(Form, kw_only=True):
+    """A payload that may bring an id of the front-end's own for a message."""
+
+    client_message_id: AnyId | UnsetType = UNSET
+    temp_id: AnyId | UnsetType = UNSET
+
+    @property
+    def key(self) -> str:
+        """The idempotency key: the front-end's, or one that is made for this event alone."""
+        for given in (self.client_message_id, self.temp_id):
+            if given is not UNSET:
+                return inward(given)
+        return MADE_HERE + secrets.token_urlsafe(16)
+
+
+def event(name: str, body: Mapping[str, Any]) -> bytes:
+    """The packet of an event, but for its namespace."""
+    return b'2["%s",%s]' % (name.encode(), _encode(body))
+
+
+def done(answer: Mapping[str, Any], *emitted: tuple[str, Mapping[str, Any]]) -> Result:
+    """The outcome of a command: what is answered, and what is emitted to the connection before."""
+    return {"answer": answer, "emitted": emitted}
+
+
+def own_ids(client_message_id: str) -> dict[str, Any]:
+    """The front-end's own id of a message, under both of its names; none when the gateway made it."""
+    if not client_message_id or client_message_id.startswith(MADE_HERE):
+        return {}
+    own = outward(client_message_id)
+    return {"clientMessageId": own, "tempId": own}
+
+
+class EmittingDialect:
+    """What a dialect of Socket.IO inherits.
+
+    Args:
+        operations: what clients emit, by name.
+    """
+
+    echoes = True
+    confirms = True
+
+    def __init__(self, operations: Mapping[str, Operation]) -> None:
+        self._operations = operations
+
+    def decode(self, frame: Emitted, session: Session) -> Request:
+        """Reads an event; never raises."""
+        try:
+            parts = msgspec.json.decode(frame.event)
+        except (msgspec.DecodeError, RecursionError):
+            return self._malformed(frame, "the event is not JSON")
+        if not isinstance(parts, list) or not parts or not isinstance(parts[0], str):
+            return self._malformed(frame, "the event has no name")
+        name, body = parts[0], parts[1] if len(parts) > 1 else None
+        operation = self._operations.get(name)
+        if operation is None:
+            unknown = UnimplementedError("UNKNOWN_EVENT", "there is no such event")
+            return Request(Reference(name[:64], frame.acknowledgement, {}), _UNKNOWN, Refuse(unknown))
+        reference = Reference(name, frame.acknowledgement, _echo(body))
+        try:
+            check_claims(body, session.identity)
+            return Request(reference, name, operation.command(_read(body, operation.form), session))
+        except AppError as error:
+            return Request(reference, name, Refuse(error))
+
+    def _malformed(self, frame: Emitted, sentence: str) -> Request:
+        error = InvalidArgumentError("MALFORMED_EVENT", sentence)
+        return Request(Reference(_UNKNOWN, frame.acknowledgement, {}), _UNKNOWN, Malformed(error))
+
+    def unreadable(self, error: AppError) -> Request:
+        """The request that stands for a packet that is no event."""
+        return Request(Reference(_UNKNOWN, "", {}), _UNKNOWN, Malformed(error))
+
+    def sent(self, reference: Reference, receipt: Receipt) -> Payloads:
+        """The answer to a message that was sent; the event of it comes to everybody, its sender too."""
+        if not reference.acknowledgement:
+            return ()
+        body = {"messageId": receipt.message_id, "seq": receipt.seq, "timestamp": time_text(receipt.create_time)}
+        return (_answer(reference, {"ok": True, **reference.echo, **body}),)
+
+    def done(self, reference: Reference, result: Result) -> Payloads:
+        """What follows from anything else."""
+        emitted = tuple(event(name, body) for name, body in result.get("emitted", ()))
+        if not reference.acknowledgement:
+            return emitted
+        return (*emitted, _answer(reference, {"ok": True, **reference.echo, **result.get("answer", {})}))
+
+    def failed(self, reference: Reference, error: AppError) -> Payloads:
+        """The answer to what failed, or the event `error`."""
+        about = objects.error_object(error)
+        if reference.acknowledgement:
+            return (_answer(reference, {"ok": False, **reference.echo, "error": about}),)
+        return (event("error", {"event": reference.event, **reference.echo, **about}),)
+
+    def session_ready(self, session: Session, now: float) -> Payloads:
+        """Nothing: Socket.IO itself tells that a client is connected."""
+        return ()
+
+    def session_closing(self, reconnect_after_ms: int) -> Payloads:
+        """Nothing: Socket.IO's clients come back by themselves."""
+        return ()
+
+
+def _answer(reference: Reference, body: Mapping[str, Any]) -> bytes:
+    return b"3%s[%s]" % (reference.acknowledgement.encode(), _encode(body))
+
+
+def _echo(body: Any) -> dict[str, Any]:
+    """The ids in a payload that its answer repeats, as they came."""
+    if not isinstance(body, dict):
+        return {}
+    return {
+        name: body[name]
+        for name in ("conversationId", "clientMessageId", "tempId")
+        if isinstance(body.get(name), str | int) and len(str(body[name])) <= 64  # noqa: PLR2004  # as long as ids are
+    }
+
+
+def _read(body: Any, form: type[F]) -> F:
+    try:
+        return msgspec.convert({} if body is None else body, form)
+    except msgspec.ValidationError:
+        return read_form(body, form)

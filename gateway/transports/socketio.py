@@ -1,0 +1,410 @@
+"""Socket.IO: python-socketio's server, with its connections in our hub and its events in our dialects.
+
+python-socketio and python-engineio keep the protocol: handshake, polling, upgrade, heartbeats, namespaces, and who
+is connected to which. Events pass them by: what clients emit goes to the desk, and what they are told comes from the
+hub, encoded once for all of them. So there is no client manager but the one that knows the clients of this process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import secrets
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any, Final
+
+import socketio
+from socketio.packet import DISCONNECT, EVENT
+from starlette.types import ASGIApp
+
+from chassis.errors import AppError, InvalidArgumentError, NotFoundError, UnauthenticatedError
+from chassis.identity import Identity
+from chassis.logs import logger
+from gateway import close_codes
+from gateway.dialects.dialect import Dialect, Front
+from gateway.dialects.emitting import Emitted
+from gateway.metrics import CLOSED, PROTOCOL_VIOLATIONS
+from gateway.session import Session, SessionLimits
+from gateway.transports.connection import Desk
+from gateway.transports.engine import SEPARATOR, EngineServer, Line, Wire, environment
+from gateway.transports.frames import text_frame
+from gateway.transports.socket import Liveness
+from gateway.transports.upgrades import UpgradeRequest, foreign_origin, token_of, user_of
+from gateway.transports.websocket import Granted
+
+PATH: Final = "socket.io"
+READY_SECONDS: Final = 10.0
+_ROOT: Final = "/"
+_MOST_DIGITS: Final = 18
+_NO_RETURN: Final = frozenset({close_codes.TOKEN_ENDED, close_codes.ACCOUNT_DISABLED, close_codes.MALFORMED})
+"""Closed with these, a client is told to stay away until it has something new to say; otherwise it comes back."""
+
+_log = logger("socketio")
+
+
+class SocketIoConnection:
+    """One client in one namespace; see `gateway.hub.Connection`.
+
+    Args:
+        session: its state.
+        fronts: what it speaks: by polling, and on a WebSocket.
+        line: the way out to it.
+        desk: who looks after it.
+        end: ends it in python-socketio, for good or for the moment.
+    """
+
+    def __init__(
+        self, *, session: Session, fronts: tuple[Front, Front], line: Line, desk: Desk, end: Callable[[bool], None]
+    ) -> None:
+        self.session = session
+        self.closing = False
+        self._polling, self._direct = fronts
+        self._line = line
+        self._desk = desk
+        self._end = end
+
+    @property
+    def front(self) -> Front:
+        """See `gateway.hub.Connection`."""
+        return self._direct if self._line.is_direct else self._polling
+
+    def write(self, data: bytes) -> None:
+        """See `gateway.hub.Connection`."""
+        if self.closing or not data:
+            return
+        if self._line.is_direct:
+            self._line.write(data)
+        elif not self._line.queue(packet.decode() for packet in data.split(SEPARATOR)[:-1]):
+            self.close(close_codes.TOO_SLOW, "too slow")
+
+    def close(self, code: int, reason: str) -> None:
+        """See `gateway.hub.Connection`."""
+        if not self.closing:
+            CLOSED.labels(str(code)).inc()
+            self.ended()
+            self._end(code in _NO_RETURN)
+
+    def ended(self) -> None:
+        """It is no more."""
+        self.closing = True
+        self._desk.closed(self)
+
+
+class SocketIo:
+    """Serves Socket.IO: polling as an ASGI application, and WebSockets that come by upgrade.
+
+    Args:
+        dialects: what is spoken, by namespace.
+        desk: who looks after connections.
+        begin: makes a session: of whom, with what token, in which dialect.
+        verify: returns whose token one is, at once. Raises AppError.
+        keep_pace: lets one more connection through, or raises AppError.
+        welcomes: whether browsers may come from an origin, to a host.
+        limits: what one connection may do.
+        liveness: how silence is dealt with.
+        wires: makes a Wire, given what is particular to it.
+    """
+
+    def __init__(
+        self,
+        *,
+        dialects: Mapping[str, Dialect],
+        desk: Desk,
+        begin: Callable[[Identity, str, Dialect], Session],
+        verify: Callable[[str], Identity],
+        keep_pace: Callable[[], None],
+        welcomes: Callable[[str | None, str], bool],
+        limits: SessionLimits,
+        liveness: Liveness,
+        wires: Callable[..., Wire],
+    ) -> None:
+        self._dialects = dialects
+        self._fronts = {namespace: _fronts(namespace, dialect) for namespace, dialect in dialects.items()}
+        self._desk = desk
+        self._begin = begin
+        self._verify = verify
+        self._keep_pace = keep_pace
+        self._welcomes = welcomes
+        self._limits = limits
+        self._wires = wires
+        self._connections: dict[tuple[str, str], SocketIoConnection] = {}
+        self._tasks: asyncio.TaskGroup | None = None
+        self._server = _Server(
+            self,
+            namespaces=list(dialects),
+            cors_allowed_origins=lambda origin, environ: welcomes(origin, environ.get("HTTP_HOST", "")),
+            ping_interval=max(1, math.ceil(liveness.ping_seconds)),
+            ping_timeout=max(1, math.ceil(liveness.silence_seconds - liveness.ping_seconds)),
+            max_http_buffer_size=limits.frame_bytes,
+        )
+        self._engine: EngineServer = self._server.eio
+        for namespace in dialects:
+            self._server.on("connect", partial(self._connect, namespace), namespace=namespace)
+            self._server.on("disconnect", partial(self._disconnected, namespace), namespace=namespace)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Serves connections while the context is open; those that are left on leaving are ended."""
+        async with asyncio.TaskGroup() as self._tasks:
+            try:
+                yield
+            finally:
+                for sid in tuple(self._engine.lines):
+                    await self._engine.disconnect(sid)
+                await self._engine.shutdown()
+
+    def beside(self, other: ASGIApp) -> ASGIApp:
+        """An application that answers Socket.IO's requests, and leaves the rest to another."""
+        application: ASGIApp = socketio.ASGIApp(self._server, other, socketio_path=PATH)
+        return application
+
+    def admit(self, request: UpgradeRequest) -> Granted:
+        """Grants an upgrade; who comes is asked in Socket.IO's own packet. Raises AppError."""
+        if not request.target.startswith(f"/{PATH}/"):
+            raise NotFoundError("NOT_FOUND", f"WebSocket is at /{PATH}/ here")
+        if not self._welcomes(request.origin, request.host):
+            raise foreign_origin()
+
+        def serve(wire: Wire) -> None:
+            about = environment(request.target, request.origin, request.host, request.authorization, wire)
+            self._start(self._engine.handle_request(about))
+
+        return Granted(self._wires(serve=serve, take_event=self.take_event))
+
+    def _start(self, work: Coroutine[Any, Any, object]) -> None:
+        if self._tasks is None:
+            work.close()
+        else:
+            self._tasks.create_task(_guarded(work))
+
+    # --- connections
+
+    async def _connect(self, namespace: str, sid: str, environ: Mapping[str, Any], auth: object = None) -> bool:
+        """Lets a client into a namespace, once whatever happens to its user reaches it."""
+        engine_sid = self._server.manager.eio_sid_from_sid(sid, namespace)
+        try:
+            token = _token(auth, environ)
+            identity = user_of(self._verify, token)
+        except UnauthenticatedError:
+            raise socketio.exceptions.ConnectionRefusedError("unauthorized") from None
+        except AppError:
+            return await self._later(engine_sid)
+        try:
+            self._keep_pace()
+        except AppError:
+            return await self._later(engine_sid)
+        return await self._open(namespace, engine_sid, identity, token)
+
+    async def _open(self, namespace: str, engine_sid: str, identity: Identity, token: str) -> bool:
+        line = self._engine.lines.get(engine_sid)
+        if line is None:
+            return False
+        connection = SocketIoConnection(
+            session=self._begin(identity, token, self._dialects[namespace]),
+            fronts=self._fronts[namespace],
+            line=line,
+            desk=self._desk,
+            end=partial(self._end, namespace, engine_sid),
+        )
+        self._connections[engine_sid, namespace] = connection
+        ready = asyncio.Event()
+        connection.session.when_ready(ready.set)
+        self._desk.opened(connection)
+        try:
+            async with asyncio.timeout(READY_SECONDS):
+                await ready.wait()
+        except TimeoutError:
+            connection.close(close_codes.RESTART, "not ready")
+        return not connection.closing
+
+    async def _later(self, engine_sid: str) -> bool:
+        """Sends a client away that is to come again: a refusal would be final to it."""
+        await self._engine.disconnect(engine_sid)
+        return False
+
+    def _end(self, namespace: str, engine_sid: str, for_good: bool) -> None:
+        self._connections.pop((engine_sid, namespace), None)
+        if for_good:
+            self._start(self._server.send_away(engine_sid, namespace))
+        else:
+            self._start(self._engine.disconnect(engine_sid))
+
+    async def _disconnected(self, namespace: str, sid: str, reason: str = "") -> None:
+        engine_sid = self._server.manager.eio_sid_from_sid(sid, namespace)
+        self.forget(engine_sid, namespace)
+
+    def forget(self, engine_sid: str, namespace: str | None = None) -> None:
+        """A client has left a namespace, or is gone."""
+        for one in self._dialects if namespace is None else (namespace,):
+            connection = self._connections.pop((engine_sid, one), None)
+            if connection is not None:
+                connection.ended()
+
+    def line(self, engine_sid: str) -> Line | None:
+        """The way out to a client that is connected."""
+        return self._engine.lines.get(engine_sid)
+
+    def is_used(self, engine_sid: str) -> bool:
+        """Whether a client is in any namespace."""
+        return any((engine_sid, namespace) in self._connections for namespace in self._dialects)
+
+    def begin_line(self, engine_sid: str) -> None:
+        """A client has come, by whatever transport."""
+        socket = self._engine.sockets[engine_sid]
+        self._engine.lines[engine_sid] = Line(socket, self._limits.frames_per_second)
+
+    def end_line(self, engine_sid: str) -> None:
+        """A client has gone."""
+        self._engine.lines.pop(engine_sid, None)
+        self.forget(engine_sid)
+
+    # --- events
+
+    def take_event(self, engine_sid: str, packet: str) -> None:
+        """Takes an event packet, such as `2/projects,7["typing",{}]`; one for a namespace not joined is passed over."""
+        namespace, start = _ROOT, 1
+        if packet.startswith("/", 1):
+            end = packet.find(",")
+            if end < 0:
+                return
+            namespace, start = packet[1:end].partition("?")[0], end + 1
+        connection = self._connections.get((engine_sid, namespace))
+        if connection is None or connection.closing:
+            return
+        body = packet.find("[", start, start + _MOST_DIGITS + 1)
+        acknowledgement = packet[start : body if body >= 0 else start]
+        if body < 0 or not (acknowledgement == "" or (acknowledgement.isascii() and acknowledgement.isdigit())):
+            self._desk.unreadable(connection, InvalidArgumentError("MALFORMED_PACKET", "the packet is no event"))
+            return
+        self._desk.received(connection, Emitted(packet[body:], acknowledgement))
+
+    def take_polled(self, engine_sid: str, packet: str) -> None:
+        """Takes an event packet that came by polling."""
+        line = self._engine.lines.get(engine_sid)
+        if line is None:
+            return
+        flood = line.rate.count(asyncio.get_running_loop().time())
+        if flood is not None:
+            CLOSED.labels(str(flood.code)).inc()
+            self._start(self._engine.disconnect(engine_sid))
+            return
+        try:
+            self.take_event(engine_sid, packet)
+        except Exception as error:  # a fault of ours, which is to end this client's connection alone
+            incident = secrets.token_hex(8)
+            _log.error("frame_failed", incident=incident, exc_info=error)
+            self._start(self._engine.disconnect(engine_sid))
+
+    def violated(self, engine_sid: str) -> None:
+        """A client broke Socket.IO's own rules."""
+        PROTOCOL_VIOLATIONS.inc()
+        self._start(self._engine.disconnect(engine_sid))
+
+
+class _Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio has no types
+    """python-socketio's server, past which events go."""
+
+    def __init__(self, hall: SocketIo, **options: Any) -> None:
+        self._hall = hall
+        super().__init__(
+            client_manager=socketio.AsyncManager(),
+            async_handlers=False,
+            logger=_Silent(),
+            engineio_logger=_Silent(),
+            **options,
+        )
+
+    def _engineio_server_class(self) -> type[EngineServer]:
+        return EngineServer
+
+    async def send_away(self, engine_sid: str, namespace: str) -> None:
+        """Tells a client not to come back."""
+        sid = self.manager.sid_from_eio_sid(engine_sid, namespace)
+        if sid is not None:
+            await self.disconnect(sid, namespace=namespace)
+        if not self._hall.is_used(engine_sid):
+            await self.eio.disconnect(engine_sid)
+
+    async def _send_packet(self, eio_sid: str, pkt: Any) -> None:
+        """Sends by the same way as events are, so that all comes in order."""
+        line = self._hall.line(eio_sid)
+        if line is None:
+            return
+        packet = pkt.encode()
+        if line.is_direct:
+            line.write(text_frame(b"4" + packet.encode()))
+        else:
+            line.queue((packet,))
+
+    async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
+        await super()._handle_eio_connect(eio_sid, environ)
+        self._hall.begin_line(eio_sid)
+
+    async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
+        await super()._handle_eio_disconnect(eio_sid, reason)
+        self._hall.end_line(eio_sid)
+
+    async def _handle_eio_message(self, eio_sid: str, data: str | bytes) -> None:
+        if isinstance(data, str) and data.startswith(str(EVENT)):
+            self._hall.take_polled(eio_sid, data)
+            return
+        if not isinstance(data, str) or data[:1] not in _HANDLED:
+            self._hall.violated(eio_sid)  # attachments among them, which no front-end has
+            return
+        try:
+            await super()._handle_eio_message(eio_sid, data)
+        except ValueError:
+            self._hall.violated(eio_sid)
+
+
+_HANDLED: Final = frozenset({"0", str(DISCONNECT), "3"})
+
+
+class _Silent:
+    """What python-socketio and python-engineio would log is their clients' doing; ours is logged where it happens."""
+
+    level = 0
+
+    def info(self, *_: object) -> None:
+        """Passed over."""
+
+    def warning(self, *_: object) -> None:
+        """Passed over."""
+
+    def error(self, *_: object) -> None:
+        """A client's mistake."""
+        PROTOCOL_VIOLATIONS.inc()
+
+    def exception(self, event: object, *_: object) -> None:
+        """A fault of ours, or of theirs."""
+        _log.error("socketio_failed", exc_info=True)
+
+
+async def _guarded(work: Coroutine[Any, Any, object]) -> None:
+    try:
+        await work
+    except Exception as error:
+        _log.error("socketio_failed", incident=secrets.token_hex(8), exc_info=error)
+
+
+def _fronts(namespace: str, dialect: Dialect) -> tuple[Front, Front]:
+    """What a dialect is in a namespace: by polling, and on a WebSocket."""
+    within = b"" if namespace == _ROOT else namespace.encode() + b","
+
+    def polled(payload: bytes) -> bytes:
+        return payload[:1] + within + payload[1:] + SEPARATOR
+
+    def framed(payload: bytes) -> bytes:
+        return text_frame(b"4" + payload[:1] + within + payload[1:])
+
+    return Front(dialect, polled), Front(dialect, framed)
+
+
+def _token(auth: object, environ: Mapping[str, Any]) -> str:
+    """The token in a connect packet, else that of the Authorization header. Raises UnauthenticatedError."""
+    given = auth.get("token") if isinstance(auth, Mapping) else None
+    if isinstance(given, str) and given:
+        return given.removeprefix("Bearer ")
+    return token_of(environ.get("HTTP_AUTHORIZATION", ""), ())
