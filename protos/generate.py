@@ -14,7 +14,8 @@ import tempfile
 from importlib.resources import files
 from pathlib import Path
 
-from grpc_tools import protoc
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from grpc_tools import protoc  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).resolve().parent.parent
 PROTOS = ROOT / "protos"
@@ -23,25 +24,33 @@ GEN = ROOT / "gen"
 
 def generate(target: Path) -> None:
     """Writes the stubs of every contract into `target`, an empty folder."""
-    sources = sorted(str(path.relative_to(PROTOS)) for path in PROTOS.rglob("*.proto"))
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])  # its plug-ins
-    well_known = files("grpc_tools") / "_proto"
-    google_rpc = Path(str(files("google.rpc") / "status.proto")).parent.parent.parent
-    arguments = [
-        "protoc",
-        f"--proto_path={PROTOS}",
-        f"--proto_path={well_known}",
-        f"--proto_path={google_rpc}",
+    _compile(
+        PROTOS,
         f"--python_out={target}",
         f"--grpc_python_out={target}",
         f"--mypy_out={target}",
         f"--mypy_grpc_out=only_async:{target}",
-        *sources,
-    ]
-    if protoc.main(arguments) != 0:
-        raise SystemExit("protoc failed; see above")
+    )
     for folder in (path for path in [target, *target.rglob("*")] if path.is_dir() and path != target):
         (folder / "__init__.py").touch()
+
+
+def describe(protos: Path) -> FileDescriptorSet:
+    """The contracts in a folder, as descriptors."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "descriptors"
+        _compile(protos, f"--descriptor_set_out={path}")
+        return FileDescriptorSet.FromString(path.read_bytes())
+
+
+def _compile(protos: Path, *outputs: str) -> None:
+    sources = sorted(str(path.relative_to(protos)) for path in protos.rglob("*.proto"))
+    well_known = files("grpc_tools") / "_proto"
+    google_rpc = Path(str(files("google.rpc") / "status.proto")).parent.parent.parent
+    paths = [f"--proto_path={path}" for path in (protos, well_known, google_rpc)]
+    if protoc.main(["protoc", *paths, *outputs, *sources]) != 0:
+        raise SystemExit("protoc failed; see above")
 
 
 def differing(fresh: Path) -> list[str]:
