@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from tests.faults import calm, gather
 from tests.faults.checker import check
@@ -73,8 +73,19 @@ class Outcome:
 Tell = Callable[[str], None]
 
 
-async def run(choices: Choices, directory: Path, tell: Tell) -> Outcome:
-    """Runs it; `tell` gets lines for the screen."""
+class Breaker(Protocol):
+    """What happens to the stage while people talk."""
+
+    async def run(self, seconds: float) -> None:
+        """Goes on for about so long."""
+        ...
+
+
+MakeBreaker = Callable[[Stage, Outcome, Tell], Breaker]
+
+
+async def run(choices: Choices, directory: Path, tell: Tell, make_breaker: MakeBreaker | None = None) -> Outcome:
+    """Runs it; `tell` gets lines for the screen. Another breaker than the one that was chosen may be given."""
     history = History()
     outcome = Outcome(choices, history)
     population = populate(choices.seed, choices.clients, choices.organizations)
@@ -87,7 +98,7 @@ async def run(choices: Choices, directory: Path, tell: Tell) -> Outcome:
         participants = [Participant(person, world, choices.seed) for person in population.people]
         busy = [p for p in participants if p.person.habit is not Habit.ABSENT]
         await asyncio.gather(*(participant.come() for participant in busy))
-        await _storm(stage, busy, outcome, tell)
+        await _storm(busy, outcome, tell, (make_breaker or _breaker)(stage, outcome, tell))
         await _calm(stage, participants, outcome, tell)
         tell("checking")
         outcome.violations = await asyncio.to_thread(check, history)
@@ -98,9 +109,8 @@ async def run(choices: Choices, directory: Path, tell: Tell) -> Outcome:
     return outcome
 
 
-async def _storm(stage: Stage, busy: Sequence[Participant], outcome: Outcome, tell: Tell) -> None:
+async def _storm(busy: Sequence[Participant], outcome: Outcome, tell: Tell, breaker: Breaker) -> None:
     choices = outcome.choices
-    breaker = _breaker(stage, outcome, tell)
     began, cpu = time.monotonic(), _cpu_seconds()
     acting = [asyncio.create_task(participant.act()) for participant in busy]
     watching = asyncio.create_task(_show(outcome, began, tell))
@@ -119,7 +129,7 @@ async def _storm(stage: Stage, busy: Sequence[Participant], outcome: Outcome, te
     outcome.driver_cores = (_cpu_seconds() - cpu) / outcome.seconds
 
 
-def _breaker(stage: Stage, outcome: Outcome, tell: Tell) -> Nemesis | Roller:
+def _breaker(stage: Stage, outcome: Outcome, tell: Tell) -> Breaker:
     choices = outcome.choices
     if choices.rolling:
         return Roller(stage, tell, outcome.faults)
