@@ -25,6 +25,7 @@ from chassis.errors import (
 from chassis.identity import Identity, TokenVerifier, set_caller
 from chassis.logs import logger
 from chassis.status import CODES, DETAILS_KEY, to_status
+from chassis.tracing import serving
 
 DEFAULT_DEADLINE_SECONDS: Final = 30.0
 _BEARER: Final = "bearer "
@@ -151,9 +152,9 @@ class _Method:
             began = time.perf_counter()
             self._started.inc()
             try:
-                request = self._checked(request, await self._admit(context))
-                async with asyncio.timeout(None if context.time_remaining() is not None else DEFAULT_DEADLINE_SECONDS):
-                    response = await behaviour(request, context)
+                identity = await self._admit(context)
+                request = self._checked(request, identity)
+                response = await self._respond(behaviour, request, context, identity)
                 self._ok.inc()
             except asyncio.CancelledError:
                 self._ended("CANCELLED")
@@ -165,6 +166,13 @@ class _Method:
             return response
 
         return handle
+
+    async def _respond(self, behaviour: Any, request: Any, context: Context, identity: Identity | None) -> Any:
+        deadline = None if context.time_remaining() is not None else DEFAULT_DEADLINE_SECONDS
+        is_service = identity is not None and bool(identity.service)
+        with serving(self._path, context.invocation_metadata(), trusted=is_service):
+            async with asyncio.timeout(deadline):
+                return await behaviour(request, context)
 
     def streaming(self, behaviour: Any) -> Any:
         """Wraps a behaviour that answers with a stream, and closes it whatever happens."""

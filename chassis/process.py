@@ -16,6 +16,7 @@ from chassis.logs import logger
 from chassis.server import Service, serving
 from chassis.settings import ProcessSettings, ServiceSettings, load
 from chassis.supervise import supervised
+from chassis.tracing import exporting
 
 P = TypeVar("P", bound=ProcessSettings)
 S = TypeVar("S", bound=ServiceSettings)
@@ -37,7 +38,7 @@ def run_process(name: str, settings_class: type[P], serve: Callable[[P], Abstrac
     logs.configure(name, settings.replica, settings.log_level, settings.log_format)
     _collect_rarely()
     try:
-        uvloop.run(_live(settings, serve))
+        uvloop.run(_live(name, settings, serve))
     except Exception as error:
         _log.error("process_failed", exc_info=error)
         raise SystemExit(1) from None
@@ -52,13 +53,13 @@ def _collect_rarely() -> None:
     gc.set_threshold(_ALLOCATIONS_BETWEEN_COLLECTIONS)
 
 
-async def _live(settings: P, serve: Callable[[P], AbstractAsyncContextManager[object]]) -> None:
+async def _live(name: str, settings: P, serve: Callable[[P], AbstractAsyncContextManager[object]]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     watching = {"event_loop": metrics.watch_event_loop}
-    with metrics.exposed(settings.metrics_listen) as port:
+    with metrics.exposed(settings.metrics_listen) as port, exporting(name, settings):
         async with serve(settings), supervised(watching):
             _log.info("process_ready", metrics_port=port)
             await stop.wait()

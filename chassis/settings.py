@@ -43,6 +43,12 @@ class ProcessSettings(BaseSettings):
         max_length=128,
         description="this process's name, unique among its replicas",
     )
+    otlp_endpoint: str = Field(
+        default_factory=lambda: os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+        description="where traces are sent by OTLP over gRPC, http://host:4317; else OTEL_EXPORTER_OTLP_ENDPOINT; "
+        "none for no traces",
+    )
+    trace_ratio: float = Field(0.01, ge=0, le=1, description="the part of batches and calls that is traced")
     auth_target: Address = Field(description="where AuthService is reached, for keys and service tokens")
     service_name: str = Field(min_length=1, description="the name that this process shows to AuthService")
     service_secret: SecretStr = Field(description="the secret that goes with service_name")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from parley.chat.v1.message_pb2 import Actor, Draft, Receipt, SendMessagesRequest, SendMessagesResponse
 
 from chassis.errors import AppError
 from chassis.status import from_status
+from chassis.tracing import calling
 from gateway.batches import Batches
 from gateway.upstreams import Upstreams
 
 _Item = tuple[Actor, Draft]
 _Outcome = SendMessagesResponse.Outcome
+_METHOD: Final = "parley.chat.v1.MessageService/SendMessages"
 
 
 class Sends:
@@ -47,7 +50,10 @@ class Sends:
         add = request.items.add
         for actor, draft in items:
             add(actor=actor, draft=draft)
-        response = await self._upstreams.call_as_gateway(self._upstreams.messages.SendMessages, request, shard=shard)
+        with calling(_METHOD, len(items)):
+            response = await self._upstreams.call_as_gateway(
+                self._upstreams.messages.SendMessages, request, shard=shard
+            )
         return response.outcomes
 
 

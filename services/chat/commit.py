@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from prometheus_client import Gauge
 
 from chassis.errors import AppError, ResourceExhaustedError, UnavailableError
+from chassis.tracing import current_trace
 from services.chat.change import Changes, Decide
 from services.chat.domain import Change, ChangeSet, Conversation, Member
 from services.chat.intents import Intents
@@ -73,7 +74,7 @@ class Committer:
         except AppError as error:
             settle(error)
             return
-        self._mailboxes.put(draft.conversation_id, SendItem(draft, settle))
+        self._mailboxes.put(draft.conversation_id, SendItem(draft, settle, trace=current_trace()))
 
     async def change(self, conversation_id: str, organization_id: str, decide: Decide) -> ChangeSet | None:
         """Makes a change; see `Changes.make`. Goes on when the caller goes away.

@@ -13,11 +13,14 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from chassis.errors import AppError
 from services.chat.domain import Message
 from services.chat.numbering import Draft
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import SpanContext
 
 T = TypeVar("T")
 
@@ -32,6 +35,7 @@ class SendItem:
     Attributes:
         attempts: how often it was left over.
         doubts: after how many attempts it was unknown whether it was written.
+        trace: what its call is traced as, if it is.
     """
 
     draft: Draft
@@ -40,6 +44,7 @@ class SendItem:
     reply_checked: bool = False
     attempts: int = 0
     doubts: int = 0
+    trace: SpanContext | None = None
 
 
 @dataclass(slots=True)

@@ -11,18 +11,22 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterable
-from typing import Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from parley.chat.v1 import event_pb2
 from prometheus_client import Counter, Gauge, Histogram
 
 from chassis.eventlog import EventLog
 from chassis.logs import logger
+from chassis.tracing import spanning
 from services.chat.bus import BusError, publish
 from services.chat.domain import Head
 from services.chat.recovery import Entry, Unpublished, read_unpublished
 from services.chat.state import ConversationState
 from services.chat.store import ChatStore, StoreError
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import SpanContext
 
 MAX_PENDING: Final = 50_000
 _BATCH: Final = 2_000
@@ -50,6 +54,7 @@ class _Item(NamedTuple):
     event: event_pb2.Event
     state: ConversationState | None
     head: Head | None
+    trace: SpanContext | None = None
 
 
 class Publisher:
@@ -70,7 +75,13 @@ class Publisher:
         self._idle.set()
         PENDING.set_function(lambda: len(self._pending))
 
-    def put(self, event: event_pb2.Event, state: ConversationState | None = None, head: Head | None = None) -> None:
+    def put(
+        self,
+        event: event_pb2.Event,
+        state: ConversationState | None = None,
+        head: Head | None = None,
+        trace: SpanContext | None = None,
+    ) -> None:
         """Queues an event; with the conversation's head after it, when it is of an entry of the log.
 
         When the queue is full, all that is in it becomes gaps: what is durable is published later from the store,
@@ -80,7 +91,7 @@ class Publisher:
             self._pending_to_gaps()
         if state is not None:
             state.busy += 1
-        self._pending.append(_Item(event, state, head))
+        self._pending.append(_Item(event, state, head, trace))
         self._rouse()
 
     def mark_gap(self, state: ConversationState) -> None:
@@ -125,7 +136,8 @@ class Publisher:
         recovered = await self._recover(gaps) if gaps else _NOTHING
         batch = [*map(_from_entry, recovered.entries), *_unpublished(items, recovered)]
         if batch:
-            await _persistently(lambda: publish(self._log, [item.event for item in batch]))
+            with spanning("publish", (item.trace for item in batch), events=len(batch)):
+                await _persistently(lambda: publish(self._log, [item.event for item in batch]))
             PUBLISHED.inc(len(batch))
             PUBLISH_BATCH.observe(len(batch))
         for item in batch:

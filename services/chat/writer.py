@@ -14,6 +14,7 @@ nothing is left in doubt: what landed after everybody had stopped looking would 
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -23,6 +24,7 @@ from prometheus_client import Counter, Histogram
 from chassis.errors import AbortedError, AppError, InternalError, InvalidArgumentError, UnavailableError
 from chassis.logs import logger
 from chassis.metrics import QUICK
+from chassis.tracing import spanning
 from services.chat import events
 from services.chat.change import FENCED, note_unknown, pause
 from services.chat.domain import Head, Message, advance
@@ -135,8 +137,7 @@ class Writer:
             return
         await self._intents.cover({entry.state for entry in numbered})
         try:
-            with COMMIT_SECONDS.time():
-                await self._store.insert_messages([entry.message for entry in numbered])
+            await self._insert(numbered)
         except BatchStoppedError as stop:
             self._finish(numbered[: stop.inserted])
             await self._resolve(numbered[stop.inserted :], known=stop.known)
@@ -145,6 +146,15 @@ class Writer:
             raise
         else:
             self._finish(numbered)
+
+    async def _insert(self, numbered: Sequence[_Numbered]) -> None:
+        traces = (send.trace for entry in numbered for send in entry.sends)
+        with spanning("commit", traces, messages=len(numbered)) as exemplar:
+            began = time.perf_counter()
+            try:
+                await self._store.insert_messages([entry.message for entry in numbered])
+            finally:
+                COMMIT_SECONDS.observe(time.perf_counter() - began, exemplar)
 
     def _doubt(self, numbered: Sequence[_Numbered]) -> None:
         """Any of these may have been written, or may yet be."""
@@ -214,7 +224,7 @@ class Writer:
             event = events.message_created(
                 state.conversation, message, state.members, sender_name=draft.sender_name, origin=draft.origin
             )
-            self._publisher.put(event, state, head)
+            self._publisher.put(event, state, head, sends[0].trace)
             for send in sends:
                 _settle(send, message)
         COMMITTED.inc(len(written))

@@ -1,0 +1,92 @@
+"""A batch of messages is one trace, from the gateway through Envoy to chat, its commit and its publication."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import grpc
+import pytest
+from parley.auth.v1 import auth_pb2, auth_pb2_grpc
+from parley.chat.v1 import conversation_pb2, conversation_pb2_grpc
+
+from chassis.channel import bearer, open_channel
+from deploy.local.options import StackOptions
+from deploy.local.seed import seed_demo
+from deploy.local.stack import LocalStack
+from tests.e2e.conftest import PASSWORD, TIMEOUT, Company, new_company
+from tests.e2e.waiting import until
+from tests.monitoring.collector import Collector, Span, collecting
+
+METHOD = "parley.chat.v1.MessageService/SendMessages"
+LISTING = "parley.chat.v1.ConversationService/ListMembers"
+SECRET = "what nobody but them may read"
+TRACED = {"PARLEY_TRACE_RATIO": "1", "OTEL_BSP_SCHEDULE_DELAY": "200"}
+
+
+@pytest.fixture(scope="module")
+async def collector() -> AsyncIterator[Collector]:
+    async with collecting() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+async def company(collector: Collector, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Company]:
+    """A company in a stack whose gateway is told by our variable where to send traces, and chat by the standard's."""
+    settings = {
+        "gateway": {**TRACED, "PARLEY_OTLP_ENDPOINT": collector.endpoint},
+        "chat": {**TRACED, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint},
+    }
+    stack = LocalStack(tmp_path_factory.mktemp("stack"), options=StackOptions(settings=settings))
+    async with stack:
+        await seed_demo(stack.grpc_target, stack.credentials)
+        async with new_company(stack) as made:
+            await made.hire("ann")
+            await made.hire("bob")
+            yield made
+
+
+async def spans_of(collector: Collector, process: str, name: str) -> list[Span]:
+    async def there() -> bool:
+        return bool(collector.named(process, name))
+
+    await until(there)
+    return collector.named(process, name)
+
+
+async def test_a_batch_is_one_trace_through_gateway_and_chat(company: Company, collector: Collector) -> None:
+    ann = await company.client("ann")
+    conversation = (await ann.direct_conversation("bob")).conversation_id
+    await ann.send_message(conversation, SECRET)
+    (publish,) = await spans_of(collector, "chat", "publish")
+    (commit,) = await spans_of(collector, "chat", "commit")
+    (served,) = await spans_of(collector, "chat", METHOD)
+    (called,) = await spans_of(collector, "gateway", METHOD)
+    assert {span.trace for span in (called, served, commit, publish)} == {called.trace}
+    assert called.parent == b""
+    assert served.parent == called.span
+    assert commit.parent == publish.parent == served.span
+    assert (called.sizes, commit.sizes, publish.sizes) == (
+        {"parley.items": 1},
+        {"parley.messages": 1},
+        {"parley.events": 1},
+    )
+
+
+async def test_spans_tell_nothing_of_who_wrote_what(company: Company, collector: Collector) -> None:
+    await spans_of(collector, "chat", "publish")
+    texts = " ".join(text for span in collector.spans for text in (span.name, *span.texts))
+    assert not [word for word in (SECRET, "ann", "bob", company.organization_id) if word in texts.split()]
+
+
+async def test_a_user_does_not_decide_what_is_traced(company: Company, collector: Collector) -> None:
+    own_trace = "0af7651916cd43dd8448eb211c80319c"
+    header = ("traceparent", f"00-{own_trace}-b7ad6b7169203331-01")
+    async with open_channel(company.stack.grpc_target) as channel:
+        request = auth_pb2.SignInRequest(email=f"bob@{company.organization_id}.example", password=PASSWORD)
+        signed_in = await auth_pb2_grpc.AuthServiceStub(channel).SignIn(request, timeout=TIMEOUT)
+        stub = conversation_pb2_grpc.ConversationServiceStub(channel)
+        metadata = (*bearer(signed_in.tokens.access_token), header)
+        with pytest.raises(grpc.aio.AioRpcError):
+            await stub.ListMembers(conversation_pb2.ListMembersRequest(), metadata=metadata, timeout=TIMEOUT)
+    (served,) = await spans_of(collector, "chat", LISTING)
+    assert (served.trace.hex() != own_trace, served.parent) == (True, b"")
