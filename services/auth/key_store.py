@@ -53,6 +53,12 @@ class KeyStore:
         return True
 
     @reaching
+    async def replace_sealed(self, key: KeyRecord, sealed_key: bytes) -> None:
+        """Stores a key sealed anew, unless another replica has done so."""
+        where = {"_id": key.number, "sealed_key": key.sealed_key}
+        await self._collection.update_one(where, {"$set": {"sealed_key": sealed_key}})
+
+    @reaching
     async def delete_before(self, number: int) -> None:
         """Removes the keys with lower numbers."""
         await self._collection.delete_many({"_id": {"$lt": number}})

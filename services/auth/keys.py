@@ -91,6 +91,14 @@ class KeyRing:
             except UnavailableError:
                 _log.warning("keys_unreachable")
 
+    async def reseal(self) -> None:
+        """Seals keys anew that were sealed under a previous key-encryption key. Raises UnsealError."""
+        for record in await self._store.all():
+            renewed = self._sealer.renew(record.sealed_key, _context(record.number))
+            if renewed is not None:
+                await self._store.replace_sealed(record, renewed)
+                _log.info("key_resealed", number=record.number)
+
     async def refresh(self) -> None:
         """Reads the keys, makes the next one when it is due, and removes those that are past use.
 

@@ -69,6 +69,20 @@ class OrganizationStore:
             raise _issuer_taken() from error
         return self._read(document) if document else None
 
+    @reaching
+    async def reseal(self) -> None:
+        """Seals secrets anew that were sealed under a previous key-encryption key. Raises UnsealError."""
+        async for document in self._collection.find({"trusted_issuers.0": {"$exists": True}}, {"trusted_issuers": 1}):
+            for issuer in document["trusted_issuers"]:
+                name, sealed = issuer["issuer"], issuer["sealed_secret"]
+                renewed = self._sealer.renew(sealed, _secret_context(document["_id"], name))
+                if renewed is not None:
+                    same = {"$elemMatch": {"issuer": name, "sealed_secret": sealed}}  # unless it was changed meanwhile
+                    await self._collection.update_one(
+                        {"_id": document["_id"], "trusted_issuers": same},
+                        {"$set": {"trusted_issuers.$.sealed_secret": renewed}},
+                    )
+
     def _write(self, organization_id: str, issuer: TrustedIssuer) -> Document:
         context = _secret_context(organization_id, issuer.issuer)
         return {

@@ -7,6 +7,7 @@ another place in the database does not open there. Nonces are random; a key seal
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -20,10 +21,16 @@ class UnsealError(Exception):
 
 
 class Sealer:
-    """Seals and opens values under one key of 32 bytes."""
+    """Seals values under one key of 32 bytes, and opens them.
 
-    def __init__(self, key: bytes) -> None:
+    Args:
+        key: what is sealed with.
+        previous: keys that still open what they sealed, while one follows the other.
+    """
+
+    def __init__(self, key: bytes, previous: Iterable[bytes] = ()) -> None:
         self._cipher = AESGCM(key)
+        self._previous = [AESGCM(each) for each in previous]
 
     def seal(self, value: bytes, context: str) -> bytes:
         """Encrypts a value for a context."""
@@ -32,7 +39,21 @@ class Sealer:
 
     def open(self, sealed: bytes, context: str) -> bytes:
         """Decrypts a value of a context. Raises UnsealError."""
-        try:
-            return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context.encode())
-        except (InvalidTag, ValueError):
-            raise UnsealError(f"{context} can't be opened with this key-encryption key") from None
+        for cipher in (self._cipher, *self._previous):
+            value = _opened(cipher, sealed, context)
+            if value is not None:
+                return value
+        raise UnsealError(f"{context} can't be opened with this key-encryption key")
+
+    def renew(self, sealed: bytes, context: str) -> bytes | None:
+        """The value sealed under the key; None where it is. Raises UnsealError."""
+        if _opened(self._cipher, sealed, context) is not None:
+            return None
+        return self.seal(self.open(sealed, context), context)
+
+
+def _opened(cipher: AESGCM, sealed: bytes, context: str) -> bytes | None:
+    try:
+        return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context.encode())
+    except (InvalidTag, ValueError):
+        return None

@@ -62,6 +62,9 @@ class Settings(ServiceSettings):
     key_encryption_key: Annotated[SecretStr, AfterValidator(_key)] = Field(
         description="32 bytes in base64url, which encrypt signing keys and shared secrets in the database"
     )
+    previous_key_encryption_keys: tuple[Annotated[SecretStr, AfterValidator(_key)], ...] = Field(
+        (), description="keys that key_encryption_key follows, as JSON; what they sealed is sealed anew at start"
+    )
     service_credentials: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")], ServiceCredential] = Field(
         description='the services that get tokens, as JSON: {"chat": {"secret", "scopes": [], "organizations": ["*"]}}'
     )

@@ -68,9 +68,11 @@ class _Clients(NamedTuple):
 
 async def _assemble(settings: Settings, unix_time: Callable[[], float], clients: _Clients) -> Service:
     now = clock(unix_time)
-    sealer = Sealer(decode_key(settings.key_encryption_key.get_secret_value()))
+    sealer = _sealer(settings)
     user_store, organization_store = UserStore(clients.database), OrganizationStore(clients.database, sealer)
     keys = KeyRing(KeyStore(clients.database), sealer, now, _schedule(settings))
+    await keys.reseal()
+    await organization_store.reseal()
     await keys.refresh()
     relevance = timedelta(seconds=settings.access_token_seconds)
     feed = RevocationFeed(clients.bus.revocations, user_store, now, relevance)
@@ -124,6 +126,14 @@ def _registrations(auth: AuthServicer, directory: DirectoryServicer) -> list[Reg
             directory,
         ),
     ]
+
+
+def _sealer(settings: Settings) -> Sealer:
+    key, *previous = (
+        decode_key(each.get_secret_value())
+        for each in (settings.key_encryption_key, *settings.previous_key_encryption_keys)
+    )
+    return Sealer(key, previous)
 
 
 def _signer(settings: Settings, keys: KeyRing, now: Clock) -> TokenSigner:
