@@ -104,7 +104,7 @@ class Conversations:
     def _new(self, caller: Identity, conversation_id: str, kind: ConversationKind) -> Conversation:
         now_ms = self._now_ms()
         head = Head(seq=0, rev=0, last_message_id="", last_message_ms=now_ms, changed_ms=now_ms)
-        return Conversation(conversation_id, caller.organization_id, kind, caller.user_id, head)
+        return Conversation(conversation_id, caller.organization_id, kind, caller.user_id, head, created_ms=now_ms)
 
     async def _create(self, caller: Identity, conversation: Conversation, roles: Mapping[str, MemberRole]) -> None:
         """Makes a conversation, unless somebody else has just made it."""

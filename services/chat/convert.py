@@ -110,7 +110,10 @@ def conversation_to_proto(
         tags=conversation.tags,
         members=map(member_to_proto, listed),
         member_count=conversation.member_count,
+        update_time=timestamp(head.changed_ms),
     )
+    if conversation.created_ms:
+        _write_time(proto.create_time, conversation.created_ms)
     if last is not None:
         proto.last_message.CopyFrom(message_to_proto(last))
     if viewer is not None:

@@ -140,6 +140,7 @@ def from_conversation(conversation: Conversation) -> dict[str, Any]:
         "archived": conversation.archived,
         "tags": list(conversation.tags),
         "member_count": conversation.member_count,
+        "created": DatetimeMS(conversation.created_ms),
         **head_fields(conversation.head),
     }
 
@@ -160,6 +161,7 @@ def to_conversation(document: Mapping[str, Any]) -> Conversation:
         archived=document["archived"],
         tags=tuple(document["tags"]),
         member_count=document["member_count"],
+        created_ms=int(document.get("created", 0)),
     )
 
 

@@ -183,6 +183,7 @@ class Conversation:
     archived: bool = False
     tags: tuple[str, ...] = ()
     member_count: int = 0
+    created_ms: int = 0
 
 
 @dataclass(slots=True)

@@ -175,6 +175,8 @@ class Conversation(_message.Message):
     READ_SEQ_FIELD_NUMBER: _builtins.int
     UNREAD_COUNT_FIELD_NUMBER: _builtins.int
     MUTED_UNTIL_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    UPDATE_TIME_FIELD_NUMBER: _builtins.int
     conversation_id: _builtins.str
     """22 characters of base64url."""
     kind: Global___ConversationKind.ValueType
@@ -219,6 +221,14 @@ class Conversation(_message.Message):
     def muted_until(self) -> _timestamp_pb2.Timestamp:
         """Until when the viewer wants no notifications; absent when not muted."""
 
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was made; absent for one that was made before this was kept."""
+
+    @_builtins.property
+    def update_time(self) -> _timestamp_pb2.Timestamp:
+        """When the latest change of any kind was made."""
+
     def __init__(
         self,
         *,
@@ -239,10 +249,12 @@ class Conversation(_message.Message):
         read_seq: _builtins.int = ...,
         unread_count: _builtins.int = ...,
         muted_until: _timestamp_pb2.Timestamp | None = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        update_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["last_activity_time", b"last_activity_time", "last_message", b"last_message", "muted_until", b"muted_until"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "last_activity_time", b"last_activity_time", "last_message", b"last_message", "muted_until", b"muted_until", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "conversation_id", b"conversation_id", "created_by", b"created_by", "description", b"description", "external_ref", b"external_ref", "kind", b"kind", "last_activity_time", b"last_activity_time", "last_message", b"last_message", "member_count", b"member_count", "members", b"members", "muted_until", b"muted_until", "name", b"name", "read_seq", b"read_seq", "rev", b"rev", "seq", b"seq", "tags", b"tags", "unread_count", b"unread_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "conversation_id", b"conversation_id", "create_time", b"create_time", "created_by", b"created_by", "description", b"description", "external_ref", b"external_ref", "kind", b"kind", "last_activity_time", b"last_activity_time", "last_message", b"last_message", "member_count", b"member_count", "members", b"members", "muted_until", b"muted_until", "name", b"name", "read_seq", b"read_seq", "rev", b"rev", "seq", b"seq", "tags", b"tags", "unread_count", b"unread_count", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,369 @@
+"""`projects`: the chat of an agency's CRM, linked to projects, in Socket.IO. See `projects_shapes` for its objects."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Final
+
+from msgspec import UNSET, Meta, UnsetType, field
+from parley.chat.v1 import event_pb2 as chat
+from parley.chat.v1.chat_pb2 import Member, Message
+from parley.chat.v1.conversation_pb2 import GetConversationRequest
+from parley.chat.v1.message_pb2 import Draft, GetMessageRequest, MarkReadRequest, SetTypingRequest
+from parley.notify.v1 import notification_pb2 as notify
+from parley.presence.v1 import presence_pb2 as presence
+
+from gateway import objects
+from gateway.commands import Command, Perform, Result, SendMessage, SendSignal, UserCalls
+from gateway.dialects import projects_shapes as shapes
+from gateway.dialects.dialect import Dialect, Later, Payloads, SocketIoAt, Speech, Surroundings
+from gateway.dialects.emitting import EmittingDialect, Operation, Own, done, event, own_ids
+from gateway.dialects.forms import MAX_INTEGER, Form, invalid, number_of
+from gateway.dialects.ids import AnyId, inward, outward
+from gateway.dialects.lookups import last_seen, with_names
+from gateway.dialects.native_forms import TEXT_BYTES
+from gateway.history import page_before
+from gateway.names import MESSAGE_KINDS
+from gateway.people import Person
+from gateway.roster import is_here
+from gateway.session import Session
+from gateway.times import time_text
+
+NAME: Final = "projects"
+_REMEMBERED_MESSAGES: Final = 200
+_JOINED_CONVERSATIONS: Final = 100
+
+
+class Window:
+    """The latest messages of a conversation that a connection has joined, and who had read how much of them.
+
+    The front-end is told of receipts by the messages' ids, and the events have none.
+    """
+
+    __slots__ = ("ids", "read")
+
+    def __init__(self) -> None:
+        self.ids: OrderedDict[int, str] = OrderedDict()
+        self.read: dict[str, int] = {}
+
+    def note(self, messages: Iterable[Message]) -> None:
+        """Remembers messages; of very many, the earliest are forgotten."""
+        for message in messages:
+            self.ids[message.seq] = message.message_id
+        while len(self.ids) > _REMEMBERED_MESSAGES:
+            del self.ids[min(self.ids)]
+
+    def note_marks(self, members: Iterable[Member]) -> None:
+        """Remembers who has read how much."""
+        for member in members:
+            self.read[member.user_id] = max(member.read_seq, self.read.get(member.user_id, 0))
+
+    def newly_read(self, user_id: str, read_seq: int) -> list[str]:
+        """The ids of messages that a user has read since this was last asked."""
+        before = self.read.get(user_id, 0)
+        self.read[user_id] = max(before, read_seq)
+        return [message_id for seq, message_id in sorted(self.ids.items()) if before < seq <= read_seq]
+
+
+class Notes:
+    """What is remembered of one connection: the conversations that it has joined."""
+
+    __slots__ = ("joined",)
+
+    def __init__(self) -> None:
+        self.joined: OrderedDict[str, Window] = OrderedDict()
+
+    def join(self, conversation_id: str) -> Window:
+        """The window of a conversation; of very many, the first is left."""
+        window = self.joined.setdefault(conversation_id, Window())
+        if len(self.joined) > _JOINED_CONVERSATIONS:
+            self.joined.popitem(last=False)
+        return window
+
+
+# --- what clients emit
+
+
+class OneConversation(Form):
+    """`join_conversation`, `leave_conversation`."""
+
+    conversation_id: AnyId
+
+
+class Attachment(Form):
+    """An attachment; names and types go by what front-ends call them."""
+
+    url: Annotated[str, Meta(min_length=1, max_length=2_000)]
+    name: Annotated[str, Meta(max_length=200)] = ""
+    type: Annotated[str, Meta(max_length=100)] = ""
+    size: Annotated[int, Meta(ge=0, le=MAX_INTEGER)] = 0
+
+
+class SendMessageForm(Own):
+    """`send_message`."""
+
+    conversation_id: AnyId
+    content: Annotated[str, Meta(max_length=TEXT_BYTES)] = ""
+    type: Annotated[str, Meta(max_length=50)] = "text"
+    attachments: Annotated[list[Attachment], Meta(max_length=20)] = field(default_factory=list)
+
+
+class Typing(Form):
+    """`typing`."""
+
+    conversation_id: AnyId
+    is_typing: bool
+
+
+class MarkAsRead(Form):
+    """`mark_as_read`: all of a conversation, or up to a message."""
+
+    conversation_id: AnyId | UnsetType = UNSET
+    message_id: AnyId | UnsetType = UNSET
+
+
+class ProjectsDialect(EmittingDialect):
+    """The dialect; see EmittingDialect for what all of Socket.IO share."""
+
+    name = NAME
+    entrance = SocketIoAt("/projects")
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._people = surroundings.people
+        super().__init__(
+            {
+                "join_conversation": Operation(OneConversation, _join),
+                "leave_conversation": Operation(OneConversation, _leave),
+                "send_message": Operation(SendMessageForm, _send_message),
+                "typing": Operation(Typing, _typing),
+                "mark_as_read": Operation(MarkAsRead, _mark_as_read),
+            }
+        )
+        self._chat_events: dict[str, Callable[[chat.Event], Speech]] = {
+            "message_created": self._message_created,
+            "message_updated": lambda happened: self._message_changed(happened, happened.message_updated.message),
+            "message_deleted": lambda happened: self._message_changed(happened, happened.message_deleted.message),
+            "conversation_created": lambda happened: self._changed(
+                happened.conversation_created.conversation.conversation_id
+            ),
+            "conversation_updated": lambda happened: self._changed(
+                happened.conversation_updated.conversation.conversation_id
+            ),
+            "member_added": lambda happened: self._changed(happened.member_added.conversation_id),
+            "member_removed": self._member_removed,
+            "member_updated": lambda happened: self._changed(happened.member_updated.conversation_id),
+            "receipt_updated": _receipt_updated,
+            "typing_updated": _typing_updated,
+        }
+
+    def notes(self) -> Notes:
+        """What is remembered of a new connection."""
+        return Notes()
+
+    # --- what clients are told
+
+    def chat_event(self, happened: chat.Event) -> Speech:
+        """`new_message`, `message_update`, `conversation_update` and `user_typing`."""
+        kind = happened.WhichOneof("payload")
+        encode = self._chat_events.get(kind) if kind else None
+        return encode(happened) if encode else ()
+
+    def _message_created(self, happened: chat.Event) -> Speech:
+        message, name = happened.message_created.message, happened.message_created.sender_name
+
+        def say(person: Person) -> bytes:
+            shape = shapes.message(message, person._replace(name=name))
+            return event("new_message", {**shape, **own_ids(message.client_message_id)})
+
+        speech = with_names(
+            self._people,
+            happened.organization_id,
+            [message.sender_id],
+            lambda people: (say(people[message.sender_id]),),
+        )
+
+        def noted(session: Session) -> Payloads | Later:
+            window = session.notes.joined.get(message.conversation_id)
+            if window is not None:
+                window.note([message])
+            return speech(session) if callable(speech) else speech
+
+        return noted
+
+    def _message_changed(self, happened: chat.Event, message: Message) -> Speech:
+        """An edit or a deletion: the message as it is now, for those who look at it."""
+        speech = with_names(
+            self._people,
+            happened.organization_id,
+            [message.sender_id],
+            lambda people: (
+                event(
+                    "message_update",
+                    {
+                        "conversationId": outward(message.conversation_id),
+                        "messageIds": [outward(message.message_id)],
+                        "readBy": [],
+                        "message": shapes.message(message, people[message.sender_id]),
+                    },
+                ),
+            ),
+        )
+        return _where_joined(message.conversation_id, speech)
+
+    def _changed(self, conversation_id: str) -> Speech:
+        """A conversation is not what it was: each client is told what it is now."""
+
+        async def look(calls: UserCalls) -> Payloads:
+            request = GetConversationRequest(conversation_id=conversation_id)
+            get = calls.upstreams.conversations.GetConversation
+            response = await calls.call(get, request, conversation_id=conversation_id)
+            (shape,) = await shapes.conversations(calls, self._people, [response.conversation])
+            return (event("conversation_update", {"conversation": shape}),)
+
+        return lambda _: Later(look)
+
+    def _member_removed(self, happened: chat.Event) -> Speech:
+        """Whoever was removed is told nothing: the front-end has no word for it, and asks in vain from now on."""
+        removed = happened.member_removed
+        speech = self._changed(removed.conversation_id)
+
+        def to_members(session: Session) -> Payloads | Later:
+            if session.identity.user_id == removed.member.user_id:
+                session.notes.joined.pop(removed.conversation_id, None)
+                return ()
+            return speech(session) if callable(speech) else speech
+
+        return to_members
+
+    def notify_event(self, happened: notify.Event) -> Speech:
+        """`notification`, which front-ends that don't know it pass over."""
+        if happened.WhichOneof("payload") != "notification_created":
+            return ()
+        made = objects.notification_object(happened.notification_created.notification)
+        return (event("notification", {"notification": made}),)
+
+    def presence_event(self, happened: presence.Event, came_or_went: bool) -> Speech:
+        """`user_online` and `user_offline`, to the others."""
+        if not came_or_went:
+            return ()
+        seen = happened.presence
+        body: dict[str, Any] = {"userId": outward(seen.user_id)}
+        if is_here(seen):
+            said = event("user_online", body)
+        else:
+            said = event("user_offline", {**body, "lastSeen": last_seen(seen)})
+        return lambda session: () if session.identity.user_id == seen.user_id else (said,)
+
+
+def made(surroundings: Surroundings) -> Dialect:
+    """This dialect."""
+    return ProjectsDialect(surroundings)
+
+
+def _where_joined(conversation_id: str, speech: Speech) -> Speech:
+    """Something that is for connections alone that have joined a conversation."""
+
+    def to_joined(session: Session) -> Payloads | Later:
+        if conversation_id not in session.notes.joined:
+            return ()
+        return speech(session) if callable(speech) else speech
+
+    return to_joined
+
+
+def _join(form: OneConversation, session: Session) -> Command:
+    """The window is there before it is filled, so that no message falls between."""
+    conversation_id = inward(form.conversation_id)
+
+    async def run(calls: UserCalls) -> Result:
+        request = GetConversationRequest(conversation_id=conversation_id)
+        get = calls.upstreams.conversations.GetConversation
+        conversation = (await calls.call(get, request, conversation_id=conversation_id)).conversation
+        window = session.notes.join(conversation_id)
+        window.note_marks(conversation.members)
+        window.note((await page_before(calls, conversation_id, None, _REMEMBERED_MESSAGES)).messages)
+        return done({"conversationId": outward(conversation_id)})
+
+    return Perform(run)
+
+
+def _leave(form: OneConversation, session: Session) -> Command:
+    conversation_id = inward(form.conversation_id)
+
+    async def run(_: UserCalls) -> Result:
+        session.notes.joined.pop(conversation_id, None)
+        return done({"conversationId": outward(conversation_id)})
+
+    return Perform(run)
+
+
+def _send_message(form: SendMessageForm, _: Session) -> Command:
+    if not form.content.strip() and not form.attachments:
+        raise invalid({"content": "must not be empty"})
+    kind: Any = number_of(MESSAGE_KINDS, "type", form.type)
+    draft = Draft(
+        conversation_id=inward(form.conversation_id), client_message_id=form.key, text=form.content, kind=kind
+    )
+    for attached in form.attachments:
+        draft.attachments.add(
+            url=attached.url, name=attached.name, content_type=attached.type, size_bytes=attached.size
+        )
+    return SendMessage(draft)
+
+
+def _typing(form: Typing, _: Session) -> Command:
+    return SendSignal(SetTypingRequest(conversation_id=inward(form.conversation_id), active=form.is_typing))
+
+
+def _mark_as_read(form: MarkAsRead, _: Session) -> Command:
+    """A seq beyond the last message counts as the last."""
+    if form.message_id is UNSET:
+        if form.conversation_id is UNSET:
+            raise invalid({"conversationId": "is missing"})
+        return SendSignal(MarkReadRequest(conversation_id=inward(form.conversation_id), seq=MAX_INTEGER))
+    message_id = inward(form.message_id)
+    claimed = None if form.conversation_id is UNSET else inward(form.conversation_id)
+
+    async def run(calls: UserCalls) -> Result:
+        found = await calls.call(calls.upstreams.messages.GetMessage, GetMessageRequest(message_id=message_id))
+        message = found.message
+        if claimed not in {None, message.conversation_id}:
+            raise invalid({"messageId": "is of another conversation"})
+        request = MarkReadRequest(conversation_id=message.conversation_id, seq=message.seq)
+        await calls.call(calls.upstreams.messages.MarkRead, request, conversation_id=message.conversation_id)
+        return done({"conversationId": outward(message.conversation_id)})
+
+    return Perform(run)
+
+
+def _receipt_updated(happened: chat.Event) -> Speech:
+    receipt = happened.receipt_updated
+    if not receipt.HasField("read_time"):
+        return ()
+    read_by = [{"user": outward(receipt.user_id), "readAt": time_text(receipt.read_time)}]
+
+    def speech(session: Session) -> Payloads:
+        window: Window | None = session.notes.joined.get(receipt.conversation_id)
+        ids = window.newly_read(receipt.user_id, receipt.read_seq) if window is not None else []
+        if not ids:
+            return ()
+        body = {
+            "conversationId": outward(receipt.conversation_id),
+            "messageIds": [outward(message_id) for message_id in ids],
+            "readBy": read_by,
+        }
+        return (event("message_update", body),)
+
+    return speech
+
+
+def _typing_updated(happened: chat.Event) -> Speech:
+    typing = happened.typing_updated
+    body = {
+        "conversationId": outward(typing.conversation_id),
+        "userId": outward(typing.user_id),
+        "name": typing.name,
+        "isTyping": typing.active,
+    }
+    return _where_joined(typing.conversation_id, (event("user_typing", body),))
