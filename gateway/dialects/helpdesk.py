@@ -1,0 +1,505 @@
+"""`helpdesk`: clients and three levels of staff, on bare WebSockets: JSON objects with a `type`.
+
+Its clients speak of users and rooms where all the rest knows conversations: `gateway.commands.Resolve` finds those.
+A room is open to all staff by its name; other groups go by their conversation's id.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final, NamedTuple
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+from parley.chat.v1 import event_pb2 as chat
+from parley.chat.v1.chat_pb2 import CONVERSATION_KIND_DIRECT, Message
+from parley.chat.v1.conversation_pb2 import (
+    GetConversationRequest,
+    GetOrCreateDirectConversationRequest,
+    JoinRoomRequest,
+)
+from parley.chat.v1.message_pb2 import Draft, MarkReadRequest, Receipt, SetTypingRequest
+from parley.notify.v1 import notification_pb2 as notify
+from parley.presence.v1 import presence_pb2 as presence
+
+from chassis.errors import (
+    AppError,
+    FailedPreconditionError,
+    InvalidArgumentError,
+    NotFoundError,
+    UnimplementedError,
+)
+from gateway import objects
+from gateway.commands import Command, Malformed, Perform, Refuse, Request, Resolve, Result, SendMessage, SendSignal
+from gateway.commands import UserCalls as Calls
+from gateway.dialects.claims import check_claims
+from gateway.dialects.dialect import Dialect, Later, Payloads, Speech, Surroundings, WebSocketAt
+from gateway.dialects.emitting import MADE_HERE
+from gateway.dialects.forms import MAX_INTEGER, Form, invalid, read_form
+from gateway.dialects.ids import AnyId, inward, outward
+from gateway.dialects.lookups import with_names
+from gateway.dialects.native_forms import TEXT_BYTES
+from gateway.history import page_before
+from gateway.people import People, Person
+from gateway.roster import is_here
+from gateway.session import Session
+from gateway.times import time_text
+
+NAME: Final = "helpdesk"
+_JOIN: Final = "user_join"
+_UNKNOWN: Final = "unknown"
+_LOADED_MESSAGES: Final = 50
+_ROOM: Final = "room"
+_USER: Final = "user"
+_ID_LENGTH: Final = 22
+_THEIRS: Final = "employee_l"
+_OURS: Final = "agent_l"
+_encode: Final = msgspec.json.Encoder().encode
+
+Content = Annotated[str, Meta(max_length=TEXT_BYTES)]
+RoomId = Annotated[str, Meta(min_length=1, max_length=200)] | Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
+
+
+# --- what clients send
+
+
+class UserJoin(Form):
+    """`user_join`; who it is, the token says, and the rest was compared."""
+
+    user_id: AnyId
+    user_name: Annotated[str, Meta(max_length=200)] = ""
+    user_role: Annotated[str, Meta(max_length=50)] = ""
+    token: Annotated[str, Meta(max_length=8_192)] = ""
+
+
+class DirectMessage(Form):
+    """`message`; the time is the service's own."""
+
+    receiver_id: AnyId
+    content: Content
+    temp_id: AnyId | UnsetType = UNSET
+
+
+class RoomMessage(Form):
+    """`room_message`."""
+
+    room_id: RoomId
+    content: Content
+    temp_id: AnyId | UnsetType = UNSET
+
+
+class JoinRoom(Form):
+    """`join_room`."""
+
+    room_id: RoomId
+    room_name: Annotated[str, Meta(max_length=200)] = ""
+
+
+class Addressed(Form):
+    """`typing_start`, `typing_stop`, `read`: of a user, or of a room."""
+
+    receiver_id: AnyId | UnsetType = UNSET
+    room_id: RoomId | UnsetType = UNSET
+
+
+class History(Addressed):
+    """`history`."""
+
+    before_seq: Annotated[int, Meta(ge=1, le=MAX_INTEGER)] | UnsetType = UNSET
+    limit: Annotated[int, Meta(ge=1, le=200)] = _LOADED_MESSAGES
+
+
+class Reference(NamedTuple):
+    """How an error finds its frame: by the front-end's own id, where it has one."""
+
+    temp_id: Any
+
+
+class Operation(NamedTuple):
+    """One type of frame."""
+
+    form: type[Form]
+    command: Callable[[Any], Command]
+
+
+class HelpdeskDialect:
+    """The dialect."""
+
+    name = NAME
+    entrance = WebSocketAt("/helpdesk", is_greeted=True)
+    echoes = True
+    confirms = True
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._people: People = surroundings.people
+        self._roster = surroundings.roster
+        self._operations = {
+            _JOIN: Operation(UserJoin, self._user_join),
+            "message": Operation(DirectMessage, _message),
+            "typing_start": Operation(Addressed, lambda form: _typing(form, active=True)),
+            "typing_stop": Operation(Addressed, lambda form: _typing(form, active=False)),
+            "join_room": Operation(JoinRoom, self._join_room),
+            "room_message": Operation(RoomMessage, _room_message),
+            "history": Operation(History, self._history),
+            "read": Operation(Addressed, _read),
+        }
+        self._chat_events: dict[str, Callable[[chat.Event], Speech]] = {
+            "message_created": _message_created,
+            "message_updated": lambda happened: self._changed("message_updated", happened.message_updated.message),
+            "message_deleted": lambda happened: self._changed("message_deleted", happened.message_deleted.message),
+            "conversation_created": _nothing,
+            "conversation_updated": _nothing,
+            "member_added": _nothing,
+            "member_removed": _nothing,
+            "member_updated": _nothing,
+            "receipt_updated": _receipt_updated,
+            "typing_updated": _typing_updated,
+        }
+
+    def notes(self) -> None:
+        """Nothing is to be remembered."""
+
+    # --- frames that come
+
+    def greeting(self, text: str) -> str:
+        """The token in a `user_join`; empty where it has none. Raises AppError for any other frame."""
+        frame = _object(text)
+        if frame.get("type") != _JOIN:
+            raise FailedPreconditionError("NOT_JOINED", "nothing is taken before user_join")
+        token = frame.get("token")
+        return token.removeprefix("Bearer ") if isinstance(token, str) else ""
+
+    def decode(self, frame: str, session: Session) -> Request:
+        """Reads the text of a frame; never raises."""
+        try:
+            body = _object(frame)
+        except InvalidArgumentError as error:
+            return self.unreadable(error)
+        name = body.get("type")
+        reference = Reference(body.get("tempId"))
+        operation = self._operations.get(name) if isinstance(name, str) else None
+        if operation is None:
+            unknown = UnimplementedError("UNKNOWN_TYPE", "there is no such type")
+            return Request(reference, _UNKNOWN, Refuse(unknown))
+        try:
+            check_claims(body, session.identity, _our_role)
+            return Request(reference, str(name), operation.command(_read_form(body, operation.form)))
+        except AppError as error:
+            return Request(reference, str(name), Refuse(error))
+
+    def unreadable(self, error: AppError) -> Request:
+        """The request that stands for a frame without text."""
+        return Request(Reference(None), _UNKNOWN, Malformed(error))
+
+    def _user_join(self, _: UserJoin) -> Command:
+        async def run(calls: Calls) -> Result:
+            await calls.until_ready()
+            here = {found.presence.user_id: found.role for found in self._roster.here(calls.identity)}
+            here[calls.identity.user_id] = calls.identity.role
+            people = await self._people.get(calls.identity.organization_id, here)
+            users = [_user(people[user_id], role) for user_id, role in here.items()]
+            return {"type": "joined", "userId": outward(calls.identity.user_id), "users": users}
+
+        return Perform(run)
+
+    def _join_room(self, form: JoinRoom) -> Command:
+        """The room is found anew each time: whoever left it enters it again."""
+        room = inward(form.room_id)
+
+        async def find(calls: Calls) -> str:
+            if len(room) == _ID_LENGTH:
+                request = GetConversationRequest(conversation_id=room)
+                get = calls.upstreams.conversations.GetConversation
+                try:
+                    return (await calls.call(get, request, conversation_id=room)).conversation.conversation_id
+                except NotFoundError:
+                    pass  # a room may have a name that is as long
+            join = JoinRoomRequest(external_ref=room, name=form.room_name)
+            response = await calls.call(calls.upstreams.conversations.JoinRoom, join)
+            return response.conversation.conversation_id
+
+        return Resolve((_ROOM, room), find, lambda conversation_id: self._joined(form.room_id, conversation_id), True)
+
+    def _joined(self, room_id: str | int, conversation_id: str) -> Perform:
+        async def run(calls: Calls) -> Result:
+            request = GetConversationRequest(conversation_id=conversation_id)
+            get = calls.upstreams.conversations.GetConversation
+            conversation = (await calls.call(get, request, conversation_id=conversation_id)).conversation
+            page = await page_before(calls, conversation_id, None, _LOADED_MESSAGES)
+            ids = [member.user_id for member in conversation.members]
+            people = await self._people.get(calls.identity.organization_id, ids)
+            return {
+                "type": "room_joined",
+                "roomId": room_id,
+                "roomName": conversation.name,
+                "members": [_user(people[user_id], people[user_id].role) for user_id in ids],
+                "messages": await self._messages(calls, page.messages),
+                "hasMore": page.has_more,
+            }
+
+        return Perform(run)
+
+    def _history(self, form: History) -> Command:
+        before_seq = None if form.before_seq is UNSET else form.before_seq
+        addressee = _addressee(form)
+
+        def then(conversation_id: str) -> Perform:
+            async def run(calls: Calls) -> Result:
+                page = await page_before(calls, conversation_id, before_seq, form.limit)
+                messages = await self._messages(calls, page.messages)
+                return {"type": "history", **addressee, "messages": messages, "hasMore": page.has_more}
+
+            return Perform(run)
+
+        return _resolve(form, then)
+
+    async def _messages(self, calls: Calls, sent: Any) -> list[dict[str, Any]]:
+        people = await self._people.get(calls.identity.organization_id, (one.sender_id for one in sent))
+        return [{**_said(one, people[one.sender_id].name), "seq": one.seq} for one in sent]
+
+    # --- frames that go
+
+    def sent(self, reference: Reference, receipt: Receipt) -> Payloads:
+        """Nothing: the message itself comes to its sender too, with the front-end's own id of it."""
+        return ()
+
+    def done(self, reference: Reference, result: Result) -> Payloads:
+        """What was asked for, where something was."""
+        return (_encode(result),) if result else ()
+
+    def failed(self, reference: Reference | None, error: AppError) -> Payloads:
+        """`error`."""
+        about = {"type": "error", **objects.error_object(error)}
+        temp_id = reference.temp_id if reference is not None else None
+        return (_encode(about if temp_id is None else {**about, "tempId": temp_id}),)
+
+    def session_ready(self, session: Session, now: float) -> Payloads:
+        """Nothing: `joined` says it."""
+        return ()
+
+    def session_closing(self, reconnect_after_ms: int) -> Payloads:
+        """Nothing: the code with which the connection is closed says it."""
+        return ()
+
+    def chat_event(self, happened: chat.Event) -> Speech:
+        """`message`, `room_message`, `typing_start`, `typing_stop` and `read`."""
+        kind = happened.WhichOneof("payload")
+        encode = self._chat_events.get(kind) if kind else None
+        return encode(happened) if encode else ()
+
+    def _changed(self, name: str, message: Message) -> Speech:
+        """An edit or a deletion, which front-ends that don't know it pass over."""
+        changed = message.delete_time if message.HasField("delete_time") else message.edit_time
+        body = {
+            "type": name,
+            "messageId": outward(message.message_id),
+            "conversationId": outward(message.conversation_id),
+            "content": message.text,
+            "timestamp": time_text(changed),
+        }
+        return (_encode(body),)
+
+    def notify_event(self, happened: notify.Event) -> Payloads:
+        """Nothing: the front-end has no notifications."""
+        return ()
+
+    def presence_event(self, happened: presence.Event, came_or_went: bool) -> Speech:
+        """`user_online` and `user_offline`, to the others."""
+        if not came_or_went:
+            return ()
+        user_id = happened.presence.user_id
+        name = "user_online" if is_here(happened.presence) else "user_offline"
+        speech = with_names(
+            self._people,
+            happened.organization_id,
+            [user_id],
+            lambda people: (_encode({"type": name, **_user(people[user_id], happened.role)}),),
+        )
+
+        def to_others(session: Session) -> Payloads | Later:
+            if session.identity.user_id == user_id:
+                return ()
+            return speech(session) if callable(speech) else speech
+
+        return to_others
+
+
+def made(surroundings: Surroundings) -> Dialect:
+    """This dialect."""
+    return HelpdeskDialect(surroundings)
+
+
+# --- reading
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        frame = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        raise InvalidArgumentError("MALFORMED_FRAME", "the frame is not JSON") from None
+    if not isinstance(frame, dict):
+        raise InvalidArgumentError("MALFORMED_FRAME", "the frame is not a JSON object")
+    return frame
+
+
+def _read_form(body: Mapping[str, Any], form: type[Form]) -> Form:
+    try:
+        return msgspec.convert(body, form)
+    except msgspec.ValidationError:
+        return read_form(body, form)
+
+
+def _our_role(role: str) -> str:
+    return role.replace(_THEIRS, _OURS, 1) if role.startswith(_THEIRS) else role
+
+
+def _their_role(role: str) -> str:
+    return role.replace(_OURS, _THEIRS, 1) if role.startswith(_OURS) else role
+
+
+# --- what frames ask for
+
+
+def _message(form: DirectMessage) -> Command:
+    return _send(form.content, form.temp_id, _USER, inward(form.receiver_id))
+
+
+def _room_message(form: RoomMessage) -> Command:
+    return _send(form.content, form.temp_id, _ROOM, inward(form.room_id))
+
+
+def _send(content: str, temp_id: str | int | UnsetType, kind: str, name: str) -> Command:
+    if not content.strip():
+        raise invalid({"content": "must not be empty"})
+    key = MADE_HERE + secrets.token_urlsafe(16) if temp_id is UNSET else inward(temp_id)
+
+    def then(conversation_id: str) -> SendMessage:
+        return SendMessage(Draft(conversation_id=conversation_id, client_message_id=key, text=content))
+
+    return Resolve((kind, name), _direct(name) if kind == _USER else _not_joined, then)
+
+
+def _typing(form: Addressed, *, active: bool) -> Command:
+    return _resolve(form, lambda found: SendSignal(SetTypingRequest(conversation_id=found, active=active)))
+
+
+def _read(form: Addressed) -> Command:
+    """A seq beyond the last message counts as the last."""
+    return _resolve(form, lambda found: SendSignal(MarkReadRequest(conversation_id=found, seq=MAX_INTEGER)))
+
+
+def _resolve(form: Addressed, then: Callable[[str], SendMessage | SendSignal | Perform]) -> Resolve:
+    """Does something in the direct conversation with a user, or in a room."""
+    _addressee(form)
+    if form.receiver_id is not UNSET:
+        user_id = inward(form.receiver_id)
+        return Resolve((_USER, user_id), _direct(user_id), then)
+    return Resolve((_ROOM, inward(form.room_id)), _not_joined, then)  # type: ignore[arg-type]  # one of them is given
+
+
+def _addressee(form: Addressed) -> dict[str, Any]:
+    """Of whom a frame is, as the front-end calls them. Raises InvalidArgumentError."""
+    given = {
+        name: value
+        for name, value in (("receiverId", form.receiver_id), ("roomId", form.room_id))
+        if value is not UNSET
+    }
+    if len(given) != 1:
+        raise invalid({"receiverId": "is missing, and roomId as well" if not given else "excludes roomId"})
+    return given
+
+
+def _direct(user_id: str) -> Callable[[Calls], Any]:
+    async def find(calls: Calls) -> str:
+        request = GetOrCreateDirectConversationRequest(user_id=user_id)
+        found = await calls.call(calls.upstreams.conversations.GetOrCreateDirectConversation, request)
+        return found.conversation.conversation_id
+
+    return find
+
+
+async def _not_joined(_: Calls) -> str:
+    raise FailedPreconditionError("ROOM_NOT_JOINED", "join the room first")
+
+
+# --- what there is to say
+
+
+def _user(person: Person, role: str) -> dict[str, Any]:
+    return {"userId": outward(person.user_id), "userName": person.name, "userRole": _their_role(role)}
+
+
+def _said(message: Message, sender_name: str) -> dict[str, Any]:
+    said = {
+        "messageId": outward(message.message_id),
+        "conversationId": outward(message.conversation_id),
+        "senderId": outward(message.sender_id),
+        "senderName": sender_name,
+        "content": message.text,
+        "timestamp": time_text(message.create_time),
+    }
+    if message.HasField("edit_time"):
+        said["isEdited"] = True
+    if message.HasField("delete_time"):
+        said["isDeleted"] = True
+    return said
+
+
+def _nothing(_: chat.Event) -> Speech:
+    """The front-end has no word for it."""
+    return ()
+
+
+def _message_created(happened: chat.Event) -> Speech:
+    """To the sender it comes with the front-end's own id of it."""
+    created = happened.message_created
+    message = created.message
+    said = _said(message, created.sender_name)
+    if created.kind == CONVERSATION_KIND_DIRECT:
+        body = {"type": "message", **said, "receiverId": outward(created.receiver_id)}
+    else:
+        body = {"type": "room_message", **said, "roomId": _room(created.room, message.conversation_id)}
+    to_others = (_encode(body),)
+    key = message.client_message_id
+    if not key or key.startswith(MADE_HERE):
+        return to_others
+    to_sender = (_encode({**body, "tempId": outward(key)}),)
+    return lambda session: to_sender if session.identity.user_id == message.sender_id else to_others
+
+
+def _room(room: str, conversation_id: str) -> str | int:
+    return outward(room or conversation_id)
+
+
+def _receipt_updated(happened: chat.Event) -> Speech:
+    receipt = happened.receipt_updated
+    if not receipt.HasField("read_time"):
+        return ()
+    body = {"type": "read", "readBy": outward(receipt.user_id), "timestamp": time_text(receipt.read_time)}
+    is_direct = receipt.kind == CONVERSATION_KIND_DIRECT
+    return _to_others(receipt.user_id, body, None if is_direct else _room(receipt.room, receipt.conversation_id))
+
+
+def _typing_updated(happened: chat.Event) -> Speech:
+    typing = happened.typing_updated
+    body = {
+        "type": "typing_start" if typing.active else "typing_stop",
+        "senderId": outward(typing.user_id),
+        "senderName": typing.name,
+    }
+    is_direct = typing.kind == CONVERSATION_KIND_DIRECT
+    return _to_others(typing.user_id, body, None if is_direct else _room(typing.room, typing.conversation_id))
+
+
+def _to_others(user_id: str, body: Mapping[str, Any], room: str | int | None) -> Speech:
+    """What somebody did in a room, or to the one who is told of it."""
+    in_room = () if room is None else (_encode({**body, "roomId": room}),)
+
+    def speech(session: Session) -> Payloads:
+        me = session.identity.user_id
+        if me == user_id:
+            return ()
+        return in_room or (_encode({**body, "receiverId": outward(me)}),)
+
+    return speech
