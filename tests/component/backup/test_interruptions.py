@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from pymongo.errors import OperationFailure
 
 from backup import manifest
-from backup.connection import connected
+from backup.connection import connected, explain
 from backup.errors import BackupError
 from backup.progress import Phase, Progress
 from backup.restoring import restore_backup
@@ -109,6 +110,18 @@ async def test_a_backup_whose_moment_is_gone_is_not_mixed_with_another(
         async with connected(forgetful_uri) as client:
             await take_backup(client, forgetful.databases, folder)
     assert not (folder / manifest.MANIFEST).exists()
+
+
+async def test_a_collection_that_was_made_anew_meanwhile_is_not_mixed_with_the_one_before(
+    store: Store, tmp_path: Path
+) -> None:
+    folder = tmp_path / "b"
+    await interrupted_backup(store, folder)
+    await store.collection("notify", "things").drop()
+    await store.collection("notify", "things").insert_one({"_id": "of another life"})
+    with pytest.raises(OperationFailure) as refusal:
+        await take_backup(store.client, store.databases, folder)
+    assert "a collection was changed meanwhile" in explain(refusal.value)
 
 
 @pytest.mark.parametrize(
