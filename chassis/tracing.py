@@ -1,7 +1,7 @@
 """OpenTelemetry traces: one for a batch of messages, from the gateway's call through chat's commit to its publication.
 
-Off unless an endpoint is set: then nothing of OpenTelemetry is loaded, and what stands on the way of messages is a look
-at a variable for each batch. A batch is written together with others, so spans of later steps are made for each trace
+Off unless an endpoint is set: then neither tracer nor exporter is loaded, and what stands on the way of messages is a
+look at a variable for each batch. A batch is written together with others, so spans of later steps are made for each trace
 that the step works for. Spans carry sizes and names of methods; never ids of users, texts or tokens.
 
 What a trace is part of travels as W3C's `traceparent` in the metadata of calls (https://www.w3.org/TR/trace-context/),
@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
+from threading import Thread
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from chassis.settings import ProcessSettings
 
 HEADER: Final = "traceparent"
-_FLUSH_MS: Final = 2_000
+_FLUSH_SECONDS: Final = 2.0
 _OFF: Final[AbstractContextManager[None]] = nullcontext()
 
 Exemplar = dict[str, str]
@@ -60,8 +61,10 @@ def exporting(service: str, settings: ProcessSettings) -> Iterator[None]:
         yield
     finally:
         _tracer = None
-        provider.force_flush(_FLUSH_MS)
-        provider.shutdown()
+        # It sends what is left, and would wait long for a collector that is away: a process that stops does not.
+        ending = Thread(target=provider.shutdown, name="traces-ending", daemon=True)
+        ending.start()
+        ending.join(_FLUSH_SECONDS)
 
 
 def calling(method: str, items: int) -> AbstractContextManager[None]:

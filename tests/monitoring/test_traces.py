@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import grpc
+import httpx
 import pytest
 from parley.auth.v1 import auth_pb2, auth_pb2_grpc
 from parley.chat.v1 import conversation_pb2, conversation_pb2_grpc
@@ -70,6 +71,16 @@ async def test_a_batch_is_one_trace_through_gateway_and_chat(company: Company, c
         {"parley.messages": 1},
         {"parley.events": 1},
     )
+
+
+async def test_the_time_of_a_commit_has_its_trace_as_exemplar(company: Company, collector: Collector) -> None:
+    commits = await spans_of(collector, "chat", "commit")
+    port = company.stack.processes["chat-1"].spec.ports["metrics"]
+    async with httpx.AsyncClient(trust_env=False) as client:
+        headers = {"Accept": "application/openmetrics-text"}
+        shown = (await client.get(f"http://127.0.0.1:{port}/metrics", headers=headers)).text
+    buckets = [line for line in shown.splitlines() if line.startswith("parley_chat_commit_seconds_bucket")]
+    assert any(f'# {{trace_id="{commit.trace.hex()}"}}' in line for line in buckets for commit in commits)
 
 
 async def test_spans_tell_nothing_of_who_wrote_what(company: Company, collector: Collector) -> None:
