@@ -1,8 +1,8 @@
 """OpenTelemetry traces: one for a batch of messages, from the gateway's call through chat's commit to its publication.
 
 Off unless an endpoint is set: then neither tracer nor exporter is loaded, and what stands on the way of messages is a
-look at a variable for each batch. A batch is written together with others, so spans of later steps are made for each trace
-that the step works for. Spans carry sizes and names of methods; never ids of users, texts or tokens.
+look at a variable for each batch. A batch is written together with others, so spans of later steps are made for each
+trace that the step works for. Spans carry sizes and names of methods; never ids of users, texts or tokens.
 
 What a trace is part of travels as W3C's `traceparent` in the metadata of calls (https://www.w3.org/TR/trace-context/),
 through Envoy too. It is believed of services alone: a user must not decide what is sampled.
