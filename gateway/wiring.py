@@ -70,6 +70,7 @@ async def serve(settings: Settings) -> AsyncIterator[Ports]:
                 settings,
                 upstreams,
                 verifier,
+                people,
                 is_stopping=stopping.is_set,
                 around=house.entrances.socketio.beside,
                 websockets=websocket_protocol(settings.frame_bytes, house.entrances.socketio.admit),

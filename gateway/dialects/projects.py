@@ -256,6 +256,10 @@ class ProjectsDialect(EmittingDialect):
         return lambda session: () if session.identity.user_id == seen.user_id else (said,)
 
 
+SHAPES: Final = shapes
+"""How the HTTP interface answers in this dialect."""
+
+
 def made(surroundings: Surroundings) -> Dialect:
     """This dialect."""
     return ProjectsDialect(surroundings)

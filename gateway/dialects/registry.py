@@ -1,17 +1,49 @@
-"""Which dialects there are: every module of this package that makes one."""
+"""Which dialects there are: every module of this package with a function `made` is one.
+
+One that answers over HTTP too has `SHAPES` beside it.
+"""
 
 from __future__ import annotations
 
 import pkgutil
+from collections.abc import Awaitable, Iterable, Sequence
 from importlib import import_module
+from types import ModuleType
+from typing import Any, Protocol
+
+from parley.chat.v1.chat_pb2 import Conversation, Message
 
 import gateway.dialects
+from gateway.commands import UserCalls
 from gateway.dialects.dialect import Dialect, Surroundings
+from gateway.people import People
+
+
+class Shapes(Protocol):
+    """How a front-end writes conversations and messages; a module may be it."""
+
+    def conversations(
+        self, calls: UserCalls, people: People, listed: Iterable[Conversation], /
+    ) -> Awaitable[list[dict[str, Any]]]:
+        """Conversations, in the order given. Raises AppError."""
+
+    def messages(
+        self, calls: UserCalls, people: People, conversation: Conversation, sent: Sequence[Message], /
+    ) -> Awaitable[list[dict[str, Any]]]:
+        """Messages of one conversation. Raises AppError."""
+
+
+def all_shapes() -> dict[str, Shapes]:
+    """The shapes of the dialects that have some of their own, by name."""
+    return {module.NAME: module.SHAPES for module in _modules() if hasattr(module, "SHAPES")}
 
 
 def all_dialects(surroundings: Surroundings) -> dict[str, Dialect]:
     """The dialects, by name."""
-    names = sorted(module.name for module in pkgutil.iter_modules(gateway.dialects.__path__))
-    modules = [import_module(f"gateway.dialects.{name}") for name in names]
-    made: list[Dialect] = [module.made(surroundings) for module in modules if hasattr(module, "made")]
+    made: list[Dialect] = [module.made(surroundings) for module in _modules() if hasattr(module, "made")]
     return {dialect.name: dialect for dialect in made}
+
+
+def _modules() -> list[ModuleType]:
+    names = sorted(module.name for module in pkgutil.iter_modules(gateway.dialects.__path__))
+    return [import_module(f"gateway.dialects.{name}") for name in names if name != "registry"]

@@ -290,6 +290,10 @@ class TelecomDialect(EmittingDialect):
         return lambda session: said if session.notes.watches else ()
 
 
+SHAPES: Final = shapes
+"""How the HTTP interface answers in this dialect."""
+
+
 def made(surroundings: Surroundings) -> Dialect:
     """This dialect."""
     return TelecomDialect(surroundings)

@@ -15,6 +15,7 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chassis.identity import TokenVerifier
+from gateway.people import People
 from gateway.rest.auth import Auth
 from gateway.rest.conversations import Conversations
 from gateway.rest.edge import Edge
@@ -27,6 +28,7 @@ from gateway.rest.operation import Group, Operation
 from gateway.rest.pages import pages_group
 from gateway.rest.problems import PathNotFoundError, problem_response
 from gateway.rest.readiness import Readiness
+from gateway.rest.shaping import Shaping
 from gateway.rest.users import Users
 from gateway.upstreams import Upstreams
 
@@ -36,13 +38,14 @@ _REQUEST_HEADERS: Final = ("Authorization", "Content-Type", IDEMPOTENCY_HEADER, 
 _ANSWER_HEADERS: Final = ("Location", "Retry-After", "WWW-Authenticate", "X-Request-Id")
 
 
-def table(upstreams: Upstreams, readiness: Readiness, trusted_proxies: int) -> tuple[Group, ...]:
+def table(upstreams: Upstreams, people: People, readiness: Readiness, trusted_proxies: int) -> tuple[Group, ...]:
     """The one table of operations, which makes both the routes and the OpenAPI document."""
+    shaping = Shaping(upstreams, people)
     return (
         Auth(upstreams, trusted_proxies).group(),
         Users(upstreams).group(),
-        Conversations(upstreams).group(),
-        Messages(upstreams).group(),
+        Conversations(upstreams, shaping).group(),
+        Messages(upstreams, shaping).group(),
         Notifications(upstreams).group(),
         Meta(upstreams, readiness, VERSION).group(),
     )

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from msgspec import Meta, Struct
 from parley.chat.v1 import chat_pb2, conversation_pb2, message_pb2
 
 from gateway.names import CONVERSATION_KINDS
-from gateway.objects import Object, conversation_object, conversation_objects
+from gateway.objects import Object
 from gateway.rest.operation import Call, Group, Nothing, Operation
 from gateway.rest.parameters import MAX_SAFE_INTEGER, ConversationId, PageSize, PageToken, UserId
 from gateway.rest.schemas import ConversationAnswer, ConversationKind, ConversationPage, Empty
+from gateway.rest.shaping import Shaped, Shaping
 from gateway.upstreams import Upstreams
 
 
-class OfKind(Struct, rename="camel"):
+class OfKind(Shaped, rename="camel"):
     """Which conversations of a kind to list."""
 
     archived: Annotated[bool, Meta(description="Only archived ones, or only others; both when left out.")] | None = None
@@ -49,26 +50,26 @@ class Which(Struct, rename="camel"):
 class Conversations:
     """The operations under /api/chat that are about conversations."""
 
-    def __init__(self, upstreams: Upstreams) -> None:
+    def __init__(self, upstreams: Upstreams, shaping: Shaping) -> None:
         self._upstreams = upstreams
+        self._shaping = shaping
 
     async def list_conversations(self, call: Call[Listing, Nothing]) -> Object:
         """Lists all kinds, or one."""
         kind = CONVERSATION_KINDS.number(call.query.kind) if call.query.kind else None
-        return await self._list(call.query, kind or 0, call.token)
+        return await self._list(call, kind or 0)
 
     async def list_direct(self, call: Call[OfKind, Nothing]) -> Object:
         """Lists direct conversations."""
-        return await self._list(call.query, chat_pb2.CONVERSATION_KIND_DIRECT, call.token)
+        return await self._list(call, chat_pb2.CONVERSATION_KIND_DIRECT)
 
     async def list_projects(self, call: Call[OfKind, Nothing]) -> Object:
-        """Lists project conversations; while the services' contract has no such kind, there are none."""
-        kind = CONVERSATION_KINDS.number("project")
-        if kind is None:
-            return {"conversations": [], "nextPageToken": ""}
-        return await self._list(call.query, kind, call.token)
+        """Lists project conversations: none while the services have no such kind; to front-ends, groups are."""
+        kind = CONVERSATION_KINDS.number("project") or (chat_pb2.CONVERSATION_KIND_GROUP if call.query.dialect else 0)
+        return await self._list(call, kind) if kind else {"conversations": [], "nextPageToken": ""}
 
-    async def _list(self, query: OfKind, kind: int, token: str) -> Object:
+    async def _list(self, call: Call[Any, Nothing], kind: int) -> Object:
+        query: OfKind = call.query
         response = await self._upstreams.call(
             self._upstreams.conversations.ListConversations,
             conversation_pb2.ListConversationsRequest(
@@ -78,14 +79,14 @@ class Conversations:
                 page_size=query.page_size or 0,
                 page_token=query.page_token,
             ),
-            token=token,
+            token=call.token,
         )
         return {
-            "conversations": conversation_objects(response.conversations),
+            "conversations": await self._shaping.conversations(call, call.query.dialect, response.conversations),
             "nextPageToken": response.next_page_token,
         }
 
-    async def get_conversation(self, call: Call[Nothing, Nothing]) -> Object:
+    async def get_conversation(self, call: Call[Shaped, Nothing]) -> Object:
         """Reads one."""
         conversation_id = call.path["conversationId"]
         response = await self._upstreams.call(
@@ -94,16 +95,20 @@ class Conversations:
             token=call.token,
             conversation_id=conversation_id,
         )
-        return {"conversation": conversation_object(response.conversation)}
+        return await self._one(call, response.conversation)
 
-    async def open_direct(self, call: Call[Nothing, With]) -> Object:
+    async def _one(self, call: Call[Shaped, Any], conversation: chat_pb2.Conversation) -> Object:
+        (shape,) = await self._shaping.conversations(call, call.query.dialect, [conversation])
+        return {"conversation": shape}
+
+    async def open_direct(self, call: Call[Shaped, With]) -> Object:
         """Gets or makes the direct conversation with a user."""
         response = await self._upstreams.call(
             self._upstreams.conversations.GetOrCreateDirectConversation,
             conversation_pb2.GetOrCreateDirectConversationRequest(user_id=call.body.user_id),
             token=call.token,
         )
-        return {"conversation": conversation_object(response.conversation)}
+        return await self._one(call, response.conversation)
 
     async def mark_read(self, call: Call[Nothing, Nothing]) -> Object:
         """Marks the conversation in the path as read."""
@@ -145,7 +150,7 @@ class Conversations:
                     "getConversation",
                     "One conversation.",
                     self.get_conversation,
-                    query=Nothing,
+                    query=Shaped,
                     body=Nothing,
                     answer=ConversationAnswer,
                     failures=(403,),
@@ -188,7 +193,7 @@ class Conversations:
                     "openDirectConversation",
                     "The direct conversation with a user; it is made when there is none, and the same one ever after.",
                     self.open_direct,
-                    query=Nothing,
+                    query=Shaped,
                     body=With,
                     answer=ConversationAnswer,
                     failures=(403, 404),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from starlette.requests import Request
@@ -11,11 +11,14 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from chassis.errors import PermissionDeniedError
-from chassis.identity import TokenVerifier
+from chassis.identity import Identity, TokenVerifier
 from gateway.objects import Object
 from gateway.rest.operation import Call, Operation
 from gateway.rest.problems import MethodNotAllowedError, problem_response
 from gateway.rest.reading import bearer_token, read_body, read_query
+
+NOBODY: Final = Identity("", "", "", (), "", "", "", frozenset(), 0.0)
+"""Who calls public operations."""
 
 
 class Endpoint:
@@ -55,22 +58,22 @@ class Endpoint:
 
     async def _admit(self, operation: Operation[Any, Any], request: Request) -> Call[Any, Any]:
         """Who calls is asked first: what is wrong with a request is no business of strangers."""
-        token, user_id = ("", "") if operation.public else await self._caller(request)
+        token, identity = ("", NOBODY) if operation.public else await self._caller(request)
         return Call(
             request=request,
             path=request.path_params,
             query=read_query(request, operation.query),
             body=await read_body(request, operation.body),
             token=token,
-            user_id=user_id,
+            identity=identity,
         )
 
-    async def _caller(self, request: Request) -> tuple[str, str]:
+    async def _caller(self, request: Request) -> tuple[str, Identity]:
         token = bearer_token(request)
-        user_id = (await self._verifier.verify(token)).user_id
-        if not user_id:
+        identity = await self._verifier.verify(token)
+        if not identity.user_id:
             raise PermissionDeniedError("USER_REQUIRED", "this is for users, not for services")
-        return token, user_id
+        return token, identity
 
 
 def json_response(answer: Object, status: int = 200, headers: dict[str, str] | None = None) -> Response:

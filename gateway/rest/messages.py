@@ -11,12 +11,14 @@ from parley.chat.v1 import chat_pb2, message_pb2
 
 from chassis.errors import InvalidArgumentError
 from chassis.paging import DEFAULT_PAGE_SIZE
+from gateway.history import Page, page_before, page_number
 from gateway.names import MESSAGE_KINDS
-from gateway.objects import Object, message_objects, receipt_object
+from gateway.objects import Object, receipt_object
 from gateway.rest.fields import fields_renamed
 from gateway.rest.operation import Call, Group, Nothing, Operation
 from gateway.rest.parameters import MAX_SAFE_INTEGER, ConversationId, PageSize, UserId
 from gateway.rest.schemas import History, Sent
+from gateway.rest.shaping import Shaped, Shaping
 from gateway.upstreams import Upstreams
 
 IDEMPOTENCY_HEADER: Final = "Idempotency-Key"
@@ -29,7 +31,7 @@ else:
     SentKind = Literal[tuple(name for name in MESSAGE_KINDS.names if name != "system")]
 
 
-class Place(Struct, rename="camel"):
+class Place(Shaped, rename="camel"):
     """Which part of the history to read: a numbered page, or what lies before a seq."""
 
     page: Annotated[int, Meta(ge=1, le=1_000_000, description="1 is the newest, and the default.")] | None = None
@@ -77,49 +79,33 @@ class Outgoing(Struct, rename="camel"):
 class Messages:
     """The operations under /api/chat that are about messages."""
 
-    def __init__(self, upstreams: Upstreams) -> None:
+    def __init__(self, upstreams: Upstreams, shaping: Shaping) -> None:
         self._upstreams = upstreams
+        self._shaping = shaping
 
     async def list_messages(self, call: Call[Place, Nothing]) -> Object:
         """Reads a part of the history."""
         place, conversation_id = call.query, call.path["conversationId"]
-        if place.before_seq is not None:
-            if place.page is not None:
-                raise InvalidArgumentError(
-                    "INVALID_FIELDS", "page and beforeSeq exclude each other", fields={"page": "excludes beforeSeq"}
-                )
-            return await self._before(conversation_id, place.before_seq, place.limit, call.token)
-        page = place.page or 1
-        before = await self._start_of(conversation_id, (page - 1) * place.limit, call.token)
-        return {**await self._before(conversation_id, before, place.limit, call.token), "page": page}
+        if place.before_seq is None:
+            number = place.page or 1
+            page = await page_number(self._shaping.calls(call), conversation_id, number, place.limit)
+            return {**await self._page(call, conversation_id, page), "page": number}
+        if place.page is not None:
+            raise InvalidArgumentError(
+                "INVALID_FIELDS", "page and beforeSeq exclude each other", fields={"page": "excludes beforeSeq"}
+            )
+        page = await page_before(self._shaping.calls(call), conversation_id, place.before_seq, place.limit)
+        return await self._page(call, conversation_id, page)
 
-    async def _start_of(self, conversation_id: str, skipped: int, token: str) -> int | None:
-        """The seq before which a page lies that has `skipped` newer messages after it; None for the newest page.
+    async def _page(self, call: Call[Place, Nothing], conversation_id: str, page: Page) -> Object:
+        messages = await self._shaping.messages(call, call.query.dialect, conversation_id, page.messages)
+        return {"messages": messages, "hasMore": page.has_more}
 
-        Seqs are gapless, so that the latest one says where any page lies.
+    async def send(self, call: Call[Shaped, Outgoing]) -> Object:
+        """Sends a message; a repeat with the same key answers what the first one did.
+
+        In a front-end's dialect the message itself is answered.
         """
-        if not skipped:
-            return None
-        newest = await self._list(conversation_id, None, 1, token)
-        latest_seq = newest.messages[0].seq if newest.messages else 0
-        return max(latest_seq - skipped + 1, 1)
-
-    async def _before(self, conversation_id: str, before_seq: int | None, limit: int, token: str) -> Object:
-        response = await self._list(conversation_id, before_seq, limit, token)
-        return {"messages": message_objects(response.messages), "hasMore": response.has_more}
-
-    async def _list(
-        self, conversation_id: str, before_seq: int | None, size: int, token: str
-    ) -> message_pb2.ListMessagesResponse:
-        request = message_pb2.ListMessagesRequest(conversation_id=conversation_id, page_size=size)
-        if before_seq is not None:
-            request.before_seq = before_seq
-        return await self._upstreams.call(
-            self._upstreams.messages.ListMessages, request, token=token, conversation_id=conversation_id
-        )
-
-    async def send(self, call: Call[Nothing, Outgoing]) -> Object:
-        """Sends a message; a repeat with the same key answers what the first one did."""
         body = call.body
         key = body.client_message_id or _header_key(call.request.headers.get(IDEMPOTENCY_HEADER)) or str(uuid.uuid4())
         request = message_pb2.SendMessageRequest(draft=_draft(body, key))
@@ -127,7 +113,12 @@ class Messages:
             response = await self._upstreams.call(
                 self._upstreams.messages.SendMessage, request, token=call.token, conversation_id=body.conversation_id
             )
-        return {**receipt_object(response.receipt), "clientMessageId": key}
+        if call.query.dialect is None:
+            return {**receipt_object(response.receipt), "clientMessageId": key}
+        get = message_pb2.GetMessageRequest(message_id=response.receipt.message_id)
+        sent = await self._upstreams.call(self._upstreams.messages.GetMessage, get, token=call.token)
+        (shape,) = await self._shaping.messages(call, call.query.dialect, body.conversation_id, [sent.message])
+        return {"message": shape, "clientMessageId": key}
 
     def group(self) -> Group:
         """The rows of the table."""
@@ -164,7 +155,7 @@ class Messages:
                     "sendMessage",
                     "Sends a message; repeating it with the same key sends it once.",
                     self.send,
-                    query=Nothing,
+                    query=Shaped,
                     body=Outgoing,
                     answer=Sent,
                     failures=(403, 404),

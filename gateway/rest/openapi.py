@@ -118,7 +118,10 @@ def _success(operation: Operation[Any, Any]) -> Object:
     if isinstance(operation.answer, str):
         return {"description": "Done.", "content": {operation.answer: {"schema": {"type": "string"}}}}
     description = (operation.answer.__doc__ or "Done.").strip()
-    return {"description": description, "content": {"application/json": {"schema": _ref(operation.answer)}}}
+    schema = _ref(operation.answer)
+    if "dialect" in operation.query.__struct_fields__:
+        schema = {"anyOf": [schema, {"type": "object", "description": "With `dialect`: as that front-end has it."}]}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
 def _failure(status: int) -> Object:

@@ -10,6 +10,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from chassis.identity import Identity
 from gateway.objects import Object
 
 Q = TypeVar("Q", bound=msgspec.Struct)
@@ -30,7 +31,7 @@ class Call(Generic[Q, B]):
         query: the query's parameters.
         body: the JSON body.
         token: the caller's access token, verified; empty for public operations.
-        user_id: the caller; empty for public operations.
+        identity: the caller; nobody for public operations.
     """
 
     request: Request
@@ -38,7 +39,12 @@ class Call(Generic[Q, B]):
     query: Q
     body: B
     token: str
-    user_id: str
+    identity: Identity
+
+    @property
+    def user_id(self) -> str:
+        """The caller; empty for public operations."""
+        return self.identity.user_id
 
 
 Handler = Callable[[Call[Q, B]], Awaitable[Object | Response]]

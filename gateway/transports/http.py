@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from chassis.identity import TokenVerifier
 from chassis.server import PortTakenError
 from chassis.supervise import TaskEndedError
+from gateway.people import People
 from gateway.rest.app import application, table
 from gateway.rest.readiness import Readiness
 from gateway.settings import Settings
@@ -29,6 +30,7 @@ async def serving_http(
     settings: Settings,
     upstreams: Upstreams,
     verifier: TokenVerifier,
+    people: People,
     *,
     is_stopping: Callable[[], bool] = lambda: False,
     around: Callable[[ASGIApp], ASGIApp] = lambda app: app,
@@ -42,6 +44,7 @@ async def serving_http(
         settings: the gateway's.
         upstreams: the services.
         verifier: verifies callers' tokens.
+        people: what users are called.
         is_stopping: whether the gateway is on its way out, which /readyz then tells the proxy in front.
         around: what is served on the same port, made of the HTTP interface's application.
         websockets: what takes over connections that are upgraded; without one, none is.
@@ -49,7 +52,7 @@ async def serving_http(
     Raises:
         PortTakenError: `settings.http_listen` can't be listened on.
     """
-    groups = table(upstreams, Readiness(upstreams, is_stopping), settings.trusted_proxies)
+    groups = table(upstreams, people, Readiness(upstreams, is_stopping), settings.trusted_proxies)
     app = application(groups, verifier, settings.allowed_origins)
     with _listening(settings.http_listen) as listener:
         async with _serving(around(app), listener, settings.drain_seconds, websockets):

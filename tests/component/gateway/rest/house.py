@@ -6,6 +6,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import httpx
@@ -15,6 +16,7 @@ from pymongo import AsyncMongoClient
 from chassis.channel import fetch_keys
 from chassis.identity import TokenVerifier
 from chassis.server import serving
+from gateway.people import People, fetch_users
 from gateway.settings import Settings
 from gateway.transports.http import serving_http
 from gateway.upstreams import open_upstreams
@@ -151,8 +153,9 @@ async def serving_rest(
     )
     async with open_upstreams(told) as upstreams:
         verifier = TokenVerifier(lambda: fetch_keys(upstreams.auth_channel))
+        people = People(partial(fetch_users, upstreams))
         async with (
-            serving_http(told, upstreams, verifier, is_stopping=is_stopping) as port,
+            serving_http(told, upstreams, verifier, people, is_stopping=is_stopping) as port,
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False) as client,
         ):
             yield client

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from pydantic import SecretStr
 
+from gateway.people import People, fetch_users
 from gateway.rest.app import table
 from gateway.rest.operation import Group
 from gateway.rest.readiness import Readiness
@@ -28,4 +30,5 @@ async def looked_at() -> AsyncIterator[tuple[Group, ...]]:
         service_secret=SecretStr("unused"),
     )
     async with open_upstreams(settings) as upstreams:
-        yield table(upstreams, Readiness(upstreams, lambda: False), settings.trusted_proxies)
+        people = People(partial(fetch_users, upstreams))
+        yield table(upstreams, people, Readiness(upstreams, lambda: False), settings.trusted_proxies)
