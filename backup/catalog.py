@@ -11,6 +11,7 @@ from bson.timestamp import Timestamp
 
 from backup.connection import Client
 from backup.errors import BackupError
+from chassis.migrations import UNFINISHED_RESTORE
 
 _ATTEMPTS: Final = 5
 
@@ -35,6 +36,8 @@ async def collections(client: Client, databases: Mapping[str, str]) -> list[Coll
             raise BackupError(
                 f"There is no database {database!r} for {service}; --database {service}=NAME names another."
             )
+        if any(info["name"] == UNFINISHED_RESTORE for info in own):
+            raise BackupError(f"The database {database!r} holds a restore that is not finished. Finish that first.")
         for info in sorted(own, key=lambda info: str(info["name"])):
             indexes = [dict(index) async for index in await client[database][info["name"]].list_indexes()]
             found.append(Collection(service, database, info["name"], _metadata(info, indexes)))

@@ -1,7 +1,7 @@
 """What a restore that is not finished leaves in MongoDB: of which backup it is, and how far it got.
 
-All of it is one collection in one database, so that it goes in one step. It is made when all databases are empty, and
-so what they hold while it is there is of that restore.
+All of it is one collection in one database, so that it goes in one step; services that find it do not start. It is
+made when all databases are empty, and so what they hold while it is there is of that restore.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import Any, Final
 from backup.connection import Client
 from backup.errors import BackupError
 from backup.manifest import CollectionCopy, Manifest
+from chassis.migrations import UNFINISHED_RESTORE
 
-COLLECTION: Final = "unfinished_restore"
+_FIRST: Final = "auth"  # without it no other service does anything
 _WHOLE: Final = {"_id": "restore"}
 
 
@@ -24,7 +25,8 @@ class Marks:
         self._client = client
         self._databases = dict(databases)
         self._backup_id = backup.backup_id
-        self._collection = client[databases[min(databases)]][COLLECTION]
+        first = _FIRST if _FIRST in databases else min(databases)
+        self._collection = client[databases[first]][UNFINISHED_RESTORE]
 
     async def begin(self, *, replace: bool) -> None:
         """Begins, or goes on; raises BackupError where the databases hold anything else that isn't to be replaced."""

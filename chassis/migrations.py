@@ -23,6 +23,9 @@ from pymongo.errors import PyMongoError
 from chassis.logs import logger
 
 COLLECTION: Final = "migrations"
+UNFINISHED_RESTORE: Final = "unfinished_restore"
+"""The collection that a restore has in the database of the service that starts first, until it is finished."""
+
 LEASE_SECONDS: Final = 30.0
 _LOOK_SECONDS: Final = 0.1
 _LONGEST_SECONDS: Final = 86_400.0  # a migration may take long: the client's own deadline is not for it
@@ -42,6 +45,10 @@ class Migration(NamedTuple):
     apply: Callable[[Database], Awaitable[None]]
 
 
+class UnfinishedRestoreError(Exception):
+    """The database holds a part of a backup; whoever works with it would take the rest for lost."""
+
+
 async def pending(database: Database, migrations: Sequence[Migration]) -> list[Migration]:
     """Those that have not been made, in their order. Changes nothing."""
     made = {document["_id"] async for document in database[COLLECTION].find({}, {"_id": 1})}
@@ -54,8 +61,11 @@ async def migrate(
     """Sees to it that all have been made, by this process or by others; gives the names of those it made itself.
 
     Raises:
+        UnfinishedRestoreError: the database is being restored.
         PyMongoError: the database can't be reached, or refuses; what was being made is made again by whoever is next.
     """
+    if await database[UNFINISHED_RESTORE].find_one():
+        raise UnfinishedRestoreError("the database is being restored: finish that first, with `parley restore`")
     own: list[str] = []
     while await pending(database, migrations):
         lease = _Lease(database, lease_seconds)

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from backup.errors import BackupError
-from chassis.migrations import Migration, migrate, pending
+from chassis.migrations import Migration, UnfinishedRestoreError, migrate, pending
 from cli.databases import Names, chosen, open_store
 from cli.stack import CommandError
 from deploy.local.errors import StackError
@@ -41,7 +41,7 @@ def command(
     """
     try:
         asyncio.run(_migrate(context.obj, chosen(database), dry_run=dry_run))
-    except (BackupError, StackError) as error:
+    except (BackupError, StackError, UnfinishedRestoreError) as error:
         raise CommandError(str(error)) from error
 
 

@@ -58,7 +58,7 @@ def command(
     except (BackupError, StackError) as error:
         raise CommandError(str(error)) from error
     except KeyboardInterrupt:
-        console.print("Interrupted. The same command goes on where it was; start no service before it has ended.")
+        console.print("Interrupted. The same command goes on where it was; until it has ended no service starts.")
         raise typer.Exit(INTERRUPTED) from None
     console.print(f"All is as it was at {restored.time:%Y-%m-%d %H:%M:%S} UTC: {restored.documents} documents.")
 

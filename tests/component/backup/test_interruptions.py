@@ -143,6 +143,8 @@ async def test_a_restore_goes_on_where_it_was(store: Store, tmp_path: Path, phas
     await store.destroy()
     with pytest.raises(CutOffError):
         await restore_backup(store.client, store.databases, folder, report=interrupting(phase, name, at))
+    with pytest.raises(BackupError, match="restore that is not finished"):
+        await take_backup(store.client, store.databases, tmp_path / "of half a store")
     await restore_backup(store.client, store.databases, folder)
     assert await store.content() == before
 

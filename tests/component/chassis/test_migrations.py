@@ -11,7 +11,15 @@ import pytest
 from pymongo import AsyncMongoClient
 from pymongo.errors import OperationFailure
 
-from chassis.migrations import COLLECTION, Database, Migration, migrate, pending
+from chassis.migrations import (
+    COLLECTION,
+    UNFINISHED_RESTORE,
+    Database,
+    Migration,
+    UnfinishedRestoreError,
+    migrate,
+    pending,
+)
 from services.auth.migrations import MIGRATIONS as AUTH
 from services.chat.migrations import MIGRATIONS as CHAT
 from services.notify.migrations import MIGRATIONS as NOTIFY
@@ -111,6 +119,15 @@ async def test_one_that_fails_is_made_again_by_the_next_and_those_before_it_are_
         await migrate(database, [noting("0001"), Migration("0002", "fails", fail)])
     assert await migrate(database, [noting("0001"), noting("0002")]) == ["0002"]
     assert await steps(database) == ["0001", "0002"]
+
+
+async def test_a_database_that_is_being_restored_is_left_alone(database: Database) -> None:
+    await database[UNFINISHED_RESTORE].insert_one({"_id": "restore"})
+    with pytest.raises(UnfinishedRestoreError, match="parley restore"):
+        await migrate(database, [noting("0001")])
+    assert await steps(database) == []
+    await database[UNFINISHED_RESTORE].drop()
+    assert await migrate(database, [noting("0001")]) == ["0001"]
 
 
 async def test_looking_changes_nothing(database: Database) -> None:
