@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from backup.connection import Client
+from backup.connection import Client, persistently
 from backup.errors import BackupError
 from backup.manifest import CollectionCopy, Manifest
 from chassis.migrations import UNFINISHED_RESTORE
@@ -59,11 +59,11 @@ class Marks:
 
     async def of(self, copy: CollectionCopy) -> Mapping[str, Any]:
         """How far a collection is: `chunks` that are loaded, whether it is `finished`."""
-        return await self._collection.find_one(_key(copy)) or {}
+        return await persistently(lambda: self._collection.find_one(_key(copy))) or {}
 
     async def move(self, copy: CollectionCopy, state: Mapping[str, Any]) -> None:
         """Notes how far a collection is."""
-        await self._collection.update_one(_key(copy), {"$set": state}, upsert=True)
+        await persistently(lambda: self._collection.update_one(_key(copy), {"$set": state}, upsert=True))
 
 
 def _key(copy: CollectionCopy) -> dict[str, str]:

@@ -188,7 +188,8 @@ class _Loading:
         self._tell(Phase.INDEX, 0, 1)
         if indexes:
             with pymongo.timeout(_INDEX_SECONDS):
-                await self._database.command({"createIndexes": self._copy.collection, "indexes": indexes})
+                command = {"createIndexes": self._copy.collection, "indexes": indexes}
+                await persistently(lambda: self._database.command(command))
 
     def _tell(self, phase: Phase, done: int, total: int) -> None:
         self._restore.report(Progress(phase, _name(self._copy), done, total))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -122,6 +124,33 @@ async def test_a_collection_that_was_made_anew_meanwhile_is_not_mixed_with_the_o
     with pytest.raises(OperationFailure) as refusal:
         await take_backup(store.client, store.databases, folder)
     assert "a collection was changed meanwhile" in explain(refusal.value)
+
+
+@pytest.fixture
+async def own_stack(tmp_path: Path) -> AsyncIterator[LocalStack]:
+    """Databases of its own, which are started again when they die."""
+    async with LocalStack(tmp_path / "stack", services=(), options=StackOptions()) as stack:
+        yield stack
+
+
+@pytest.mark.parametrize("phase", [Phase.COPY, Phase.LOAD, Phase.COMPARE])
+async def test_a_mongod_that_dies_and_comes_back_holds_it_up_and_no_more(
+    own_stack: LocalStack, tmp_path: Path, phase: Phase
+) -> None:
+    deaths: list[Phase] = []
+
+    def kill(progress: Progress) -> None:
+        if progress.phase is phase and progress.done >= 3_000 and not deaths:
+            deaths.append(phase)
+            os.kill(own_stack.processes["mongod"].pid, signal.SIGKILL)
+
+    async with connected(own_stack.mongodb_uri) as client, new_store(client) as store:
+        await fill(store, 9_000)
+        before = await store.content()
+        await take_backup(client, store.databases, tmp_path / "b", report=kill, page_documents=1_000)
+        await restore_backup(client, store.databases, tmp_path / "b", replace=True, report=kill)
+        assert await store.content() == before
+    assert deaths == [phase]
 
 
 @pytest.mark.parametrize(
