@@ -122,3 +122,15 @@ async def test_prometheus_can_work_out_every_rule_and_a_sound_stack_sets_off_no_
     assert await until(not_worked_out) == []
     firing = [rule["name"] for rule in await prometheus.rules() if rule.get("state") == "firing"]
     assert firing == []
+
+
+async def test_a_service_that_is_away_is_noticed(stack: LocalStack, prometheus: Prometheus) -> None:
+    """The last test here, since it takes notify away: pending is what an alert is until it has held for its time."""
+    noticed = {"ParleyProcessDown", "ParleyUpstreamWithoutReplica", "ParleyStreamDown"}
+
+    async def unnoticed() -> list[str]:
+        raised = {rule["name"] for rule in await prometheus.rules() if rule.get("state") in {"pending", "firing"}}
+        return sorted(noticed - raised)
+
+    await stack.processes["notify-1"].stop()
+    assert await until(unnoticed) == []
