@@ -1,4 +1,4 @@
-"""`python -m deploy.monitoring`: writes what is made from the programs, checks it, or serves a local Prometheus.
+"""`python -m deploy.monitoring`: writes what is made from the programs, checks it, or configures what watches.
 
 write             the dashboards' JSON, docs/settings.md and docs/metrics.md
 check             whether they are up to date; ends with 1 when one is not
@@ -13,8 +13,10 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from deploy.local.envoy import CONFIG
 from deploy.local.run_file import read_run_file
 from deploy.monitoring.boards import DASHBOARDS
+from deploy.monitoring.envoy_tracing import with_tracing
 from deploy.monitoring.metrics_page import metrics_page
 from deploy.monitoring.scrape import scrape_configuration
 from deploy.monitoring.settings_page import settings_page
@@ -39,11 +41,17 @@ def main(arguments: list[str] | None = None) -> int:
     """Does what was asked for; gives the exit status."""
     parser = argparse.ArgumentParser(prog="python -m deploy.monitoring", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("what", choices=("write", "check", "scrape"))
-    parser.add_argument("folder", nargs="?", type=Path, default=Path(".parley"))
+    parser.add_argument("what", choices=("write", "check", "scrape", "envoy"))
+    parser.add_argument("where", nargs="?", default="")
     chosen = parser.parse_args(arguments)
     if chosen.what == "scrape":
-        return _print_scrape(chosen.folder)
+        return _print_scrape(Path(chosen.where or ".parley"))
+    if chosen.what == "envoy":
+        host, colon, port = chosen.where.rpartition(":")
+        if not colon or not port.isdigit():
+            parser.error("where traces go must be given as HOST:PORT")
+        sys.stdout.write(with_tracing(CONFIG.read_text(), host, int(port)))
+        return 0
     stale = out_of_date()
     if chosen.what == "write":
         made = made_files()

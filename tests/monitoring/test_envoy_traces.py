@@ -1,0 +1,56 @@
+"""With its addition to Envoy's configuration, Envoy too is a step of a batch's trace; without, nothing is changed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from deploy.local import envoy
+from deploy.local.options import StackOptions
+from deploy.local.seed import seed_demo
+from deploy.local.stack import LocalStack
+from deploy.monitoring.envoy_tracing import UnexpectedConfigurationError, with_tracing
+from tests.e2e.conftest import new_company
+from tests.e2e.waiting import until
+from tests.monitoring.collector import collecting
+from tests.monitoring.test_traces import METHOD, TRACED, spans_of
+
+
+def test_whatever_else_is_in_the_configuration_stays() -> None:
+    before = envoy.CONFIG.read_text()
+    after = with_tracing(before, "collector", 4317)
+    lines = iter(after.splitlines())
+    assert all(line in lines for line in before.splitlines())
+
+
+def test_a_configuration_that_is_not_known_is_refused() -> None:
+    with pytest.raises(UnexpectedConfigurationError):
+        with_tracing("static_resources: {}\n", "collector", 4317)
+
+
+async def test_envoy_is_between_gateway_and_chat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with collecting() as collector:
+        host, _, port = collector.endpoint.removeprefix("http://").rpartition(":")
+        (tmp_path / "envoy.yaml").write_text(with_tracing(envoy.CONFIG.read_text(), host, int(port)))
+        monkeypatch.setattr(envoy, "CONFIG", tmp_path / "envoy.yaml")
+        traced = {**TRACED, "PARLEY_OTLP_ENDPOINT": collector.endpoint}
+        options = StackOptions(settings={"gateway": traced, "chat": traced})
+        stack = LocalStack(tmp_path / "stack", options=options)
+        async with stack:
+            await seed_demo(stack.grpc_target, stack.credentials)
+            async with new_company(stack) as company:
+                await company.hire("ann")
+                await company.hire("bob")
+                ann = await company.client("ann")
+                await ann.send_message((await ann.direct_conversation("bob")).conversation_id, "hello")
+                (called,) = await spans_of(collector, "gateway", METHOD)
+                (served,) = await spans_of(collector, "chat", METHOD)
+
+                async def passed_on() -> bool:
+                    return any(span.process == "envoy" for span in collector.spans)
+
+                await until(passed_on)
+    between = [span for span in collector.spans if span.process == "envoy"]
+    assert [(span.trace, span.parent) for span in between] == [(called.trace, called.span)]
+    assert (served.trace, served.parent) == (called.trace, between[0].span)
