@@ -41,6 +41,11 @@ class Prometheus:
         result: list[dict[str, Any]] = answer["data"]["result"]
         return result
 
+    async def metrics(self) -> set[str]:
+        """The names of all that it was told of."""
+        response = await self._client.get("/api/v1/label/__name__/values")
+        return set(response.json()["data"])
+
     async def targets(self) -> list[dict[str, Any]]:
         """What it reads from."""
         response = await self._client.get("/api/v1/targets")

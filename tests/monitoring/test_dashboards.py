@@ -19,7 +19,7 @@ from deploy.monitoring.boards import DASHBOARDS
 from deploy.monitoring.scrape import scrape_configuration
 from tests.e2e.conftest import Company, new_company
 from tests.monitoring.prometheus import Prometheus, running_prometheus
-from tests.monitoring.rules import alerts
+from tests.monitoring.rules import ROOT, alerts
 
 pytestmark = [pytest.mark.prometheus, pytest.mark.timeout(300)]
 
@@ -111,6 +111,13 @@ async def test_whatever_is_asked_for_is_there(prometheus: Prometheus, queries: d
         return [name for name, expression in queries.items() if not await prometheus.query(expression)]
 
     assert await until(without_data) == []
+
+
+async def test_every_metric_that_is_shown_is_documented(prometheus: Prometheus) -> None:
+    documented = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "metrics.md").read_text(), re.MULTILINE))
+    shown = {name for name in await prometheus.metrics() if name.startswith(("parley_", "grpc_server_"))}
+    assert "parley_gateway_connections" in shown
+    assert {name for name in shown if not {name, re.sub(r"_(bucket|count|sum)$", "", name)} & documented} == set()
 
 
 async def test_prometheus_can_work_out_every_rule_and_a_sound_stack_sets_off_no_alarm(prometheus: Prometheus) -> None:

@@ -54,10 +54,16 @@ async def spans_of(collector: Collector, process: str, name: str) -> list[Span]:
     return collector.named(process, name)
 
 
-async def test_a_batch_is_one_trace_through_gateway_and_chat(company: Company, collector: Collector) -> None:
+@pytest.fixture(scope="module")
+async def batch(company: Company) -> None:
+    """One message, which is a batch of its own."""
     ann = await company.client("ann")
     conversation = (await ann.direct_conversation("bob")).conversation_id
     await ann.send_message(conversation, SECRET)
+
+
+@pytest.mark.usefixtures("batch")
+async def test_a_batch_is_one_trace_through_gateway_and_chat(collector: Collector) -> None:
     (publish,) = await spans_of(collector, "chat", "publish")
     (commit,) = await spans_of(collector, "chat", "commit")
     (served,) = await spans_of(collector, "chat", METHOD)
@@ -73,6 +79,7 @@ async def test_a_batch_is_one_trace_through_gateway_and_chat(company: Company, c
     )
 
 
+@pytest.mark.usefixtures("batch")
 async def test_the_time_of_a_commit_has_its_trace_as_exemplar(company: Company, collector: Collector) -> None:
     commits = await spans_of(collector, "chat", "commit")
     port = company.stack.processes["chat-1"].spec.ports["metrics"]
@@ -83,6 +90,7 @@ async def test_the_time_of_a_commit_has_its_trace_as_exemplar(company: Company, 
     assert any(f'# {{trace_id="{commit.trace.hex()}"}}' in line for line in buckets for commit in commits)
 
 
+@pytest.mark.usefixtures("batch")
 async def test_spans_tell_nothing_of_who_wrote_what(company: Company, collector: Collector) -> None:
     await spans_of(collector, "chat", "publish")
     texts = " ".join(text for span in collector.spans for text in (span.name, *span.texts))
