@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import stat
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from bson.datetime_ms import DatetimeMS
 from bson.raw_bson import RawBSONDocument
 from pymongo import IndexModel
 
+from backup import manifest
 from backup.connection import Client
 from backup.pages import LATEST, pages
 from backup.progress import Phase, Progress
@@ -62,32 +64,42 @@ async def test_the_files_are_for_their_owner_alone(store: Store, tmp_path: Path)
     assert [path for path in paths if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
 
 
+class PauseError(Exception):
+    pass
+
+
 async def test_every_page_is_of_one_moment_across_databases(store: Store, tmp_path: Path) -> None:
-    """Each transaction moves the same amount in two databases; a copy of two moments would hold different sums."""
+    """Between pages a transaction changes both databases alike; a copy of two moments would hold different sums."""
     await fill(store, 200)
-    stop = asyncio.Event()
+    seen: set[tuple[str, int]] = set()
 
-    async def write() -> int:
-        moves = 0
-        while not stop.is_set():
-            moves += 1
-            async with store.client.start_session() as session, await session.start_transaction():
-                for service, key in (("chat", 199 - moves % 200), ("notify", moves % 200)):
-                    things = store.collection(service, "things")
-                    await things.update_one({"_id": f"{key:06}"}, {"$inc": {"n": 1}}, session=session)
-        return moves
+    def pause(step: Progress) -> None:
+        before = len(seen)
+        seen.add((step.name, step.done))
+        if len(seen) > before and len(seen) % 3 == 0:
+            raise PauseError
 
-    writer = asyncio.create_task(write())
-    await take_backup(store.client, store.databases, tmp_path / "b", page_documents=5)
-    stop.set()
-    assert await writer > 20
+    async def change_both(number: int) -> None:
+        async with store.client.start_session() as session, await session.start_transaction():
+            for service, key in (("chat", 199 - number), ("notify", number)):
+                things = store.collection(service, "things")
+                await things.update_one({"_id": f"{key:06}"}, {"$inc": {"n": 1}}, session=session)
+
+    changes = 0
+    while not (tmp_path / "b" / manifest.MANIFEST).exists():
+        changes += 1
+        await change_both(changes)
+        with suppress(PauseError):
+            await take_backup(
+                store.client, store.databases, tmp_path / "b", page_documents=10, chunk_bytes=1, report=pause
+            )
+    assert changes > 10
     await restore_backup(store.client, store.databases, tmp_path / "b", replace=True)
     sums = []
     for service in store.databases:
         documents = await store.collection(service, "things").find().to_list()
-        assert len(documents) == 200
-        sums.append(sum(document["n"] for document in documents))
-    assert sums[0] == sums[1]
+        sums.append((len(documents), sum(document["n"] for document in documents)))
+    assert sums == [(200, sum(range(200)) + 1)] * 2
 
 
 async def test_what_was_acknowledged_before_is_in_it_and_what_came_after_is_not(store: Store, tmp_path: Path) -> None:
