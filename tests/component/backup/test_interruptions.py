@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -13,6 +14,7 @@ from pymongo.errors import OperationFailure
 from backup import manifest
 from backup.connection import connected, explain
 from backup.errors import BackupError
+from backup.pages import at, pages
 from backup.progress import Phase, Progress
 from backup.restoring import restore_backup
 from backup.taking import take_backup
@@ -100,14 +102,26 @@ async def forgetful(forgetful_uri: str) -> AsyncIterator[Store]:
         yield store
 
 
+async def still_has_the_moment(store: Store, folder: Path) -> bool:
+    """Whether the moment of an unfinished backup can be read."""
+    moment = at(manifest.read(folder / manifest.UNFINISHED).timestamp)
+    try:
+        async for _ in pages(store.client, store.databases["notify"], "things", moment):
+            pass
+    except OperationFailure as error:
+        assert error.code == 239, error  # SnapshotTooOld
+        return False
+    return True
+
+
 async def test_a_backup_whose_moment_is_gone_is_not_mixed_with_another(
     forgetful: Store, forgetful_uri: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / "b"
     await interrupted_backup(forgetful, folder)
-    for n in range(20):
-        await forgetful.collection("notify", "things").update_many({}, {"$set": {"n": n}})
-    await forgetful.client.admin.command("fsync")
+    async with asyncio.timeout(60):
+        while await still_has_the_moment(forgetful, folder):
+            await forgetful.collection("notify", "things").update_many({}, {"$inc": {"n": 1}})
     with pytest.raises(BackupError, match="no longer has the moment"):
         async with connected(forgetful_uri) as client:
             await take_backup(client, forgetful.databases, folder)
