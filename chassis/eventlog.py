@@ -15,20 +15,24 @@ import asyncio
 import random
 import re
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, Final, NamedTuple, cast
 from zlib import crc32
 
-from redis.asyncio import Redis
+from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import RedisError, ResponseError
 
 from chassis import metrics
+from chassis.clusters import is_cluster, open_cluster
 from chassis.logs import logger
+from chassis.merging import merged
 
 _READ_COUNT: Final = 64  # of each shard in one turn: an entry may have a MiB
 _GROUP_COUNT: Final = 256
 _BLOCK_MS: Final = 5_000
 _SOCKET_TIMEOUT_SECONDS: Final = 10.0  # above _BLOCK_MS, or every quiet spell would look like a lost connection
+_POLL_SECONDS: Final = 0.05  # how often a group's shards are looked at where they can't be waited for at once
 _BACKOFF_SECONDS: Final = (0.05, 2.0)
 _LOOK_SECONDS: Final = 1.0
 _QUIET_PART: Final = 4  # a shard that was quiet for the fourth part of the retention gets a mark
@@ -73,7 +77,12 @@ class LogTrimmedError(Exception):
 
 
 def open_redis(url: str) -> Redis:
-    """Opens a client that reconnects by itself; the caller closes it. Values are bytes."""
+    """Opens a client that reconnects by itself; the caller closes it. Values are bytes.
+
+    An address that begins with `redis+cluster://` is that of a Redis Cluster; see `chassis.clusters`.
+    """
+    if is_cluster(url):
+        return cast(Redis, open_cluster(url, timeout_seconds=_SOCKET_TIMEOUT_SECONDS))
     return Redis.from_url(
         url,
         socket_timeout=_SOCKET_TIMEOUT_SECONDS,
@@ -108,6 +117,8 @@ class EventLog:
         self._redis: Any = redis  # its replies have unions for types that depend on options
         self._name = name
         self._keys = [f"parley:{name}:{{{shard}}}:log" for shard in range(shards)]
+        # Streams of a cluster's nodes can't be waited for in one command.
+        self._parts = [[shard] for shard in range(shards)] if isinstance(redis, RedisCluster) else [[*range(shards)]]
         self._shard_of_key = {key.encode(): shard for shard, key in enumerate(self._keys)}
         self._retention_ms = int(retention_seconds * 1_000)
         self._appended = metrics.LOG_APPENDED.labels(name)
@@ -160,10 +171,9 @@ class EventLog:
 
     async def end(self) -> dict[int, str]:
         """The position of a reader that starts now: the last entry of each shard. Raises LogError."""
-        states = await self._states()
-        empty = [shard for shard, state in enumerate(states) if not state.newest]
-        marks = await self._mark(empty)
-        return {shard: marks.get(shard) or state.newest for shard, state in enumerate(states)}
+        states = await self._states(range(len(self._keys)))
+        marks = await self._mark(shard for shard, state in states.items() if not state.newest)
+        return {shard: marks.get(shard) or state.newest for shard, state in states.items()}
 
     async def after(self, positions: Positions) -> list[Entry]:
         """Up to some hundreds of entries after a position, those of each shard in order; none at the end of the log.
@@ -186,7 +196,7 @@ class EventLog:
             raise LogTrimmedError(lost)
         return entries
 
-    async def tail(self, positions: Positions) -> AsyncIterator[list[Entry] | LogTrimmedError]:
+    async def tail(self, positions: Positions) -> AsyncGenerator[list[Entry] | LogTrimmedError]:
         """Follows the log for ever, from a position on; survives that Redis is away.
 
         At least once a second while entries come, it is looked whether the log still holds what it held at the last
@@ -197,11 +207,18 @@ class EventLog:
             following goes on with the oldest that there are.
         """
         reached = {shard: positions.get(shard, START) for shard in range(len(self._keys))}
+        tails = [self._tail({shard: reached[shard] for shard in part}) for part in self._parts]
+        async with aclosing(merged(tails)) as found:
+            async for entries in found:
+                yield entries
+
+    async def _tail(self, reached: dict[int, str]) -> AsyncGenerator[list[Entry] | LogTrimmedError]:
+        """Follows shards that can be read in one command; see `tail`."""
         held, looked, failures = dict(reached), time.monotonic(), 0
         while True:
             lost: list[int] = []
             try:
-                streams = {key: reached[shard] for shard, key in enumerate(self._keys)}
+                streams = {self._keys[shard]: entry_id for shard, entry_id in reached.items()}
                 found = await self._redis.xread(streams, count=_READ_COUNT, block=_BLOCK_MS)
                 due = failures > 0 or time.monotonic() - looked > _LOOK_SECONDS
                 if due:
@@ -228,17 +245,18 @@ class EventLog:
 
     async def _look(self, held: Positions) -> list[int]:
         """The shards that don't hold what they held; marks those that are empty or quiet."""
-        states = await self._states()
+        states = await self._states(held)
         quiet_since = int(time.time() * 1_000) - self._retention_ms // _QUIET_PART
-        await self._mark(shard for shard, state in enumerate(states) if state.is_quiet(quiet_since))
+        await self._mark(shard for shard, state in states.items() if state.is_quiet(quiet_since))
         return [shard for shard, position in held.items() if states[shard].has_lost(position)]
 
-    async def _states(self) -> list[_State]:
+    async def _states(self, shards: Iterable[int]) -> dict[int, _State]:
+        chosen = list(shards)
         async with self._redis.pipeline(transaction=False) as pipeline:
-            for key in self._keys:
-                _ask_state(pipeline, key)
+            for shard in chosen:
+                _ask_state(pipeline, self._keys[shard])
             replies = await pipeline.execute()
-        return [_state(*pair) for pair in zip(replies[::2], replies[1::2], strict=True)]
+        return {shard: _state(*pair) for shard, *pair in zip(chosen, replies[::2], replies[1::2], strict=True)}
 
     async def _mark(self, shards: Iterable[int]) -> dict[int, str]:
         """Appends an entry without events to shards; gives its ids."""
@@ -264,7 +282,22 @@ class EventLog:
         At least once: what a consumer took and didn't acknowledge is there for `claim`. Makes the group, from the
         log's beginning, where it isn't there. Raises LogError.
         """
-        streams = dict.fromkeys(self._keys, ">")
+        if len(self._parts) == 1:
+            return await self._read_part(self._parts[0], group, consumer, count, block_ms)
+        until = time.monotonic() + block_ms / 1_000
+        while True:
+            entries: list[Entry] = []
+            for part in self._parts:
+                entries += await self._read_part(part, group, consumer, count, None)
+            if entries or time.monotonic() >= until:
+                return entries
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def _read_part(
+        self, part: Sequence[int], group: str, consumer: str, count: int, block_ms: int | None
+    ) -> list[Entry]:
+        """Takes entries of shards that can be read in one command; see `read_group`."""
+        streams = {self._keys[shard]: ">" for shard in part}
         try:
             found = await self._redis.xreadgroup(group, consumer, streams, count=count, block=block_ms)
         except ResponseError as error:

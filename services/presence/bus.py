@@ -23,7 +23,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
@@ -31,6 +31,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
 from chassis import metrics
+from chassis.clusters import is_cluster, open_cluster
 from chassis.errors import UnavailableError
 from chassis.eventlog import EventLog, open_redis
 from chassis.logs import logger
@@ -89,6 +90,17 @@ async def open_bus(
 
     They have a client each: following waits longer for Redis than anything else may.
     """
+    async with _open_for_commands(url) as commands, open_redis(url) as follower:
+        logs = [
+            EventLog(client, LOG_NAME, shards=shards, retention_seconds=retention_seconds)
+            for client in (commands, follower)
+        ]
+        yield PresenceBus(commands, logs[0], recent_ms=recent_ms), logs[1]
+
+
+def _open_for_commands(url: str) -> Redis:
+    if is_cluster(url):
+        return cast(Redis, open_cluster(url, timeout_seconds=_TIMEOUT_SECONDS))
     pool = BlockingConnectionPool.from_url(
         url,
         max_connections=_MAX_CONNECTIONS,
@@ -98,12 +110,7 @@ async def open_bus(
         socket_keepalive=True,
         retry=Retry(NoBackoff(), 1),  # a connection that a restart of the server left behind
     )
-    async with Redis.from_pool(pool) as commands, open_redis(url) as follower:
-        logs = [
-            EventLog(client, LOG_NAME, shards=shards, retention_seconds=retention_seconds)
-            for client in (commands, follower)
-        ]
-        yield PresenceBus(commands, logs[0], recent_ms=recent_ms), logs[1]
+    return Redis.from_pool(pool)
 
 
 class PresenceBus:
@@ -227,9 +234,10 @@ class PresenceBus:
         """The states of users, in the order asked for, and the time at which they were so."""
         with _reaching():
             async with self._redis.pipeline(transaction=False) as pipeline:
-                pipeline.time()
-                for key in keys:
-                    pipeline.hgetall(_user_key(self.shard_of(key.organization_id), key))
+                stored = [_user_key(self.shard_of(key.organization_id), key) for key in keys]
+                pipeline.eval(scripts.CLOCK, 1, stored[0] if stored else _key(0, "leases"))
+                for name in stored:
+                    pipeline.hgetall(name)
                 now, *found = await pipeline.execute()
         return _milliseconds(now), [state_of(key, _texts(fields)) for key, fields in zip(keys, found, strict=True)]
 
@@ -279,7 +287,7 @@ class PresenceBus:
         cursor = 0
         while True:
             with _reaching():
-                now = _milliseconds(await self._redis.time())
+                now = _milliseconds(await self._redis.eval(scripts.CLOCK, 1, _key(shard, "leases")))
                 cursor, found = await self._redis.zscan(
                     _key(shard, "roster", organization_id), cursor, count=_SCAN_COUNT
                 )
@@ -307,7 +315,9 @@ class PresenceBus:
         """
         with _reaching():
             async with self._redis.pipeline(transaction=False) as pipeline:
-                pipeline.time().exists(_key(shard, "complete")).get(_key(shard, "lost"))
+                pipeline.eval(scripts.CLOCK, 1, _key(shard, "leases"))
+                pipeline.exists(_key(shard, "complete"))
+                pipeline.get(_key(shard, "lost"))
                 time, complete, since = await pipeline.execute()
             if complete:
                 return None
@@ -360,8 +370,8 @@ def _chunks(items: list[Any]) -> list[list[Any]]:
     return [items[at : at + _MAX_CHANGES_PER_SCRIPT] for at in range(0, len(items), _MAX_CHANGES_PER_SCRIPT)]
 
 
-def _milliseconds(time: tuple[int, int]) -> int:
-    return time[0] * 1_000 + time[1] // 1_000
+def _milliseconds(time: Sequence[bytes]) -> int:
+    return int(time[0]) * 1_000 + int(time[1]) // 1_000
 
 
 def _texts(fields: Mapping[bytes, bytes]) -> dict[str, str]:

@@ -13,6 +13,9 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local function text(number) return string.format('%.0f', number) end
 """
 
+CLOCK: Final = "return redis.call('TIME')"
+"""The time of the server that has a key: in a cluster, each has its own."""
+
 ATTACH: Final = (
     _NOW
     + """

@@ -1,0 +1,56 @@
+"""What presence promises, on a cluster: the tests of one Valkey, once more.
+
+All but those that lose everything by going to another of one server's numbered databases; clusters have none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+import pytest
+from redis.asyncio import Redis
+
+from chassis.eventlog import open_redis
+from deploy.local.process import ManagedProcess
+from tests.component.presence import test_bus, test_sessions, test_statuses
+from tests.component.valkey_cluster import RunningCluster, running_cluster
+
+_NUMBERED: Final = {
+    "test_a_choice_outlives_sessions_replicas_and_redis",
+    "test_of_choices_made_at_once_one_stays_everywhere",
+}
+
+opened = test_bus.opened
+globals().update(
+    {
+        name: test
+        for module in (test_bus, test_sessions, test_statuses)
+        for name, test in vars(module).items()
+        if name.startswith("test_") and name not in _NUMBERED
+    }
+)
+
+
+@pytest.fixture(scope="session")
+async def cluster() -> AsyncIterator[RunningCluster]:
+    with TemporaryDirectory(prefix="parley-cluster-") as folder:
+        async with running_cluster(Path(folder)) as running:
+            yield running
+
+
+@pytest.fixture(scope="session")
+async def own_valkey(cluster: RunningCluster) -> tuple[ManagedProcess, str]:
+    """Not one Valkey, but three."""
+    return cluster.nodes[0].process, cluster.url
+
+
+@pytest.fixture
+async def valkey(cluster: RunningCluster) -> AsyncIterator[Redis]:
+    """Presence's cluster, empty."""
+    await cluster.empty()
+    client = open_redis(cluster.url)
+    yield client
+    await client.aclose()
