@@ -25,6 +25,7 @@ class Attendance(TwoWayStream[AttachRequest, AttachResponse]):
         gateway_id: this gateway's name, unique among gateways.
         metadata: gives the metadata of a new stream.
         deliver: takes events, in order.
+        complete: is told the organizations of which all who are present were delivered.
     """
 
     def __init__(
@@ -34,10 +35,12 @@ class Attendance(TwoWayStream[AttachRequest, AttachResponse]):
         gateway_id: str,
         metadata: Callable[[], Awaitable[Metadata]],
         deliver: Callable[[Iterable[Event]], None],
+        complete: Callable[[Iterable[str]], None],
     ) -> None:
         super().__init__("presence", method, metadata, HEARTBEAT_SECONDS)
         self._gateway_id = gateway_id
         self._deliver = deliver
+        self._complete = complete
         self._roll: Roll[str, bytes] = Roll()  # serialized: a fifth of the memory
         self._beginning = True
         self._events = EVENTS.labels("presence")
@@ -87,5 +90,6 @@ class Attendance(TwoWayStream[AttachRequest, AttachResponse]):
         """Delivers events, then says whose session is known."""
         self._deliver(response.events)
         self._events.inc(len(response.events))
+        self._complete(response.complete)
         if response.acknowledged:
             self._roll.acknowledge(response.acknowledged)

@@ -121,10 +121,17 @@ class Hub:
                 if user_id != typist:
                     for connection in users.get(user_id, ()):
                         session = connection.session
-                        if session.ready and (session.session_id != origin or connection.front.dialect.echoes):
+                        if session.ready and self._is_news(event, origin, connection):
                             telling.tell(connection)
             if kind == "message_created":
                 self._confirm_delivery(event, users)
+
+    def _is_news(self, event: chat.Event, origin: str, connection: Connection) -> bool:
+        """Whether a connection is to be told: it may have caused the event, or have heard of it before."""
+        session = connection.session
+        if not connection.front.dialect.is_plain:
+            return session.session_id != origin
+        return not event.HasField("message_created") or session.is_news(event.message_created.message)
 
     def _confirm_delivery(self, event: chat.Event, users: Mapping[str, Sequence[Connection]]) -> None:
         """Has it noted whom a message has reached; in large groups nobody asks, and it would be a note for each."""
@@ -134,7 +141,7 @@ class Hub:
         for user_id in event.recipients:
             if user_id != message.sender_id:
                 for connection in users.get(user_id, ()):
-                    if connection.session.ready and connection.front.dialect.confirms:
+                    if connection.session.ready and connection.front.dialect.is_plain:
                         self._confirm(connection.session, message)
                         break
 
@@ -161,6 +168,10 @@ class Hub:
                     session = connection.session
                     if session.ready and not hidden_from(session.identity, event):
                         telling.tell(connection)
+
+    def presence_complete(self, organization_ids: Iterable[str]) -> None:
+        """Notes of which organizations everybody who is present has been delivered."""
+        self._roster.complete(one for one in organization_ids if one in self._organizations)
 
     def _telling(self, encode: Callable[[Front], Speech]) -> _Telling:
         return _Telling(encode, self._lines)

@@ -6,13 +6,16 @@ of who is online take no call.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterable, Iterator
+from typing import Final
 
 from parley.presence.v1.presence_pb2 import STATUS_OFFLINE, Event, Presence
 
 from chassis.identity import Identity
 
-CLIENT: str = "client"
+CLIENT: Final = "client"
+PATIENCE_SECONDS: Final = 2.0
 
 
 def is_here(presence: Presence) -> bool:
@@ -25,6 +28,7 @@ class Roster:
 
     def __init__(self) -> None:
         self._organizations: dict[str, dict[str, Event]] = {}
+        self._complete: dict[str, asyncio.Event] = {}
 
     def note(self, event: Event) -> bool:
         """Takes what presence tells; says whether the user came or went by it."""
@@ -40,6 +44,23 @@ class Roster:
     def forget(self, organization_id: str) -> None:
         """Lets go of an organization whose last connection has gone: nothing is told of it any more."""
         self._organizations.pop(organization_id, None)
+        self._complete.pop(organization_id, None)
+
+    def complete(self, organization_ids: Iterable[str]) -> None:
+        """Notes that everybody who is present in some organizations has been told of."""
+        for organization_id in organization_ids:
+            self._of(organization_id).set()
+
+    async def known(self, organization_id: str) -> None:
+        """Waits until everybody who is present in an organization is known; not for long, if presence is away."""
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await self._of(organization_id).wait()
+        except TimeoutError:
+            return
+
+    def _of(self, organization_id: str) -> asyncio.Event:
+        return self._complete.setdefault(organization_id, asyncio.Event())
 
     def here(self, identity: Identity) -> Iterator[Event]:
         """Whoever is here, as far as a user may know: clients are not told of other clients."""

@@ -6,10 +6,12 @@ upstream, so each of its rules can be read and tested by itself.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
+from parley.chat.v1.chat_pb2 import Message
 from parley.chat.v1.message_pb2 import Actor
 
 from chassis.errors import AppError, InvalidArgumentError, PermissionDeniedError, ResourceExhaustedError
@@ -19,6 +21,7 @@ from gateway.commands import Malformed, Refuse, Request
 
 MALFORMED_IN_A_ROW: Final = 10
 _WINDOW_SECONDS: Final = 1.0
+_CONVERSATIONS_HEARD: Final = 1_000
 _BUSY_RETRY_MS: Final = 250
 
 
@@ -101,6 +104,7 @@ class Session:
 
     __slots__ = (
         "_actor",
+        "_heard",
         "_malformed",
         "_waiting",
         "conversations",
@@ -125,6 +129,7 @@ class Session:
         self.conversations: dict[tuple[str, str], str] = {}  # ids by other names; see `gateway.commands.Resolve`
         self.ready = False  # events go to sessions that are; see `gateway.arrivals`
         self._waiting: list[Callable[[], None]] = []
+        self._heard: OrderedDict[str, int] | None = None  # most dialects see repeats by themselves
         self.in_flight = 0
         self._malformed = 0
 
@@ -134,6 +139,21 @@ class Session:
         waiting, self._waiting = self._waiting, []
         for then in waiting:
             then()
+
+    def is_news(self, message: Message) -> bool:
+        """Whether a message is beyond those of its conversation that came before; from now on it isn't.
+
+        Of very many conversations, those are forgotten that have been silent longest.
+        """
+        if self._heard is None:
+            self._heard = OrderedDict()
+        if self._heard.get(message.conversation_id, 0) >= message.seq:
+            return False
+        self._heard[message.conversation_id] = message.seq
+        self._heard.move_to_end(message.conversation_id)
+        if len(self._heard) > _CONVERSATIONS_HEARD:
+            self._heard.popitem(last=False)
+        return True
 
     def when_ready(self, then: Callable[[], None]) -> None:
         """Calls `then` once the session is ready: at once, if it is."""

@@ -173,6 +173,7 @@ def _streams(
         gateway_id=settings.replica,
         metadata=metadata,
         deliver=hub.deliver_presence,
+        complete=hub.presence_complete,
     )
     return chat_events, notify_events, attendance
 

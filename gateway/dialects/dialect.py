@@ -74,12 +74,11 @@ class Dialect(Protocol):
         """Where it is spoken."""
 
     @property
-    def echoes(self) -> bool:
-        """Whether the connection that sent a message is told of it like any other, besides getting its reply."""
+    def is_plain(self) -> bool:
+        """Whether its front-end knows no more of a message than that it comes.
 
-    @property
-    def confirms(self) -> bool:
-        """Whether the gateway says for its clients that messages were delivered, as they have no word for it."""
+        The gateway then tells it of its own messages as well, of none twice, and says for it that it has them.
+        """
 
     def notes(self) -> Any:
         """What it remembers of a new connection."""

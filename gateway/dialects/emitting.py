@@ -111,8 +111,7 @@ class EmittingDialect:
         operations: what clients emit, by name.
     """
 
-    echoes = True
-    confirms = True
+    is_plain = True
 
     def __init__(self, operations: Mapping[str, Operation]) -> None:
         self._operations = operations

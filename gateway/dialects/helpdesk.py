@@ -128,8 +128,7 @@ class HelpdeskDialect:
 
     name = NAME
     entrance = WebSocketAt("/helpdesk", is_greeted=True)
-    echoes = True
-    confirms = True
+    is_plain = True
 
     def __init__(self, surroundings: Surroundings) -> None:
         self._people: People = surroundings.people
@@ -195,6 +194,7 @@ class HelpdeskDialect:
     def _user_join(self, _: UserJoin) -> Command:
         async def run(calls: Calls) -> Result:
             await calls.until_ready()
+            await self._roster.known(calls.identity.organization_id)
             here = {found.presence.user_id: found.role for found in self._roster.here(calls.identity)}
             here[calls.identity.user_id] = calls.identity.role
             people = await self._people.get(calls.identity.organization_id, here)

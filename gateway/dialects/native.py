@@ -59,8 +59,7 @@ class NativeDialect:
 
     name = NAME
     entrance = WebSocketAt("/ws", subprotocol=NAME)
-    echoes = False
-    confirms = False
+    is_plain = False
 
     def notes(self) -> None:
         """Nothing is to be remembered."""

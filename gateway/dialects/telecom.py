@@ -174,6 +174,7 @@ class TelecomDialect(EmittingDialect):
     def _join_organization(self, _: JoinOrganization, session: Session) -> Command:
         async def run(calls: UserCalls) -> Result:
             session.notes.watches = True
+            await self._roster.known(calls.identity.organization_id)
             here = [_status(found.presence) for found in self._roster.here(calls.identity)]
             return done({}, *(("userStatusChanged", status) for status in here))
 

@@ -152,7 +152,7 @@ class SocketIo:
                 yield
             finally:
                 for sid in tuple(self._engine.lines):
-                    await self._engine.disconnect(sid)
+                    await self.leave(sid)
                 await self._engine.shutdown()
 
     def beside(self, other: ASGIApp) -> ASGIApp:
@@ -221,7 +221,7 @@ class SocketIo:
 
     async def _later(self, engine_sid: str) -> bool:
         """Sends a client away that is to come again: a refusal would be final to it."""
-        await self._engine.disconnect(engine_sid)
+        await self.leave(engine_sid)
         return False
 
     def _end(self, namespace: str, engine_sid: str, for_good: bool) -> None:
@@ -229,7 +229,7 @@ class SocketIo:
         if for_good:
             self._start(self._server.send_away(engine_sid, namespace))
         else:
-            self._start(self._engine.disconnect(engine_sid))
+            self._start(self.leave(engine_sid))
 
     async def _disconnected(self, namespace: str, sid: str, reason: str = "") -> None:
         engine_sid = self._server.manager.eio_sid_from_sid(sid, namespace)
@@ -241,6 +241,15 @@ class SocketIo:
             connection = self._connections.pop((engine_sid, one), None)
             if connection is not None:
                 connection.ended()
+
+    async def leave(self, engine_sid: str) -> None:
+        """Ends a client's connection: it comes back if it has a mind to."""
+        line = self._engine.lines.get(engine_sid)
+        if line is None:
+            return
+        await line.socket.close(wait=False, reason=self._engine.reason.SERVER_DISCONNECT)
+        if line.wire is not None:
+            line.wire.close(close_codes.RESTART, "restart")
 
     def line(self, engine_sid: str) -> Line | None:
         """The way out to a client that is connected."""
@@ -288,19 +297,19 @@ class SocketIo:
         flood = line.rate.count(asyncio.get_running_loop().time())
         if flood is not None:
             CLOSED.labels(str(flood.code)).inc()
-            self._start(self._engine.disconnect(engine_sid))
+            self._start(self.leave(engine_sid))
             return
         try:
             self.take_event(engine_sid, packet)
         except Exception as error:  # a fault of ours, which is to end this client's connection alone
             incident = secrets.token_hex(8)
             _log.error("frame_failed", incident=incident, exc_info=error)
-            self._start(self._engine.disconnect(engine_sid))
+            self._start(self.leave(engine_sid))
 
     def violated(self, engine_sid: str) -> None:
         """A client broke Socket.IO's own rules."""
         PROTOCOL_VIOLATIONS.inc()
-        self._start(self._engine.disconnect(engine_sid))
+        self._start(self.leave(engine_sid))
 
 
 class _Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio has no types
@@ -325,7 +334,7 @@ class _Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio has no ty
         if sid is not None:
             await self.disconnect(sid, namespace=namespace)
         if not self._hall.is_used(engine_sid):
-            await self.eio.disconnect(engine_sid)
+            await self._hall.leave(engine_sid)
 
     async def _send_packet(self, eio_sid: str, pkt: Any) -> None:
         """Sends by the same way as events are, so that all comes in order."""

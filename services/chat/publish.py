@@ -134,7 +134,7 @@ class Publisher:
             state.rewound = False
         items, self._pending = self._pending[:_BATCH], self._pending[_BATCH:]
         recovered = await self._recover(gaps) if gaps else _NOTHING
-        batch = [*map(_from_entry, recovered.entries), *_unpublished(items, recovered)]
+        batch = [*_best(recovered.entries, items), *_unpublished(items, recovered)]
         if batch:
             with spanning("publish", (item.trace for item in batch), events=len(batch)):
                 await _persistently(lambda: publish(self._log, [item.event for item in batch]))
@@ -156,8 +156,16 @@ class Publisher:
         return recovered
 
 
-def _from_entry(entry: Entry) -> _Item:
-    return _Item(entry.event, entry.state, entry.head)
+def _best(entries: Iterable[Entry], items: Iterable[_Item]) -> Iterable[_Item]:
+    """What the store tells of; of messages that are at hand too, those: the store has no name of the sender."""
+    at_hand = {
+        (item.state, item.head.rev): item
+        for item in items
+        if item.head is not None and item.event.HasField("message_created")
+    }
+    for entry in entries:
+        item = at_hand.get((entry.state, entry.head.rev)) if entry.event.HasField("message_created") else None
+        yield item or _Item(entry.event, entry.state, entry.head)
 
 
 def _unpublished(items: Iterable[_Item], recovered: Unpublished) -> Iterable[_Item]:

@@ -16,6 +16,9 @@ from services.presence.domain import UserKey
 from services.presence.publisher import Publisher
 from services.presence.sessions import GatewaySessions, Report, Times
 
+Told = tuple[int, Sequence[Event], str]
+"""What is told at once: the acknowledged number, events, and the organization of which all has been told, if any."""
+
 
 class Attachments:
     """Serves gateways' streams.
@@ -33,13 +36,13 @@ class Attachments:
         self._delivery = delivery
         self._times = times
 
-    async def serve(self, reports: AsyncIterator[Report]) -> AsyncIterator[tuple[int, Sequence[Event]]]:
+    async def serve(self, reports: AsyncIterator[Report]) -> AsyncIterator[Told]:
         """Serves one stream.
 
         The sessions stay when it ends, for as long as the gateway's lease does.
 
         Yields:
-            What an AttachResponse says: (acknowledged, events).
+            What an AttachResponse says.
 
         Raises:
             InvalidArgumentError: INVALID_FIELDS or SESSION_OF_ANOTHER_USER.
@@ -64,19 +67,21 @@ class Attachments:
             finally:
                 await end_tasks([reader])
 
-    async def _responses(self, outbox: Outbox) -> AsyncIterator[tuple[int, Sequence[Event]]]:
+    async def _responses(self, outbox: Outbox) -> AsyncIterator[Told]:
         while await outbox.wait():
             acknowledged, events = outbox.take_acknowledged(), outbox.take_events()
             if acknowledged or events:
-                yield acknowledged, events
+                yield acknowledged, events, ""
             organization_id = outbox.take_snapshot_due()
             if organization_id is not None:
                 async for part in self._bus.roster(organization_id):
                     yield (
                         outbox.take_acknowledged(),
                         [event_message(UserKey(organization_id, user), role, shown) for user, role, shown in part],
+                        "",
                     )
                 outbox.snapshot_given(organization_id)
+                yield outbox.take_acknowledged(), [], organization_id
 
     async def _read(
         self, sessions: GatewaySessions, outbox: Outbox, first: Report, reports: AsyncIterator[Report]

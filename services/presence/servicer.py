@@ -38,8 +38,11 @@ class PresenceServicer(presence_pb2_grpc.PresenceServiceServicer):
         self, request_iterator: AsyncIterator[presence_pb2.AttachRequest], context: Context
     ) -> AsyncIterator[presence_pb2.AttachResponse]:
         """See the contract."""
-        async for acknowledged, events in self._attachments.serve(_reports(request_iterator, caller().organization_id)):
-            yield presence_pb2.AttachResponse(acknowledged=acknowledged, events=events)
+        reports = _reports(request_iterator, caller().organization_id)
+        async for acknowledged, events, complete in self._attachments.serve(reports):
+            yield presence_pb2.AttachResponse(
+                acknowledged=acknowledged, events=events, complete=[complete] if complete else ()
+            )
 
     async def GetPresence(
         self, request: presence_pb2.GetPresenceRequest, context: Context

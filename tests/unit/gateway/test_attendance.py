@@ -20,6 +20,7 @@ def attendance_with(sessions: int) -> Attendance:
         gateway_id="gateway-1",
         metadata=no_metadata,
         deliver=lambda _: None,
+        complete=lambda _: None,
     )
     for number in range(sessions):
         made.report(Session(session_id=f"{number}", organization_id="acme", user_id="ann"))

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from parley.options.v1 import rule_pb2 as parley_dot_options_dot_v1_dot_rule__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!parley/presence/v1/presence.proto\x12\x12parley.presence.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cparley/options/v1/rule.proto\"\x89\x01\n\x08Presence\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12*\n\x06status\x18\x02 \x01(\x0e\x32\x1a.parley.presence.v1.Status\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x32\n\x0elast_seen_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"c\n\x07Session\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x0c\n\x04role\x18\x04 \x01(\t\x12\x0c\n\x04idle\x18\x05 \x01(\x08\"~\n\rAttachRequest\x12+\n\x06upsert\x18\x01 \x03(\x0b\x32\x1b.parley.presence.v1.Session\x12\x0e\n\x06\x63losed\x18\x02 \x03(\t\x12\x0e\n\x06number\x18\x03 \x01(\x03\x12\x12\n\ngateway_id\x18\x04 \x01(\t\x12\x0c\n\x04more\x18\x05 \x01(\x08\"Q\n\x0e\x41ttachResponse\x12\x14\n\x0c\x61\x63knowledged\x18\x01 \x01(\x03\x12)\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x19.parley.presence.v1.Event\"^\n\x05\x45vent\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12.\n\x08presence\x18\x02 \x01(\x0b\x32\x1c.parley.presence.v1.Presence\x12\x0c\n\x04role\x18\x03 \x01(\t\"7\n\nEventBatch\x12)\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x19.parley.presence.v1.Event\"&\n\x12GetPresenceRequest\x12\x10\n\x08user_ids\x18\x01 \x03(\t\"F\n\x13GetPresenceResponse\x12/\n\tpresences\x18\x01 \x03(\x0b\x32\x1c.parley.presence.v1.Presence\"(\n\x14WatchPresenceRequest\x12\x10\n\x08user_ids\x18\x01 \x03(\t\"H\n\x15WatchPresenceResponse\x12/\n\tpresences\x18\x01 \x03(\x0b\x32\x1c.parley.presence.v1.Presence\"Z\n\x10SetStatusRequest\x12*\n\x06status\x18\x01 \x01(\x0e\x32\x1a.parley.presence.v1.Status\x12\x11\n\x04text\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x07\n\x05_text\"C\n\x11SetStatusResponse\x12.\n\x08presence\x18\x01 \x01(\x0b\x32\x1c.parley.presence.v1.Presence*~\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x11\n\rSTATUS_ONLINE\x10\x01\x12\x0f\n\x0bSTATUS_AWAY\x10\x02\x12\x0e\n\nSTATUS_DND\x10\x03\x12\x14\n\x10STATUS_INVISIBLE\x10\x04\x12\x12\n\x0eSTATUS_OFFLINE\x10\x05\x32\xb9\x03\n\x0fPresenceService\x12l\n\x06\x41ttach\x12!.parley.presence.v1.AttachRequest\x1a\".parley.presence.v1.AttachResponse\"\x17\xca\xf3\x18\x13\"\x11streams.subscribe(\x01\x30\x01\x12\x66\n\x0bGetPresence\x12&.parley.presence.v1.GetPresenceRequest\x1a\'.parley.presence.v1.GetPresenceResponse\"\x06\xca\xf3\x18\x02\x10\x01\x12n\n\rWatchPresence\x12(.parley.presence.v1.WatchPresenceRequest\x1a).parley.presence.v1.WatchPresenceResponse\"\x06\xca\xf3\x18\x02\x10\x01\x30\x01\x12`\n\tSetStatus\x12$.parley.presence.v1.SetStatusRequest\x1a%.parley.presence.v1.SetStatusResponse\"\x06\xca\xf3\x18\x02\x10\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!parley/presence/v1/presence.proto\x12\x12parley.presence.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cparley/options/v1/rule.proto\"\x89\x01\n\x08Presence\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12*\n\x06status\x18\x02 \x01(\x0e\x32\x1a.parley.presence.v1.Status\x12\x0c\n\x04text\x18\x03 \x01(\t\x12\x32\n\x0elast_seen_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"c\n\x07Session\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\x0c\n\x04role\x18\x04 \x01(\t\x12\x0c\n\x04idle\x18\x05 \x01(\x08\"~\n\rAttachRequest\x12+\n\x06upsert\x18\x01 \x03(\x0b\x32\x1b.parley.presence.v1.Session\x12\x0e\n\x06\x63losed\x18\x02 \x03(\t\x12\x0e\n\x06number\x18\x03 \x01(\x03\x12\x12\n\ngateway_id\x18\x04 \x01(\t\x12\x0c\n\x04more\x18\x05 \x01(\x08\"c\n\x0e\x41ttachResponse\x12\x14\n\x0c\x61\x63knowledged\x18\x01 \x01(\x03\x12)\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x19.parley.presence.v1.Event\x12\x10\n\x08\x63omplete\x18\x03 \x03(\t\"^\n\x05\x45vent\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12.\n\x08presence\x18\x02 \x01(\x0b\x32\x1c.parley.presence.v1.Presence\x12\x0c\n\x04role\x18\x03 \x01(\t\"7\n\nEventBatch\x12)\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x19.parley.presence.v1.Event\"&\n\x12GetPresenceRequest\x12\x10\n\x08user_ids\x18\x01 \x03(\t\"F\n\x13GetPresenceResponse\x12/\n\tpresences\x18\x01 \x03(\x0b\x32\x1c.parley.presence.v1.Presence\"(\n\x14WatchPresenceRequest\x12\x10\n\x08user_ids\x18\x01 \x03(\t\"H\n\x15WatchPresenceResponse\x12/\n\tpresences\x18\x01 \x03(\x0b\x32\x1c.parley.presence.v1.Presence\"Z\n\x10SetStatusRequest\x12*\n\x06status\x18\x01 \x01(\x0e\x32\x1a.parley.presence.v1.Status\x12\x11\n\x04text\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x07\n\x05_text\"C\n\x11SetStatusResponse\x12.\n\x08presence\x18\x01 \x01(\x0b\x32\x1c.parley.presence.v1.Presence*~\n\x06Status\x12\x16\n\x12STATUS_UNSPECIFIED\x10\x00\x12\x11\n\rSTATUS_ONLINE\x10\x01\x12\x0f\n\x0bSTATUS_AWAY\x10\x02\x12\x0e\n\nSTATUS_DND\x10\x03\x12\x14\n\x10STATUS_INVISIBLE\x10\x04\x12\x12\n\x0eSTATUS_OFFLINE\x10\x05\x32\xb9\x03\n\x0fPresenceService\x12l\n\x06\x41ttach\x12!.parley.presence.v1.AttachRequest\x1a\".parley.presence.v1.AttachResponse\"\x17\xca\xf3\x18\x13\"\x11streams.subscribe(\x01\x30\x01\x12\x66\n\x0bGetPresence\x12&.parley.presence.v1.GetPresenceRequest\x1a\'.parley.presence.v1.GetPresenceResponse\"\x06\xca\xf3\x18\x02\x10\x01\x12n\n\rWatchPresence\x12(.parley.presence.v1.WatchPresenceRequest\x1a).parley.presence.v1.WatchPresenceResponse\"\x06\xca\xf3\x18\x02\x10\x01\x30\x01\x12`\n\tSetStatus\x12$.parley.presence.v1.SetStatusRequest\x1a%.parley.presence.v1.SetStatusResponse\"\x06\xca\xf3\x18\x02\x10\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,8 +41,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PRESENCESERVICE'].methods_by_name['WatchPresence']._serialized_options = b'\312\363\030\002\020\001'
   _globals['_PRESENCESERVICE'].methods_by_name['SetStatus']._loaded_options = None
   _globals['_PRESENCESERVICE'].methods_by_name['SetStatus']._serialized_options = b'\312\363\030\002\020\001'
-  _globals['_STATUS']._serialized_start=1114
-  _globals['_STATUS']._serialized_end=1240
+  _globals['_STATUS']._serialized_start=1132
+  _globals['_STATUS']._serialized_end=1258
   _globals['_PRESENCE']._serialized_start=121
   _globals['_PRESENCE']._serialized_end=258
   _globals['_SESSION']._serialized_start=260
@@ -50,23 +50,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ATTACHREQUEST']._serialized_start=361
   _globals['_ATTACHREQUEST']._serialized_end=487
   _globals['_ATTACHRESPONSE']._serialized_start=489
-  _globals['_ATTACHRESPONSE']._serialized_end=570
-  _globals['_EVENT']._serialized_start=572
-  _globals['_EVENT']._serialized_end=666
-  _globals['_EVENTBATCH']._serialized_start=668
-  _globals['_EVENTBATCH']._serialized_end=723
-  _globals['_GETPRESENCEREQUEST']._serialized_start=725
-  _globals['_GETPRESENCEREQUEST']._serialized_end=763
-  _globals['_GETPRESENCERESPONSE']._serialized_start=765
-  _globals['_GETPRESENCERESPONSE']._serialized_end=835
-  _globals['_WATCHPRESENCEREQUEST']._serialized_start=837
-  _globals['_WATCHPRESENCEREQUEST']._serialized_end=877
-  _globals['_WATCHPRESENCERESPONSE']._serialized_start=879
-  _globals['_WATCHPRESENCERESPONSE']._serialized_end=951
-  _globals['_SETSTATUSREQUEST']._serialized_start=953
-  _globals['_SETSTATUSREQUEST']._serialized_end=1043
-  _globals['_SETSTATUSRESPONSE']._serialized_start=1045
-  _globals['_SETSTATUSRESPONSE']._serialized_end=1112
-  _globals['_PRESENCESERVICE']._serialized_start=1243
-  _globals['_PRESENCESERVICE']._serialized_end=1684
+  _globals['_ATTACHRESPONSE']._serialized_end=588
+  _globals['_EVENT']._serialized_start=590
+  _globals['_EVENT']._serialized_end=684
+  _globals['_EVENTBATCH']._serialized_start=686
+  _globals['_EVENTBATCH']._serialized_end=741
+  _globals['_GETPRESENCEREQUEST']._serialized_start=743
+  _globals['_GETPRESENCEREQUEST']._serialized_end=781
+  _globals['_GETPRESENCERESPONSE']._serialized_start=783
+  _globals['_GETPRESENCERESPONSE']._serialized_end=853
+  _globals['_WATCHPRESENCEREQUEST']._serialized_start=855
+  _globals['_WATCHPRESENCEREQUEST']._serialized_end=895
+  _globals['_WATCHPRESENCERESPONSE']._serialized_start=897
+  _globals['_WATCHPRESENCERESPONSE']._serialized_end=969
+  _globals['_SETSTATUSREQUEST']._serialized_start=971
+  _globals['_SETSTATUSREQUEST']._serialized_end=1061
+  _globals['_SETSTATUSRESPONSE']._serialized_start=1063
+  _globals['_SETSTATUSRESPONSE']._serialized_end=1130
+  _globals['_PRESENCESERVICE']._serialized_start=1261
+  _globals['_PRESENCESERVICE']._serialized_end=1702
 # @@protoc_insertion_point(module_scope)

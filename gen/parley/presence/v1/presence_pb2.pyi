@@ -187,21 +187,27 @@ class AttachResponse(_message.Message):
 
     ACKNOWLEDGED_FIELD_NUMBER: _builtins.int
     EVENTS_FIELD_NUMBER: _builtins.int
+    COMPLETE_FIELD_NUMBER: _builtins.int
     acknowledged: _builtins.int
     """The number of the latest request in effect; 0 when nothing new is acknowledged."""
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___Event]:
         """What changed."""
 
+    @_builtins.property
+    def complete(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Organizations of which everyone present has been told by now."""
+
     def __init__(
         self,
         *,
         acknowledged: _builtins.int = ...,
         events: _abc.Iterable[Global___Event] | None = ...,
+        complete: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "events", b"events"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "complete", b"complete", "events", b"events"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
