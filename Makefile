@@ -14,7 +14,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test faults rolling bench bench-full profile k8s-check lint types protos reference monitoring-check clean-data
+.PHONY: help setup run demo test test-dialects faults rolling bench bench-full profile k8s-check lint types protos reference monitoring-check clean-data
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ demo: $(READY) ## watch two users talk through the running stack
 
 test: $(READY) ## run all tests
 	@$(BIN)/pytest $(ARGS)
+
+test-dialects: $(READY) ## test the other front-ends' vocabularies with their own clients (needs Node.js 20 or newer)
+	@$(BIN)/python -m tests.dialects $(ARGS)
 
 faults: $(READY) ## break things while people talk, and count: MINUTES=, SEED=, RATE=, CLIENTS=
 	@$(BIN)/python -m tests.faults --minutes $(MINUTES) --seed $(SEED) --rate $(RATE) --clients $(CLIENTS) $(ARGS)
