@@ -65,7 +65,9 @@ class ServiceSettings(ProcessSettings):
         le=60,
         description="how long a process that is to stop still serves, while balancers see it NOT_SERVING, in s",
     )
-    redis_url: str = Field(description="the Redis or Valkey server, redis://..., or a cluster of them, redis+cluster://...")
+    redis_url: str = Field(
+        description="the Redis or Valkey server, redis://..., or a cluster of them, redis+cluster://..."
+    )
     mongodb_uri: str = Field(description="the MongoDB replica set, mongodb://...")
 
 

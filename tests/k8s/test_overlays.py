@@ -22,8 +22,8 @@ def test_an_overlay_is_valid_and_keeps_every_policy(name: str) -> None:
     assert list(violations(name)) == []
 
 
-def test_there_are_overlays_for_one_machine_staging_and_production() -> None:
-    assert NAMES == ("dev", "prod", "staging")
+def test_there_are_overlays_for_one_machine_staging_and_two_cells_of_production() -> None:
+    assert NAMES == ("dev", "prod", "prod-2", "staging")
 
 
 def test_the_operator_s_alerts_are_prometheus_s_own() -> None:
