@@ -19,12 +19,14 @@ async def indexes(mongodb_uri: str, database_name: str) -> AsyncIterator[dict[st
     """The log's indexes, by name, as chat makes them."""
     async with open_client(mongodb_uri) as client:
         await ChatStore(client, database_name).prepare()
-        yield await client[database_name]["log"].index_information()
+        yield dict(await client[database_name]["log"].index_information())
         await client.drop_database(database_name)
 
 
 def _shard_key() -> list[str]:
-    found = re.search(r'^sh\.shardCollection\("parley_chat\.log", \{ (\w+): 1 \}\);$', _SCRIPT.read_text(), re.M)
+    found = re.search(
+        r'^sh\.shardCollection\("parley_chat\.log", \{ (\w+): 1 \}\);$', _SCRIPT.read_text(), re.MULTILINE
+    )
     assert found is not None
     return [found[1]]
 
