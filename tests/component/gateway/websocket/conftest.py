@@ -17,7 +17,7 @@ from tests.component.gateway.websocket.house import (
     running_presence,
 )
 
-SCOPES = ("users.act", "streams.subscribe", "revocations.watch", "notifications.write")
+SCOPES = ("users.act", "streams.subscribe", "revocations.watch", "directory.read", "notifications.write")
 
 
 @pytest.fixture(scope="session")

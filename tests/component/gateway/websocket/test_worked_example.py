@@ -1,0 +1,64 @@
+"""The front-end that docs/dialects.md adds works as it stands there: one file, and short."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+
+import gateway.dialects
+from tests.component.auth_service import RunningAuth, SignedIn
+from tests.component.gateway.websocket.house import House, running_gateway
+
+DOCUMENT = Path(__file__).parents[4] / "docs" / "dialects.md"
+MOST_LINES = 100
+
+
+def worked_example() -> str:
+    """The module that the document shows."""
+    (code,) = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    return str(code)
+
+
+async def packet(socket: ClientConnection, beginning: str) -> Any:
+    """The content of the next packet that begins so."""
+    while True:
+        said = str(await socket.recv())
+        if said == "2":
+            await socket.send("3")
+        elif said.startswith(beginning):
+            return json.loads(said.removeprefix(beginning))
+
+
+def test_it_is_short() -> None:
+    assert len(worked_example().splitlines()) < MOST_LINES
+
+
+async def test_it_works_as_it_stands(
+    auth: RunningAuth, house: House, ann: SignedIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pager.py").write_text(worked_example())
+    monkeypatch.setattr(gateway.dialects, "__path__", [*gateway.dialects.__path__, str(tmp_path)])
+    bob = await auth.sign_in_new(ann.user.organization_id, "employee", name="Bob")
+    async with running_gateway(auth, house.targets) as running:
+        native = await running.connect(bob)
+        direct = await native.ask("conversation.direct", userId=ann.user_id)
+        conversation_id = direct["conversation"]["conversationId"]
+        url = f"ws://127.0.0.1:{running.http_port}/socket.io/?EIO=4&transport=websocket"
+        async with connect(url, proxy=None) as pager:
+            await packet(pager, "0")
+            await pager.send("40/pager," + json.dumps({"token": ann.access_token}))
+            await packet(pager, "40/pager,")
+            line = {"to": conversation_id, "line": "call me"}
+            await pager.send("42/pager,1" + json.dumps(["page", line]))
+            assert (await packet(pager, "43/pager,1"))[0]["ok"] is True
+            paged = {"in": conversation_id, "from": "Ann", "line": "call me"}
+            assert await packet(pager, "42/pager,") == ["paged", paged]
+            assert await native.message("call me")
+            await pager.send("42/pager,2" + json.dumps(["page", {"to": conversation_id}]))
+            (refused,) = await packet(pager, "43/pager,2")
+            assert refused["error"]["fields"] == {"line": "is missing"}
