@@ -118,6 +118,12 @@ MUTATIONS: Final = {
         edge.speaks_http2_to_envoy_for_grpc,
         put("GRPCRoute", "services", ("spec", "rules", 0, "backendRefs", 0, "name"), "envoy"),
     ),
+    "sockets that end after a minute": Mutation(
+        edge.leaves_sockets_open, put("HTTPRoute", "browsers", ("spec", "rules", 0, "timeouts", "request"), "60s")
+    ),
+    "a path whose sockets end": Mutation(
+        edge.leaves_sockets_open, drop("HTTPRoute", "browsers", ("spec", "rules", 0, "matches", 2))
+    ),
     "a host that the gateway has not": Mutation(
         edge.routes_the_hosts_that_the_gateway_has,
         put("HTTPRoute", "browsers", ("spec", "hostnames"), ["talk.example.com"]),

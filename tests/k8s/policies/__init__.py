@@ -72,6 +72,7 @@ EVERYWHERE: Final[tuple[Policy, ...]] = (
     edge.keeps_what_is_inside_inside,
     edge.routes_lead_to_services,
     edge.speaks_http2_to_envoy_for_grpc,
+    edge.leaves_sockets_open,
     edge.routes_the_hosts_that_the_gateway_has,
     edge.has_certificates_for_its_hosts,
     edge.ends_plain_http_with_a_redirect,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tests.k8s.environment import processes, setting
 from tests.k8s.manifests import Manifest, Manifests, selects
+from tests.k8s.rendering import envoy_configuration
 
 _ROUTES = ("HTTPRoute", "GRPCRoute")
 
@@ -47,6 +48,35 @@ def speaks_http2_to_envoy_for_grpc(manifests: Manifests) -> Iterator[str]:
                 service = manifests.get("Service", backend["name"])
                 if service and any(port.get("appProtocol") != wanted for port in service["spec"]["ports"]):
                     yield f"{route['metadata']['name']}: {backend['name']} must have appProtocol {wanted}"
+
+
+def leaves_sockets_open(manifests: Manifests) -> Iterator[str]:
+    """What Envoy lets be upgraded to WebSocket has no time limit before it."""
+    for route in manifests.of("HTTPRoute"):
+        limits = {
+            prefix: rule.get("timeouts", {}).get("request")
+            for rule in route["spec"]["rules"]
+            if "backendRefs" in rule
+            for prefix in _prefixes(rule)
+        }
+        for path in _upgraded(manifests) if limits else ():
+            if limits.get(path) != "0s":
+                yield f"{route['metadata']['name']}: must have a rule without a time limit for {path}"
+
+
+def _upgraded(manifests: Manifests) -> Iterator[str]:
+    listeners = envoy_configuration(manifests)["static_resources"]["listeners"]
+    for listener in listeners:
+        (chain,) = listener["filter_chains"]
+        for host in chain["filters"][0]["typed_config"]["route_config"]["virtual_hosts"]:
+            for route in host["routes"]:
+                if "upgrade_configs" in route.get("route", {}):
+                    match = route["match"]
+                    yield match.get("path_separated_prefix") or match["prefix"].removesuffix("/")
+
+
+def _prefixes(rule: Manifest) -> list[str]:
+    return [match["path"]["value"] for match in rule["matches"] if match["path"]["type"] == "PathPrefix"]
 
 
 def routes_the_hosts_that_the_gateway_has(manifests: Manifests) -> Iterator[str]:
