@@ -119,6 +119,10 @@ MUTATIONS: Final = {
         settings.has_secrets_by_reference,
         in_container("chat", ("env", 1), {"name": "PARLEY_MONGODB_URI", "value": "mongodb://chat:secret@mongodb"}),
     ),
+    "a collector that it may not reach": Mutation(settings.reaches_its_collector, forget("NetworkPolicy", "traces")),
+    "traces that go elsewhere": Mutation(
+        settings.reaches_its_collector, tell("process-settings", "PARLEY_OTLP_ENDPOINT", "http://otel.default.svc:4317")
+    ),
     "shards that differ": Mutation(
         settings.agrees_on_the_shards_of_chat_s_log, tell("notify-settings", "PARLEY_EVENT_SHARDS", "8")
     ),

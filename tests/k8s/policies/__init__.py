@@ -31,6 +31,7 @@ EVERYWHERE: Final[tuple[Policy, ...]] = (
     settings.is_named_after_its_pod,
     settings.shows_the_name_that_auth_knows,
     settings.has_secrets_by_reference,
+    settings.reaches_its_collector,
     settings.agrees_on_the_shards_of_chat_s_log,
     availability.rolls_out_without_a_gap,
     availability.counts_once_envoy_uses_it,

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
 
@@ -20,6 +21,7 @@ from tests.k8s.environment import (
     setting,
 )
 from tests.k8s.manifests import Manifest, Manifests
+from tests.k8s.reachability import peers, rules
 
 _HASHED: Final = re.compile(r".+-[bcdfghkmt0-9]{10}")
 _ADDRESSES_WITH_PASSWORDS: Final = {"PARLEY_MONGODB_URI", "PARLEY_REDIS_URL"}
@@ -109,6 +111,24 @@ def has_secrets_by_reference(manifests: Manifests) -> Iterator[str]:
             plain |= (config_map or {}).get("data", {}).keys()
         for name in sorted(secret_ones & plain):
             yield f"{workload.name}: {name} must come from a Secret"
+
+
+def reaches_its_collector(manifests: Manifests) -> Iterator[str]:
+    """Who is told where traces go may send them there, and nobody else may."""
+    for workload, container, settings in processes(manifests):
+        endpoint = urlsplit(str(setting(manifests, container, settings, "otlp_endpoint") or ""))
+        namespace = endpoint.hostname.split(".")[1] if endpoint.hostname else None
+        wanted = {(namespace, endpoint.port)} if namespace else set()
+        allowed = {
+            (peer["namespaceSelector"].get("matchLabels", {}).get("kubernetes.io/metadata.name"), port.get("port"))
+            for rule in rules(manifests, workload, "Egress")
+            for peer in peers(rule, "Egress")
+            if "namespaceSelector" in peer
+            for port in rule.get("ports", [])
+            if port.get("port") in {4317, endpoint.port}
+        }
+        if allowed != wanted:
+            yield f"{workload.name}: sends traces to {sorted(wanted)}, and may reach {sorted(allowed)}"
 
 
 def agrees_on_the_shards_of_chat_s_log(manifests: Manifests) -> Iterator[str]:
