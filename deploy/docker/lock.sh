@@ -1,0 +1,9 @@
+#!/bin/sh
+# Writes deploy/docker/requirements.lock: what requirements.lock holds, without servers and tools for developers.
+# Versions are those of requirements.lock, so write that one first. Needs uv.
+set -eu
+cd "$(dirname "$0")/../.."
+
+uv pip compile pyproject.toml deploy/docker/build.in --constraint requirements.lock --quiet \
+    --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
+    --no-annotate --output-file deploy/docker/requirements.lock >/dev/null
