@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from parley.chat.v1 import event_pb2 as chat
@@ -28,6 +28,21 @@ class Later(NamedTuple):
 
 Speech = Payloads | Callable[[Session], Payloads | Later]
 """What an event is to clients: the same to all, or, by session, to each something else."""
+
+
+def said_to(session: Session, speech: Speech) -> Payloads | Later:
+    """What an event is to one client."""
+    return speech(session) if callable(speech) else speech
+
+
+ChatEncoders = Mapping[str, Callable[[chat.Event], Speech]]
+"""What a dialect makes of each event of conversations, by the name of its payload: of each one, be it nothing."""
+
+
+def encoded(encoders: ChatEncoders, happened: chat.Event) -> Speech:
+    """What an event of a conversation is in a dialect; nothing if it is newer than this gateway."""
+    encode = encoders.get(happened.WhichOneof("payload") or "")
+    return encode(happened) if encode else ()
 
 
 class Surroundings(NamedTuple):

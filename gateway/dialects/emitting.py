@@ -20,7 +20,7 @@ from gateway.commands import Command, Malformed, Refuse, Request, Result
 from gateway.dialects.claims import check_claims
 from gateway.dialects.dialect import Payloads
 from gateway.dialects.forms import Form, read_form
-from gateway.dialects.ids import AnyId, inward, outward
+from gateway.dialects.ids import AnyId, key_inward, key_outward
 from gateway.session import Session
 from gateway.times import time_text
 
@@ -82,7 +82,7 @@ class Own(Form, kw_only=True):
         """The idempotency key: the front-end's, or one that is made for this event alone."""
         for given in (self.client_message_id, self.temp_id):
             if given is not UNSET:
-                return inward(given)
+                return key_inward(given)
         return MADE_HERE + secrets.token_urlsafe(16)
 
 
@@ -100,7 +100,7 @@ def own_ids(client_message_id: str) -> dict[str, Any]:
     """The front-end's own id of a message, under both of its names; none when the gateway made it."""
     if not client_message_id or client_message_id.startswith(MADE_HERE):
         return {}
-    own = outward(client_message_id)
+    own = key_outward(client_message_id)
     return {"clientMessageId": own, "tempId": own}
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, UnsetType
 from parley.chat.v1 import event_pb2 as chat
-from parley.chat.v1.chat_pb2 import CONVERSATION_KIND_DIRECT, Message
+from parley.chat.v1.chat_pb2 import Message
 from parley.chat.v1.conversation_pb2 import (
     GetConversationRequest,
     GetOrCreateDirectConversationRequest,
@@ -33,15 +33,26 @@ from chassis.errors import (
 from gateway import objects
 from gateway.commands import Command, Malformed, Perform, Refuse, Request, Resolve, Result, SendMessage, SendSignal
 from gateway.commands import UserCalls as Calls
+from gateway.dialects import helpdesk_forms as forms
+from gateway.dialects import helpdesk_frames as frames
 from gateway.dialects.claims import check_claims
-from gateway.dialects.dialect import Dialect, Later, Payloads, Speech, Surroundings, WebSocketAt
+from gateway.dialects.dialect import (
+    ChatEncoders,
+    Dialect,
+    Later,
+    Payloads,
+    Speech,
+    Surroundings,
+    WebSocketAt,
+    encoded,
+    said_to,
+)
 from gateway.dialects.emitting import MADE_HERE
 from gateway.dialects.forms import MAX_INTEGER, Form, invalid, read_form
-from gateway.dialects.ids import AnyId, inward, outward
+from gateway.dialects.ids import inward, key_inward, outward
 from gateway.dialects.lookups import with_names
-from gateway.dialects.native_forms import TEXT_BYTES
 from gateway.history import page_before
-from gateway.people import People, Person
+from gateway.people import People
 from gateway.roster import is_here
 from gateway.session import Session
 from gateway.times import time_text
@@ -49,65 +60,10 @@ from gateway.times import time_text
 NAME: Final = "helpdesk"
 _JOIN: Final = "user_join"
 _UNKNOWN: Final = "unknown"
-_LOADED_MESSAGES: Final = 50
 _ROOM: Final = "room"
 _USER: Final = "user"
 _ID_LENGTH: Final = 22
-_THEIRS: Final = "employee_l"
-_OURS: Final = "agent_l"
 _encode: Final = msgspec.json.Encoder().encode
-
-Content = Annotated[str, Meta(max_length=TEXT_BYTES)]
-RoomId = Annotated[str, Meta(min_length=1, max_length=200)] | Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
-
-
-# --- what clients send
-
-
-class UserJoin(Form):
-    """`user_join`; who it is, the token says, and the rest was compared."""
-
-    user_id: AnyId
-    user_name: Annotated[str, Meta(max_length=200)] = ""
-    user_role: Annotated[str, Meta(max_length=50)] = ""
-    token: Annotated[str, Meta(max_length=8_192)] = ""
-
-
-class DirectMessage(Form):
-    """`message`; the time is the service's own."""
-
-    receiver_id: AnyId
-    content: Content
-    temp_id: AnyId | UnsetType = UNSET
-
-
-class RoomMessage(Form):
-    """`room_message`."""
-
-    room_id: RoomId
-    content: Content
-    temp_id: AnyId | UnsetType = UNSET
-
-
-class JoinRoom(Form):
-    """`join_room`."""
-
-    room_id: RoomId
-    room_name: Annotated[str, Meta(max_length=200)] = ""
-
-
-class Addressed(Form):
-    """`typing_start`, `typing_stop`, `read`: of a user, or of a room."""
-
-    receiver_id: AnyId | UnsetType = UNSET
-    room_id: RoomId | UnsetType = UNSET
-
-
-class History(Addressed):
-    """`history`."""
-
-    before_seq: Annotated[int, Meta(ge=1, le=MAX_INTEGER)] | UnsetType = UNSET
-    limit: Annotated[int, Meta(ge=1, le=200)] = _LOADED_MESSAGES
 
 
 class Reference(NamedTuple):
@@ -134,26 +90,26 @@ class HelpdeskDialect:
         self._people: People = surroundings.people
         self._roster = surroundings.roster
         self._operations = {
-            _JOIN: Operation(UserJoin, self._user_join),
-            "message": Operation(DirectMessage, _message),
-            "typing_start": Operation(Addressed, lambda form: _typing(form, active=True)),
-            "typing_stop": Operation(Addressed, lambda form: _typing(form, active=False)),
-            "join_room": Operation(JoinRoom, self._join_room),
-            "room_message": Operation(RoomMessage, _room_message),
-            "history": Operation(History, self._history),
-            "read": Operation(Addressed, _read),
+            _JOIN: Operation(forms.UserJoin, self._user_join),
+            "message": Operation(forms.DirectMessage, _message),
+            "typing_start": Operation(forms.Addressed, lambda form: _typing(form, active=True)),
+            "typing_stop": Operation(forms.Addressed, lambda form: _typing(form, active=False)),
+            "join_room": Operation(forms.JoinRoom, self._join_room),
+            "room_message": Operation(forms.RoomMessage, _room_message),
+            "history": Operation(forms.History, self._history),
+            "read": Operation(forms.Addressed, _read),
         }
-        self._chat_events: dict[str, Callable[[chat.Event], Speech]] = {
-            "message_created": _message_created,
+        self._chat_events: ChatEncoders = {
+            "message_created": frames.message_created,
             "message_updated": lambda happened: self._changed("message_updated", happened.message_updated.message),
             "message_deleted": lambda happened: self._changed("message_deleted", happened.message_deleted.message),
-            "conversation_created": _nothing,
-            "conversation_updated": _nothing,
-            "member_added": _nothing,
-            "member_removed": _nothing,
-            "member_updated": _nothing,
-            "receipt_updated": _receipt_updated,
-            "typing_updated": _typing_updated,
+            "conversation_created": frames.nothing,
+            "conversation_updated": frames.nothing,
+            "member_added": frames.nothing,
+            "member_removed": frames.nothing,
+            "member_updated": frames.nothing,
+            "receipt_updated": frames.receipt_updated,
+            "typing_updated": frames.typing_updated,
         }
 
     def notes(self) -> None:
@@ -182,7 +138,7 @@ class HelpdeskDialect:
             unknown = UnimplementedError("UNKNOWN_TYPE", "there is no such type")
             return Request(reference, _UNKNOWN, Refuse(unknown))
         try:
-            check_claims(body, session.identity, _our_role)
+            check_claims(body, session.identity, frames.our_role)
             return Request(reference, str(name), operation.command(_read_form(body, operation.form)))
         except AppError as error:
             return Request(reference, str(name), Refuse(error))
@@ -191,19 +147,19 @@ class HelpdeskDialect:
         """The request that stands for a frame without text."""
         return Request(Reference(None), _UNKNOWN, Malformed(error))
 
-    def _user_join(self, _: UserJoin) -> Command:
+    def _user_join(self, _: forms.UserJoin) -> Command:
         async def run(calls: Calls) -> Result:
             await calls.until_ready()
             await self._roster.known(calls.identity.organization_id)
             here = {found.presence.user_id: found.role for found in self._roster.here(calls.identity)}
             here[calls.identity.user_id] = calls.identity.role
             people = await self._people.get(calls.identity.organization_id, here)
-            users = [_user(people[user_id], role) for user_id, role in here.items()]
+            users = [frames.user(people[user_id], role) for user_id, role in here.items()]
             return {"type": "joined", "userId": outward(calls.identity.user_id), "users": users}
 
         return Perform(run)
 
-    def _join_room(self, form: JoinRoom) -> Command:
+    def _join_room(self, form: forms.JoinRoom) -> Command:
         """The room is found anew each time: whoever left it enters it again."""
         room = inward(form.room_id)
 
@@ -226,21 +182,21 @@ class HelpdeskDialect:
             request = GetConversationRequest(conversation_id=conversation_id)
             get = calls.upstreams.conversations.GetConversation
             conversation = (await calls.call(get, request, conversation_id=conversation_id)).conversation
-            page = await page_before(calls, conversation_id, None, _LOADED_MESSAGES)
+            page = await page_before(calls, conversation_id, None, forms.LOADED_MESSAGES)
             ids = [member.user_id for member in conversation.members]
             people = await self._people.get(calls.identity.organization_id, ids)
             return {
                 "type": "room_joined",
                 "roomId": room_id,
                 "roomName": conversation.name,
-                "members": [_user(people[user_id], people[user_id].role) for user_id in ids],
+                "members": [frames.user(people[user_id], people[user_id].role) for user_id in ids],
                 "messages": await self._messages(calls, page.messages),
                 "hasMore": page.has_more,
             }
 
         return Perform(run)
 
-    def _history(self, form: History) -> Command:
+    def _history(self, form: forms.History) -> Command:
         before_seq = None if form.before_seq is UNSET else form.before_seq
         addressee = _addressee(form)
 
@@ -256,7 +212,7 @@ class HelpdeskDialect:
 
     async def _messages(self, calls: Calls, sent: Any) -> list[dict[str, Any]]:
         people = await self._people.get(calls.identity.organization_id, (one.sender_id for one in sent))
-        return [{**_said(one, people[one.sender_id].name), "seq": one.seq} for one in sent]
+        return [{**frames.said(one, people[one.sender_id].name), "seq": one.seq} for one in sent]
 
     # --- frames that go
 
@@ -284,9 +240,7 @@ class HelpdeskDialect:
 
     def chat_event(self, happened: chat.Event) -> Speech:
         """`message`, `room_message`, `typing_start`, `typing_stop` and `read`."""
-        kind = happened.WhichOneof("payload")
-        encode = self._chat_events.get(kind) if kind else None
-        return encode(happened) if encode else ()
+        return encoded(self._chat_events, happened)
 
     def _changed(self, name: str, message: Message) -> Speech:
         """An edit or a deletion, which front-ends that don't know it pass over."""
@@ -314,13 +268,13 @@ class HelpdeskDialect:
             self._people,
             happened.organization_id,
             [user_id],
-            lambda people: (_encode({"type": name, **_user(people[user_id], happened.role)}),),
+            lambda people: (_encode({"type": name, **frames.user(people[user_id], happened.role)}),),
         )
 
         def to_others(session: Session) -> Payloads | Later:
             if session.identity.user_id == user_id:
                 return ()
-            return speech(session) if callable(speech) else speech
+            return said_to(session, speech)
 
         return to_others
 
@@ -350,29 +304,21 @@ def _read_form(body: Mapping[str, Any], form: type[Form]) -> Form:
         return read_form(body, form)
 
 
-def _our_role(role: str) -> str:
-    return role.replace(_THEIRS, _OURS, 1) if role.startswith(_THEIRS) else role
-
-
-def _their_role(role: str) -> str:
-    return role.replace(_OURS, _THEIRS, 1) if role.startswith(_OURS) else role
-
-
 # --- what frames ask for
 
 
-def _message(form: DirectMessage) -> Command:
+def _message(form: forms.DirectMessage) -> Command:
     return _send(form.content, form.temp_id, _USER, inward(form.receiver_id))
 
 
-def _room_message(form: RoomMessage) -> Command:
+def _room_message(form: forms.RoomMessage) -> Command:
     return _send(form.content, form.temp_id, _ROOM, inward(form.room_id))
 
 
 def _send(content: str, temp_id: str | int | UnsetType, kind: str, name: str) -> Command:
     if not content.strip():
         raise invalid({"content": "must not be empty"})
-    key = MADE_HERE + secrets.token_urlsafe(16) if temp_id is UNSET else inward(temp_id)
+    key = MADE_HERE + secrets.token_urlsafe(16) if temp_id is UNSET else key_inward(temp_id)
 
     def then(conversation_id: str) -> SendMessage:
         return SendMessage(Draft(conversation_id=conversation_id, client_message_id=key, text=content))
@@ -380,16 +326,16 @@ def _send(content: str, temp_id: str | int | UnsetType, kind: str, name: str) ->
     return Resolve((kind, name), _direct(name) if kind == _USER else _not_joined, then)
 
 
-def _typing(form: Addressed, *, active: bool) -> Command:
+def _typing(form: forms.Addressed, *, active: bool) -> Command:
     return _resolve(form, lambda found: SendSignal(SetTypingRequest(conversation_id=found, active=active)))
 
 
-def _read(form: Addressed) -> Command:
+def _read(form: forms.Addressed) -> Command:
     """A seq beyond the last message counts as the last."""
     return _resolve(form, lambda found: SendSignal(MarkReadRequest(conversation_id=found, seq=MAX_INTEGER)))
 
 
-def _resolve(form: Addressed, then: Callable[[str], SendMessage | SendSignal | Perform]) -> Resolve:
+def _resolve(form: forms.Addressed, then: Callable[[str], SendMessage | SendSignal | Perform]) -> Resolve:
     """Does something in the direct conversation with a user, or in a room."""
     _addressee(form)
     if form.receiver_id is not UNSET:
@@ -398,7 +344,7 @@ def _resolve(form: Addressed, then: Callable[[str], SendMessage | SendSignal | P
     return Resolve((_ROOM, inward(form.room_id)), _not_joined, then)  # type: ignore[arg-type]  # one of them is given
 
 
-def _addressee(form: Addressed) -> dict[str, Any]:
+def _addressee(form: forms.Addressed) -> dict[str, Any]:
     """Of whom a frame is, as the front-end calls them. Raises InvalidArgumentError."""
     given = {
         name: value
@@ -421,85 +367,3 @@ def _direct(user_id: str) -> Callable[[Calls], Any]:
 
 async def _not_joined(_: Calls) -> str:
     raise FailedPreconditionError("ROOM_NOT_JOINED", "join the room first")
-
-
-# --- what there is to say
-
-
-def _user(person: Person, role: str) -> dict[str, Any]:
-    return {"userId": outward(person.user_id), "userName": person.name, "userRole": _their_role(role)}
-
-
-def _said(message: Message, sender_name: str) -> dict[str, Any]:
-    said = {
-        "messageId": outward(message.message_id),
-        "conversationId": outward(message.conversation_id),
-        "senderId": outward(message.sender_id),
-        "senderName": sender_name,
-        "content": message.text,
-        "timestamp": time_text(message.create_time),
-    }
-    if message.HasField("edit_time"):
-        said["isEdited"] = True
-    if message.HasField("delete_time"):
-        said["isDeleted"] = True
-    return said
-
-
-def _nothing(_: chat.Event) -> Speech:
-    """The front-end has no word for it."""
-    return ()
-
-
-def _message_created(happened: chat.Event) -> Speech:
-    """To the sender it comes with the front-end's own id of it."""
-    created = happened.message_created
-    message = created.message
-    said = _said(message, created.sender_name)
-    if created.kind == CONVERSATION_KIND_DIRECT:
-        body = {"type": "message", **said, "receiverId": outward(created.receiver_id)}
-    else:
-        body = {"type": "room_message", **said, "roomId": _room(created.room, message.conversation_id)}
-    to_others = (_encode(body),)
-    key = message.client_message_id
-    if not key or key.startswith(MADE_HERE):
-        return to_others
-    to_sender = (_encode({**body, "tempId": outward(key)}),)
-    return lambda session: to_sender if session.identity.user_id == message.sender_id else to_others
-
-
-def _room(room: str, conversation_id: str) -> str | int:
-    return outward(room or conversation_id)
-
-
-def _receipt_updated(happened: chat.Event) -> Speech:
-    receipt = happened.receipt_updated
-    if not receipt.HasField("read_time"):
-        return ()
-    body = {"type": "read", "readBy": outward(receipt.user_id), "timestamp": time_text(receipt.read_time)}
-    is_direct = receipt.kind == CONVERSATION_KIND_DIRECT
-    return _to_others(receipt.user_id, body, None if is_direct else _room(receipt.room, receipt.conversation_id))
-
-
-def _typing_updated(happened: chat.Event) -> Speech:
-    typing = happened.typing_updated
-    body = {
-        "type": "typing_start" if typing.active else "typing_stop",
-        "senderId": outward(typing.user_id),
-        "senderName": typing.name,
-    }
-    is_direct = typing.kind == CONVERSATION_KIND_DIRECT
-    return _to_others(typing.user_id, body, None if is_direct else _room(typing.room, typing.conversation_id))
-
-
-def _to_others(user_id: str, body: Mapping[str, Any], room: str | int | None) -> Speech:
-    """What somebody did in a room, or to the one who is told of it."""
-    in_room = () if room is None else (_encode({**body, "roomId": room}),)
-
-    def speech(session: Session) -> Payloads:
-        me = session.identity.user_id
-        if me == user_id:
-            return ()
-        return in_room or (_encode({**body, "receiverId": outward(me)}),)
-
-    return speech

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import Meta
 
@@ -14,9 +14,27 @@ AnyId = Annotated[str, Meta(min_length=1, max_length=64)] | Annotated[int, Meta(
 
 def outward(known: str) -> str | int:
     """An id as it goes out; with leading zeros it would not be the same as a number."""
-    if known.isascii() and known.isdigit() and (known[0] != "0" or known == "0") and int(known) <= MAX_INTEGER:
-        return int(known)
-    return known
+    return int(known) if _is_number(known) else known
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and (text[0] != "0" or text == "0") and int(text) <= MAX_INTEGER
+
+
+_TEXT: Final = (
+    "'"  # before a message's own id that is a text of digits: a number would not be the same to its front-end
+)
+
+
+def key_inward(given: str | int) -> str:
+    """A front-end's own id of a message, which must come back as it was, as the key that the message goes by."""
+    return _TEXT + given if isinstance(given, str) and _is_number(given) else str(given)
+
+
+def key_outward(key: str) -> str | int:
+    """The front-end's own id that a key was made of."""
+    text = key.removeprefix(_TEXT)
+    return text if key.startswith(_TEXT) and _is_number(text) else outward(key)
 
 
 def inward(given: str | int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Annotated, Any, Final
 
 from msgspec import UNSET, Meta, UnsetType, field
@@ -17,7 +17,17 @@ from parley.presence.v1 import presence_pb2 as presence
 from gateway import objects
 from gateway.commands import Command, Perform, Result, SendMessage, SendSignal, UserCalls
 from gateway.dialects import projects_shapes as shapes
-from gateway.dialects.dialect import Dialect, Later, Payloads, SocketIoAt, Speech, Surroundings
+from gateway.dialects.dialect import (
+    ChatEncoders,
+    Dialect,
+    Later,
+    Payloads,
+    SocketIoAt,
+    Speech,
+    Surroundings,
+    encoded,
+    said_to,
+)
 from gateway.dialects.emitting import EmittingDialect, Operation, Own, done, event, own_ids
 from gateway.dialects.forms import MAX_INTEGER, Form, invalid, number_of
 from gateway.dialects.ids import AnyId, inward, outward
@@ -140,7 +150,7 @@ class ProjectsDialect(EmittingDialect):
                 "mark_as_read": Operation(MarkAsRead, _mark_as_read),
             }
         )
-        self._chat_events: dict[str, Callable[[chat.Event], Speech]] = {
+        self._chat_events: ChatEncoders = {
             "message_created": self._message_created,
             "message_updated": lambda happened: self._message_changed(happened, happened.message_updated.message),
             "message_deleted": lambda happened: self._message_changed(happened, happened.message_deleted.message),
@@ -165,9 +175,7 @@ class ProjectsDialect(EmittingDialect):
 
     def chat_event(self, happened: chat.Event) -> Speech:
         """`new_message`, `message_update`, `conversation_update` and `user_typing`."""
-        kind = happened.WhichOneof("payload")
-        encode = self._chat_events.get(kind) if kind else None
-        return encode(happened) if encode else ()
+        return encoded(self._chat_events, happened)
 
     def _message_created(self, happened: chat.Event) -> Speech:
         message, name = happened.message_created.message, happened.message_created.sender_name
@@ -187,7 +195,7 @@ class ProjectsDialect(EmittingDialect):
             window = session.notes.joined.get(message.conversation_id)
             if window is not None:
                 window.note([message])
-            return speech(session) if callable(speech) else speech
+            return said_to(session, speech)
 
         return noted
 
@@ -232,7 +240,7 @@ class ProjectsDialect(EmittingDialect):
             if session.identity.user_id == removed.member.user_id:
                 session.notes.joined.pop(removed.conversation_id, None)
                 return ()
-            return speech(session) if callable(speech) else speech
+            return said_to(session, speech)
 
         return to_members
 
@@ -271,7 +279,7 @@ def _where_joined(conversation_id: str, speech: Speech) -> Speech:
     def to_joined(session: Session) -> Payloads | Later:
         if conversation_id not in session.notes.joined:
             return ()
-        return speech(session) if callable(speech) else speech
+        return said_to(session, speech)
 
     return to_joined
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 from msgspec import Meta
@@ -27,7 +26,7 @@ from parley.presence.v1 import presence_pb2 as presence
 from chassis.errors import PermissionDeniedError
 from gateway.commands import Command, Perform, Result, SendMessage, SendSignal, UserCalls
 from gateway.dialects import telecom_shapes as shapes
-from gateway.dialects.dialect import Dialect, Payloads, SocketIoAt, Speech, Surroundings
+from gateway.dialects.dialect import ChatEncoders, Dialect, Payloads, SocketIoAt, Speech, Surroundings, encoded
 from gateway.dialects.emitting import EmittingDialect, Operation, Own, done, event, own_ids
 from gateway.dialects.forms import MAX_INTEGER, Form, invalid, number_of
 from gateway.dialects.ids import AnyId, inward, outward
@@ -154,7 +153,7 @@ class TelecomDialect(EmittingDialect):
                 "deleteMessage": Operation(DeleteMessage, _delete_message),
             }
         )
-        self._chat_events: dict[str, Callable[[chat.Event], Speech]] = {
+        self._chat_events: ChatEncoders = {
             "message_created": self._message_created,
             "message_updated": self._message_updated,
             "message_deleted": _message_deleted,
@@ -229,9 +228,7 @@ class TelecomDialect(EmittingDialect):
 
     def chat_event(self, happened: chat.Event) -> Speech:
         """`newMessage`, `messageDeleted`, `messagesRead`, `userTyping` and what belongs to them."""
-        kind = happened.WhichOneof("payload")
-        encode = self._chat_events.get(kind) if kind else None
-        return encode(happened) if encode else ()
+        return encoded(self._chat_events, happened)
 
     def _message_created(self, happened: chat.Event) -> Speech:
         """To the sender's connections it is also what they wait to hear of: that somebody has it."""
