@@ -186,6 +186,10 @@ test("the front-end's own id of a message makes a repeat harmless, and comes bac
   assert.equal((await ann.heard("newMessage")).tempId, "tmp-1");
   await pause(300);
   assert.equal(bob.all("newMessage").length, 1);
+  for (const tempId of ["1700000000000", 1_700_000_000_000, "0"]) {
+    await ann.ask("sendMessage", { conversationId, content: typeof tempId, messageType: "text", tempId });
+    assert.equal((await ann.heard("newMessage", { content: typeof tempId })).tempId, tempId);
+  }
 });
 
 test("ids that are all digits are numbers, and come in as either", async () => {
