@@ -112,6 +112,9 @@ MUTATIONS: Final = {
     "a probe of no port": Mutation(
         probes.is_probed_at_ports_that_it_has, in_container("envoy", ("livenessProbe", "httpGet", "port"), 9901)
     ),
+    "killed while it migrates": Mutation(
+        probes.is_given_time_to_migrate, in_container("chat", ("startupProbe", "failureThreshold"), 60)
+    ),
     "killed for a pause": Mutation(
         probes.is_given_time_to_recover, in_container("gateway", ("livenessProbe", "failureThreshold"), 1)
     ),

@@ -48,6 +48,7 @@ EVERYWHERE: Final[tuple[Policy, ...]] = (
     probes.is_called_when_it_reaches_what_it_needs,
     probes.is_probed_at_ports_that_it_has,
     probes.is_given_time_to_recover,
+    probes.is_given_time_to_migrate,
     ports.listens_where_it_says,
     ports.leads_services_to_ports_that_are_there,
     ports.lets_envoy_see_every_pod,

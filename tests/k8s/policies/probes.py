@@ -66,3 +66,13 @@ def is_given_time_to_recover(manifests: Manifests) -> Iterator[str]:
             patience = probe.get("periodSeconds", 10) * probe.get("failureThreshold", 3)
             if patience < 30:
                 yield f"{workload.name}: its livenessProbe gives up after {patience} s"
+
+
+def is_given_time_to_migrate(manifests: Manifests) -> Iterator[str]:
+    """A service changes its database before it serves; one that is killed meanwhile begins anew, for ever."""
+    for workload in manifests.workloads("service"):
+        for container in workload.containers:
+            probe = container.get("startupProbe", {})
+            patience = probe.get("periodSeconds", 10) * probe.get("failureThreshold", 3)
+            if patience < 3_600:
+                yield f"{workload.name}: its startupProbe gives up after {patience} s"
