@@ -1,0 +1,35 @@
+"""Which events there are, by the protos, and of which of them a dialect has decided what they are to its clients."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+from google.protobuf.descriptor import Descriptor
+from parley.chat.v1 import event_pb2
+from parley.notify.v1 import notification_pb2
+
+from gateway.dialects import native
+from gateway.dialects.dialect import Dialect
+
+
+def events_of(message: Descriptor) -> tuple[str, ...]:
+    """The kinds of events that a message may be: the fields of its oneof."""
+    return tuple(field.name for field in message.oneofs_by_name["payload"].fields)
+
+
+CHAT_EVENTS: Final = events_of(event_pb2.Event.DESCRIPTOR)
+NOTIFY_EVENTS: Final = events_of(notification_pb2.Event.DESCRIPTOR)
+
+
+def table_of(dialect: Dialect) -> Mapping[str, Any]:
+    """What a dialect makes of each event of a conversation, by the name of the event."""
+    if isinstance(dialect, native.NativeDialect):
+        return native._CHAT_EVENTS
+    table: Mapping[str, Any] = dialect._chat_events  # type: ignore[attr-defined]  # what all others call it
+    return table
+
+
+def undecided(events: Collection[str], decisions: Collection[str]) -> set[str]:
+    """Events of which nothing is decided, and decisions of events that there are not."""
+    return set(events) ^ set(decisions)

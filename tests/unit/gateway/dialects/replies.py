@@ -1,0 +1,108 @@
+"""What clients send in each dialect, and what they are answered: with and without a number to answer under, with ids of
+their own, and when it fails."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from parley.chat.v1.message_pb2 import Receipt
+
+from chassis.errors import AppError, InvalidArgumentError, PermissionDeniedError, ResourceExhaustedError
+from gateway.commands import Resolve, SendMessage
+from gateway.dialects.dialect import Dialect
+from gateway.dialects.emitting import Emitted
+from tests.unit.gateway.dialects import story
+from tests.unit.gateway.dialects.stage import Frames, dialects, readable
+from tests.unit.gateway.people import identity, session
+
+
+def _emitted(acknowledgement: str, *event: Any) -> Emitted:
+    return Emitted(json.dumps(event), acknowledgement)
+
+
+def _emitting(send: str, body: Mapping[str, Any], act: str) -> dict[str, Emitted]:
+    """What the dialects of Socket.IO have in common."""
+    to = {"conversationId": story.DIRECT}
+    return {
+        "a message": _emitted("", send, body),
+        "a message, with an acknowledgement": _emitted("7", send, body),
+        "a message with tempId, with an acknowledgement": _emitted("8", send, {**body, "tempId": 1_700_000_000_000}),
+        "a message with tempId": _emitted("", send, {**body, "tempId": "temp-1"}),
+        "a message with clientMessageId, with an acknowledgement": _emitted(
+            "9", send, {**body, "clientMessageId": "own-1"}
+        ),
+        "something else": _emitted("", act, to),
+        "something else, with an acknowledgement": _emitted("10", act, to),
+        "an event that there is not": _emitted("", "noSuchEvent", to),
+        "an event that there is not, with an acknowledgement": _emitted("11", "noSuchEvent", to),
+        "no event": Emitted("[", "12"),
+    }
+
+
+FRAMES: Final[Mapping[str, Mapping[str, Any]]] = {
+    "telecom": _emitting(
+        "sendMessage",
+        {"conversationId": story.DIRECT, "content": "Hi", "messageType": "text"},
+        "markMessagesAsRead",
+    ),
+    "projects": _emitting(
+        "send_message", {"conversationId": story.DIRECT, "content": "Hi", "type": "text"}, "mark_as_read"
+    ),
+    "helpdesk": {
+        "a message": json.dumps({"type": "message", "receiverId": 42, "content": "Hi"}),
+        "a message with tempId": json.dumps({"type": "message", "receiverId": 42, "content": "Hi", "tempId": "temp-1"}),
+        "something else": json.dumps({"type": "read", "receiverId": "42"}),
+        "a type that there is not": json.dumps({"type": "no_such_type", "tempId": 5}),
+        "no object": "[",
+    },
+    "parley.v1.json": {
+        "a message": json.dumps(
+            {
+                "id": 7,
+                "op": "message.send",
+                "body": {"conversationId": story.DIRECT, "clientMessageId": "own-1", "text": "Hi"},
+            }
+        ),
+        "something else": json.dumps(
+            {"id": 8, "op": "receipt.read", "body": {"conversationId": story.DIRECT, "seq": 1}}
+        ),
+        "an op that there is not": json.dumps({"id": 9, "op": "no.such.op"}),
+        "no object": "[",
+    },
+}
+"""Frames as their transports give them, by dialect."""
+
+RECEIPT: Final = Receipt(message_id="message-to-bob-0000001", seq=1, rev=1, create_time=story.at(1))
+ERRORS: Final[Mapping[str, AppError]] = {
+    "fields are wrong": InvalidArgumentError("INVALID_FIELDS", "seq is missing", fields={"seq": "is missing"}),
+    "it is not permitted": PermissionDeniedError("NOT_A_MEMBER", "you are no member"),
+    "there is too much to do": ResourceExhaustedError("OVERLOADED", "too much waits", retry_after_ms=250),
+}
+
+
+def answered(name: str) -> dict[str, dict[str, Any]]:
+    """By what was sent: what it is counted as, and each answer that it may get."""
+    dialect = dialects()[name]
+    return {label: _answers(dialect, frame) for label, frame in FRAMES[name].items()}
+
+
+def _answers(dialect: Dialect, frame: Any) -> dict[str, Any]:
+    request = dialect.decode(frame, session(identity()))
+    reference, refusal = request.reference, getattr(request.command, "error", None)
+    said: dict[str, Any] = {"operation": request.operation}
+    if refusal is not None:
+        return said | {"refused": _frames(dialect.failed(reference, refusal))}
+    command = request.command.then(story.DIRECT) if isinstance(request.command, Resolve) else request.command
+    if isinstance(command, SendMessage):
+        said["sent"] = _frames(dialect.sent(reference, RECEIPT))
+    else:
+        said["done"] = _frames(dialect.done(reference, {}))
+    for sentence, error in ERRORS.items():
+        said[sentence] = _frames(dialect.failed(reference, error))
+    return said
+
+
+def _frames(payloads: tuple[bytes, ...]) -> Frames:
+    return [readable(payload) for payload in payloads]
