@@ -5,6 +5,7 @@ from pathlib import Path
 import redis.asyncio
 from redis.exceptions import RedisError
 
+from chassis.clusters import is_cluster, open_cluster
 from deploy.local.probes import Probe
 
 _ATTEMPT_SECONDS = 1.0
@@ -29,16 +30,18 @@ def answers(url: str) -> Probe:
 
     async def probe() -> str | None:
         try:
-            client = redis.asyncio.Redis.from_url(
-                url, socket_timeout=_ATTEMPT_SECONDS, socket_connect_timeout=_ATTEMPT_SECONDS
-            )
+            async with _open(url) as client:
+                await client.ping()
         except ValueError as error:
             return str(error)
-        async with client:
-            try:
-                await client.ping()
-            except (RedisError, OSError) as error:
-                return f"it does not answer ({type(error).__name__})"
+        except (RedisError, OSError) as error:
+            return f"it does not answer ({type(error).__name__})"
         return None
 
     return probe
+
+
+def _open(url: str) -> redis.asyncio.Redis | redis.asyncio.RedisCluster:
+    if is_cluster(url):
+        return open_cluster(url, timeout_seconds=_ATTEMPT_SECONDS)
+    return redis.asyncio.Redis.from_url(url, socket_timeout=_ATTEMPT_SECONDS, socket_connect_timeout=_ATTEMPT_SECONDS)
