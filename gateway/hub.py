@@ -1,7 +1,8 @@
 """Which connections each user has on this gateway, and the way of events to them.
 
 An event is encoded once for each front and written to every connection that wants it; nothing is awaited. A
-connection that is not ready yet gets none: it has promised its client nothing so far.
+connection that is not ready yet gets none: it has promised its client nothing so far. A connection may close while it
+is written to, and so leave the hub: those who are told are listed before.
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ class Hub:
             telling = self._telling(lambda front, event=event: front.dialect.chat_event(event))  # type: ignore[misc]
             for user_id in event.recipients:
                 if user_id != typist:
-                    for connection in users.get(user_id, ()):
+                    for connection in tuple(users.get(user_id, ())):
                         session = connection.session
                         if session.ready and self._is_news(event, origin, connection):
                             telling.tell(connection)
@@ -149,7 +150,7 @@ class Hub:
         """Delivers events of users' notifications."""
         for event in events:
             telling = self._telling(lambda front, event=event: front.dialect.notify_event(event))  # type: ignore[misc]
-            for connection in self._organizations.get(event.organization_id, {}).get(event.user_id, ()):
+            for connection in self.of_user(event.organization_id, event.user_id):
                 if connection.session.ready:
                     telling.tell(connection)
 
@@ -163,8 +164,8 @@ class Hub:
             telling = self._telling(
                 lambda front, event=event, moved=came_or_went: front.dialect.presence_event(event, moved)  # type: ignore[misc]
             )
-            for connections in users.values():
-                for connection in connections:
+            for connections in tuple(users.values()):
+                for connection in tuple(connections):
                     session = connection.session
                     if session.ready and not hidden_from(session.identity, event):
                         telling.tell(connection)

@@ -1,0 +1,67 @@
+"""A connection that closes while it is told of an event is no loss to the others."""
+
+from __future__ import annotations
+
+from parley.chat.v1 import event_pb2
+from parley.notify.v1 import notification_pb2 as notify
+from parley.presence.v1 import presence_pb2 as presence
+
+from gateway.hub import Hub
+from gateway.lines import Lines
+from gateway.roster import Roster
+from tests.unit.gateway.people import KeepingConnection, identity, native_front
+
+
+class FullConnection(KeepingConnection):
+    """A connection whose client takes nothing more: it is gone once it is written to."""
+
+    hub: Hub
+
+    def write(self, data: bytes) -> None:
+        """Closes, as connections of Socket.IO do that are not on a WebSocket yet."""
+        self.hub.remove(self)
+
+
+class Room:
+    """Ann with a connection that closes itself, and after it a good one; Bob as well."""
+
+    def __init__(self) -> None:
+        self.hub = Hub(3, Roster(), Lines(lambda *_: None), lambda *_: None)
+        front = native_front()
+        self.good = []
+        for user_id in ("ann", "bob"):
+            full, good = (kind(front, identity(user_id)) for kind in (FullConnection, KeepingConnection))
+            assert isinstance(full, FullConnection)
+            full.hub = self.hub
+            self.hub.add(full)
+            self.hub.add(good)
+            self.good.append(good)
+        alone = FullConnection(front, identity("carl"))
+        alone.hub = self.hub
+        self.hub.add(alone)
+
+    def told(self) -> list[list[str]]:
+        return [connection.events for connection in self.good]
+
+
+def test_an_event_of_a_conversation_reaches_all_others() -> None:
+    room = Room()
+    event = event_pb2.Event(organization_id="acme", recipients=["ann", "bob", "carl"])
+    event.receipt_updated.user_id = "bob"
+    room.hub.deliver_chat([event])
+    assert room.told() == [["receipt.updated"], ["receipt.updated"]]
+    assert room.hub.count == 2
+
+
+def test_a_notification_reaches_all_others() -> None:
+    room = Room()
+    updated = notify.NotificationUpdated(unread_count=3)
+    room.hub.deliver_notify([notify.Event(organization_id="acme", user_id="ann", notification_updated=updated)])
+    assert room.told() == [["notification.updated"], []]
+
+
+def test_a_presence_reaches_all_others() -> None:
+    room = Room()
+    room.hub.deliver_presence([presence.Event(organization_id="acme", presence=presence.Presence(user_id="eve"))])
+    assert room.told() == [["presence.updated"], ["presence.updated"]]
+    assert room.hub.count == 2
