@@ -46,7 +46,7 @@ class People:
         self._fetch = fetch
         self._now = now
         self._known: OrderedDict[_Key, tuple[float, Person]] = OrderedDict()
-        self._asked: dict[_Key, asyncio.Future[Person]] = {}
+        self._asked: dict[_Key, asyncio.Task[Mapping[str, Person]]] = {}
 
     def known(self, organization_id: str, user_id: str) -> Person | None:
         """A user, if remembered."""
@@ -55,42 +55,37 @@ class People:
 
     async def get(self, organization_id: str, user_ids: Iterable[str]) -> Mapping[str, Person]:
         """Users by id, every one of them. Raises AppError."""
-        wanted = dict.fromkeys(user_ids)
         people: dict[str, Person] = {}
-        asked: dict[str, asyncio.Future[Person]] = {}
         missing = []
-        for user_id in wanted:
+        for user_id in dict.fromkeys(user_ids):
             person = self.known(organization_id, user_id)
             if person is not None:
                 people[user_id] = person
-            elif (already := self._asked.get((organization_id, user_id))) is not None:
-                asked[user_id] = already
             else:
                 missing.append(user_id)
-        for start in range(0, len(missing), _PER_CALL):
-            people |= await self._ask(organization_id, missing[start : start + _PER_CALL])
-        for user_id, answer in asked.items():
-            people[user_id] = await asyncio.shield(answer)
+        for user_id, asked in self._answers(organization_id, missing).items():
+            people[user_id] = (await asyncio.shield(asked))[user_id]
         return people
 
-    async def _ask(self, organization_id: str, user_ids: Sequence[str]) -> dict[str, Person]:
-        loop = asyncio.get_running_loop()
-        answers: dict[str, asyncio.Future[Person]] = {user_id: loop.create_future() for user_id in user_ids}
-        self._asked |= {(organization_id, user_id): answer for user_id, answer in answers.items()}
+    def _answers(self, organization_id: str, user_ids: Sequence[str]) -> dict[str, asyncio.Task[Mapping[str, Person]]]:
+        """The questions whose answers have the users: each goes on by itself, whoever waits for it or doesn't."""
+        new = [user_id for user_id in user_ids if (organization_id, user_id) not in self._asked]
+        for start in range(0, len(new), _PER_CALL):
+            part = new[start : start + _PER_CALL]
+            asked = asyncio.create_task(self._ask(organization_id, part))
+            asked.add_done_callback(_seen)
+            self._asked |= {(organization_id, user_id): asked for user_id in part}
+        return {user_id: self._asked[organization_id, user_id] for user_id in user_ids}
+
+    async def _ask(self, organization_id: str, user_ids: Sequence[str]) -> Mapping[str, Person]:
         try:
             found = {user.user_id: _person(user) for user in await self._fetch(organization_id, user_ids)}
-        except BaseException as error:
-            for answer in answers.values():
-                answer.set_exception(error if isinstance(error, Exception) else asyncio.CancelledError())
-                answer.exception()  # seen, even where nobody else waits
-            raise
         finally:
             for user_id in user_ids:
                 del self._asked[organization_id, user_id]
         people = {user_id: found.get(user_id) or Person(user_id, user_id, "", "") for user_id in user_ids}
-        for user_id, person in people.items():
+        for person in people.values():
             self._remember(organization_id, person)
-            answers[user_id].set_result(person)
         return people
 
     def _remember(self, organization_id: str, person: Person) -> None:
@@ -98,6 +93,12 @@ class People:
         self._known.move_to_end((organization_id, person.user_id))
         while len(self._known) > _CAPACITY:
             self._known.popitem(last=False)
+
+
+def _seen(asked: asyncio.Task[Mapping[str, Person]]) -> None:
+    """An error is told to whoever waits, and may have come when nobody did."""
+    if not asked.cancelled():
+        asked.exception()
 
 
 async def fetch_users(upstreams: Upstreams, organization_id: str, user_ids: Sequence[str]) -> Iterable[User]:

@@ -1,0 +1,249 @@
+"""Who users are is asked once, and whatever becomes of the question, everybody who waits is answered."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from parley.auth.v1.user_pb2 import ROLE_SALES, User
+
+from chassis.errors import UnavailableError
+from gateway.people import REMEMBERED_SECONDS, People, Person
+
+AWAY = UnavailableError("AUTH_UNAVAILABLE", "the directory is away")
+
+
+class Directory:
+    """A directory that answers when it is told to; it knows everybody but those whose id begins with `no`."""
+
+    def __init__(self) -> None:
+        self.questions: list[tuple[str, tuple[str, ...], asyncio.Future[None]]] = []
+        self.clock = 0.0
+        self.people = People(self._fetch, lambda: self.clock)
+
+    async def _fetch(self, organization_id: str, user_ids: Sequence[str]) -> Iterable[User]:
+        answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.questions.append((organization_id, tuple(user_ids), answered))
+        await answered
+        return [user(user_id) for user_id in user_ids if not user_id.startswith("no")]
+
+    def ask(self, *user_ids: str, organization_id: str = "acme") -> asyncio.Task[Any]:
+        return asyncio.ensure_future(self.people.get(organization_id, user_ids))
+
+    @property
+    def asked(self) -> list[tuple[str, ...]]:
+        return [user_ids for _, user_ids, _ in self.questions]
+
+    def answer(self, number: int, error: Exception | None = None) -> None:
+        answered = self.questions[number][2]
+        if not answered.done():
+            if error is None:
+                answered.set_result(None)
+            else:
+                answered.set_exception(error)
+
+
+def user(user_id: str) -> User:
+    return User(user_id=user_id, name=user_id.title(), role=ROLE_SALES, avatar_url=f"https://crm.example/{user_id}.png")
+
+
+def person(user_id: str) -> Person:
+    return Person(user_id, user_id.title(), "sales", f"https://crm.example/{user_id}.png")
+
+
+def many(first: int, last: int) -> list[str]:
+    return [f"user-{number}" for number in range(first, last)]
+
+
+async def turns() -> None:
+    """Lets everything run that can."""
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+async def answer_of(task: asyncio.Task[Any]) -> Any:
+    return await asyncio.wait_for(task, 20)
+
+
+async def test_a_user_is_as_the_directory_says_and_an_unknown_one_is_called_by_the_id() -> None:
+    directory = Directory()
+    asking = directory.ask("ann", "nobody")
+    await turns()
+    directory.answer(0)
+    assert await answer_of(asking) == {"ann": person("ann"), "nobody": Person("nobody", "nobody", "", "")}
+    assert directory.people.known("acme", "ann") == person("ann")
+    assert directory.people.known("other", "ann") is None
+
+
+async def test_those_who_ask_at_the_same_time_share_one_question() -> None:
+    directory = Directory()
+    first, second = directory.ask("ann", "bob"), directory.ask("bob", "ann")
+    elsewhere = directory.ask("ann", organization_id="other")
+    await turns()
+    assert [(organization_id, ids) for organization_id, ids, _ in directory.questions] == [
+        ("acme", ("ann", "bob")),
+        ("other", ("ann",)),
+    ]
+    directory.answer(0)
+    directory.answer(1)
+    assert await answer_of(first) == await answer_of(second) == {"ann": person("ann"), "bob": person("bob")}
+    assert await answer_of(elsewhere) == {"ann": person("ann")}
+
+
+async def test_only_those_are_asked_for_who_are_not_known() -> None:
+    directory = Directory()
+    asking = directory.ask("ann")
+    await turns()
+    directory.answer(0)
+    await answer_of(asking)
+    asking = directory.ask("ann", "bob", "bob")
+    await turns()
+    directory.answer(1)
+    assert set(await answer_of(asking)) == {"ann", "bob"}
+    assert directory.asked == [("ann",), ("bob",)]
+
+
+async def test_what_is_remembered_is_asked_for_anew_after_a_while() -> None:
+    directory = Directory()
+    asking = directory.ask("ann")
+    await turns()
+    directory.answer(0)
+    await answer_of(asking)
+    directory.clock = REMEMBERED_SECONDS - 0.001
+    assert directory.people.known("acme", "ann") == person("ann")
+    directory.clock = REMEMBERED_SECONDS
+    assert directory.people.known("acme", "ann") is None
+    asking = directory.ask("ann")
+    await turns()
+    assert len(directory.questions) == 2
+    directory.answer(1)
+    await answer_of(asking)
+
+
+async def test_an_error_reaches_all_who_wait_and_is_not_remembered() -> None:
+    directory = Directory()
+    asking = [directory.ask("ann"), directory.ask("ann", "bob")]
+    await turns()
+    for number in range(len(directory.questions)):
+        directory.answer(number, AWAY)
+    for task in asking:
+        with pytest.raises(UnavailableError, match="directory is away"):
+            await answer_of(task)
+    again = directory.ask("ann")
+    await turns()
+    directory.answer(len(directory.questions) - 1)
+    assert await answer_of(again) == {"ann": person("ann")}
+
+
+async def test_one_who_asks_no_more_spoils_nothing_for_the_others() -> None:
+    directory = Directory()
+    first, second = directory.ask("ann"), directory.ask("ann")
+    await turns()
+    first.cancel()
+    await turns()
+    assert first.cancelled()
+    for number in range(len(directory.questions)):
+        directory.answer(number)
+    assert await answer_of(second) == {"ann": person("ann")}
+
+
+async def test_one_who_waits_for_anothers_question_may_give_up() -> None:
+    directory = Directory()
+    first, second, third = (directory.ask("ann") for _ in range(3))
+    await turns()
+    second.cancel()
+    await turns()
+    directory.answer(0)
+    assert await answer_of(first) == await answer_of(third) == {"ann": person("ann")}
+    assert second.cancelled()
+
+
+async def test_very_many_are_asked_for_in_parts_also_when_others_ask_for_some_meanwhile() -> None:
+    directory = Directory()
+    everybody = directory.ask(*many(0, 400))
+    await turns()
+    some = directory.ask("user-300")
+    await turns()
+    await answer_everything(directory)
+    assert set(await answer_of(everybody)) == set(many(0, 400))
+    assert await answer_of(some) == {"user-300": person("user-300")}
+    assert all(len(ids) <= 200 for ids in directory.asked)
+    asked_for = [user_id for ids in directory.asked for user_id in ids]
+    assert sorted(asked_for) == sorted(many(0, 400))
+
+
+async def test_a_part_asked_for_by_two_is_answered_to_both_whoever_comes_first() -> None:
+    directory = Directory()
+    everybody = directory.ask(*many(0, 400))
+    await turns()
+    some = directory.ask("user-300")
+    await turns()
+    directory.answer(0)
+    await turns()
+    for number in reversed(range(len(directory.questions))):
+        directory.answer(number)
+        await turns()
+    later = directory.ask("user-301")
+    await turns()
+    for number in range(len(directory.questions)):
+        directory.answer(number)
+    assert set(await answer_of(everybody)) == set(many(0, 400))
+    assert set(await answer_of(some)) == {"user-300"}
+    assert set(await answer_of(later)) == {"user-301"}
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("ask"), st.lists(st.sampled_from("abcdef"), max_size=4)),
+        st.tuples(st.sampled_from(["answer", "fail", "cancel"]), st.integers(0, 5)),
+        st.tuples(st.just("wait"), st.integers(0, 3)),
+    ),
+    max_size=30,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(STEPS)
+def test_everybody_is_answered_once_whatever_happens(steps: list[tuple[str, Any]]) -> None:
+    asyncio.run(play(steps))
+
+
+async def play(steps: list[tuple[str, Any]]) -> None:
+    directory = Directory()
+    asking: list[tuple[list[str], asyncio.Task[Any]]] = []
+    cancelled: set[int] = set()
+    for step, given_ in steps:
+        if step == "ask":
+            asking.append((given_, directory.ask(*given_)))
+        elif step == "wait":
+            for _ in range(given_):
+                await asyncio.sleep(0)
+        elif step == "cancel":
+            cancelled |= {index for index, (_, task) in enumerate(asking) if index == given_ and task.cancel()}
+        elif given_ < len(directory.questions):
+            directory.answer(given_, AWAY if step == "fail" else None)
+    await answer_everything(directory)
+    for index, (user_ids, task) in enumerate(asking):
+        assert task.done(), "somebody waits for ever"
+        if index not in cancelled:
+            check_answer(user_ids, task)
+
+
+async def answer_everything(directory: Directory) -> None:
+    await turns()
+    number = 0
+    while number < len(directory.questions):
+        directory.answer(number)
+        await turns()
+        number += 1
+
+
+def check_answer(user_ids: list[str], task: asyncio.Task[Any]) -> None:
+    if (error := task.exception()) is not None:
+        assert error is AWAY
+    else:
+        assert task.result() == {user_id: person(user_id) for user_id in user_ids}
