@@ -1,0 +1,46 @@
+"""Which files of the repository reach a build, worked out as the engine does it from .dockerignore."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+
+def sent(root: Path, ignore: str) -> Iterator[Path]:
+    """The files below a folder that are not ignored, as paths relative to it."""
+    patterns = _patterns(ignore)
+    for folder, _, names in os.walk(root):
+        for name in names:
+            path = (Path(folder) / name).relative_to(root)
+            if not _ignored(path, patterns):
+                yield path
+
+
+def is_sent(path: str, ignore: str) -> bool:
+    """Whether a file would be part of the build."""
+    return not _ignored(Path(path), _patterns(ignore))
+
+
+def _patterns(ignore: str) -> list[tuple[re.Pattern[str], bool]]:
+    lines = [line.strip() for line in ignore.splitlines()]
+    return [(_expression(line.removeprefix("!")), line.startswith("!")) for line in lines if line and line[0] != "#"]
+
+
+def _ignored(path: Path, patterns: list[tuple[re.Pattern[str], bool]]) -> bool:
+    """The last pattern that fits the file, or a folder that it is in, decides."""
+    candidates = [path.as_posix(), *(parent.as_posix() for parent in path.parents if parent.name)]
+    ignored = False
+    for expression, exception in patterns:
+        if any(expression.fullmatch(candidate) for candidate in candidates):
+            ignored = not exception
+    return ignored
+
+
+@cache
+def _expression(pattern: str) -> re.Pattern[str]:
+    parts = re.split(r"(\*\*/|\*\*|\*|\?)", pattern.strip("/"))
+    meanings = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+    return re.compile("".join(meanings.get(part, re.escape(part)) for part in parts))

@@ -1,0 +1,27 @@
+"""Each policy holds, and notices what it is for: one thing is broken at a time, and its policy has to notice."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.docker.mutations import MUTATIONS
+from tests.docker.mutations.mutation import Mutation
+from tests.docker.plan import plan
+from tests.docker.policies import POLICIES, Policy
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: f"{policy.__module__}.{policy.__name__}")
+def test_a_policy_holds(policy: Policy) -> None:
+    assert list(policy(plan())) == []
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=MUTATIONS.keys())
+def test_a_policy_notices(mutation: Mutation) -> None:
+    broken = plan().copy()
+    mutation.edit(broken)
+
+    assert list(mutation.policy(broken))
+
+
+def test_every_policy_is_shown_something_to_notice() -> None:
+    assert {mutation.policy for mutation in MUTATIONS.values()} == {*POLICIES}
