@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ from tests.k8s.manifests import Manifest
 from tests.k8s.rendering import NAMES, overlay
 from tests.k8s.validation import problems
 
+_DOCKERFILE: Final = Path(__file__).parents[2] / "deploy" / "docker" / "Dockerfile"
 _DASHBOARDS: Final = Path(__file__).parents[2] / "deploy" / "monitoring" / "dashboards"
 
 
@@ -63,3 +65,19 @@ def test_a_kind_without_a_schema_is_refused() -> None:
     manifest = {"apiVersion": "example.com/v1", "kind": "Surprise", "metadata": {"name": "x"}, "spec": {}}
 
     assert list(problems(manifest))
+
+
+def _instruction(name: str) -> str:
+    """What an instruction of the image's last stage says."""
+    found: list[str] = re.findall(rf"^{name} (.+)$", _DOCKERFILE.read_text(), re.MULTILINE)
+    return found[-1]
+
+
+def test_pods_run_the_image_as_it_is_built() -> None:
+    """As its user, with its entry point, to which the arguments name the program, and on its ports."""
+    for workload in overlay("prod").workloads("service", "gateway"):
+        context = workload.pod["securityContext"]
+        assert f"{context['runAsUser']}:{context['runAsGroup']}" == _instruction("USER")
+        assert all("command" not in container for container in workload.containers)
+        assert set(workload.ports.values()) <= set(map(int, _instruction("EXPOSE").split()))
+    assert _instruction("ENTRYPOINT") == '["python", "-m"]'
