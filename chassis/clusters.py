@@ -1,7 +1,7 @@
 """Redis Cluster behind the same interface as one server: `redis+cluster://` in an address asks for it.
 
-All that belongs to one shard of an event log has one hash tag, so it is on one node; nothing here spans two. While slots
-move from node to node, some of what is appended at once may be appended twice, or in another order.
+All that belongs to one shard of an event log has one hash tag, so it is on one node; nothing here spans two. While
+slots move from node to node, some of what is appended at once may be appended twice, or in another order.
 """
 
 from __future__ import annotations
