@@ -20,7 +20,7 @@ from gateway.commands import Command, Malformed, Refuse, Request, Result
 from gateway.dialects.claims import check_claims
 from gateway.dialects.dialect import Payloads
 from gateway.dialects.forms import Form, read_form
-from gateway.dialects.ids import AnyId, key_inward, key_outward
+from gateway.dialects.ids import AnyId, is_repeated, key_inward, key_outward
 from gateway.session import Session
 from gateway.times import time_text
 
@@ -182,11 +182,7 @@ def _echo(body: Any) -> dict[str, Any]:
     """The ids in a payload that its answer repeats, as they came."""
     if not isinstance(body, dict):
         return {}
-    return {
-        name: body[name]
-        for name in ("conversationId", "clientMessageId", "tempId")
-        if isinstance(body.get(name), str | int) and len(str(body[name])) <= 64  # noqa: PLR2004  # as long as ids are
-    }
+    return {name: body[name] for name in ("conversationId", "clientMessageId", "tempId") if is_repeated(body.get(name))}
 
 
 def _read(body: Any, form: type[F]) -> F:

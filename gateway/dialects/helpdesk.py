@@ -49,7 +49,7 @@ from gateway.dialects.dialect import (
 )
 from gateway.dialects.emitting import MADE_HERE
 from gateway.dialects.forms import MAX_INTEGER, Form, invalid, read_form
-from gateway.dialects.ids import inward, key_inward, outward
+from gateway.dialects.ids import inward, is_repeated, key_inward, outward
 from gateway.dialects.lookups import with_names
 from gateway.history import page_before
 from gateway.people import People
@@ -132,7 +132,8 @@ class HelpdeskDialect:
         except InvalidArgumentError as error:
             return self.unreadable(error)
         name = body.get("type")
-        reference = Reference(body.get("tempId"))
+        temp_id = body.get("tempId")
+        reference = Reference(temp_id if is_repeated(temp_id) else None)
         operation = self._operations.get(name) if isinstance(name, str) else None
         if operation is None:
             unknown = UnimplementedError("UNKNOWN_TYPE", "there is no such type")

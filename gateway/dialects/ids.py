@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from msgspec import Meta
 
 from gateway.dialects.forms import MAX_INTEGER
 
-AnyId = Annotated[str, Meta(min_length=1, max_length=64)] | Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
+_LONGEST: Final = 64
+
+AnyId = Annotated[str, Meta(min_length=1, max_length=_LONGEST)] | Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
 """An id as it comes in."""
 
 
@@ -28,15 +30,20 @@ _TEXT: Final = (
 
 def key_inward(given: str | int) -> str:
     """A front-end's own id of a message, which must come back as it was, as the key that the message goes by."""
-    return _TEXT + given if isinstance(given, str) and _is_number(given) else str(given)
+    return _TEXT + given if isinstance(given, str) and _is_number(given.lstrip(_TEXT)) else str(given)
 
 
 def key_outward(key: str) -> str | int:
     """The front-end's own id that a key was made of."""
     text = key.removeprefix(_TEXT)
-    return text if key.startswith(_TEXT) and _is_number(text) else outward(key)
+    return text if key.startswith(_TEXT) and _is_number(text.lstrip(_TEXT)) else outward(key)
 
 
 def inward(given: str | int) -> str:
     """An id as all the rest knows it."""
     return str(given)
+
+
+def is_repeated(given: Any) -> bool:
+    """Whether an answer repeats what came as an id: it need not be a good one, but neither long nor deep."""
+    return isinstance(given, str | int) and len(str(given)) <= _LONGEST

@@ -1,7 +1,7 @@
-"""Atheris on the decoder of frames: `python -m tests.fuzz.atheris_frames -max_total_time=60 CORPUS`.
+"""Atheris on the decoders of frames: `python -m tests.fuzz.atheris_frames -max_total_time=60 CORPUS`.
 
-Takes libFuzzer's options (https://llvm.org/docs/LibFuzzer.html#options). Ends with an error at the first frame of
-which something doesn't hold, and writes it to a file.
+Takes libFuzzer's options (https://llvm.org/docs/LibFuzzer.html#options). The first byte of an input chooses the
+dialect. Ends with an error at the first frame of which something doesn't hold, and writes it to a file.
 """
 
 from __future__ import annotations
@@ -11,16 +11,22 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["gateway", "chassis"]):
-    from tests.fuzz.frames import check_frame
+    from tests.fuzz.frames import DIALECTS, check_frame, frame_of
+
+NAMES = sorted(DIALECTS)
 
 
 def one_input(data: bytes) -> None:
     """Decodes what came as a frame would: text that is UTF-8, as the transport has checked."""
+    if not data:
+        return
     try:
-        text = data.decode()
+        text = data[1:].decode()
     except UnicodeDecodeError:
         return
-    check_frame(text)
+    wants_an_answer, number = divmod(data[0], len(NAMES))
+    name = NAMES[number]
+    check_frame(name, frame_of(name, text, "7" if wants_an_answer % 2 else ""))
 
 
 if __name__ == "__main__":

@@ -1,41 +1,120 @@
-"""What must hold of every frame, whatever is in it."""
+"""What must hold of every frame, in every dialect, whatever is in it."""
 
 from __future__ import annotations
 
 import json
-from typing import Final, get_args
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final, get_args
+
+from parley.auth.v1.user_pb2 import User
+from parley.chat.v1.message_pb2 import Receipt
 
 from chassis.errors import AppError
-from gateway.commands import Command, Malformed, Refuse, SendMessage, SendSignal
-from gateway.dialects.native import NativeDialect
+from gateway.commands import Command, Malformed, Refuse, Resolve, SendMessage, SendSignal
+from gateway.dialects.dialect import Dialect, Payloads, Surroundings
+from gateway.dialects.emitting import Emitted, EmittingDialect, Reference
+from gateway.dialects.native import NAME as NATIVE
 from gateway.dialects.native_requests import OPERATIONS
+from gateway.dialects.registry import all_dialects
+from gateway.people import People
+from gateway.roster import Roster
+from gateway.session import Session
 from tests.unit.gateway.people import identity, session
 
-_DIALECT: Final = NativeDialect()
-_WHO: Final = session(identity())
+
+async def _nobody(_: str, __: object) -> list[User]:
+    return []
+
+
+DIALECTS: Final[Mapping[str, Dialect]] = all_dialects(Surroundings(People(_nobody), Roster()))
+UNKNOWN: Final = "unknown"
+_WHO: Final = identity()
 _COMMANDS: Final = get_args(Command)
-_OPERATIONS: Final = {*OPERATIONS, "unknown"}
 _LARGEST_ID: Final = (1 << 53) - 1
+_ID: Final = "conversation-of-22-chr"
+_RECEIPT: Final = Receipt(message_id="message-of-22-characte", seq=1)
 
 
-def check_frame(text: str) -> None:
+def operations_of(name: str) -> Mapping[str, Any]:
+    """What clients ask for in a dialect: each with its form."""
+    if name == NATIVE:
+        return OPERATIONS
+    operations: Mapping[str, Any] = DIALECTS[name]._operations  # type: ignore[attr-defined]
+    return operations
+
+
+def is_emitting(name: str) -> bool:
+    """Whether a dialect is one of Socket.IO."""
+    return isinstance(DIALECTS[name], EmittingDialect)
+
+
+def frame_of(name: str, text: str, acknowledgement: str = "") -> Any:
+    """A frame with a text, as the dialect's transport gives it."""
+    return Emitted(text, acknowledgement) if is_emitting(name) else text
+
+
+def request_text(
+    name: str, operation: object, body: object, more: Mapping[str, object] = MappingProxyType({})
+) -> dict[str, Any] | list[Any]:
+    """What a client sends to ask for something, with something more beside it."""
+    if name == NATIVE:
+        return {"id": 1, "op": operation, "body": body, **more}
+    if is_emitting(name):
+        return [operation, body, *more.values()]
+    return {"type": operation, **(body if isinstance(body, dict) else {}), **more}
+
+
+def check_frame(name: str, frame: Any) -> None:
     """Decodes a frame, and asserts that all that comes of it can be answered, counted and sent on."""
-    request = _DIALECT.decode(text, _WHO)
-    command = request.command
-    assert isinstance(command, _COMMANDS)
-    assert request.operation in _OPERATIONS  # a label of metrics: never what a client made up
-    assert type(request.reference) is int and 0 <= request.reference <= _LARGEST_ID
+    dialect = DIALECTS[name]
+    who = Session("session-1", _WHO, "token", session().limits, dialect.notes())
+    request = dialect.decode(frame, who)
+    assert isinstance(request.command, _COMMANDS)
+    assert request.operation in {*operations_of(name), UNKNOWN}  # a label of metrics: never what a client made up
+    _check_reference(request.reference)
+    command: Any = request.command
     if isinstance(command, Malformed | Refuse):
-        _check_answer(request.reference, command.error)
+        _check_answer(dialect, request.reference, command.error)
+        return
+    if isinstance(command, Resolve):
+        assert all(isinstance(part, str) for part in command.name)
+        command = command.then(_ID)
     if isinstance(command, SendMessage):
         command.draft.SerializeToString()
-    if isinstance(command, SendSignal):
+        assert 0 < len(command.draft.client_message_id) <= 64
+        _parsed(dialect.sent(request.reference, _RECEIPT))
+    elif isinstance(command, SendSignal):
         command.signal.SerializeToString()
+        _parsed(dialect.done(request.reference, {}))
 
 
-def _check_answer(reference: int, error: AppError) -> None:
-    (payload,) = _DIALECT.failed(reference, error)
-    answer = json.loads(payload.decode())
-    assert answer["id"] == reference
-    assert answer["error"]["code"] == error.category.name
-    assert len(payload) < 16_384  # an answer never repeats what was sent at length
+def _check_reference(reference: Any) -> None:
+    if type(reference) is int:
+        assert 0 <= reference <= _LARGEST_ID
+    elif isinstance(reference, Reference):
+        assert len(reference.event) <= 64
+
+
+def _check_answer(dialect: Dialect, reference: Any, error: AppError) -> None:
+    (answer,) = _parsed(_as_deep_as_the_desk_does(dialect, reference, error))
+    code = json.dumps(error.category.name)
+    assert f'"code":{code}' in answer
+    assert len(answer) < 16_384  # an answer never repeats what was sent at length
+
+
+def _as_deep_as_the_desk_does(dialect: Dialect, reference: Any, error: AppError) -> Payloads:
+    """The desk answers from further within than it decodes: what is nested is encoded with less room."""
+
+    def within(calls: int) -> Payloads:
+        return dialect.failed(reference, error) if calls == 0 else within(calls - 1)
+
+    return within(8)
+
+
+def _parsed(payloads: Payloads) -> list[str]:
+    """Payloads as texts; each is JSON, but for the digits of its packet."""
+    texts = [payload.decode() for payload in payloads]
+    for text in texts:
+        json.loads(text.lstrip("0123456789"))
+    return texts

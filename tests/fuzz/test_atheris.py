@@ -1,4 +1,4 @@
-"""Atheris finds nothing in the decoder of frames, for some seconds from good frames on; and finds what there is."""
+"""Atheris finds nothing in the decoders of frames, for some seconds from good frames on; and finds what there is."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.dialects.native_requests import OPERATIONS
+from tests.fuzz.frames import DIALECTS, operations_of, request_text
 
-SECONDS = 8
+SECONDS = 12
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("atheris") is None, reason="atheris has no build for this system"
 )
@@ -29,10 +29,18 @@ async def fuzz(corpus: Path, program: str, *options: str) -> tuple[int, str]:
     return process.returncode or 0, said.decode(errors="replace")
 
 
-async def test_no_frame_breaks_the_decoder(tmp_path: Path) -> None:
-    for number, name in enumerate(OPERATIONS):
-        body = {"conversationId": "c", "text": "hi", "clientMessageId": "k", "userIds": ["u"], "seq": 1}
-        (tmp_path / str(number)).write_text(json.dumps({"id": 1, "op": name, "body": body}))
+BODY = {
+    **{"conversationId": "c", "text": "hi", "clientMessageId": "k", "userIds": ["u"], "seq": 1},
+    **{"content": "hi", "tempId": 1, "messageId": "m", "isTyping": True, "targetUserId": 7},
+    **{"userId": "ann", "receiverId": 7, "organizationId": "acme"},
+}
+
+
+async def test_no_frame_breaks_a_decoder(tmp_path: Path) -> None:
+    for number, name in enumerate(sorted(DIALECTS)):
+        for operation in operations_of(name):
+            text = json.dumps(request_text(name, operation, BODY))
+            (tmp_path / f"{number}-{operation}").write_bytes(bytes((number,)) + text.encode())
     code, said = await fuzz(tmp_path, "-m tests.fuzz.atheris_frames", f"-max_total_time={SECONDS}", "-seed=1")
     assert code == 0, said[-2_000:]
     assert "Done" in said

@@ -1,18 +1,20 @@
-"""Frames by chance: any text, any JSON, and nearly good requests of every operation."""
+"""Frames by chance, in every dialect: any text, any JSON, and nearly good requests of every operation."""
 
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import fields
 
-from gateway.dialects.native_requests import OPERATIONS
-from tests.fuzz.frames import check_frame
+from tests.fuzz.frames import DIALECTS, check_frame, frame_of, operations_of, request_text
 
-NAMES = sorted({field.encode_name for operation in OPERATIONS.values() for field in fields(operation.form)})
+NAMES = sorted(DIALECTS)
+CLAIMS = ["organizationId", "senderId", "userId", "userRole"]
 scalars = (
     st.none()
     | st.booleans()
@@ -20,43 +22,84 @@ scalars = (
     | st.floats()
     | st.text(max_size=80)
     | st.sampled_from(["", "image", "online", "2026-01-01T00:00:00Z", "9999-12-31T23:59:60Z", "\x00", "\U0001f600"])
+    | st.sampled_from(["7", 7, "ann", "acme", "sales", 2**53, -1, 10**30])
 )
-values = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner), max_leaves=6
-)
-nearly_good = st.fixed_dictionaries(
-    {},
-    optional={
-        "id": st.integers(1, 1 << 60) | scalars,
-        "op": st.sampled_from(sorted(OPERATIONS)) | scalars,
-        "body": st.dictionaries(st.sampled_from(NAMES), values, max_size=6) | values,
-        "more": scalars,
-    },
-)
+acknowledgements = st.sampled_from(["", "0", "7", "999999999999999999"])
+every_dialect = pytest.mark.parametrize("name", NAMES)
 
 
-@settings(max_examples=1_000, deadline=None)
-@given(st.text())
-def test_any_text_is_answered(text: str) -> None:
-    check_frame(text)
+@cache
+def words(name: str) -> list[str]:
+    """The names of all fields that mean something in a dialect."""
+    forms = [operation.form for operation in operations_of(name).values()]
+    return sorted({field.encode_name for form in forms for field in fields(form)} | {*CLAIMS, "tempId"})
 
 
-@settings(max_examples=1_500, deadline=None)
-@given(nearly_good, st.booleans())
-def test_any_nearly_good_request_is_answered(frame: dict[str, Any], ascii_only: bool) -> None:
-    check_frame(json.dumps(frame, ensure_ascii=ascii_only))
+@cache
+def values(name: str) -> st.SearchStrategy[Any]:
+    return st.recursive(
+        scalars,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(words(name)), inner),
+        max_leaves=6,
+    )
 
 
-@settings(max_examples=500, deadline=None)
-@given(nearly_good, st.integers(0), st.text(max_size=4), st.integers(0, 8))
-def test_any_damaged_request_is_answered(frame: dict[str, Any], place: int, insert: str, drop: int) -> None:
-    text = json.dumps(frame)
+@cache
+def nearly_good(name: str) -> st.SearchStrategy[Any]:
+    """A request with a name that there is, mostly, and a body of fields that there are, mostly."""
+    operation = st.sampled_from(sorted(operations_of(name))) | scalars
+    body = st.dictionaries(st.sampled_from(words(name)), values(name), max_size=6) | values(name)
+    more = st.dictionaries(st.sampled_from(["id", "op", "body", "type", "tempId", "more"]), scalars, max_size=2)
+    return st.builds(lambda one, two, three: request_text(name, one, two, three), operation, body, more)
+
+
+@every_dialect
+@settings(max_examples=400, deadline=None)
+@given(text=st.text(), acknowledgement=acknowledgements)
+def test_any_text_is_answered(name: str, text: str, acknowledgement: str) -> None:
+    check_frame(name, frame_of(name, text, acknowledgement))
+
+
+@every_dialect
+@settings(max_examples=600, deadline=None)
+@given(data=st.data(), ascii_only=st.booleans(), acknowledgement=acknowledgements)
+def test_any_nearly_good_request_is_answered(
+    name: str, data: st.DataObject, ascii_only: bool, acknowledgement: str
+) -> None:
+    text = json.dumps(data.draw(nearly_good(name)), ensure_ascii=ascii_only)
+    check_frame(name, frame_of(name, text, acknowledgement))
+
+
+@every_dialect
+@settings(max_examples=300, deadline=None)
+@given(data=st.data(), place=st.integers(0), insert=st.text(max_size=4), drop=st.integers(0, 8))
+def test_any_damaged_request_is_answered(name: str, data: st.DataObject, place: int, insert: str, drop: int) -> None:
+    text = json.dumps(data.draw(nearly_good(name)))
     at = place % (len(text) + 1)
-    check_frame(text[:at] + insert + text[at + drop :])
+    check_frame(name, frame_of(name, text[:at] + insert + text[at + drop :]))
 
 
-def test_what_is_nested_without_end_is_answered() -> None:
-    for opening, inner in (("[", ""), ('{"a":', "1"), ('{"id":1,"op":"message.send","body":[', "")):
-        check_frame(opening * 10_000 + inner)
+@every_dialect
+def test_what_is_nested_without_end_is_answered(name: str) -> None:
+    for opening, inner in (("[", ""), ('{"a":', "1"), ('{"id":1,"op":"message.send","body":[', ""), ('["typing",', "")):
+        check_frame(name, frame_of(name, opening * 10_000 + inner))
     for text in ('{"id":1,"op":"\\ud800"}', '"' + "\\ud800" * 9 + '"', "9" * 60_000, "-0", "1e999", "\x00", "\ufeff{}"):
-        check_frame(text)
+        check_frame(name, frame_of(name, text))
+
+
+@every_dialect
+def test_what_is_nested_as_deep_as_can_be_read_is_answered(name: str) -> None:
+    """However deep that is, it is not repeated in an answer, which would have to be as deep."""
+    for operation in ("no such thing", next(iter(operations_of(name)))):
+        for depth in range(1, 1_000):
+            nested = "[" * depth + "]" * depth
+            text = json.dumps(request_text(name, operation, {"tempId": "HERE", "conversationId": "HERE"}))
+            check_frame(name, frame_of(name, text.replace('"HERE"', nested)))
+
+
+@every_dialect
+def test_what_is_long_is_not_repeated(name: str) -> None:
+    long = "x" * 60_000
+    for body in ({"tempId": long}, {"conversationId": long}, {"clientMessageId": long}, {long: long}):
+        check_frame(name, frame_of(name, json.dumps(request_text(name, "no such thing", body))))
+    check_frame(name, frame_of(name, json.dumps(request_text(name, long, {}))))
