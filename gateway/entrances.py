@@ -65,9 +65,11 @@ def entrances(
         begin=connections.begin,
         verify=keys.verify,
         keep_pace=pace.keep,
+        keep_pace_before=Pace(settings.connections_per_second, settings.connections_burst).keep,
         welcomes=origins.welcome,
         limits=connections.limits,
         liveness=connections.liveness,
+        unsent_bytes=settings.unsent_bytes,
         wires=connections.wire,
     )
     return Entrances(

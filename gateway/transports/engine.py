@@ -27,7 +27,6 @@ SEPARATOR: Final = b"\x1e"
 """Ends each packet that goes out by polling, as in Engine.IO's own payloads; JSON never has it."""
 
 _EVENT: Final = "42"  # a message of Engine.IO, and in it an event of Socket.IO
-_MAX_QUEUED: Final = 2_000
 _UNSUPPORTED: Final = 1003
 
 
@@ -115,10 +114,13 @@ class Line:
     Args:
         socket: python-engineio's.
         frames_per_second: how many packets may come within a second.
+        unsent_bytes: a client that leaves more than so many unfetched is given up.
     """
 
-    def __init__(self, socket: Any, frames_per_second: int) -> None:
+    def __init__(self, socket: Any, frames_per_second: int, unsent_bytes: int) -> None:
         self.socket = socket
+        self._unsent_bytes = unsent_bytes
+        self._queued_bytes = 0
         self.rate = FrameRate(frames_per_second)
         self.wire: Wire | None = None
         self._switching = False
@@ -139,10 +141,13 @@ class Line:
             self.wire.write(data)
 
     def queue(self, packets: Iterable[str]) -> bool:
-        """Queues packets; False when too many wait, as the client does not fetch them."""
+        """Queues packets; False when too much waits, as the client does not fetch it. It fetches all at once."""
+        if self.socket.queue.empty():
+            self._queued_bytes = 0
         for packet in packets:
+            self._queued_bytes += len(packet)
             self.socket.queue.put_nowait(Packet(MESSAGE, data=packet))
-        return bool(self.socket.queue.qsize() <= _MAX_QUEUED)
+        return self._queued_bytes <= self._unsent_bytes
 
 
 class _Switch(Packet):  # type: ignore[misc]  # engineio has no types

@@ -25,17 +25,20 @@ from chassis.logs import logger
 from gateway import close_codes
 from gateway.dialects.dialect import Dialect, Front
 from gateway.dialects.emitting import Emitted
-from gateway.metrics import CLOSED, PROTOCOL_VIOLATIONS
+from gateway.metrics import CLOSED, PROTOCOL_VIOLATIONS, REFUSED
 from gateway.session import Session, SessionLimits
 from gateway.transports.connection import Desk
 from gateway.transports.engine import SEPARATOR, EngineServer, Line, Wire, environment
 from gateway.transports.frames import text_frame
 from gateway.transports.socket import Liveness
-from gateway.transports.upgrades import UpgradeRequest, foreign_origin, token_of, user_of
+from gateway.transports.upgrades import UpgradeRequest, foreign_origin, status_of, token_of, user_of
 from gateway.transports.websocket import Granted
 
 PATH: Final = "socket.io"
 READY_SECONDS: Final = 10.0
+CONNECT_SECONDS: Final = 20.0
+"""How long a client has to join a namespace, and so to show a token."""
+
 _ROOT: Final = "/"
 _MOST_DIGITS: Final = 18
 _NO_RETURN: Final = frozenset({close_codes.TOKEN_ENDED, close_codes.ACCOUNT_DISABLED, close_codes.MALFORMED})
@@ -101,9 +104,11 @@ class SocketIo:
         begin: makes a session: of whom, with what token, in which dialect.
         verify: returns whose token one is, at once. Raises AppError.
         keep_pace: lets one more connection through, or raises AppError.
+        keep_pace_before: the same for clients of whom nothing is known yet.
         welcomes: whether browsers may come from an origin, to a host.
         limits: what one connection may do.
         liveness: how silence is dealt with.
+        unsent_bytes: a client that leaves more than so many unfetched is given up.
         wires: makes a Wire, given what is particular to it.
     """
 
@@ -115,9 +120,11 @@ class SocketIo:
         begin: Callable[[Identity, str, Dialect], Session],
         verify: Callable[[str], Identity],
         keep_pace: Callable[[], None],
+        keep_pace_before: Callable[[], None],
         welcomes: Callable[[str | None, str], bool],
         limits: SessionLimits,
         liveness: Liveness,
+        unsent_bytes: int,
         wires: Callable[..., Wire],
     ) -> None:
         self._dialects = dialects
@@ -126,6 +133,8 @@ class SocketIo:
         self._begin = begin
         self._verify = verify
         self._keep_pace = keep_pace
+        self._keep_pace_before = keep_pace_before
+        self._unsent_bytes = unsent_bytes
         self._welcomes = welcomes
         self._limits = limits
         self._wires = wires
@@ -169,9 +178,19 @@ class SocketIo:
 
         def serve(wire: Wire) -> None:
             about = environment(request.target, request.origin, request.host, request.authorization, wire)
-            self._start(self._engine.handle_request(about))
+            self._start(self._serve(wire, about))
 
         return Granted(self._wires(serve=serve, take_event=self.take_event))
+
+    async def _serve(self, wire: Wire, about: dict[str, Any]) -> None:
+        """Has python-engineio serve a WebSocket to its end, which is also when it can't read what comes."""
+        try:
+            await self._engine.handle_request(about)
+        except ValueError:
+            PROTOCOL_VIOLATIONS.inc()
+        finally:
+            await self.leave(wire.sid)
+            wire.close(close_codes.RESTART, "closed")
 
     def _start(self, work: Coroutine[Any, Any, object]) -> None:
         if self._tasks is None:
@@ -187,14 +206,12 @@ class SocketIo:
         try:
             token = _token(auth, environ)
             identity = user_of(self._verify, token)
+            self._keep_pace()
         except UnauthenticatedError:
             raise socketio.exceptions.ConnectionRefusedError("unauthorized") from None
         except AppError:
-            return await self._later(engine_sid)
-        try:
-            self._keep_pace()
-        except AppError:
-            return await self._later(engine_sid)
+            await self.leave(engine_sid)  # it is to come again, and a refusal would be final to it
+            return False
         return await self._open(namespace, engine_sid, identity, token)
 
     async def _open(self, namespace: str, engine_sid: str, identity: Identity, token: str) -> bool:
@@ -218,11 +235,6 @@ class SocketIo:
         except TimeoutError:
             connection.close(close_codes.RESTART, "not ready")
         return not connection.closing
-
-    async def _later(self, engine_sid: str) -> bool:
-        """Sends a client away that is to come again: a refusal would be final to it."""
-        await self.leave(engine_sid)
-        return False
 
     def _end(self, namespace: str, engine_sid: str, for_good: bool) -> None:
         self._connections.pop((engine_sid, namespace), None)
@@ -259,10 +271,21 @@ class SocketIo:
         """Whether a client is in any namespace."""
         return any((engine_sid, namespace) in self._connections for namespace in self._dialects)
 
-    def begin_line(self, engine_sid: str) -> None:
-        """A client has come, by whatever transport."""
+    def begin_line(self, engine_sid: str) -> bool:
+        """A client has come, by whatever transport: whether it is let in. It has some time to say who it is."""
+        try:
+            self._keep_pace_before()
+        except AppError as error:
+            REFUSED.labels(str(status_of(error).value)).inc()
+            return False
         socket = self._engine.sockets[engine_sid]
-        self._engine.lines[engine_sid] = Line(socket, self._limits.frames_per_second)
+        self._engine.lines[engine_sid] = Line(socket, self._limits.frames_per_second, self._unsent_bytes)
+        asyncio.get_running_loop().call_later(CONNECT_SECONDS, self._give_up, engine_sid)
+        return True
+
+    def _give_up(self, engine_sid: str) -> None:
+        if engine_sid in self._engine.lines and not self.is_used(engine_sid):
+            self._start(self.leave(engine_sid))
 
     def end_line(self, engine_sid: str) -> None:
         """A client has gone."""
@@ -347,9 +370,11 @@ class _Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio has no ty
         else:
             line.queue((packet,))
 
-    async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> None:
+    async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> bool | None:
+        if not self._hall.begin_line(eio_sid):
+            return False
         await super()._handle_eio_connect(eio_sid, environ)
-        self._hall.begin_line(eio_sid)
+        return None
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         await super()._handle_eio_disconnect(eio_sid, reason)
