@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -43,6 +44,9 @@ _ROOT: Final = "/"
 _MOST_DIGITS: Final = 18
 _NO_RETURN: Final = frozenset({close_codes.TOKEN_ENDED, close_codes.ACCOUNT_DISABLED, close_codes.MALFORMED})
 """Closed with these, a client is told to stay away until it has something new to say; otherwise it comes back."""
+
+_UNREADABLE: Final = (ValueError, LookupError, TypeError)
+"""What python-socketio and python-engineio raise where a packet is none."""
 
 _log = logger("socketio")
 
@@ -186,7 +190,7 @@ class SocketIo:
         """Has python-engineio serve a WebSocket to its end, which is also when it can't read what comes."""
         try:
             await self._engine.handle_request(about)
-        except ValueError:
+        except _UNREADABLE:
             PROTOCOL_VIOLATIONS.inc()
         finally:
             await self.leave(wire.sid)
@@ -389,7 +393,7 @@ class _Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio has no ty
             return
         try:
             await super()._handle_eio_message(eio_sid, data)
-        except ValueError:
+        except _UNREADABLE:
             self._hall.violated(eio_sid)
 
 
@@ -412,8 +416,11 @@ class _Silent:
         PROTOCOL_VIOLATIONS.inc()
 
     def exception(self, event: object, *_: object) -> None:
-        """A fault of ours, or of theirs."""
-        _log.error("socketio_failed", exc_info=True)
+        """What they couldn't read, or a fault of ours or theirs."""
+        if isinstance(sys.exception(), _UNREADABLE):
+            PROTOCOL_VIOLATIONS.inc()
+        else:
+            _log.error("socketio_failed", exc_info=True)
 
 
 async def _guarded(work: Coroutine[Any, Any, object]) -> None:
