@@ -8,11 +8,12 @@ from typing import Any, Final
 from chassis.errors import PermissionDeniedError
 from chassis.identity import Identity
 
+_ROLE: Final = "userRole"
 _CLAIMS: Final[Mapping[str, Callable[[Identity], str]]] = {
     "organizationId": lambda identity: identity.organization_id,
     "senderId": lambda identity: identity.user_id,
     "userId": lambda identity: identity.user_id,
-    "userRole": lambda identity: identity.role,
+    _ROLE: lambda identity: identity.role,
 }
 
 
@@ -34,5 +35,5 @@ def check_claims(body: Any, identity: Identity, role: Callable[[str], str] = str
         if not isinstance(claimed, str | int):
             continue  # nothing, or what no id can be: that is another mistake
         meant = str(claimed)
-        if own(identity) not in {meant, role(meant)}:
+        if own(identity) not in ({meant, role(meant)} if field == _ROLE else {meant}):
             raise PermissionDeniedError("IDENTITY_MISMATCH", f"{field} is not what the token says")
