@@ -12,7 +12,8 @@ from pathlib import Path
 def sent(root: Path, ignore: str) -> Iterator[Path]:
     """The files below a folder that are not ignored, as paths relative to it."""
     patterns = _patterns(ignore)
-    for folder, _, names in os.walk(root):
+    for folder, folders, names in os.walk(root):
+        folders[:] = [name for name in folders if _may_hold_some((Path(folder) / name).relative_to(root), ignore)]
         for name in names:
             path = (Path(folder) / name).relative_to(root)
             if not _ignored(path, patterns):
@@ -27,6 +28,13 @@ def is_sent(path: str, ignore: str) -> bool:
 def _patterns(ignore: str) -> list[tuple[re.Pattern[str], bool]]:
     lines = [line.strip() for line in ignore.splitlines()]
     return [(_expression(line.removeprefix("!")), line.startswith("!")) for line in lines if line and line[0] != "#"]
+
+
+def _may_hold_some(folder: Path, ignore: str) -> bool:
+    """Whether something in a folder may be sent: the folder itself, or what an exception names below it."""
+    exceptions = [line.strip().removeprefix("!") for line in ignore.splitlines() if line.startswith("!")]
+    below = any("*" in line or line.startswith(f"{folder.as_posix()}/") for line in exceptions)
+    return below or not _ignored(folder, _patterns(ignore))
 
 
 def _ignored(path: Path, patterns: list[tuple[re.Pattern[str], bool]]) -> bool:
