@@ -14,7 +14,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-dialects faults rolling bench bench-full profile k8s-check lint types protos reference monitoring-check clean-data
+.PHONY: help setup run demo test test-dialects faults rolling bench bench-full profile k8s-check docker-check lint types protos reference monitoring-check clean-data
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,11 @@ profile: $(READY) ## see where chat and the gateway spend their time under direc
 k8s-check: $(READY) ## check the Kubernetes manifests without a cluster (needs kubectl or kustomize)
 	@$(BIN)/python -m tests.k8s
 	@$(BIN)/pytest -n 0 tests/k8s $(ARGS)
+
+docker-check: $(READY) ## check the image and the Compose stack without a container engine (needs root on Debian)
+	@$(BIN)/python -m tests.docker
+	@$(BIN)/pytest -n 0 tests/docker $(ARGS)
+	@$(BIN)/python -m tests.docker.rehearsal
 
 lint: $(READY) ## check style, formatting and who may import whom
 	@$(BIN)/ruff check .
