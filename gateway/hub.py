@@ -115,28 +115,20 @@ class Hub:
             if users is None:
                 continue
             kind = event.WhichOneof("payload")
-            origin = event.origin if kind == "message_created" else ""
+            message = event.message_created.message if kind == "message_created" else None
             typist = event.typing_updated.user_id if kind == "typing_updated" else ""
             telling = self._telling(lambda front, event=event: front.dialect.chat_event(event))  # type: ignore[misc]
             for user_id in event.recipients:
                 if user_id != typist:
                     for connection in tuple(users.get(user_id, ())):
                         session = connection.session
-                        if session.ready and self._is_news(event, origin, connection):
+                        if session.ready and (message is None or _is_news(message, event.origin, connection)):
                             telling.tell(connection)
-            if kind == "message_created":
-                self._confirm_delivery(event, users)
+            if message is not None:
+                self._confirm_delivery(event, message, users)
 
-    def _is_news(self, event: chat.Event, origin: str, connection: Connection) -> bool:
-        """Whether a connection is to be told: it may have caused the event, or have heard of it before."""
-        session = connection.session
-        if not connection.front.dialect.is_plain:
-            return session.session_id != origin
-        return not event.HasField("message_created") or session.is_news(event.message_created.message)
-
-    def _confirm_delivery(self, event: chat.Event, users: Mapping[str, Sequence[Connection]]) -> None:
+    def _confirm_delivery(self, event: chat.Event, message: Message, users: Mapping[str, Sequence[Connection]]) -> None:
         """Has it noted whom a message has reached; in large groups nobody asks, and it would be a note for each."""
-        message = event.message_created.message
         if len(event.recipients) > CONFIRMED_RECIPIENTS:
             return
         for user_id in event.recipients:
@@ -198,10 +190,16 @@ class _Telling:
         speech, frames = spoken
         if callable(speech):
             self._lines.tell(connection, speech(connection.session))
-        elif connection in self._lines:
+        elif connection in self._lines.waiting:
             self._lines.tell(connection, speech)
         else:
             connection.write(frames)
+
+
+def _is_news(message: Message, origin: str, connection: Connection) -> bool:
+    """Whether a connection is to be told of a message: it may have sent it, or have heard of it before."""
+    session = connection.session
+    return session.is_news(message) if connection.front.dialect.is_plain else session.session_id != origin
 
 
 def say(connection: Connection, payloads: Payloads) -> None:

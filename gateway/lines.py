@@ -47,28 +47,25 @@ class Lines:
 
     Args:
         start: does work beside the connections.
+
+    Attributes:
+        waiting: what waits, by connection.
     """
 
     def __init__(self, start: Start) -> None:
         self._start = start
-        self._lines: dict[Listener, deque[Said]] = {}
-
-    def __len__(self) -> int:
-        return len(self._lines)
-
-    def __contains__(self, connection: Listener) -> bool:
-        return connection in self._lines
+        self.waiting: dict[Listener, deque[Said]] = {}
 
     def tell(self, connection: Listener, said: Said) -> None:
         """Tells a connection something, at once or behind what it still waits for."""
-        line = self._lines.get(connection)
+        line = self.waiting.get(connection)
         if line is not None:
             line.append(said)
             if len(line) > MAX_WAITING:
-                del self._lines[connection]
+                del self.waiting[connection]
                 connection.close(close_codes.TOO_SLOW, "too slow")
         elif isinstance(said, Later):
-            self._lines[connection] = deque((said,))
+            self.waiting[connection] = deque((said,))
             self._look_up(connection, said)
         elif said:
             connection.write(connection.front.frames(said))
@@ -77,7 +74,7 @@ class Lines:
         self._start(connection.session, later.run, partial(self._found, connection))
 
     def _found(self, connection: Listener, outcome: Payloads | AppError) -> None:
-        line = self._lines.get(connection)
+        line = self.waiting.get(connection)
         if line is None:
             return  # it grew too long
         line.popleft()
@@ -91,4 +88,4 @@ class Lines:
                 self._look_up(connection, said)
                 return
             connection.write(connection.front.frames(line.popleft()))  # type: ignore[arg-type]  # no Later
-        del self._lines[connection]
+        del self.waiting[connection]

@@ -130,7 +130,7 @@ class Stage:
 
     async def told(self) -> dict[str, Frames]:
         """What everybody was told since this was last asked, once all of it is said."""
-        while len(self.lines):
+        while len(self.lines.waiting):
             await asyncio.sleep(0)
         return {name: listener.take() for name, listener in self.listeners.items()}
 
