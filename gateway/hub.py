@@ -116,13 +116,14 @@ class Hub:
                 continue
             kind = event.WhichOneof("payload")
             message = event.message_created.message if kind == "message_created" else None
+            origin = event.origin
             typist = event.typing_updated.user_id if kind == "typing_updated" else ""
             telling = self._telling(lambda front, event=event: front.dialect.chat_event(event))  # type: ignore[misc]
             for user_id in event.recipients:
                 if user_id != typist:
                     for connection in tuple(users.get(user_id, ())):
                         session = connection.session
-                        if session.ready and (message is None or _is_news(message, event.origin, connection)):
+                        if session.ready and (message is None or _is_news(message, origin, connection)):
                             telling.tell(connection)
             if message is not None:
                 self._confirm_delivery(event, message, users)
