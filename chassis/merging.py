@@ -5,51 +5,56 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import Final, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from chassis.supervise import end_tasks
 
 T = TypeVar("T")
 
-_AHEAD: Final = 1
-"""How many items wait for the reader: a source goes on when its item was taken."""
+
+class _Given(NamedTuple, Generic[T]):
+    """An item of a source, which goes on when it was taken."""
+
+    item: T
+    taken: asyncio.Event
+
+
+class _Failure(NamedTuple):
+    """What a source raised, in its place among what it gave."""
+
+    error: Exception
 
 
 async def merged(sources: Sequence[AsyncGenerator[T]]) -> AsyncGenerator[T]:
     """Gives the items of all sources as they come, those of each in its order; raises what a source raises.
 
-    The sources are closed with it.
+    No source comes twice before another that has something. They are closed with the reader.
     """
     if len(sources) == 1:
         async with aclosing(sources[0]) as only:
             async for item in only:
                 yield item
-        return
-    queue: asyncio.Queue[T] = asyncio.Queue(_AHEAD)
+    queue: asyncio.Queue[_Given[T] | _Failure] = asyncio.Queue()
     readers = [asyncio.create_task(_read(source, queue)) for source in sources]
     try:
         while True:
-            yield await _next(queue, readers)
+            found = await queue.get()
+            if isinstance(found, _Failure):
+                raise found.error
+            found.taken.set()
+            yield found.item
     finally:
-        await end_tasks(readers)
+        # Goes on to its end, though whoever cancels us may do so again meanwhile.
+        await asyncio.shield(end_tasks(readers))
 
 
-async def _read(source: AsyncGenerator[T], queue: asyncio.Queue[T]) -> None:
+async def _read(source: AsyncGenerator[T], queue: asyncio.Queue[_Given[T] | _Failure]) -> None:
+    """Reads a source, and closes it; so nobody else runs it at that moment."""
     async with aclosing(source):
-        async for item in source:
-            await queue.put(item)
-
-
-async def _next(queue: asyncio.Queue[T], readers: Sequence[asyncio.Task[None]]) -> T:
-    """The next item, unless a reader failed: then what it failed of."""
-    taking = asyncio.ensure_future(queue.get())
-    try:
-        await asyncio.wait([taking, *readers], return_when=asyncio.FIRST_COMPLETED)
-        if taking.done():
-            return taking.result()
-        for reader in readers:
-            if reader.done():
-                reader.result()
-        return await taking
-    finally:
-        taking.cancel()
+        try:
+            async for item in source:
+                taken = asyncio.Event()
+                queue.put_nowait(_Given(item, taken))
+                await taken.wait()
+        except Exception as error:  # not to be lost: whoever reads all sources raises it
+            queue.put_nowait(_Failure(error))
