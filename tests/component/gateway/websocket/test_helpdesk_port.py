@@ -1,0 +1,39 @@
+"""The helpdesk's own port, for front-ends that know no path."""
+
+from __future__ import annotations
+
+import json
+import socket
+
+import pytest
+from websockets.asyncio.client import connect
+
+from gateway.entrances import UnknownDialectError
+from tests.component.auth_service import RunningAuth, SignedIn
+from tests.component.gateway.websocket.house import House, running_gateway
+
+
+def free_address() -> str:
+    """An address that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("path", ["", "/", "/helpdesk"])
+async def test_the_helpdesk_is_at_any_path_of_its_own_port(
+    auth: RunningAuth, house: House, ann: SignedIn, path: str
+) -> None:
+    address = free_address()
+    async with (
+        running_gateway(auth, house.targets, helpdesk_listen=address),
+        connect(f"ws://{address}{path}", proxy=None) as desk,
+    ):
+        await desk.send(json.dumps({"type": "user_join", "userId": ann.user_id, "token": ann.access_token}))
+        assert json.loads(await desk.recv())["type"] == "joined"
+
+
+async def test_a_default_dialect_that_there_is_not_is_said_at_the_start(auth: RunningAuth, house: House) -> None:
+    with pytest.raises(ExceptionGroup) as refused:
+        async with running_gateway(auth, house.targets, default_dialect="nonsense"):
+            pass
+    assert refused.group_contains(UnknownDialectError, match="projects, telecom")
