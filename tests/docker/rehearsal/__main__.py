@@ -62,6 +62,7 @@ def _run(folder: Path) -> int:
     host.prepare(scratch)
     _say(f"seen: {checks.nothing_builds(host)}")
     _say(f"seen: {checks.nobody_writes(host)}")
+    _say(f"seen: {checks.keys_can_be_made(host)}")
     try:
         with running(plan(), scratch):
             _watch(host, scratch)
@@ -80,7 +81,7 @@ def _watch(host: Host, scratch: Path) -> None:
         _say(f"seen: {checks.wait_until_well(host, processes, until)}")
         _say(f"seen: {checks.is_confined(plan(), processes)}")
         _say(f"seen: {checks.people_talk(host)}")
-        _say(f"seen: {checks.databases_are_as_they_should_be(host)}")
+        _say(f"seen: {checks.databases_are_kept(host)}")
         _say(f"seen: {checks.all_end(plan(), processes)}")
 
 

@@ -35,9 +35,10 @@ def running(plan: Plan, scratch: Path) -> Iterator[None]:
             log = stack.enter_context((scratch / f"{name}.log").open("wb"))
             process = _started(plan, name, server, scratch, log)
             stack.callback(_end, process)
+        until("MongoDB is healthy", lambda: _is_healthy(plan, "mongodb"))
         until("MongoDB is primary", _is_primary)
         until("Valkey answers", _answers)
-        until("Envoy is ready", lambda: _is_healthy(plan, "envoy"))
+        until("Envoy is healthy", lambda: _is_healthy(plan, "envoy"))
         yield
 
 
