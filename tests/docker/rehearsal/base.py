@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
+import zlib
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +21,7 @@ _NOT_KEPT: Final = ("./var/cache/apt", "./var/lib/apt/lists", "./proc", "./sys")
 def archive(image: str) -> Path:
     """The archive for a base image such as python:3.11-slim-bookworm; made if it is not there."""
     suite = image.partition("@")[0].rpartition("-")[2]
-    kept = _KEPT / f"debian-{suite}.tar"
+    kept = _KEPT / f"debian-{suite}-{zlib.crc32(' '.join(PACKAGES).encode()):08x}.tar"
     if not kept.exists():
         with tempfile.TemporaryDirectory(prefix="parley-debian-") as folder:
             root = Path(folder) / "root"

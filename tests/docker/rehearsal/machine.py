@@ -56,14 +56,13 @@ def mirror(suite: str) -> str | None:
     """Where apt finds a release of Debian on this machine; None for debootstrap's own default."""
     if shutil.which("apt-get") is None:
         return None
-    listed = subprocess.run(
-        ["apt-get", "indextargets", "--format", "$(CODENAME) $(COMPONENT) $(REPO_URI)", "Created-By: Packages"],  # noqa: S607
-        capture_output=True,
-        text=True,
-        check=False,
+    wanted = ["--format", "$(RELEASE)|$(CODENAME)|$(COMPONENT)|$(REPO_URI)", "Created-By: Packages"]
+    listed = subprocess.run(  # noqa: S603  # a fixed command
+        [program("apt-get"), "indextargets", *wanted], capture_output=True, text=True, check=False
     )
-    sources = [line.split() for line in listed.stdout.splitlines()]
-    return next((uri for codename, component, uri in sources if (codename, component) == (suite, "main")), None)
+    sources = [line.split("|") for line in listed.stdout.splitlines()]
+    # The codename is known once the lists have been fetched; what sources call the release may be "stable".
+    return next((uri for *names, component, uri in sources if suite in names and component == "main"), None)
 
 
 def build_variables() -> dict[str, str]:
