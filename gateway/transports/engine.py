@@ -176,6 +176,12 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
             "websocket": Driver,
         }
 
+    async def disconnect(self, sid: str | None = None) -> None:
+        """Ends a session; what its client has not fetched yet is not waited for, as it may never be."""
+        socket = self.sockets.pop(sid, None)
+        if socket is not None:
+            await socket.close(wait=False)
+
 
 async def _translate(scope: dict[str, Any], *channels: Any) -> dict[str, Any]:
     """An ASGI request, or one that has become a Wire and is an environment already."""

@@ -45,7 +45,7 @@ _MOST_DIGITS: Final = 18
 _NO_RETURN: Final = frozenset({close_codes.TOKEN_ENDED, close_codes.ACCOUNT_DISABLED, close_codes.MALFORMED})
 """Closed with these, a client is told to stay away until it has something new to say; otherwise it comes back."""
 
-_UNREADABLE: Final = (ValueError, LookupError, TypeError)
+_UNREADABLE: Final = (ValueError, LookupError, TypeError, RecursionError)
 """What python-socketio and python-engineio raise where a packet is none."""
 
 _log = logger("socketio")
@@ -292,9 +292,11 @@ class SocketIo:
             self._start(self.leave(engine_sid))
 
     def end_line(self, engine_sid: str) -> None:
-        """A client has gone."""
-        self._engine.lines.pop(engine_sid, None)
+        """A client has gone, or says so: python-engineio would read on until its WebSocket ends."""
+        line = self._engine.lines.pop(engine_sid, None)
         self.forget(engine_sid)
+        if line is not None and line.wire is not None:
+            line.wire.close(close_codes.RESTART, "closed")
 
     # --- events
 

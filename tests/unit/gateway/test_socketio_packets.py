@@ -1,0 +1,168 @@
+"""Packets of Socket.IO as they come: whatever they are, each is taken, refused or passed over, and nothing raises."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from gateway.commands import Request
+from gateway.dialects.emitting import Emitted
+from tests.unit.gateway.hall import Hall, KeepingDesk, Poller, WebSocketClient, joining, open_hall
+
+
+class DecodingDesk(KeepingDesk):
+    """A desk that decodes what comes."""
+
+    def received(self, connection: Any, frame: object) -> None:
+        super().received(connection, frame)
+        assert isinstance(connection.front.dialect.decode(frame, connection.session), Request)
+
+
+@pytest.fixture
+async def hall() -> AsyncIterator[Hall]:
+    async with open_hall(DecodingDesk()) as opened:
+        yield opened
+
+
+async def joined(hall: Hall, *namespaces: str) -> WebSocketClient:
+    client = WebSocketClient(hall)
+    await client.hears("0")
+    for namespace in namespaces or ("/",):
+        client.say(joining(namespace))
+        await client.hears("40")
+    return client
+
+
+@contextmanager
+def nothing_logged() -> Iterator[None]:
+    with capture_logs() as entries:
+        yield
+    assert entries == []
+
+
+@pytest.mark.parametrize(
+    ("packet", "namespace", "event", "acknowledgement"),
+    [
+        ('2["typing",{}]', "/", '["typing",{}]', ""),
+        ('27["typing",{}]', "/", '["typing",{}]', "7"),
+        ('2007["typing",{}]', "/", '["typing",{}]', "007"),
+        ('2/projects,["typing",{}]', "/projects", '["typing",{}]', ""),
+        ('2/projects,12["typing",{}]', "/projects", '["typing",{}]', "12"),
+        ('2/projects?a=b,12["typing",{}]', "/projects", '["typing",{}]', "12"),
+        ('2/telecom,["a,b","/projects,["]', "/telecom", '["a,b","/projects,["]', ""),
+        ("2[", "/", "[", ""),
+        ("2999999999999999999[]", "/", "[]", "999999999999999999"),
+    ],
+)
+async def test_an_event_is_taken(hall: Hall, packet: str, namespace: str, event: str, acknowledgement: str) -> None:
+    client = await joined(hall, "/", "/projects", "/telecom")
+    client.say("4" + packet)
+    ((connection, frame),) = hall.desk.came
+    assert frame == Emitted(event, acknowledgement)
+    assert connection.front.dialect is hall.dialects[namespace]
+
+
+@pytest.mark.parametrize(
+    "packet", ['2{"a":1}', "2", "27", "2 7[]", "2-7[]", "2x[]", "2\u0667[]", "29999999999999999999[]", "2/projects,"]
+)
+async def test_what_is_no_event_is_refused(hall: Hall, packet: str) -> None:
+    client = await joined(hall, "/", "/projects")
+    client.say("4" + packet)
+    assert hall.desk.came == []
+    assert [error.reason for error in hall.desk.unread] == ["MALFORMED_PACKET"]
+
+
+@pytest.mark.parametrize("packet", ['2/projects,["a"]', '2/nowhere,["a"]', "2/projects", "2/", "2//,[]", "2/,[]"])
+async def test_what_is_of_no_namespace_that_was_joined_is_passed_over(hall: Hall, packet: str) -> None:
+    client = await joined(hall, "/telecom")
+    client.say("4" + packet)
+    assert (hall.desk.came, hall.desk.unread) == ([], [])
+
+
+async def test_what_comes_by_polling_is_taken_the_same_way(hall: Hall) -> None:
+    client = Poller(hall)
+    await client.open()
+    await client.post(joining("/projects"))
+    assert (await client.poll())[0].startswith("40/projects,")
+    await client.post('42/projects,7["typing",{}]', '42/projects,["typing",{}]')
+    assert [frame for _, frame in hall.desk.came] == [
+        Emitted('["typing",{}]', "7"),
+        Emitted('["typing",{}]', ""),
+    ]
+
+
+packets = st.text(max_size=60) | st.builds(
+    lambda kind, namespace, number, body: f"{kind}{namespace}{number}{body}",
+    st.sampled_from(["2", "2", "2", "22"]),
+    st.sampled_from(["", "/projects,", "/telecom,", "/nowhere,", "/projects", "/projects?x=1,", "/", "/,", ","]),
+    st.sampled_from(["", "7", "0", "-1", "1" * 18, "1" * 19, " ", "\u0667", "1e3"]),
+    st.sampled_from(["", "[", "[]", "{}", '["typing"', "null", "[" * 3_000])
+    | st.builds(
+        lambda *parts: json.dumps(parts),
+        st.sampled_from(["typing", "sendMessage", "send_message", "x" * 100]) | st.none() | st.integers(),
+        st.none() | st.integers() | st.dictionaries(st.sampled_from(["conversationId", "tempId", "userId"]), st.text()),
+    ),
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(packets, max_size=8))
+def test_whatever_comes_nothing_raises_and_what_is_good_is_still_taken(came: list[str]) -> None:
+    asyncio.run(take_all(came))
+
+
+async def take_all(came: list[str]) -> None:
+    async with open_hall(DecodingDesk()) as hall:
+        client = await joined(hall, "/", "/projects")
+        with nothing_logged():
+            for packet in came:
+                hall.socketio.take_event(client.wire.sid, "2" + packet)
+            hall.socketio.take_event("nobody", "2[]")
+            client.say('42["last"]')
+        assert hall.desk.came[-1][1] == Emitted('["last"]', "")
+
+
+@settings(max_examples=150, deadline=None)
+@given(packets, st.booleans())
+def test_whatever_comes_in_place_of_an_event_harms_nobody_else(packet: str, is_polled: bool) -> None:
+    asyncio.run(take_instead(packet, is_polled))
+
+
+async def take_instead(packet: str, is_polled: bool) -> None:
+    """Any Engine.IO packet of one client; another client is there and stays."""
+    async with open_hall(DecodingDesk()) as hall:
+        other = await joined(hall)
+        with nothing_logged():
+            if is_polled:
+                poller = Poller(hall)
+                await poller.open()
+                await hall.http.post(f"/socket.io/?EIO=4&transport=polling&sid={poller.sid}", content=packet)
+            else:
+                client = await joined(hall)
+                client.say(packet)
+            for _ in range(20):
+                await asyncio.sleep(0)
+        other.say('42["still here"]')
+        assert hall.desk.came[-1][1] == Emitted('["still here"]', "")
+
+
+@pytest.mark.parametrize("depth", [100, 900, 1_000, 60_000])
+async def test_a_token_that_is_nested_without_end_is_no_fault_of_ours(hall: Hall, depth: int) -> None:
+    client = WebSocketClient(hall)
+    await client.hears("0")
+    poller = Poller(hall)
+    await poller.open()
+    with nothing_logged():
+        client.say("40" + "[" * depth + "]" * depth)
+        await poller.post("40" + "[" * (depth // 2) + "]" * (depth // 2))
+        for _ in range(20):
+            await asyncio.sleep(0)
+    assert hall.desk.open == []
