@@ -30,6 +30,10 @@ MUTATIONS: Final = {
     ),
     "Parley brings what it likes": Mutation(image.installs_what_is_locked, instruct("--no-deps ", "")),
     "pip stays": Mutation(image.leaves_what_builds_behind, instruct("--yes setuptools pip", "--yes setuptools")),
+    "the base's pip stays": Mutation(image.leaves_what_builds_behind, instruct(" /usr/local/bin/pip*", "")),
+    "the base is a newer one, and its pip stays": Mutation(
+        image.leaves_what_builds_behind, instruct("python:3.11-", "python:3.12-")
+    ),
     "the image installs a compiler": Mutation(
         image.leaves_what_builds_behind,
         instruct("RUN rm -rf", "RUN apt-get update && apt-get install gcc && rm -rf"),

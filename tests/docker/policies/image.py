@@ -55,6 +55,9 @@ def leaves_what_builds_behind(plan: Plan) -> Iterator[str]:
     removed = {word for command in _commands(plan, _UNINSTALL) for word in command.partition(_UNINSTALL)[2].split()}
     if not {"setuptools", "pip"} <= removed:
         yield "pip and setuptools must be removed from what the image takes over"
+    swept = {word for run in plan.image.of("RUN") if run.value.startswith("rm -rf ") for word in run.value.split()}
+    for leftover in sorted(_pip_of(plan.image.base) - swept):
+        yield f"{leftover} of the base must be removed"
     for run in plan.image.of("RUN"):
         if re.search(r"\b(apt-get|apt|pip3?) .*\binstall\b", run.value):
             yield f"{run.value}: belongs into a stage of its own"
@@ -108,6 +111,13 @@ def is_built_from_what_runs(plan: Plan) -> Iterator[str]:
     for path in (*modules, health, "cli/__main__", "chassis/process", "gen/parley/chat/v1/message_pb2"):
         if not is_sent(f"{path}.py", plan.ignore):
             yield f"{path}.py is not part of the build"
+
+
+def _pip_of(base: str) -> set[str]:
+    """Where the base has pip, and what could bring it back."""
+    version = base.partition(":")[2].partition("-")[0]
+    library = f"/usr/local/lib/python{version}"
+    return {f"{library}/site-packages/*", f"{library}/ensurepip", "/usr/local/bin/pip*", "/usr/local/bin/wheel"}
 
 
 def _commands(plan: Plan, word: str) -> list[str]:
