@@ -60,6 +60,9 @@ class SocketIoConnection:
         line: the way out to it.
         desk: who looks after it.
         end: ends it in python-socketio, for good or for the moment.
+
+    Attributes:
+        settled: is set once it is ready, or over.
     """
 
     def __init__(
@@ -67,6 +70,8 @@ class SocketIoConnection:
     ) -> None:
         self.session = session
         self.closing = False
+        self.settled = asyncio.Event()
+        session.when_ready(self.settled.set)
         self._polling, self._direct = fronts
         self._line = line
         self._desk = desk
@@ -96,6 +101,7 @@ class SocketIoConnection:
     def ended(self) -> None:
         """It is no more."""
         self.closing = True
+        self.settled.set()
         self._desk.closed(self)
 
 
@@ -230,12 +236,10 @@ class SocketIo:
             end=partial(self._end, namespace, engine_sid),
         )
         self._connections[engine_sid, namespace] = connection
-        ready = asyncio.Event()
-        connection.session.when_ready(ready.set)
         self._desk.opened(connection)
         try:
             async with asyncio.timeout(READY_SECONDS):
-                await ready.wait()
+                await connection.settled.wait()
         except TimeoutError:
             connection.close(close_codes.RESTART, "not ready")
         return not connection.closing

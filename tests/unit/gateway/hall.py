@@ -93,7 +93,7 @@ class Hall:
             "connections": len(self.socketio._connections),
             "lines": len(server.eio.lines),
             "environments": len(server.environ),
-            "clients": sum(len(rooms) for rooms in server.manager.rooms.values()),
+            "clients": sum(len(rooms[None]) for rooms in server.manager.rooms.values()),
             "open": len(self.desk.open),
         }
 

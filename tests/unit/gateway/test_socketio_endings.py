@@ -1,0 +1,183 @@
+"""However a client of Socket.IO goes, at whatever moment, nothing is kept of it, and nothing waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from structlog.testing import capture_logs
+
+from gateway import close_codes
+from gateway.transports import socketio
+from tests.unit.gateway.hall import Hall, KeepingDesk, Poller, WebSocketClient, joining, open_hall
+
+Going = Callable[[Hall, WebSocketClient], Awaitable[None]]
+
+
+async def turns() -> None:
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+async def breaks(_: Hall, client: WebSocketClient) -> None:
+    client.go()
+
+
+async def says_so(_: Hall, client: WebSocketClient) -> None:
+    client.say("1")
+
+
+async def leaves_its_namespace_and_breaks(_: Hall, client: WebSocketClient) -> None:
+    client.say("41")
+    client.go()
+
+
+async def is_sent_away(hall: Hall, client: WebSocketClient) -> None:
+    await hall.socketio.leave(client.wire.sid)
+
+
+async def is_closed_for_good(hall: Hall, _: WebSocketClient) -> None:
+    for connection in tuple(hall.desk.open):
+        connection.close(close_codes.TOKEN_ENDED, "the token has expired")
+
+
+async def talks_nonsense(_: Hall, client: WebSocketClient) -> None:
+    client.say("451-[]")
+
+
+WAYS: list[Going] = [
+    breaks,
+    says_so,
+    leaves_its_namespace_and_breaks,
+    is_sent_away,
+    is_closed_for_good,
+    talks_nonsense,
+]
+every_way = pytest.mark.parametrize("goes", WAYS, ids=lambda way: way.__name__)
+
+
+@every_way
+async def test_nothing_is_kept_of_one_who_was_there(goes: Going) -> None:
+    with capture_logs() as entries:
+        async with open_hall() as hall:
+            client = WebSocketClient(hall)
+            client.say(joining())
+            await client.hears("40")
+            assert set(hall.remembered().values()) == {1}
+            await goes(hall, client)
+            await turns()
+            assert set(hall.remembered().values()) == {0}, hall.remembered()
+            client.say('42["typing",{}]')
+            assert hall.desk.came == []
+    assert entries == []
+
+
+@every_way
+@pytest.mark.parametrize("becomes_ready", [True, False])
+async def test_nothing_is_kept_of_one_who_goes_while_coming(
+    goes: Going, becomes_ready: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What happens to its user need not reach it by then."""
+    monkeypatch.setattr(socketio, "READY_SECONDS", 0.05)
+    with capture_logs() as entries:
+        async with open_hall(KeepingDesk(ready=False)) as hall:
+            client = WebSocketClient(hall)
+            await client.hears("0")
+            client.say(joining())
+            await turns()
+            assert len(hall.desk.open) == 1
+            sessions = [connection.session for connection in hall.desk.open]
+            await goes(hall, client)
+            await turns()
+            if becomes_ready:
+                for session in sessions:
+                    session.become_ready()
+            async with asyncio.timeout(20):
+                while any(hall.remembered().values()):
+                    await asyncio.sleep(0.01)
+    assert entries == []
+
+
+async def test_one_who_is_not_let_in_by_the_desk_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as one who has too many connections: it is over at once, and not when its patience ends."""
+    monkeypatch.setattr(socketio, "READY_SECONDS", 1_000.0)
+
+    class FullDesk(KeepingDesk):
+        def opened(self, connection: socketio.SocketIoConnection) -> None:  # type: ignore[override]
+            connection.close(close_codes.TOO_MANY, "too many connections")
+
+    async with open_hall(FullDesk()) as hall:
+        client = WebSocketClient(hall)
+        await client.hears("0")
+        client.say(joining())
+        await turns()
+        assert client.closed_with is not None
+        assert set(hall.remembered().values()) == {0}, hall.remembered()
+
+
+async def test_one_who_polls_and_goes_while_coming_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socketio, "READY_SECONDS", 0.05)
+    with capture_logs() as entries:
+        async with open_hall(KeepingDesk(ready=False)) as hall:
+            client = Poller(hall)
+            await client.open()
+            coming = asyncio.create_task(client.post(joining()))
+            await turns()
+            assert len(hall.desk.open) == 1
+            await client.post("1")
+            await asyncio.wait([coming])
+            await turns()
+            assert set(hall.remembered().values()) == {0}, hall.remembered()
+    assert entries == []
+
+
+async def test_a_bad_token_is_refused_and_a_good_one_taken_after_it() -> None:
+    async with open_hall() as hall:
+        client = WebSocketClient(hall)
+        await client.hears("0")
+        client.say(joining(token="bad"))
+        assert await client.hears("44") == '44{"message":"unauthorized"}'
+        assert hall.desk.open == []
+        client.say(joining())
+        await client.hears("40")
+        assert len(hall.desk.open) == 1
+
+
+async def test_who_joins_a_namespace_twice_is_there_once() -> None:
+    async with open_hall() as hall:
+        client = WebSocketClient(hall)
+        await client.hears("0")
+        client.say(joining())
+        await client.hears("40")
+        client.say(joining())
+        await client.hears("44")
+        assert len(hall.desk.open) == 1
+        client.go()
+        await turns()
+        assert set(hall.remembered().values()) == {0}
+
+
+async def test_the_hall_closes_while_clients_are_there_and_while_they_come() -> None:
+    desk = KeepingDesk()
+    with capture_logs() as entries:
+        async with asyncio.timeout(20), open_hall(desk) as hall:
+            there, coming, nobody, poller = (
+                WebSocketClient(hall),
+                WebSocketClient(hall),
+                WebSocketClient(hall),
+                Poller(hall),
+            )
+            await poller.open()
+            for client in (there, coming, nobody):
+                await client.hears("0")
+            there.say(joining())
+            await there.hears("40")
+            desk.ready = False
+            coming.say(joining(token="bob"))
+            await turns()
+            assert len(desk.open) == 2
+            desk.open[1].session.become_ready()
+    assert desk.open == []
+    assert all(client.closed_with is not None for client in (there, coming, nobody))
+    assert entries == []
