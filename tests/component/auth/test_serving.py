@@ -80,6 +80,13 @@ async def test_a_process_of_its_own_serves_and_stops_when_told_to(
         await drop_database(settings)
     assert process.returncode == 0
     events = [json.loads(line)["event"] for line in output.decode().splitlines()]
-    assert events == ["key_made", "service_listening", "process_ready", "process_stopping", "process_stopped"]
+    assert events == [
+        "migration_made",
+        "key_made",
+        "service_listening",
+        "process_ready",
+        "process_stopping",
+        "process_stopped",
+    ]
     assert secret not in output.decode()
     assert response.access_token not in output.decode()

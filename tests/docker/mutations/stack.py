@@ -47,7 +47,7 @@ MUTATIONS: Final = {
     ),
     "Envoy's admin is published": Mutation(
         stack.publishes_envoy_s_port_alone,
-        put("envoy", ("ports",), ["${PARLEY_PUBLISH:-127.0.0.1:8080}:8080", "9901:9901"]),
+        put("envoy", ("ports",), ["${PUBLISHED_AT:-127.0.0.1:8080}:8080", "9901:9901"]),
     ),
     "nothing is published": Mutation(stack.publishes_envoy_s_port_alone, drop("envoy", ("ports",))),
     "stores reach the outside": Mutation(stack.reaches_stores_from_where_data_is_kept, open_network("stores")),

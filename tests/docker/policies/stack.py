@@ -18,7 +18,7 @@ from tests.docker.plan import FOLDER, ONCE, PROCESSES, ROOT, SETTINGS, STORED, S
 
 _ENVOY: Final = ROOT / "gateway" / "envoy" / "envoy.yaml"
 _PUBLIC_PORT: Final = 8080
-_LOOPBACK: Final = "${PARLEY_PUBLISH:-127.0.0.1:8080}:8080"
+_LOOPBACK: Final = "${PUBLISHED_AT:-127.0.0.1:8080}:8080"
 _OURS: Final = "PARLEY_"
 
 
