@@ -43,7 +43,7 @@ class CallsForUser:
         self._session = session
 
     async def until_ready(self) -> None:
-        """Waits until whatever happens to the user reaches the connection."""
+        """Waits until whatever happens to the user reaches the connection, or the connection is no more."""
         if self._session is not None and not self._session.ready:
             ready = asyncio.get_running_loop().create_future()
             self._session.when_ready(partial(_fulfil, ready))

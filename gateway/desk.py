@@ -104,6 +104,7 @@ class Desk:
         expiry.cancel()
         last_of_user = self._hub.remove(connection)
         self._arrivals.leave(connection.session, last_of_user)
+        connection.session.end_waiting()
 
     def received(self, connection: Connection, frame: object) -> None:
         """A frame came that can be decoded."""

@@ -136,6 +136,10 @@ class Session:
     def become_ready(self) -> None:
         """Notes that whatever happens to the user from now on reaches the connection."""
         self.ready = True
+        self.end_waiting()
+
+    def end_waiting(self) -> None:
+        """Has nobody wait any longer for the session to be ready: it is, or the connection is no more."""
         waiting, self._waiting = self._waiting, []
         for then in waiting:
             then()
@@ -156,7 +160,7 @@ class Session:
         return True
 
     def when_ready(self, then: Callable[[], None]) -> None:
-        """Calls `then` once the session is ready: at once, if it is."""
+        """Calls `then` once the session is ready, or is no more: at once, if it is ready."""
         if self.ready:
             then()
         else:

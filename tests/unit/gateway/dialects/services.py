@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
+from google.protobuf.timestamp_pb2 import Timestamp
+from parley.auth.v1.auth_pb2 import IssueServiceTokenResponse
 from parley.auth.v1.user_pb2 import ROLE_AGENT_L1, ROLE_CLIENT, ROLE_SALES, User
 
+from chassis.channel import ServiceTokens
 from chassis.errors import AppError, NotFoundError
 from chassis.identity import Identity
+from gateway.calls import CallsForUser
 from gateway.commands import UserCalls
 from gateway.people import Fetch, People
 from gateway.upstreams import Upstreams
@@ -21,16 +25,7 @@ USERS = {
 """Who is in the directory; Bob's id is a number to front-ends that know such."""
 
 Answer = Any
-"""A response, an error, or what makes one of a request."""
-
-
-class _Names:
-    """A channel whose calls are the names of the methods."""
-
-    def _named(self, path: str, *_: object, **__: object) -> str:
-        return path.rpartition("/")[2]
-
-    unary_unary = unary_stream = stream_unary = stream_stream = _named
+"""A response, an error, or what makes one of a request, at once or later."""
 
 
 class Services:
@@ -41,37 +36,54 @@ class Services:
     """
 
     def __init__(self, answers: Mapping[str, Answer] | None = None) -> None:
-        self.answers: dict[str, Answer] = dict(answers or {})
-        self.asked: list[tuple[str, Any]] = []
-
-    def calls(self, identity: Identity) -> UserCalls:
-        """Calls for a user."""
-        return cast(UserCalls, _Calls(self, identity))
-
-    def answer(self, method: str, request: Any) -> Any:
-        """The answer to a request, which is kept. Raises AppError."""
-        self.asked.append((method, request))
-        answer = self.answers.get(method, NotFoundError("NOT_FOUND", "there is none here"))
-        if isinstance(answer, AppError):
-            raise answer
-        return answer(request) if callable(answer) else answer
-
-
-class _Calls:
-    def __init__(self, services: Services, identity: Identity) -> None:
-        names = cast(Any, _Names())
-        self._services = services
-        self.identity = identity
+        issued = IssueServiceTokenResponse(access_token="token", expire_time=Timestamp(seconds=4_000_000_000))
+        self.answers: dict[str, Answer] = {"IssueServiceToken": issued, **(answers or {})}
+        channel = cast(Any, _Channel(self))
         self.upstreams = Upstreams(
-            auth=names, chat=names, presence=names, notify=names, service_tokens=cast(Any, None), chat_shards=1
+            auth=channel,
+            chat=channel,
+            presence=channel,
+            notify=channel,
+            service_tokens=ServiceTokens(channel, "gateway", "secret"),
+            chat_shards=1,
         )
 
-    async def until_ready(self) -> None:
-        """It is."""
+    def calls(self, who: Identity) -> UserCalls:
+        """Calls for a user."""
+        return CallsForUser(self.upstreams, who, "token")
 
-    async def call(self, method: Any, request: Any, *, conversation_id: str = "") -> Any:
-        """Makes a call."""
-        return self._services.answer(method, request)
+    async def answer(self, method: str, request: Any) -> Any:
+        """The answer to a request. Raises AppError."""
+        answer = self.answers.get(method, NotFoundError("NOT_FOUND", "there is none here"))
+        if callable(answer):
+            answer = answer(request)
+        if isinstance(answer, Awaitable):
+            answer = await answer
+        if isinstance(answer, AppError):
+            raise answer
+        return answer
+
+
+class _Channel:
+    """A channel on which the services answer at once, in this process."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def unary_unary(self, path: str, **_: object) -> Callable[..., Awaitable[Any]]:
+        """A method."""
+        name = path.rpartition("/")[2]
+
+        async def call(request: Any, **__: object) -> Any:
+            return await self._services.answer(name, request)
+
+        return call
+
+    def stream_stream(self, path: str, **_: object) -> str:
+        """A stream, which nobody opens here."""
+        return path
+
+    unary_stream = stream_stream
 
 
 def directory(users: Mapping[str, User] = USERS, told: Callable[[Sequence[str]], object] = lambda _: None) -> Fetch:

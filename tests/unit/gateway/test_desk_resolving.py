@@ -1,0 +1,245 @@
+"""What front-ends call by names of their own is done in the order in which it came, whatever finding it takes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from parley.chat.v1.chat_pb2 import Conversation
+from parley.chat.v1.conversation_pb2 import (
+    GetConversationResponse,
+    GetOrCreateDirectConversationResponse,
+    JoinRoomResponse,
+)
+from parley.chat.v1.event_pb2 import SubscribeRequest
+from parley.chat.v1.message_pb2 import ListMessagesResponse, Receipt, SendMessagesRequest, SendMessagesResponse
+
+from chassis.errors import PermissionDeniedError
+from gateway import desk as desks
+from gateway import roster as rosters
+from gateway.arrivals import Arrivals
+from gateway.attendance import Attendance
+from gateway.calls import running_errands
+from gateway.desk import Desk
+from gateway.dialects.dialect import Front
+from gateway.hub import Hub
+from gateway.lines import Lines
+from gateway.roster import Roster
+from gateway.sends import Sends
+from gateway.session import Session, SessionLimits
+from gateway.signals import Signals
+from gateway.subscriptions import Subscription
+from tests.unit.gateway.dialects.services import Services
+from tests.unit.gateway.dialects.stage import dialects
+from tests.unit.gateway.people import KeepingConnection, identity
+
+LIMITS = SessionLimits(frame_bytes=65_536, requests_in_flight=2_000, frames_per_second=5_000, messages_per_second=5_000)
+REFUSED = PermissionDeniedError("NOT_PERMITTED", "not with you")
+
+
+class Helpdesk:
+    """A desk with everything that it knows, and a client of the helpdesk's; conversations are found when told to."""
+
+    def __init__(self, desk: Desk, hub: Hub, services: Services) -> None:
+        self.desk = desk
+        self.hub = hub
+        self.searches: list[asyncio.Future[Any]] = []
+        self.sent: list[tuple[str, str]] = []
+        self.connection = KeepingConnection(Front(dialects()["helpdesk"], lambda payload: payload + b"\n"))
+        self.connection.session = Session("session-1", identity(), "token", LIMITS)
+        services.answers |= {
+            "SendMessages": self._take,
+            "GetOrCreateDirectConversation": lambda request: self._search(
+                GetOrCreateDirectConversationResponse(conversation=Conversation(conversation_id=request.user_id))
+            ),
+            "JoinRoom": lambda request: self._search(
+                JoinRoomResponse(conversation=Conversation(conversation_id=request.external_ref))
+            ),
+            "GetConversation": lambda request: GetConversationResponse(
+                conversation=Conversation(conversation_id=request.conversation_id)
+            ),
+            "ListMessages": ListMessagesResponse(),
+        }
+
+    async def _search(self, response: Any) -> Any:
+        found: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self.searches.append(found)
+        return await found or response
+
+    def _take(self, request: SendMessagesRequest) -> SendMessagesResponse:
+        self.sent += [(item.draft.conversation_id, item.draft.text) for item in request.items]
+        outcomes = [SendMessagesResponse.Outcome(receipt=Receipt(message_id="m", seq=1)) for _ in request.items]
+        return SendMessagesResponse(outcomes=outcomes)
+
+    def say(self, **frame: Any) -> None:
+        """A frame comes."""
+        self.desk.received(self.connection, json.dumps(frame))
+
+    def found(self, number: int, error: Exception | None = None) -> None:
+        """A search ends."""
+        if number < len(self.searches) and not self.searches[number].done():
+            self.searches[number].set_result(error)
+
+    async def rest(self) -> None:
+        """Lets everything come to its end."""
+        async with asyncio.timeout(20):
+            while self.connection.session.in_flight:
+                for number in range(len(self.searches)):
+                    self.found(number)
+                await asyncio.sleep(0.001)
+
+
+def _arrivals() -> Arrivals:
+    async def no_metadata() -> Any:
+        return ()
+
+    nowhere = cast(Any, None)  # the streams are not opened here
+    chat, notify = [
+        Subscription[object](
+            name, nowhere, SubscribeRequest, metadata=no_metadata, deliver=lambda _: None, lost=lambda: None
+        )
+        for name in ("test-chat", "test-notify")
+    ]
+    attendance = Attendance(
+        nowhere, gateway_id="g", metadata=no_metadata, deliver=lambda _: None, complete=lambda _: None
+    )
+    return Arrivals(chat, notify, attendance)
+
+
+@asynccontextmanager
+async def helpdesk() -> AsyncIterator[Helpdesk]:
+    services = Services()
+    sends = Sends(services.upstreams, 20_000)
+    hub = Hub(20, Roster(), Lines(lambda *_: None), lambda *_: None)
+    async with running_errands() as errands:
+        sending = asyncio.create_task(sends.run())
+        desk = Desk(
+            hub=hub,
+            arrivals=_arrivals(),
+            sends=sends,
+            signals=Signals(services.upstreams, 20_000),
+            errands=errands,
+            upstreams=services.upstreams,
+            verifier=cast(Any, None),  # no token is refreshed here
+        )
+        try:
+            yield Helpdesk(desk, hub, services)
+        finally:
+            sending.cancel()
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("message"), st.sampled_from(["bob", "carl"])),
+        st.tuples(st.sampled_from(["join", "room_message"]), st.sampled_from(["support", "sales"])),
+        st.tuples(st.sampled_from(["found", "refused"]), st.integers(0, 8)),
+        st.tuples(st.just("wait"), st.integers(0, 3)),
+    ),
+    max_size=30,
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(STEPS)
+def test_each_is_sent_in_its_turn_or_answered_with_what_is_wrong(steps: list[tuple[str, Any]]) -> None:
+    asyncio.run(play(steps))
+
+
+async def play(steps: list[tuple[str, Any]]) -> None:
+    asked: dict[str, list[str]] = {}
+    async with helpdesk() as house:
+        for number, (step, what) in enumerate(steps):
+            if step == "message":
+                asked.setdefault(what, []).append(str(number))
+                house.say(type="message", receiverId=what, content=str(number), tempId=f"t{number}")
+            elif step == "room_message":
+                asked.setdefault(what, []).append(str(number))
+                house.say(type="room_message", roomId=what, content=str(number), tempId=f"t{number}")
+            elif step == "join":
+                house.say(type="join_room", roomId=what)
+            elif step == "wait":
+                for _ in range(what):
+                    await asyncio.sleep(0)
+            else:
+                house.found(what, REFUSED if step == "refused" else None)
+        await house.rest()
+    failed = [
+        frame["tempId"][1:] for frame in house.connection.frames if frame["type"] == "error" and "tempId" in frame
+    ]
+    for name, contents in asked.items():
+        sent = [text for conversation_id, text in house.sent if conversation_id == name]
+        assert sent == [content for content in contents if content not in failed]
+    everything = [content for contents in asked.values() for content in contents]
+    assert sorted([text for _, text in house.sent] + failed) == sorted(everything)
+    assert house.desk._resolving == {}
+
+
+async def test_a_search_that_fails_is_told_to_all_who_waited_for_it_and_made_anew_for_the_next() -> None:
+    async with helpdesk() as house:
+        for number in range(3):
+            house.say(type="message", receiverId="bob", content="hi", tempId=number)
+        await asyncio.sleep(0.01)
+        assert len(house.searches) == 1
+        house.found(0, REFUSED)
+        async with asyncio.timeout(20):
+            while len(house.connection.written) < 3:
+                await asyncio.sleep(0)
+        assert [(frame["reason"], frame["tempId"]) for frame in house.connection.frames] == [
+            ("NOT_PERMITTED", number) for number in range(3)
+        ]
+        house.say(type="message", receiverId="bob", content="again")
+        await house.rest()
+        assert house.sent == [("bob", "again")]
+
+
+async def test_what_was_found_is_not_searched_for_again_but_a_room_that_is_joined_again() -> None:
+    async with helpdesk() as house:
+        for _ in range(3):
+            house.say(type="message", receiverId="bob", content="hi")
+            await house.rest()
+        assert len(house.searches) == 1
+        for _ in range(2):
+            house.say(type="join_room", roomId="support")
+            await house.rest()
+        assert len(house.searches) == 3
+
+
+async def test_of_very_many_that_were_found_the_first_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desks, "_RESOLVED_PER_SESSION", 10)
+    async with helpdesk() as house:
+        for number in range(30):
+            house.say(type="message", receiverId=f"user-{number}", content="hi")
+        await house.rest()
+        assert list(house.connection.session.conversations) == [("user", f"user-{number}") for number in range(20, 30)]
+        assert len(house.sent) == 30
+
+
+async def test_what_is_asked_for_before_the_connection_ends_is_done_and_nothing_is_kept() -> None:
+    async with helpdesk() as house:
+        house.desk.opened(house.connection)
+        house.say(type="message", receiverId="bob", content="hi")
+        await asyncio.sleep(0)
+        house.desk.closed(house.connection)
+        await house.rest()
+        assert house.sent == [("bob", "hi")]
+        assert (house.hub.count, house.desk._resolving) == (0, {})
+
+
+async def test_who_joins_and_goes_before_it_is_ready_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The services need not be there at all."""
+    monkeypatch.setattr(rosters, "PATIENCE_SECONDS", 0.01)
+    async with helpdesk() as house:
+        house.desk.opened(house.connection)
+        house.say(type="user_join", userId="ann")
+        await asyncio.sleep(0)
+        assert len(house.desk._errands) == 1
+        house.desk.closed(house.connection)
+        async with asyncio.timeout(20):
+            while len(house.desk._errands):
+                await asyncio.sleep(0.001)
