@@ -1,0 +1,79 @@
+"""What is known of who is here lasts as long as presence takes it for known."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+from parley.presence.v1 import presence_pb2 as presence
+
+from gateway.attendance import Attendance
+from gateway.hub import Hub
+from gateway.lines import Lines
+from gateway.roster import Roster
+from tests.unit.gateway.people import KeepingConnection, identity, native_front
+
+BOB = presence.Event(
+    organization_id="acme", presence=presence.Presence(user_id="bob", status=presence.STATUS_ONLINE), role="sales"
+)
+
+
+class Gateway:
+    """The hub, who is here, and what presence is told of that."""
+
+    def __init__(self) -> None:
+        self.roster = Roster()
+        self.hub = Hub(20, self.roster, Lines(lambda *_: None), lambda *_: None)
+        self.attendance = Attendance(
+            cast(Any, None),  # the stream is not opened here
+            gateway_id="g",
+            metadata=cast(Any, None),
+            deliver=self.hub.deliver_presence,
+            complete=self.hub.presence_complete,
+        )
+        self._front = native_front()
+
+    def come(self) -> KeepingConnection:
+        """Ann comes."""
+        connection = KeepingConnection(self._front, identity("ann"))
+        self.hub.add(connection)
+        session = presence.Session(
+            session_id=connection.session.session_id, organization_id="acme", user_id="ann", role="sales"
+        )
+        self.attendance.report(session)
+        return connection
+
+    def go(self, connection: KeepingConnection) -> None:
+        """Ann goes."""
+        self.hub.remove(connection)
+        self.attendance.close(connection.session.session_id)
+
+    @property
+    def here(self) -> list[str]:
+        """Who is here, as Ann is told."""
+        return [found.presence.user_id for found in self.roster.here(identity("ann"))]
+
+
+def test_who_is_here_is_known_while_somebody_is_connected() -> None:
+    gateway = Gateway()
+    first = gateway.come()
+    gateway.attendance.first()
+    gateway.attendance.take(presence.AttachResponse(events=[BOB], complete=["acme"]))
+    gateway.come()
+    gateway.go(first)
+    assert gateway.here == ["bob"]
+
+
+@pytest.mark.xfail(
+    reason="presence is told of both in one request, sees an organization that stays, and tells nothing anew"
+)
+def test_who_is_here_is_known_when_the_last_one_goes_and_comes_back_in_one_breath() -> None:
+    """A page that is loaded anew; or else presence has to be told of the end before the beginning."""
+    gateway = Gateway()
+    connection = gateway.come()
+    gateway.attendance.first()
+    gateway.attendance.take(presence.AttachResponse(events=[BOB], complete=["acme"]))
+    gateway.go(connection)
+    gateway.come()
+    request = gateway.attendance.next()
+    assert gateway.here == ["bob"] or not (request.closed and request.upsert)
