@@ -68,8 +68,12 @@ class Attendance(TwoWayStream[AttachRequest, AttachResponse]):
         return request
 
     def next(self) -> AttachRequest:
-        """The sessions that opened, changed and closed."""
-        changes = self._roll.changes(SESSIONS_PER_REQUEST)
+        """The sessions that opened and changed, or before them those that closed.
+
+        In one request, presence would see an organization that stays where its last session closed and another opened,
+        and not tell anew who is here: the gateway has forgotten it by then.
+        """
+        changes = self._roll.changes(SESSIONS_PER_REQUEST, dropped_first=True)
         more = self._roll.untold > 0
         if more:
             self.tell()

@@ -74,10 +74,16 @@ class Roll(Generic[K, V]):
             if key in self._entries:
                 self._asking.setdefault(key, []).append(then)
 
-    def changes(self, at_most: int | None = None) -> Changes[K, V]:
-        """What to tell the far side next, under a new number."""
+    def changes(self, at_most: int | None = None, *, dropped_first: bool = False) -> Changes[K, V]:
+        """What to tell the far side next, under a new number.
+
+        Args:
+            at_most: how many changes.
+            dropped_first: whether what was dropped is told by itself, before what was put.
+        """
         self._number += 1
-        told = list(islice(self._untold, at_most))
+        dropped = [key for key in self._untold if key not in self._entries] if dropped_first else []
+        told = list(islice(dropped or self._untold, at_most))
         changes: Changes[K, V] = Changes(self._number, [], [])
         for key in told:
             del self._untold[key]

@@ -54,6 +54,7 @@ def test_later_changes_never_say_that_more_is_to_come() -> None:
     for number in range(SESSIONS_PER_REQUEST + 1):
         attendance.report(Session(session_id=f"later-{number}"))
     attendance.close("0")
-    requests = [attendance.next(), attendance.next()]
-    assert [request.more for request in requests] == [False, False]
-    assert [list(request.closed) for request in requests] == [[], ["0"]]
+    requests = [attendance.next(), attendance.next(), attendance.next()]
+    assert [request.more for request in requests] == [False, False, False]
+    assert [list(request.closed) for request in requests] == [["0"], [], []]
+    assert [len(request.upsert) for request in requests] == [0, SESSIONS_PER_REQUEST, 1]

@@ -98,3 +98,22 @@ def test_an_entry_that_was_told_of_waits_for_the_acknowledgement() -> None:
     assert told == []
     roll.acknowledge(number)
     assert told == ["a"]
+
+
+def test_what_was_dropped_may_be_told_by_itself_before_what_was_put() -> None:
+    roll: Roll[str, str] = Roll()
+    for key in "abc":
+        roll.put(key, key.upper())
+    roll.changes()
+    roll.put("d", "D")
+    roll.drop("a")
+    roll.put("b", "B2")
+    roll.drop("c")
+    told = [roll.changes(1, dropped_first=True) for _ in range(4)]
+    assert [(change.put, change.dropped) for change in told] == [
+        ([], ["a"]),
+        ([], ["c"]),
+        (["D"], []),
+        (["B2"], []),
+    ]
+    assert roll.untold == 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-import pytest
 from parley.presence.v1 import presence_pb2 as presence
 
 from gateway.attendance import Attendance
@@ -64,16 +63,18 @@ def test_who_is_here_is_known_while_somebody_is_connected() -> None:
     assert gateway.here == ["bob"]
 
 
-@pytest.mark.xfail(
-    reason="presence is told of both in one request, sees an organization that stays, and tells nothing anew"
-)
 def test_who_is_here_is_known_when_the_last_one_goes_and_comes_back_in_one_breath() -> None:
-    """A page that is loaded anew; or else presence has to be told of the end before the beginning."""
+    """A page that is loaded anew: presence is told of the end by itself, and so tells anew who is here."""
     gateway = Gateway()
     connection = gateway.come()
     gateway.attendance.first()
     gateway.attendance.take(presence.AttachResponse(events=[BOB], complete=["acme"]))
     gateway.go(connection)
-    gateway.come()
-    request = gateway.attendance.next()
-    assert gateway.here == ["bob"] or not (request.closed and request.upsert)
+    assert gateway.here == []
+    returned = gateway.come()
+    end, beginning = gateway.attendance.next(), gateway.attendance.next()
+    assert (list(end.closed), list(end.upsert)) == ([connection.session.session_id], [])
+    assert [session.session_id for session in beginning.upsert] == [returned.session.session_id]
+    assert list(beginning.closed) == []
+    gateway.attendance.take(presence.AttachResponse(events=[BOB], complete=["acme"]))
+    assert gateway.here == ["bob"]
