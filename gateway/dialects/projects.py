@@ -51,18 +51,18 @@ class Window:
     The front-end is told of receipts by the messages' ids, and the events have none.
     """
 
-    __slots__ = ("ids", "read")
+    __slots__ = ("messages", "read")
 
     def __init__(self) -> None:
-        self.ids: OrderedDict[int, str] = OrderedDict()
+        self.messages: OrderedDict[int, tuple[str, str]] = OrderedDict()
         self.read: dict[str, int] = {}
 
     def note(self, messages: Iterable[Message]) -> None:
         """Remembers messages; of very many, the earliest are forgotten."""
         for message in messages:
-            self.ids[message.seq] = message.message_id
-        while len(self.ids) > _REMEMBERED_MESSAGES:
-            del self.ids[min(self.ids)]
+            self.messages[message.seq] = (message.message_id, message.sender_id)
+        while len(self.messages) > _REMEMBERED_MESSAGES:
+            del self.messages[min(self.messages)]
 
     def note_marks(self, members: Iterable[Member]) -> None:
         """Remembers who has read how much."""
@@ -70,10 +70,14 @@ class Window:
             self.read[member.user_id] = max(member.read_seq, self.read.get(member.user_id, 0))
 
     def newly_read(self, user_id: str, read_seq: int) -> list[str]:
-        """The ids of messages that a user has read since this was last asked."""
+        """The ids of messages of others that a user has read since this was last asked."""
         before = self.read.get(user_id, 0)
         self.read[user_id] = max(before, read_seq)
-        return [message_id for seq, message_id in sorted(self.ids.items()) if before < seq <= read_seq]
+        return [
+            message_id
+            for seq, (message_id, sender_id) in sorted(self.messages.items())
+            if before < seq <= read_seq and sender_id != user_id
+        ]
 
 
 class Notes:

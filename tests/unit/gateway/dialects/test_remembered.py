@@ -78,12 +78,22 @@ def test_it_is_told_exactly_what_was_newly_read(
             read[who] = before | set(range(1, what + 1))
 
 
+def test_ones_own_messages_are_not_told_as_read_by_oneself() -> None:
+    """As in the messages themselves, whose `readBy` leaves the sender out."""
+    window = projects.Window()
+    window.note(
+        Message(seq=seq, message_id=f"m{seq}", sender_id=sender) for seq, sender in enumerate(("ann", "bob", "ann"), 1)
+    )
+    assert window.newly_read("ann", 3) == ["m2"]
+    assert window.newly_read("bob", 3) == ["m1", "m3"]
+
+
 def test_a_window_holds_the_latest_messages_in_whatever_order_they_come() -> None:
     most = projects._REMEMBERED_MESSAGES
     for order in (range(1, most + 51), reversed(range(1, most + 51))):
         window = projects.Window()
         window.note(message("a", seq) for seq in order)
-        assert len(window.ids) == most
+        assert len(window.messages) == most
         assert window.newly_read("bob", most + 50) == [f"a{seq}" for seq in range(51, most + 51)]
 
 
