@@ -14,6 +14,7 @@ from parley.chat.v1.message_pb2 import Draft, GetMessageRequest, MarkReadRequest
 from parley.notify.v1 import notification_pb2 as notify
 from parley.presence.v1 import presence_pb2 as presence
 
+from chassis.errors import AppError
 from gateway import objects
 from gateway.commands import Command, Perform, Result, SendMessage, SendSignal, UserCalls
 from gateway.dialects import projects_shapes as shapes
@@ -289,19 +290,27 @@ def _where_joined(conversation_id: str, speech: Speech) -> Speech:
 
 
 def _join(form: OneConversation, session: Session) -> Command:
-    """The window is there before it is filled, so that no message falls between."""
+    """The window is there before it is filled, so that no message falls between, and who leaves meanwhile has left."""
     conversation_id = inward(form.conversation_id)
 
     async def run(calls: UserCalls) -> Result:
-        request = GetConversationRequest(conversation_id=conversation_id)
-        get = calls.upstreams.conversations.GetConversation
-        conversation = (await calls.call(get, request, conversation_id=conversation_id)).conversation
         window = session.notes.join(conversation_id)
-        window.note_marks(conversation.members)
-        window.note((await page_before(calls, conversation_id, None, _REMEMBERED_MESSAGES)).messages)
+        try:
+            await _fill(window, calls, conversation_id)
+        except AppError:
+            if session.notes.joined.get(conversation_id) is window:
+                del session.notes.joined[conversation_id]
+            raise
         return done({"conversationId": outward(conversation_id)})
 
     return Perform(run)
+
+
+async def _fill(window: Window, calls: UserCalls, conversation_id: str) -> None:
+    request = GetConversationRequest(conversation_id=conversation_id)
+    get = calls.upstreams.conversations.GetConversation
+    window.note_marks((await calls.call(get, request, conversation_id=conversation_id)).conversation.members)
+    window.note((await page_before(calls, conversation_id, None, _REMEMBERED_MESSAGES)).messages)
 
 
 def _leave(form: OneConversation, session: Session) -> Command:
