@@ -10,7 +10,9 @@ import grpc
 from parley.auth.v1 import auth_pb2, auth_pb2_grpc
 
 from chassis.errors import AppError
+from chassis.renewal import RenewedChannel
 from chassis.status import from_rpc_error
+from chassis.tls import TlsFiles, grpc_channel_credentials
 
 MAX_MESSAGE_BYTES: Final = 16 * 1024 * 1024
 CALL_TIMEOUT_SECONDS: Final = 10.0
@@ -31,9 +33,18 @@ _OPTIONS: Final = (
 Metadata = tuple[tuple[str, str], ...]
 
 
-def open_channel(target: str) -> grpc.aio.Channel:
-    """Opens a channel that reconnects by itself; the caller closes it. Nothing connects before the first call."""
-    return grpc.aio.insecure_channel(target, options=_OPTIONS)
+def open_channel(target: str, tls: TlsFiles | None = None) -> grpc.aio.Channel:
+    """Opens a channel that reconnects by itself; the caller closes it. Nothing connects before the first call.
+
+    Args:
+        target: host:port.
+        tls: what to show, to one whose certificate has the target's host as a name; without it there is no TLS.
+    """
+    if tls is None:
+        return grpc.aio.insecure_channel(target, options=_OPTIONS)
+    return RenewedChannel(
+        grpc_channel_credentials(tls), lambda shown: grpc.aio.secure_channel(target, shown, options=_OPTIONS)
+    )
 
 
 def bearer(token: str) -> Metadata:

@@ -22,6 +22,7 @@ from chassis.identity import TokenVerifier
 from chassis.logs import logger
 from chassis.settings import ServiceSettings
 from chassis.supervise import supervised
+from chassis.tls import TlsFiles, grpc_server_credentials
 
 _OPTIONS: Final = (
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
@@ -95,13 +96,8 @@ async def serving(service: Service, settings: ServiceSettings) -> AsyncIterator[
     names = [registration.descriptor.full_name for registration in service.registrations]
     if settings.reflection:
         reflection.enable_server_reflection([*names, HEALTH_NAME, reflection.SERVICE_NAME], server)
-    try:
-        port = server.add_insecure_port(settings.listen)
-    except RuntimeError as error:
-        raise PortTakenError(
-            f"can't listen on {settings.listen}: the port is taken or the address is not ours"
-        ) from error
-    async with supervised(service.tasks):
+    port = _listen(server, settings.listen, settings.tls)
+    async with _telling_health(checks, settings.health_listen), supervised(service.tasks):
         await server.start()
         for name in ("", *names):
             await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
@@ -109,6 +105,30 @@ async def serving(service: Service, settings: ServiceSettings) -> AsyncIterator[
             yield port
         finally:
             await asyncio.shield(_stop(server, checks, service, settings))
+
+
+def _listen(server: grpc.aio.Server, address: str, tls: TlsFiles | None) -> int:
+    credentials = grpc_server_credentials(tls) if tls else None
+    try:
+        return server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
+    except RuntimeError as error:
+        raise PortTakenError(f"can't listen on {address}: the port is taken or the address is not ours") from error
+
+
+@asynccontextmanager
+async def _telling_health(checks: health.HealthServicer, address: str | None) -> AsyncIterator[None]:
+    """Tells health without TLS, in the same event loop: when that hangs, so does this."""
+    if address is None:
+        yield
+        return
+    server = grpc.aio.server(options=_OPTIONS)
+    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    _listen(server, address, None)
+    await server.start()
+    try:
+        yield
+    finally:
+        await server.stop(None)
 
 
 async def _stop(

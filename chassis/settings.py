@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from typing import Annotated, Literal, TypeVar
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from chassis.tls import TlsFiles
 
 S = TypeVar("S", bound="ProcessSettings")
 
@@ -52,6 +55,33 @@ class ProcessSettings(BaseSettings):
     auth_target: Address = Field(description="where AuthService is reached, for keys and service tokens")
     service_name: str = Field(min_length=1, description="the name that this process shows to AuthService")
     service_secret: SecretStr = Field(description="the secret that goes with service_name")
+    tls_certificate: Path | None = Field(
+        None,
+        description="the file of the certificate that this process shows to the others, in PEM; with tls_key and "
+        "tls_ca it talks to them by mutual TLS, and without all three by none",
+    )
+    tls_key: Path | None = Field(None, description="the file of the key that goes with tls_certificate, in PEM")
+    tls_ca: Path | None = Field(
+        None, description="the file of the authority's certificates, in PEM: whose certificates this process believes"
+    )
+    health_listen: Address | None = Field(
+        None,
+        description="where health, and nothing else, is told without TLS to those who have no certificate, such as "
+        "kubelets: by gRPC, and of the gateway by HTTP; nowhere when not given",
+    )
+
+    @model_validator(mode="after")
+    def _has_all_of_tls_or_none(self) -> Self:
+        if len({path is None for path in (self.tls_certificate, self.tls_key, self.tls_ca)}) > 1:
+            raise ValueError("tls_certificate, tls_key and tls_ca must be given together")
+        return self
+
+    @property
+    def tls(self) -> TlsFiles | None:
+        """What this process shows to others, and whom it believes; None where it talks to them without TLS."""
+        if self.tls_certificate is None or self.tls_key is None or self.tls_ca is None:
+            return None
+        return TlsFiles(self.tls_certificate, self.tls_key, self.tls_ca)
 
 
 class ServiceSettings(ProcessSettings):

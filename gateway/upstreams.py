@@ -17,6 +17,7 @@ from pydantic import SecretStr
 
 from chassis.channel import CALL_TIMEOUT_SECONDS, Metadata, ServiceTokens, bearer, open_channel
 from chassis.status import from_rpc_error
+from chassis.tls import TlsFiles
 from chassis.tracing import trace_headers
 
 SHARD_HEADER: Final = "x-parley-shard"
@@ -56,6 +57,10 @@ class UpstreamSettings(Protocol):
     @property
     def chat_shards(self) -> int:
         """Over how many shards conversations are spread."""
+
+    @property
+    def tls(self) -> TlsFiles | None:
+        """What the gateway shows to them; None where it talks to them without TLS."""
 
 
 class Upstreams:
@@ -171,7 +176,7 @@ async def open_upstreams(settings: UpstreamSettings) -> AsyncIterator[Upstreams]
     """Opens the channels, and closes them on leaving. Nothing connects before the first call."""
     async with AsyncExitStack() as stack:
         auth, chat, presence, notify = [
-            await stack.enter_async_context(open_channel(target))
+            await stack.enter_async_context(open_channel(target, settings.tls))
             for target in (
                 settings.auth_target,
                 settings.chat_target,

@@ -17,6 +17,7 @@ from chassis.channel import fetch_keys
 from chassis.identity import TokenVerifier
 from chassis.logs import logger
 from chassis.supervise import supervised
+from chassis.tls import server_context
 from gateway.arrivals import Arrivals
 from gateway.attendance import Attendance
 from gateway.calls import Errands, calls_of, running_errands
@@ -134,6 +135,7 @@ def _house(
 @asynccontextmanager
 async def _serving_browsers(settings: Settings, house: _House, stopping: asyncio.Event) -> AsyncIterator[int]:
     ways = house.entrances
+    tls = server_context(settings.tls) if settings.tls else None
     with _exposed(house.tally):
         async with supervised(house.tasks), ways.socketio.running(), AsyncExitStack() as stack:
             stack.push_async_callback(house.departures.all, settings.drain_seconds)
@@ -144,7 +146,7 @@ async def _serving_browsers(settings: Settings, house: _House, stopping: asyncio
                     serving_websockets(settings.helpdesk_listen, settings.frame_bytes, ways.helpdesk)
                 )
             yield await stack.enter_async_context(
-                serving_websockets(settings.websocket_listen, settings.frame_bytes, ways.websocket)
+                serving_websockets(settings.websocket_listen, settings.frame_bytes, ways.websocket, tls)
             )
 
 

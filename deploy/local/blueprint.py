@@ -12,8 +12,9 @@ from deploy.local.mongodb import mongod_command, primary_ready
 from deploy.local.options import StackOptions
 from deploy.local.probes import Probe, grpc_health, http_ok
 from deploy.local.process import ProcessSpec
-from deploy.local.services import RPC, Service
+from deploy.local.services import HEALTH, HTTP, RPC, Service
 from deploy.local.valkey import answers, valkey_command, valkey_url
+from deploy.tls.envoy import secret_files, with_mutual_tls
 
 REPOSITORY = Path(__file__).parents[2]
 # Beyond what a process may take to drain, before it is killed.
@@ -89,7 +90,18 @@ class Blueprint:
                 addresses[service.name, listener.cluster_port] = [
                     self._ports[name][listener.name] for name in replica_names(service, replicas)
                 ]
-        return envoy.render(envoy.CONFIG.read_text(), addresses)
+        template = envoy.CONFIG.read_text()
+        if self._options.certificates:
+            addresses[envoy.INTERNAL] = [own["internal"]]
+            template = with_mutual_tls(template, self._directory.root)
+        return envoy.render(template, addresses)
+
+    def envoy_secrets(self) -> dict[Path, str]:
+        """Return the files that tell Envoy where its certificates are; none without mutual TLS."""
+        if not self._options.certificates:
+            return {}
+        files = secret_files(self._options.certificates / "envoy")
+        return {self._directory.root / name: text for name, text in files.items()}
 
     def replicas(self, service: Service, counts: Mapping[str, int], surroundings: Surroundings) -> list[ProcessSpec]:
         """The processes of one of our programs."""
@@ -108,8 +120,8 @@ class Blueprint:
     def _probe(self, service: Service, name: str) -> Probe:
         ports = self._ports[name]
         if service.serves_grpc:
-            return grpc_health(f"127.0.0.1:{ports[RPC.name]}")
-        return http_ok(f"http://127.0.0.1:{ports['http']}/readyz")
+            return grpc_health(f"127.0.0.1:{ports.get(HEALTH.name, ports[RPC.name])}")
+        return http_ok(f"http://127.0.0.1:{ports.get(HEALTH.name, ports[HTTP.name])}/readyz")
 
     def _spec(
         self,
@@ -139,10 +151,14 @@ def replica_names(service: Service, counts: Mapping[str, int]) -> list[str]:
     return [f"{service.name}-{number}" for number in range(1, counts.get(service.name, 1) + 1)]
 
 
-def listeners(services: Iterable[Service], counts: Mapping[str, int], programs: Programs) -> Iterator[tuple[str, str]]:
+def listeners(
+    services: Iterable[Service], counts: Mapping[str, int], programs: Programs, *, mutual_tls: bool
+) -> Iterator[tuple[str, str]]:
     """Name what needs a port, as process and listener. Envoy's public port comes first: it may be asked for."""
     if programs.envoy is not None:
         yield from (("envoy", "public"), ("envoy", "status"), ("envoy", "admin"))
+        if mutual_tls:
+            yield "envoy", "internal"
     if programs.mongod is not None:
         yield "mongod", "mongodb"
     if programs.valkey is not None:

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from deploy.local.credentials import Credentials
 from deploy.local.options import StackOptions
@@ -28,6 +29,8 @@ class Surroundings:
     redis_url: str
     public_port: int
     options: StackOptions
+    internal_port: int | None = None
+    """Where Envoy is called by mutual TLS; None where it is not."""
 
 
 def plain_environment() -> dict[str, str]:
@@ -57,6 +60,8 @@ def service_settings(
         # Alone, it has nobody to whom calls could go meanwhile.
         if surroundings.replicas.get(service.name, 1) > 1:
             settings["PARLEY_NOTICE_SECONDS"] = _NOTICE_SECONDS
+    if options.certificates:
+        settings |= _certificates(options.certificates / service.name)
     if Needs.STORES in service.needs:
         settings["PARLEY_MONGODB_URI"] = surroundings.mongodb_uri
         settings["PARLEY_MONGODB_DATABASE"] = f"parley_{service.name}"
@@ -78,8 +83,16 @@ def secret_names(services: Iterable[Service], outside_callers: Iterable[str]) ->
 
 def _targets(surroundings: Surroundings) -> dict[str, str]:
     # All of them through Envoy, which knows the replicas.
-    edge = f"{_LOOPBACK}:{surroundings.public_port}"
+    edge = f"{_LOOPBACK}:{surroundings.internal_port or surroundings.public_port}"
     return {f"PARLEY_{service.name.upper()}_TARGET": edge for service in surroundings.services if service.serves_grpc}
+
+
+def _certificates(folder: Path) -> dict[str, str]:
+    return {
+        "PARLEY_TLS_CERTIFICATE": str(folder / "tls.crt"),
+        "PARLEY_TLS_KEY": str(folder / "tls.key"),
+        "PARLEY_TLS_CA": str(folder / "ca.crt"),
+    }
 
 
 def _service_credentials(surroundings: Surroundings) -> dict[str, dict[str, object]]:

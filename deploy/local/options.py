@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, Self
 
 
@@ -23,6 +24,8 @@ class StackOptions:
         restart_crashed: whether a process that dies is started again.
         start_deadline_seconds: how long each process may take to become healthy.
         connect_deadline_seconds: how long a server of one's own may take to answer.
+        certificates: a folder with one for each service and for Envoy, by name, with tls.crt, tls.key and ca.crt; given
+            it, the processes talk to each other by mutual TLS. Envoy's must name 127.0.0.1, too.
         settings: further variables of a service's processes, by the service's name; they win over the stack's own.
     """
 
@@ -38,6 +41,7 @@ class StackOptions:
     restart_crashed: bool = True
     start_deadline_seconds: float = 45.0
     connect_deadline_seconds: float = 5.0
+    certificates: Path | None = None
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @classmethod

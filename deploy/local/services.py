@@ -3,7 +3,8 @@
 Adding a service: its line here, its routes and cluster in gateway/envoy/envoy.yaml.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import Flag, auto
 
 
@@ -53,6 +54,8 @@ RPC = Listener("grpc", "PARLEY_LISTEN", 50051)
 WEBSOCKET = Listener("websocket", "PARLEY_WEBSOCKET_LISTEN", 8081)
 HTTP = Listener("http", "PARLEY_HTTP_LISTEN", 8082)
 METRICS = Listener("metrics", "PARLEY_METRICS_LISTEN", 9090)
+HEALTH = Listener("health", "PARLEY_HEALTH_LISTEN", 9091)
+"""Where who has no certificate asks for health."""
 
 _GRPC = (RPC, METRICS)
 _BROWSERS = (WEBSOCKET, HTTP, METRICS)
@@ -77,3 +80,8 @@ OUTSIDE_CALLERS = {
     "operator": ("organizations.write", "users.write"),
     "crm": ("notifications.write", "directory.read"),
 }
+
+
+def telling_health_apart(services: Iterable[Service]) -> tuple[Service, ...]:
+    """The services with a listener more, for stacks in which the others want certificates."""
+    return tuple(replace(service, listeners=(*service.listeners, HEALTH)) for service in services)

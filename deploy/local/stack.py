@@ -25,7 +25,7 @@ from deploy.local.process import ManagedProcess, ProcessSpec
 from deploy.local.progress import Phase, Progress, Report, silent
 from deploy.local.replicas import check_replicas
 from deploy.local.run_file import write_run_file
-from deploy.local.services import OUTSIDE_CALLERS, SERVICES, Service
+from deploy.local.services import OUTSIDE_CALLERS, SERVICES, Service, telling_health_apart
 from deploy.local.supervision import RestartPolicy, Supervisor
 from deploy.local.valkey import answers, valkey_url
 
@@ -65,7 +65,7 @@ class LocalStack:
         self._replicas = dict(replicas)
         self._options = options or StackOptions.from_environment()
         self._report = report
-        self._services = tuple(services)
+        self._services = telling_health_apart(services) if self._options.certificates else tuple(services)
         self._outside_callers = dict(outside_callers)
         self._machine = machine or Machine.current()
         self._lock = StackLock(self.directory)
@@ -152,6 +152,8 @@ class LocalStack:
         await self._run(self._group(blueprint.stores()))
         if self._services:
             write_private(self.directory.envoy_config, blueprint.envoy_config(self._services, self._replicas))
+            for path, text in blueprint.envoy_secrets().items():
+                write_private(path, text)
             await self._run(self._group(blueprint.edge()))
             await self._run_services(blueprint)
             await self._check_edge()
@@ -167,7 +169,8 @@ class LocalStack:
 
     def _claim_ports(self, programs: Programs) -> None:
         self._ports.clear()
-        for process, listener in listeners(self._services, self._replicas, programs):
+        mutual_tls = self._options.certificates is not None
+        for process, listener in listeners(self._services, self._replicas, programs, mutual_tls=mutual_tls):
             asked_for = self._wanted_port if (process, listener) == ("envoy", "public") else None
             self._ports[process][listener] = (
                 self._claims.claim_any() if asked_for is None else self._claims.claim(asked_for)
@@ -197,6 +200,7 @@ class LocalStack:
             redis_url=self.redis_url,
             public_port=self._ports["envoy"]["public"],
             options=self._options,
+            internal_port=self._ports["envoy"].get("internal"),
         )
         specs = {s.name: blueprint.replicas(s, self._replicas, surroundings) for s in self._services}
         called = self._group([spec for s in self._services if s.serves_grpc for spec in specs[s.name]])

@@ -33,6 +33,7 @@ from gateway.rest.users import Users
 from gateway.upstreams import Upstreams
 
 VERSION: Final = version("parley")
+HEALTH_PATHS: Final = ("/healthz", "/readyz")
 _METHODS: Final = ("GET", "POST", "PATCH", "DELETE")
 _REQUEST_HEADERS: Final = ("Authorization", "Content-Type", IDEMPOTENCY_HEADER, "X-Request-Id")
 _ANSWER_HEADERS: Final = ("Location", "Retry-After", "WWW-Authenticate", "X-Request-Id")
@@ -71,6 +72,12 @@ def application(groups: Sequence[Group], verifier: TokenVerifier, allowed_origin
         expose_headers=_ANSWER_HEADERS,
     )
     return Edge(cors)
+
+
+def health_alone(groups: Sequence[Group], verifier: TokenVerifier) -> ASGIApp:
+    """What of the table tells health, for a port where nothing else is served."""
+    operations = [operation for group in groups for operation in group.operations if operation.path in HEALTH_PATHS]
+    return Edge(Router(routes(operations, verifier), redirect_slashes=False, default=_not_found))
 
 
 def routes(operations: Iterable[Operation[Any, Any]], verifier: TokenVerifier) -> list[Route]:

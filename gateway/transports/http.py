@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import math
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Final
 
 import uvicorn
@@ -15,8 +16,9 @@ from starlette.types import ASGIApp
 from chassis.identity import TokenVerifier
 from chassis.server import PortTakenError
 from chassis.supervise import TaskEndedError
+from chassis.tls import server_context
 from gateway.people import People
-from gateway.rest.app import application, table
+from gateway.rest.app import application, health_alone, table
 from gateway.rest.readiness import Readiness
 from gateway.settings import Settings
 from gateway.upstreams import Upstreams
@@ -54,9 +56,14 @@ async def serving_http(
     """
     groups = table(upstreams, people, Readiness(upstreams, is_stopping), settings.trusted_proxies)
     app = application(groups, verifier, settings.allowed_origins)
-    with _listening(settings.http_listen) as listener:
-        async with _serving(around(app), listener, settings.drain_seconds, websockets):
-            yield listener.getsockname()[1]
+    tls = server_context(settings.tls) if settings.tls else None
+    async with AsyncExitStack() as stack:
+        if settings.health_listen:
+            health = stack.enter_context(_listening(settings.health_listen))
+            await stack.enter_async_context(_serving(health_alone(groups, verifier), health, settings.drain_seconds))
+        listener = stack.enter_context(_listening(settings.http_listen))
+        await stack.enter_async_context(_serving(around(app), listener, settings.drain_seconds, websockets, tls))
+        yield listener.getsockname()[1]
 
 
 @contextmanager
@@ -74,7 +81,11 @@ def _listening(address: str) -> Iterator[socket.socket]:
 
 @asynccontextmanager
 async def _serving(
-    app: ASGIApp, listener: socket.socket, drain_seconds: float, websockets: type[asyncio.Protocol] | None
+    app: ASGIApp,
+    listener: socket.socket,
+    drain_seconds: float,
+    websockets: type[asyncio.Protocol] | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[None]:
     server = _Server(
         uvicorn.Config(
@@ -89,6 +100,7 @@ async def _serving(
             server_header=False,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=math.ceil(drain_seconds),
+            ssl_context_factory=(lambda _config, _default: tls) if tls else None,
         )
     )
     async with asyncio.TaskGroup() as group:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -53,7 +54,9 @@ Admit = Callable[[UpgradeRequest], Granted]
 
 
 @asynccontextmanager
-async def serving_websockets(address: str, frame_bytes: int, admit: Admit) -> AsyncIterator[int]:
+async def serving_websockets(
+    address: str, frame_bytes: int, admit: Admit, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
     """Serves WebSocket while the context is open; yields the port.
 
     On leaving, no more connections are taken; those that are open stay so.
@@ -62,6 +65,7 @@ async def serving_websockets(address: str, frame_bytes: int, admit: Admit) -> As
         address: where to listen, host:port.
         frame_bytes: the largest frame.
         admit: decides about upgrades.
+        tls: how connections are encrypted; without it they are not.
     """
     host, _, port = address.rpartition(":")
     try:
@@ -75,6 +79,9 @@ async def serving_websockets(address: str, frame_bytes: int, admit: Admit) -> As
             max_frame_size=frame_bytes * _READ_TO_THE_END,
             read_buffer_init_size=_READ_BUFFER_BYTES,
             backlog=_BACKLOG,
+            ssl=tls,
+            # Its own TLS knows nothing of contexts that change with what is greeted, and crashes the process.
+            use_aiofastnet=False if tls else None,
         )
     except OSError as error:
         raise PortTakenError(f"can't listen on {address}: the port is taken or the address is not ours") from error

@@ -47,7 +47,7 @@ async def wire(settings: Settings) -> AsyncIterator[Service]:
             settings.redis_url, shards=settings.event_shards, retention_seconds=settings.event_retention_seconds
         ) as log,
         open_client(settings.mongodb_uri) as client,
-        open_channel(settings.auth_target) as auth,
+        open_channel(settings.auth_target, settings.tls) as auth,
     ):
         store = ChatStore(client, settings.mongodb_database)
         await store.prepare()

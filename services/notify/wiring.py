@@ -35,7 +35,7 @@ async def wire(settings: Settings) -> AsyncIterator[Service]:
             shards=settings.event_shards,
             retention_seconds=settings.event_retention_seconds,
         ) as (chat_log, own_log),
-        open_channel(settings.auth_target) as auth,
+        open_channel(settings.auth_target, settings.tls) as auth,
     ):
         store = NotificationStore(
             client,

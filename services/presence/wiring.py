@@ -37,7 +37,7 @@ async def wire(settings: Settings) -> AsyncIterator[Service]:
             recent_ms=_ms(settings.recent_seconds),
         ) as (bus, log),
         open_client(settings.mongodb_uri) as mongodb,
-        open_channel(settings.auth_target) as auth,
+        open_channel(settings.auth_target, settings.tls) as auth,
     ):
         store = PresenceStore(mongodb, settings.mongodb_database)
         delivery = Delivery(log)

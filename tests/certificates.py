@@ -1,0 +1,84 @@
+"""Certificates as an issuer in a cluster gives them: a folder for each process, with tls.crt, tls.key and ca.crt."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from chassis.tls import TlsFiles
+
+LOOPBACK: Final = "127.0.0.1"
+_VALID: Final = timedelta(hours=1)
+
+
+def files_in(folder: Path) -> TlsFiles:
+    """What of a folder a process is told."""
+    return TlsFiles(folder / "tls.crt", folder / "tls.key", folder / "ca.crt")
+
+
+class Authority:
+    """Issues certificates, and renews them."""
+
+    def __init__(self, name: str = "a test's authority") -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        certificate = (
+            self._draft(self._name, self._key)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .sign(self._key, SHA256())
+        )
+        self.pem = certificate.public_bytes(Encoding.PEM)
+
+    def issue(self, folder: Path, name: str, *addresses: str, believes: bytes = b"") -> int:
+        """Writes a process's folder, or writes it anew.
+
+        Args:
+            folder: where.
+            name: the process's, which others look for.
+            addresses: other names of it, that are addresses.
+            believes: whom the process is to believe, when it is not this authority.
+
+        Returns:
+            The certificate's serial number.
+        """
+        key = ec.generate_private_key(ec.SECP256R1())
+        names = [x509.DNSName(name), *(x509.IPAddress(ip_address(address)) for address in addresses)]
+        usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+        certificate = (
+            self._draft(x509.Name([]), key)
+            .add_extension(x509.SubjectAlternativeName(names), critical=True)
+            .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+            .sign(self._key, SHA256())
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        _replace(folder / "tls.key", pem)
+        _replace(folder / "tls.crt", certificate.public_bytes(Encoding.PEM))
+        _replace(folder / "ca.crt", believes or self.pem)
+        return certificate.serial_number
+
+    def _draft(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+        now = datetime.now(UTC)
+        return x509.CertificateBuilder(
+            issuer_name=self._name,
+            subject_name=subject,
+            public_key=key.public_key(),
+            serial_number=x509.random_serial_number(),
+            not_valid_before=now - _VALID,
+            not_valid_after=now + _VALID,
+        )
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Whoever reads it sees the old file or the new one."""
+    draft = path.with_suffix(".new")
+    draft.write_bytes(content)
+    draft.replace(path)
