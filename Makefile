@@ -76,9 +76,10 @@ types: $(READY) ## check types
 protos: $(READY) ## generate the stubs in gen/ from protos/
 	@$(BIN)/python protos/generate.py $(ARGS)
 
-reference: $(READY) ## write anew what is made from the programs: dashboards, docs/settings.md, docs/metrics.md
+reference: $(READY) ## write anew what is made from the programs: dashboards, docs/settings.md, docs/metrics.md, Envoy's file for TLS
 	@$(BIN)/python -m deploy.monitoring write
 	@$(BIN)/python -m deploy.k8s.rules
+	@$(BIN)/python -m deploy.tls write
 
 monitoring-check: $(READY) ## let a real Prometheus judge the alerts and dashboards, on a running stack
 	@sh deploy/monitoring/setup.sh

@@ -1,7 +1,8 @@
 """Whether the process in this container serves: `python -m deploy.docker.health`, for the image's HEALTHCHECK.
 
 What it asks follows from what the process was told: one with an HTTP interface (the gateway) is ready by /readyz, one
-that serves gRPC by grpc.health.v1. Every container runs it every few seconds, so it imports little.
+that serves gRPC by grpc.health.v1; a process that wants certificates everywhere else is asked where it tells health
+alone. Every container runs it every few seconds, so it imports little.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 HTTP_LISTEN: Final = "PARLEY_HTTP_LISTEN"
 GRPC_LISTEN: Final = "PARLEY_LISTEN"
+HEALTH_LISTEN: Final = "PARLEY_HEALTH_LISTEN"
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}
 _SECONDS: Final = 4.0
 _USAGE: Final = 2
@@ -57,15 +59,16 @@ def http_problem(target: str) -> str | None:
 
 def main(environment: Mapping[str, str]) -> int:
     """Asks, and says what is wrong; returns the exit status: 0 for a process that serves."""
+    apart = environment.get(HEALTH_LISTEN)
     if listen := environment.get(HTTP_LISTEN):
-        problem = http_problem(reachable(listen))
+        problem = http_problem(reachable(apart or listen))
     elif listen := environment.get(GRPC_LISTEN):
-        problem = grpc_problem(reachable(listen))
+        problem = grpc_problem(reachable(apart or listen))
     else:
         sys.stderr.write(f"neither {HTTP_LISTEN} nor {GRPC_LISTEN} is set: there is nothing to ask\n")
         return _USAGE
     if problem is not None:
-        sys.stderr.write(f"{listen}: {problem}\n")
+        sys.stderr.write(f"{apart or listen}: {problem}\n")
     return int(problem is not None)
 
 

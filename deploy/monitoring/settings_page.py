@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -31,6 +32,14 @@ Every process is told everything by environment variables, reads them once at st
 missing or wrong, after naming each. This page is made from the settings classes (`python -m deploy.monitoring write`).
 What has no default must be given.
 """
+_PLAIN_TYPES: Final[dict[Any, str]] = {
+    bool: "true or false",
+    int: "integer",
+    float: "number",
+    str: "text",
+    SecretStr: "secret",
+    Path: "path",
+}
 _SIGNS: Final = {Ge: (">=", "ge"), Gt: (">", "gt"), Le: ("<=", "le"), Lt: ("<", "lt")}
 
 
@@ -85,7 +94,7 @@ def _type_name(annotation: Any, metadata: list[Any]) -> str:
         return " or ".join(_type_name(each, []) for each in get_args(annotation) if each is not type(None))
     if get_origin(annotation) is not None:
         return "JSON"
-    return {bool: "true or false", int: "integer", float: "number", str: "text", SecretStr: "secret"}[annotation]
+    return _PLAIN_TYPES[annotation]
 
 
 def _default(field: FieldInfo) -> str:

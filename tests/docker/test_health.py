@@ -65,6 +65,14 @@ def test_a_service_that_serves_is_healthy() -> None:
         assert main({"PARLEY_LISTEN": f"0.0.0.0:{port}"}) == 0
 
 
+def test_who_tells_health_apart_is_asked_there(nobody: int) -> None:
+    elsewhere = f"127.0.0.1:{nobody}"
+    with _grpc_server(Status.SERVING) as port:
+        assert main({"PARLEY_LISTEN": elsewhere, "PARLEY_HEALTH_LISTEN": f"0.0.0.0:{port}"}) == 0
+    with _http_server(200) as port:
+        assert main({"PARLEY_HTTP_LISTEN": elsewhere, "PARLEY_HEALTH_LISTEN": f"0.0.0.0:{port}"}) == 0
+
+
 def test_a_service_that_drains_is_not(capsys: pytest.CaptureFixture[str]) -> None:
     with _grpc_server(Status.NOT_SERVING) as port:
         assert main({"PARLEY_LISTEN": f"127.0.0.1:{port}"}) == 1

@@ -44,6 +44,12 @@ def overlay(name: str) -> Manifests:
     return render(OVERLAYS / name)
 
 
+def encrypts_inside(manifests: Manifests) -> bool:
+    """Whether Envoy and the processes talk to each other by mutual TLS."""
+    listeners = envoy_configuration(manifests)["static_resources"]["listeners"]
+    return any(listener["name"] == "internal" for listener in listeners)
+
+
 def envoy_configuration(manifests: Manifests) -> dict[str, Any]:
     """Envoy's configuration, as the ConfigMap brings it."""
     for config_map in manifests.of("ConfigMap"):

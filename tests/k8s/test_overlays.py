@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from deploy.k8s import rules
+from deploy.tls.__main__ import out_of_date
 from tests.k8s.__main__ import violations
 from tests.k8s.manifests import Manifest
 from tests.k8s.rendering import NAMES, overlay
@@ -32,6 +33,10 @@ def test_the_operator_s_alerts_are_prometheus_s_own() -> None:
     assert rules.RULE.read_text() == rules.prometheus_rule(rules.ALERTS.read_text()), "run python -m deploy.k8s.rules"
     (rule,) = overlay("prod").of("PrometheusRule")
     assert rule["spec"] == yaml.safe_load(rules.ALERTS.read_text())
+
+
+def test_envoy_s_files_for_mutual_tls_are_made_of_the_one_that_is_written() -> None:
+    assert out_of_date() == [], "run python -m deploy.tls write"
 
 
 def test_every_dashboard_is_there() -> None:
@@ -79,5 +84,6 @@ def test_pods_run_the_image_as_it_is_built() -> None:
         context = workload.pod["securityContext"]
         assert f"{context['runAsUser']}:{context['runAsGroup']}" == _instruction("USER")
         assert all("command" not in container for container in workload.containers)
-        assert set(workload.ports.values()) <= set(map(int, _instruction("EXPOSE").split()))
+        served = {port for name, port in workload.ports.items() if name != "health"}  # which is for kubelets alone
+        assert served <= set(map(int, _instruction("EXPOSE").split()))
     assert _instruction("ENTRYPOINT") == '["python", "-m"]'

@@ -2,6 +2,6 @@
 
 from typing import Final
 
-from tests.k8s.mutations import pods, running, surroundings
+from tests.k8s.mutations import encryption, pods, running, surroundings
 
-MUTATIONS: Final = {**pods.MUTATIONS, **running.MUTATIONS, **surroundings.MUTATIONS}
+MUTATIONS: Final = {**pods.MUTATIONS, **running.MUTATIONS, **surroundings.MUTATIONS, **encryption.MUTATIONS}

@@ -144,7 +144,7 @@ MUTATIONS: Final = {
         ports.is_where_envoy_looks_for_it, in_container("gateway", ("ports", 1, "containerPort"), 8083)
     ),
     "a service without a cluster": Mutation(ports.routes_to_every_service, configure_envoy(_forget_notify)),
-    "an Envoy of its own": Mutation(ports.runs_envoy_s_file_as_it_is, configure_envoy(_look_seldom)),
+    "an Envoy of its own": Mutation(ports.runs_envoy_s_file_as_it_is, configure_envoy(_look_seldom), "dev"),
     "an Envoy without its file": Mutation(
         ports.runs_envoy_s_file_as_it_is, in_deployment("envoy", (*POD, "volumes"), [])
     ),

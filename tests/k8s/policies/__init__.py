@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from tests.k8s.manifests import Manifests
-from tests.k8s.policies import availability, edge, network, pods, ports, probes, scaling, settings
+from tests.k8s.policies import availability, edge, encryption, network, pods, ports, probes, scaling, settings
 
 Policy = Callable[[Manifests], Iterator[str]]
 
@@ -78,6 +78,15 @@ EVERYWHERE: Final[tuple[Policy, ...]] = (
     edge.routes_the_hosts_that_the_gateway_has,
     edge.has_certificates_for_its_hosts,
     edge.ends_plain_http_with_a_redirect,
+    encryption.runs_the_file_made_for_mutual_tls,
+    encryption.is_told_where_its_certificates_are,
+    encryption.shows_a_certificate_of_its_own,
+    encryption.keeps_its_key_to_its_group,
+    encryption.renews_certificates_in_time,
+    encryption.keeps_the_authority_s_key,
+    encryption.looks_for_the_name_of_whom_it_calls,
+    encryption.lets_in_who_shows_a_certificate,
+    encryption.tells_health_to_who_has_no_certificate,
 )
 """What holds for every overlay."""
 
@@ -86,6 +95,7 @@ REPLICATED: Final[tuple[Policy, ...]] = (
     scaling.scales_the_gateway_on_its_connections,
     scaling.scales_chat_on_the_time_in_its_queue,
     edge.is_watched,
+    encryption.encrypts_what_is_said_inside,
 )
 """What holds besides where people depend on it: everywhere but on a developer's machine."""
 

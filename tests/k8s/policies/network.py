@@ -8,15 +8,16 @@ from typing import Final
 
 from tests.k8s.manifests import Manifest, Manifests, Workload
 from tests.k8s.reachability import Arrow, arrows, is_closed, peers, rules
+from tests.k8s.rendering import encrypts_inside
 
 _SERVICES: Final = ("auth", "chat", "presence", "notify")
 _ARROWS: Final = {
     *(Arrow("envoy", name, "grpc") for name in _SERVICES),
     Arrow("envoy", "gateway", "websocket"),
     Arrow("envoy", "gateway", "http"),
-    *(Arrow(name, "envoy", "public") for name in ("gateway", "chat", "presence", "notify")),
 }
-"""Everything that the processes have to say to each other. Auth calls none of them."""
+_CALLERS: Final = ("gateway", "chat", "presence", "notify")
+"""Who has something to say to others, through Envoy. Auth calls none of them."""
 
 _STORES: Final = {"mongodb": "mongodb", "valkey": "redis"}
 _STORE_PORTS: Final = {27017, 6379}
@@ -48,7 +49,8 @@ def finds_names(manifests: Manifests) -> Iterator[str]:
 
 def talks_to_whom_it_has_to(manifests: Manifests) -> Iterator[str]:
     """The arrows between workloads are those that exist: none too many, none too few."""
-    wanted = set(_ARROWS)
+    door = "internal" if encrypts_inside(manifests) else "public"
+    wanted = _ARROWS | {Arrow(name, "envoy", door) for name in _CALLERS}
     for store in manifests.workloads("store"):
         wanted |= {Arrow(name, store.name, _STORES[store.name]) for name in _SERVICES}
         wanted |= {Arrow("mongodb", "mongodb", "mongodb")} if store.name == "mongodb" else set()

@@ -9,12 +9,13 @@ from typing import Any, Final
 
 from tests.k8s.environment import environment, processes
 from tests.k8s.manifests import Manifest, Manifests, Workload
-from tests.k8s.rendering import envoy_configuration
+from tests.k8s.rendering import encrypts_inside, envoy_configuration
 
 ENVOY_FILE: Final = Path(__file__).parents[3] / "gateway" / "envoy" / "envoy.yaml"
 _LISTENERS: Final = {
     "PARLEY_LISTEN": "grpc",
     "PARLEY_METRICS_LISTEN": "metrics",
+    "PARLEY_HEALTH_LISTEN": "health",
     "PARLEY_WEBSOCKET_LISTEN": "websocket",
     "PARLEY_HTTP_LISTEN": "http",
 }
@@ -27,7 +28,7 @@ def listens_where_it_says(manifests: Manifests) -> Iterator[str]:
         for variable, port in _LISTENERS.items():
             if variable.removeprefix("PARLEY_").lower() not in settings.model_fields:
                 continue
-            expected = f"0.0.0.0:{workload.ports.get(port)}"
+            expected = f"0.0.0.0:{workload.ports[port]}" if port in workload.ports else None
             if told.get(variable) != expected:
                 yield f"{workload.name}: {variable} must be {expected}, as its port {port} says"
 
@@ -75,9 +76,9 @@ def routes_to_every_service(manifests: Manifests) -> Iterator[str]:
 
 
 def runs_envoy_s_file_as_it_is(manifests: Manifests) -> Iterator[str]:
-    """The configuration that the tests of the whole stack run."""
+    """The configuration that the tests of the whole stack run; with mutual TLS, another policy looks at it."""
     texts = [item["data"]["envoy.yaml"] for item in manifests.of("ConfigMap") if "envoy.yaml" in item.get("data", {})]
-    if texts != [ENVOY_FILE.read_text()]:
+    if texts != [ENVOY_FILE.read_text()] and not encrypts_inside(manifests):
         yield "Envoy's ConfigMap is not gateway/envoy/envoy.yaml"
     for workload in manifests.workloads("edge"):
         if not any("configMap" in volume for volume in workload.pod.get("volumes", [])):
@@ -108,14 +109,15 @@ def opens_envoy_s_ports(manifests: Manifests) -> Iterator[str]:
 
 
 def calls_others_through_envoy(manifests: Manifests) -> Iterator[str]:
-    """Every target is Envoy's Service and its public port."""
+    """Every target is Envoy's Service and its port: of the public door, or with mutual TLS of the one for that."""
+    door = "envoy-internal" if encrypts_inside(manifests) else "envoy"
     for workload, container, _ in processes(manifests):
         for variable, target in environment(manifests, container).items():
             if not variable.startswith("PARLEY_") or not variable.endswith("_TARGET"):
                 continue
             host, _, port = target.rpartition(":")
             service = manifests.get("Service", host) or {"spec": {"ports": []}}
-            if host != "envoy" or int(port) not in [p["port"] for p in service["spec"]["ports"]]:
+            if host != door or int(port) not in [p["port"] for p in service["spec"]["ports"]]:
                 yield f"{workload.name}: {variable} leads to {target}, which is not Envoy's Service"
 
 

@@ -26,7 +26,8 @@ def is_asked_for_its_health_by_grpc(manifests: Manifests) -> Iterator[str]:
         for container in workload.containers:
             for kind in _KINDS:
                 probe = container.get(kind, {}).get("grpc", {})
-                if probe.get("port") != workload.ports.get("grpc") or probe.get("service"):
+                own = workload.ports.get("health", workload.ports.get("grpc"))
+                if probe.get("port") != own or probe.get("service"):
                     yield f"{workload.name}: {kind} must ask gRPC's health on its own port"
 
 
