@@ -28,6 +28,7 @@ SEPARATOR: Final = b"\x1e"
 
 _EVENT: Final = "42"  # a message of Engine.IO, and in it an event of Socket.IO
 _UNSUPPORTED: Final = 1003
+_MAX_UNREAD: Final = 100  # packets other than events are few; they wait while a client joins a namespace
 
 
 class Wire(Socket):
@@ -57,8 +58,10 @@ class Wire(Socket):
         """A packet came."""
         if self.sid and text.startswith(_EVENT):
             self._take_event(self.sid, text[1:])
-        else:
+        elif self._messages.qsize() < _MAX_UNREAD:
             self._messages.put_nowait(text)
+        else:
+            self.close(close_codes.TOO_MANY, "too many packets")
 
     def unreadable(self, error: AppError) -> None:
         """A packet came that is no text: no front-end has such, and their attachments would not be kept."""

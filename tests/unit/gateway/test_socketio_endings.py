@@ -181,3 +181,19 @@ async def test_the_hall_closes_while_clients_are_there_and_while_they_come() -> 
     assert desk.open == []
     assert all(client.closed_with is not None for client in (there, coming, nobody))
     assert entries == []
+
+
+async def test_who_talks_on_and_on_while_coming_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its packets wait for it to be let in; they don't wait without end."""
+    monkeypatch.setattr(socketio, "READY_SECONDS", 0.05)
+    async with open_hall(KeepingDesk(ready=False)) as hall:
+        client = WebSocketClient(hall)
+        await client.hears("0")
+        client.say(joining())
+        await turns()
+        for _ in range(1_000):
+            client.say("43[" + "0," * 1_000 + "0]")
+        assert client.closed_with == close_codes.TOO_MANY
+        async with asyncio.timeout(20):
+            while any(hall.remembered().values()):
+                await asyncio.sleep(0.01)
