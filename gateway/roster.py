@@ -31,15 +31,16 @@ class Roster:
         self._complete: dict[str, asyncio.Event] = {}
 
     def note(self, event: Event) -> bool:
-        """Takes what presence tells; says whether the user came or went by it."""
+        """Takes what presence tells; says whether the user came or went by it, and was not only told of at last."""
+        is_complete = self._of(event.organization_id).is_set()
         users = self._organizations.setdefault(event.organization_id, {})
         user_id = event.presence.user_id
         was_here = user_id in users
         if is_here(event.presence):
             users[user_id] = event
-            return not was_here
+            return is_complete and not was_here
         users.pop(user_id, None)
-        return was_here
+        return is_complete and was_here
 
     def forget(self, organization_id: str) -> None:
         """Lets go of an organization whose last connection has gone: nothing is told of it any more."""
@@ -52,12 +53,16 @@ class Roster:
             self._of(organization_id).set()
 
     async def known(self, organization_id: str) -> None:
-        """Waits until everybody who is present in an organization is known; not for long, if presence is away."""
+        """Waits until everybody who is present in an organization is known.
+
+        Not for long, if presence is away: whoever it tells of later has come then, as far as this gateway knows.
+        """
+        complete = self._of(organization_id)
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                await self._of(organization_id).wait()
+                await complete.wait()
         except TimeoutError:
-            return
+            complete.set()
 
     def _of(self, organization_id: str) -> asyncio.Event:
         return self._complete.setdefault(organization_id, asyncio.Event())

@@ -39,10 +39,12 @@ def test_who_comes_and_goes_is_noticed_once(
     steps: list[tuple[str, str | None, presence.Status.ValueType | None]],
 ) -> None:
     roster = Roster()
+    roster.complete(["acme", "other"])
     here: dict[str, set[str]] = {"acme": set(), "other": set()}
     for organization_id, user_id, status in steps:
         if user_id is None or status is None:
             roster.forget(organization_id)
+            roster.complete([organization_id])
             here[organization_id].clear()
             continue
         was = user_id in here[organization_id]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-import pytest
 from parley.presence.v1 import presence_pb2 as presence
 
 from gateway.attendance import Attendance
@@ -84,7 +83,6 @@ def test_who_is_here_is_known_when_the_last_one_goes_and_comes_back_in_one_breat
     assert gateway.here == ["bob"]
 
 
-@pytest.mark.xfail(reason="what presence tells of those who were here before is taken for their coming")
 def test_those_who_were_here_before_the_first_connection_do_not_come_now() -> None:
     """They are in the lists that front-ends ask for, and are told before those, as if they had just come."""
     gateway = Gateway(dialects()["helpdesk"])

@@ -118,11 +118,11 @@ class Stage:
 
     async def join(self) -> None:
         """One more connection of Bob's asks to be told of more, where the dialect has that."""
+        self.hub.presence_complete([story.ORGANIZATION])
         if self.dialect.name not in JOINING:
             return
         listener = self.listeners["bob (joined)"] = Listener(self.dialect, story.BOB)
         self.hub.add(listener)
-        self.hub.presence_complete([story.ORGANIZATION])
         for emitted in JOINING[self.dialect.name]:
             request = self.dialect.decode(Emitted(json.dumps(emitted), ""), listener.session)
             assert isinstance(request.command, Perform)
