@@ -56,6 +56,16 @@ def test_who_comes_and_goes_is_noticed_once(
             assert seen_by(roster, organization, "carl") == users - {"cleo"}
 
 
+def test_who_was_here_before_does_not_come_but_goes() -> None:
+    """Presence tells of those first, and then says that these were all."""
+    roster = Roster()
+    assert not roster.note(event("acme", "bob", presence.STATUS_ONLINE))
+    roster.complete(["acme"])
+    assert not roster.note(event("acme", "bob", presence.STATUS_AWAY))
+    assert roster.note(event("acme", "bob", presence.STATUS_OFFLINE))
+    assert roster.note(event("acme", "bob", presence.STATUS_ONLINE))
+
+
 def test_the_latest_is_what_is_known() -> None:
     roster = Roster()
     for status in HERE:

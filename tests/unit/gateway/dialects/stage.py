@@ -115,6 +115,7 @@ class Stage:
         }
         for listener in self.listeners.values():
             self.hub.add(listener)
+        self.hub.presence_complete([story.ORGANIZATION])  # nobody else was here before
 
     async def join(self) -> None:
         """One more connection of Bob's asks to be told of more, where the dialect has that."""
