@@ -77,6 +77,8 @@ class Hub:
     def add(self, connection: Connection) -> bool:
         """Adds a connection; says whether it is its user's first. Raises TooManyConnectionsError."""
         identity = connection.session.identity
+        if identity.organization_id not in self._organizations:
+            self._roster.forget(identity.organization_id)  # somebody who is gone may have asked since
         users = self._organizations.setdefault(identity.organization_id, {})
         connections = users.setdefault(identity.user_id, [])
         if len(connections) >= self._connections_per_user:

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from parley.presence.v1 import presence_pb2 as presence
 
+from gateway import roster as rosters
 from gateway.attendance import Attendance
 from gateway.dialects.dialect import Dialect, Front
 from gateway.hub import Hub
@@ -93,3 +94,15 @@ def test_those_who_were_here_before_the_first_connection_do_not_come_now() -> No
     assert gateway.here == ["bob"]
     assert ann.frames == []
     assert ann not in gateway.lines.waiting
+
+
+async def test_a_question_of_one_who_is_gone_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as presence has not told of everybody, it is waited for, whoever has given that up before."""
+    monkeypatch.setattr(rosters, "PATIENCE_SECONDS", 0.01)
+    gateway = Gateway(dialects()["helpdesk"])
+    gateway.go(gateway.come())
+    await gateway.roster.known("acme")
+    ann = gateway.come()
+    gateway.attendance.take(presence.AttachResponse(events=[BOB]))
+    assert ann not in gateway.lines.waiting
+    assert gateway.here == ["bob"]
