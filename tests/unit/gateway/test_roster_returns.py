@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import pytest
 from parley.presence.v1 import presence_pb2 as presence
 
 from gateway import roster as rosters
