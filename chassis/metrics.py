@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,6 +47,12 @@ STORE_WRITABLE = Gauge("parley_store_writable", "Whether this process knows a pr
 LOOP_DELAY = Gauge(
     "parley_event_loop_delay_seconds", "How late the event loop was when it last looked, once a second: its queue."
 )
+CERTIFICATE_LEFT = Gauge(
+    "parley_tls_certificate_left_seconds",
+    "How long the certificate that this process shows is still valid, as it is on disk; 0 when it can't be read, "
+    "+Inf without mutual TLS.",
+)
+CERTIFICATE_LEFT.set(math.inf)
 _LOOP_LOOK_SECONDS: Final = 1.0
 
 

@@ -7,6 +7,7 @@ import gc
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Final, TypeVar
 
 import uvloop
@@ -16,6 +17,7 @@ from chassis.logs import logger
 from chassis.server import Service, serving
 from chassis.settings import ProcessSettings, ServiceSettings, load
 from chassis.supervise import supervised
+from chassis.tls import seconds_left
 from chassis.tracing import exporting
 
 P = TypeVar("P", bound=ProcessSettings)
@@ -58,6 +60,8 @@ async def _live(name: str, settings: P, serve: Callable[[P], AbstractAsyncContex
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    if settings.tls:
+        metrics.CERTIFICATE_LEFT.set_function(partial(seconds_left, settings.tls))
     watching = {"event_loop": metrics.watch_event_loop}
     with metrics.exposed(settings.metrics_listen) as port, exporting(name, settings):
         async with serve(settings), supervised(watching):

@@ -79,6 +79,15 @@ class Renewed(Generic[T]):
         _log.info("certificate_renewed")
 
 
+def seconds_left(files: TlsFiles) -> float:
+    """How long a process's certificate is still valid, as it is on disk; 0 when it can't be read."""
+    try:
+        ends = x509.load_pem_x509_certificates(files.certificate.read_bytes())[0].not_valid_after_utc
+    except (OSError, ValueError):
+        return 0.0
+    return ends.timestamp() - time.time()
+
+
 def _stamp(files: TlsFiles) -> _Stamp:
     states = (path.stat() for path in (files.certificate, files.key, files.authority))
     return tuple((state.st_ino, state.st_mtime_ns, state.st_size) for state in states)

@@ -197,6 +197,17 @@ async def test_who_shows_another_s_certificate_is_not_called(house: House) -> No
     await answers(grpc.StatusCode.OK)
 
 
+async def test_it_is_seen_how_long_certificates_last(house: House) -> None:
+    async def value(process: str, listener: str, metric: str) -> float:
+        async with httpx.AsyncClient(base_url=f"http://{house.target(process, listener)}", trust_env=False) as http:
+            lines = (await http.get("/metrics")).text.splitlines()
+        return next(float(line.split()[-1]) for line in lines if line.startswith(metric))
+
+    for process in (*_GRPC, "gateway-1"):
+        assert 0 < await value(process, "metrics", "parley_tls_certificate_left_seconds ") <= 3_600
+    assert await value("envoy", "status", "envoy_server_days_until_first_cert_expiring") == 0
+
+
 async def test_renewed_certificates_are_picked_up_while_all_go_on(house: House, company: Company) -> None:
     await company.hire("ann")
     await company.hire("bob")

@@ -14,7 +14,7 @@ import pytest
 from cryptography import x509
 
 from chassis.channel import open_channel
-from chassis.tls import TlsFiles, grpc_server_credentials, server_context
+from chassis.tls import TlsFiles, grpc_server_credentials, seconds_left, server_context
 from tests.certificates import LOOPBACK, Authority, files_in
 
 _METHOD = "/test.Echo/Serial"
@@ -218,6 +218,12 @@ async def test_python_s_own_servers_do_the_same(
         assert (await _serial_of(target, files_in(tmp_path / "newcomer")), before != serial) == (serial, True)
         with pytest.raises((ssl.SSLError, ConnectionError)):  # neither believes the other
             await _serial_of(target, caller_files)
+
+
+def test_it_is_known_how_long_a_certificate_lasts(server_files: TlsFiles) -> None:
+    assert 0 < seconds_left(server_files) <= 3_600
+    server_files.certificate.write_bytes(b"nothing")
+    assert seconds_left(server_files) == 0
 
 
 async def _serial_of(target: str, files: TlsFiles) -> int:
