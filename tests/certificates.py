@@ -1,7 +1,10 @@
-"""Certificates as an issuer in a cluster gives them: a folder for each process, with tls.crt, tls.key and ca.crt."""
+"""Certificates as a cluster gives them: for each process a folder with tls.crt, tls.key and ca.crt, changed at once."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -58,11 +61,14 @@ class Authority:
             .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
             .sign(self._key, SHA256())
         )
-        folder.mkdir(parents=True, exist_ok=True)
-        pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        _replace(folder / "tls.key", pem)
-        _replace(folder / "tls.crt", certificate.public_bytes(Encoding.PEM))
-        _replace(folder / "ca.crt", believes or self.pem)
+        _publish(
+            folder,
+            {
+                "tls.key": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+                "tls.crt": certificate.public_bytes(Encoding.PEM),
+                "ca.crt": believes or self.pem,
+            },
+        )
         return certificate.serial_number
 
     def _draft(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
@@ -77,8 +83,19 @@ class Authority:
         )
 
 
-def _replace(path: Path, content: bytes) -> None:
-    """Whoever reads it sees the old file or the new one."""
-    draft = path.with_suffix(".new")
-    draft.write_bytes(content)
-    draft.replace(path)
+def _publish(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Writes files as a kubelet does: each state in a folder of its own, and one link that is turned to the next."""
+    folder.mkdir(parents=True, exist_ok=True)
+    current = folder / "..data"
+    before = current.resolve() if current.is_symlink() else None
+    state = Path(tempfile.mkdtemp(prefix="..", dir=folder))
+    for name, content in files.items():
+        (state / name).write_bytes(content)
+    turned = folder / "..data_tmp"
+    turned.symlink_to(state.name)
+    turned.replace(current)
+    for name in files:
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to(Path(current.name, name))
+    if before is not None:
+        shutil.rmtree(before)
