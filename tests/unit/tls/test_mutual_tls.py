@@ -180,7 +180,7 @@ async def test_a_server_shows_its_renewed_certificate_and_believes_a_new_authori
         assert await _serial_of(target, newcomer) == serial
 
 
-async def test_a_key_without_its_certificate_changes_nothing(
+async def test_a_key_without_its_certificate_changes_nothing_for_a_server(
     authority: Authority, server_files: TlsFiles, caller_files: TlsFiles, tmp_path: Path
 ) -> None:
     authority.issue(tmp_path / "next", "server", LOOPBACK)
@@ -193,6 +193,24 @@ async def test_a_key_without_its_certificate_changes_nothing(
 
         async def whole() -> bool:
             return await _serial_of(target, caller_files) != before
+
+        await _until(whole)
+
+
+async def test_a_key_without_its_certificate_changes_nothing_for_a_channel(
+    authority: Authority, server_files: TlsFiles, tmp_path: Path
+) -> None:
+    before = authority.issue(tmp_path / "caller", "caller")
+    after = authority.issue(tmp_path / "next", "caller")
+    async with _serving(server_files) as target, open_channel(target, files_in(tmp_path / "caller")) as channel:
+        assert await _serial_shown(channel) == before
+        files_in(tmp_path / "caller").key.write_bytes(files_in(tmp_path / "next").key.read_bytes())
+        await asyncio.sleep(1.2)  # beyond the time for which the files are not looked at
+        assert await _serial_shown(channel) == before
+        files_in(tmp_path / "caller").certificate.write_bytes(files_in(tmp_path / "next").certificate.read_bytes())
+
+        async def whole() -> bool:
+            return await _serial_shown(channel) == after
 
         await _until(whole)
 
