@@ -218,8 +218,11 @@ class HelpdeskDialect:
     # --- frames that go
 
     def sent(self, reference: Reference, receipt: Receipt) -> Payloads:
-        """Nothing: the message itself comes to its sender too, with the front-end's own id of it."""
-        return ()
+        """`sent`, where the front-end has an id of its own: the message comes too, but not again for a repeat."""
+        if reference.temp_id is None:
+            return ()
+        where = {"messageId": outward(receipt.message_id), "timestamp": time_text(receipt.create_time)}
+        return (_encode({"type": "sent", "tempId": reference.temp_id, **where}),)
 
     def done(self, reference: Reference, result: Result) -> Payloads:
         """What was asked for, where something was."""

@@ -44,6 +44,8 @@ from gateway.times import time_text
 NAME: Final = "projects"
 _REMEMBERED_MESSAGES: Final = 200
 _JOINED_CONVERSATIONS: Final = 100
+_MOST_TOLD: Final = 100
+"""So many are told of a change of a conversation, which takes calls for each; of more, those who joined it."""
 
 
 class Window:
@@ -160,14 +162,14 @@ class ProjectsDialect(EmittingDialect):
             "message_updated": lambda happened: self._message_changed(happened, happened.message_updated.message),
             "message_deleted": lambda happened: self._message_changed(happened, happened.message_deleted.message),
             "conversation_created": lambda happened: self._changed(
-                happened.conversation_created.conversation.conversation_id
+                happened, happened.conversation_created.conversation.conversation_id
             ),
             "conversation_updated": lambda happened: self._changed(
-                happened.conversation_updated.conversation.conversation_id
+                happened, happened.conversation_updated.conversation.conversation_id
             ),
-            "member_added": lambda happened: self._changed(happened.member_added.conversation_id),
+            "member_added": lambda happened: self._changed(happened, happened.member_added.conversation_id),
             "member_removed": self._member_removed,
-            "member_updated": lambda happened: self._changed(happened.member_updated.conversation_id),
+            "member_updated": lambda happened: self._changed(happened, happened.member_updated.conversation_id),
             "receipt_updated": _receipt_updated,
             "typing_updated": _typing_updated,
         }
@@ -224,8 +226,8 @@ class ProjectsDialect(EmittingDialect):
         )
         return _where_joined(message.conversation_id, speech)
 
-    def _changed(self, conversation_id: str) -> Speech:
-        """A conversation is not what it was: each client is told what it is now."""
+    def _changed(self, happened: chat.Event, conversation_id: str) -> Speech:
+        """A conversation is not what it was: each client is told what it is now, or those who look at a large one."""
 
         async def look(calls: UserCalls) -> Payloads:
             request = GetConversationRequest(conversation_id=conversation_id)
@@ -234,12 +236,14 @@ class ProjectsDialect(EmittingDialect):
             (shape,) = await shapes.conversations(calls, self._people, [response.conversation])
             return (event("conversation_update", {"conversation": shape}),)
 
+        if len(happened.recipients) > _MOST_TOLD:
+            return _where_joined(conversation_id, lambda _: Later(look))
         return lambda _: Later(look)
 
     def _member_removed(self, happened: chat.Event) -> Speech:
         """Whoever was removed is told nothing: the front-end has no word for it, and asks in vain from now on."""
         removed = happened.member_removed
-        speech = self._changed(removed.conversation_id)
+        speech = self._changed(happened, removed.conversation_id)
 
         def to_members(session: Session) -> Payloads | Later:
             if session.identity.user_id == removed.member.user_id:

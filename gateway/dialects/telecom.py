@@ -252,9 +252,12 @@ class TelecomDialect(EmittingDialect):
             ),
         )
 
+        muted = frozenset(created.muted)
+
         def speech(session: Session) -> Payloads:
-            if session.identity.user_id != message.sender_id:
-                return to_others
+            user_id = session.identity.user_id
+            if user_id != message.sender_id:
+                return to_sender if user_id in muted else to_others
             session.notes.sent(message)
             return to_sender
 

@@ -65,7 +65,8 @@ class Wire(Socket):
 
     def unreadable(self, error: AppError) -> None:
         """A packet came that is no text: no front-end has such, and their attachments would not be kept."""
-        self.close(_UNSUPPORTED, error.message)
+        is_too_big = error.reason == "FRAME_TOO_LARGE"
+        self.close(close_codes.TOO_BIG if is_too_big else _UNSUPPORTED, error.message)
 
     def ended(self) -> None:
         """It is no more."""

@@ -254,6 +254,7 @@ class SocketIo:
     async def _disconnected(self, namespace: str, sid: str, reason: str = "") -> None:
         engine_sid = self._server.manager.eio_sid_from_sid(sid, namespace)
         self.forget(engine_sid, namespace)
+        self._expect(engine_sid)
 
     def forget(self, engine_sid: str, namespace: str | None = None) -> None:
         """A client has left a namespace, or is gone."""
@@ -288,8 +289,11 @@ class SocketIo:
             return False
         socket = self._engine.sockets[engine_sid]
         self._engine.lines[engine_sid] = Line(socket, self._limits.frames_per_second, self._unsent_bytes)
-        asyncio.get_running_loop().call_later(CONNECT_SECONDS, self._give_up, engine_sid)
+        self._expect(engine_sid)
         return True
+
+    def _expect(self, engine_sid: str) -> None:
+        asyncio.get_running_loop().call_later(CONNECT_SECONDS, self._give_up, engine_sid)
 
     def _give_up(self, engine_sid: str) -> None:
         if engine_sid in self._engine.lines and not self.is_used(engine_sid):

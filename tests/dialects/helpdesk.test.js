@@ -97,6 +97,10 @@ test("message finds or makes the direct conversation, and comes to both", async 
   assert.deepEqual(await lou.heard("message"), common);
   assert.deepEqual(await secondTab.heard("message"), mine);
   assert.deepEqual([mine.senderId, mine.senderName, mine.receiverId, mine.content], ["cleo", "Cleo", "lou", "help!"]);
+  const where = { type: "sent", tempId: "t-1", messageId: mine.messageId, timestamp: mine.timestamp };
+  assert.deepEqual(await cleo.heard("sent"), where);
+  cleo.send({ ...sent, tempId: "t-1" });
+  assert.deepEqual(await cleo.heard("sent"), where);
   lou.send({ type: "message", receiverId: "cleo", content: "coming" });
   const answer = await cleo.heard("message");
   assert.equal(answer.conversationId, mine.conversationId);
