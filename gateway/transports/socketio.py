@@ -10,14 +10,12 @@ from __future__ import annotations
 import asyncio
 import math
 import secrets
-import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final
 
 import socketio
-from socketio.packet import DISCONNECT, EVENT
 from starlette.types import ASGIApp
 
 from chassis.errors import AppError, InvalidArgumentError, NotFoundError, UnauthenticatedError
@@ -32,6 +30,7 @@ from gateway.transports.connection import Desk
 from gateway.transports.engine import SEPARATOR, EngineServer, Line, Wire, environment
 from gateway.transports.frames import text_frame
 from gateway.transports.socket import Liveness
+from gateway.transports.socketio_server import UNREADABLE, SocketIoServer
 from gateway.transports.upgrades import UpgradeRequest, foreign_origin, status_of, token_of, user_of
 from gateway.transports.websocket import Granted
 
@@ -44,9 +43,6 @@ _ROOT: Final = "/"
 _MOST_DIGITS: Final = 18
 _NO_RETURN: Final = frozenset({close_codes.TOKEN_ENDED, close_codes.ACCOUNT_DISABLED, close_codes.MALFORMED})
 """Closed with these, a client is told to stay away until it has something new to say; otherwise it comes back."""
-
-_UNREADABLE: Final = (ValueError, LookupError, TypeError, RecursionError)
-"""What python-socketio and python-engineio raise where a packet is none."""
 
 _log = logger("socketio")
 
@@ -150,7 +146,7 @@ class SocketIo:
         self._wires = wires
         self._connections: dict[tuple[str, str], SocketIoConnection] = {}
         self._tasks: asyncio.TaskGroup | None = None
-        self._server = _Server(
+        self._server = SocketIoServer(
             self,
             namespaces=list(dialects),
             cors_allowed_origins=lambda origin, environ: welcomes(origin, environ.get("HTTP_HOST", "")),
@@ -196,7 +192,7 @@ class SocketIo:
         """Has python-engineio serve a WebSocket to its end, which is also when it can't read what comes."""
         try:
             await self._engine.handle_request(about)
-        except _UNREADABLE:
+        except UNREADABLE:
             PROTOCOL_VIOLATIONS.inc()
         finally:
             await self.leave(wire.sid)
@@ -347,90 +343,6 @@ class SocketIo:
         """A client broke Socket.IO's own rules."""
         PROTOCOL_VIOLATIONS.inc()
         self._start(self.leave(engine_sid))
-
-
-class _Server(socketio.AsyncServer):  # type: ignore[misc]  # socketio has no types
-    """python-socketio's server, past which events go."""
-
-    def __init__(self, hall: SocketIo, **options: Any) -> None:
-        self._hall = hall
-        super().__init__(
-            client_manager=socketio.AsyncManager(),
-            async_handlers=False,
-            logger=_Silent(),
-            engineio_logger=_Silent(),
-            **options,
-        )
-
-    def _engineio_server_class(self) -> type[EngineServer]:
-        return EngineServer
-
-    async def send_away(self, engine_sid: str, namespace: str) -> None:
-        """Tells a client not to come back."""
-        sid = self.manager.sid_from_eio_sid(engine_sid, namespace)
-        if sid is not None:
-            await self.disconnect(sid, namespace=namespace)
-        if not self._hall.is_used(engine_sid):
-            await self._hall.leave(engine_sid)
-
-    async def _send_packet(self, eio_sid: str, pkt: Any) -> None:
-        """Sends by the same way as events are, so that all comes in order."""
-        line = self._hall.line(eio_sid)
-        if line is None:
-            return
-        packet = pkt.encode()
-        if line.is_direct:
-            line.write(text_frame(b"4" + packet.encode()))
-        else:
-            line.queue((packet,))
-
-    async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> bool | None:
-        if not self._hall.begin_line(eio_sid):
-            return False
-        await super()._handle_eio_connect(eio_sid, environ)
-        return None
-
-    async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
-        await super()._handle_eio_disconnect(eio_sid, reason)
-        self._hall.end_line(eio_sid)
-
-    async def _handle_eio_message(self, eio_sid: str, data: str | bytes) -> None:
-        if isinstance(data, str) and data.startswith(str(EVENT)):
-            self._hall.take_polled(eio_sid, data)
-            return
-        if not isinstance(data, str) or data[:1] not in _HANDLED:
-            self._hall.violated(eio_sid)  # attachments among them, which no front-end has
-            return
-        try:
-            await super()._handle_eio_message(eio_sid, data)
-        except _UNREADABLE:
-            self._hall.violated(eio_sid)
-
-
-_HANDLED: Final = frozenset({"0", str(DISCONNECT), "3"})
-
-
-class _Silent:
-    """What python-socketio and python-engineio would log is their clients' doing; ours is logged where it happens."""
-
-    level = 0
-
-    def info(self, *_: object) -> None:
-        """Passed over."""
-
-    def warning(self, *_: object) -> None:
-        """Passed over."""
-
-    def error(self, *_: object) -> None:
-        """A client's mistake."""
-        PROTOCOL_VIOLATIONS.inc()
-
-    def exception(self, event: object, *_: object) -> None:
-        """What they couldn't read, or a fault of ours or theirs."""
-        if isinstance(sys.exception(), _UNREADABLE):
-            PROTOCOL_VIOLATIONS.inc()
-        else:
-            _log.error("socketio_failed", exc_info=True)
 
 
 async def _guarded(work: Coroutine[Any, Any, object]) -> None:
