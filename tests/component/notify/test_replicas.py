@@ -62,7 +62,9 @@ async def test_two_replicas_come_to_what_one_would(stage: Stage) -> None:
 @asynccontextmanager
 async def _process(settings: Settings) -> AsyncIterator[asyncio.subprocess.Process]:
     """A replica in a process of its own."""
-    values = settings.model_dump(mode="json") | {"service_secret": settings.service_secret.get_secret_value()}
+    values = settings.model_dump(mode="json", exclude_none=True) | {
+        "service_secret": settings.service_secret.get_secret_value()
+    }
     environment = os.environ | {f"PARLEY_{name.upper()}": str(value) for name, value in values.items()}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "services.notify", env=environment, stdout=asyncio.subprocess.PIPE

@@ -113,5 +113,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    values = settings.model_dump(mode="json") | {"service_secret": settings.service_secret.get_secret_value()}
+    values = settings.model_dump(mode="json", exclude_none=True) | {
+        "service_secret": settings.service_secret.get_secret_value()
+    }
     return {f"PARLEY_{name.upper()}": str(value) for name, value in values.items()}
