@@ -40,6 +40,8 @@ def from_message(message: Message) -> dict[str, Any]:
         "x": message.text,
         "at": DatetimeMS(message.create_ms),
     }
+    if message.sender_name:
+        document["n"] = message.sender_name
     if message.attachments:
         document["files"] = [list(attachment) for attachment in message.attachments]
     if message.reply_to:
@@ -66,6 +68,7 @@ def to_message(document: Mapping[str, Any]) -> Message:
         kind=document["t"],
         text=document["x"],
         create_ms=int(document["at"]),
+        sender_name=document.get("n", ""),
         attachments=tuple(Attachment(*fields) for fields in document.get("files", ())),
         reply_to=document.get("re", ""),
         mentions=tuple(document.get("ment", ())),

@@ -58,7 +58,10 @@ class Attachment(NamedTuple):
 
 @dataclass(slots=True)
 class Message:
-    """A message. `position` is the rev at which it was sent and stays; `rev` is that of its latest change."""
+    """A message. `position` is the rev at which it was sent and stays; `rev` is that of its latest change.
+
+    `sender_name` is what the sender was called when it was sent; it may be empty.
+    """
 
     message_id: str
     conversation_id: str
@@ -70,6 +73,7 @@ class Message:
     kind: int
     text: str
     create_ms: int
+    sender_name: str = ""
     attachments: tuple[Attachment, ...] = ()
     reply_to: str = ""
     mentions: tuple[str, ...] = ()
@@ -89,6 +93,7 @@ class Message:
             kind=self.kind,
             text="",
             create_ms=self.create_ms,
+            sender_name=self.sender_name,
             edit_ms=self.edit_ms,
             delete_ms=now_ms,
         )

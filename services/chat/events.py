@@ -11,13 +11,13 @@ from services.chat.domain import Change, ChangeKind, Conversation, ConversationK
 
 
 def message_created(
-    conversation: Conversation, message: Message, members: Mapping[str, Member], *, sender_name: str, origin: str
+    conversation: Conversation, message: Message, members: Mapping[str, Member], *, origin: str
 ) -> event_pb2.Event:
     """A message was sent; everyone in `members` is told."""
     event = event_pb2.Event(organization_id=conversation.organization_id, recipients=members, origin=origin)
     created = event.message_created
     convert.write_message(created.message, message)
-    created.sender_name = sender_name or message.sender_id
+    created.sender_name = message.sender_name or message.sender_id
     created.conversation_name = conversation.name
     created.kind = chat_pb2.ConversationKind.ValueType(conversation.kind)
     if conversation.kind is ConversationKind.DIRECT:

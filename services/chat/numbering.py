@@ -42,6 +42,7 @@ def number(draft: Draft, mentions: tuple[str, ...], head: Head, now_ms: int) -> 
         kind=draft.kind,
         text=draft.text,
         create_ms=max(now_ms, head.last_message_ms),
+        sender_name=draft.sender_name,
         attachments=draft.attachments,
         reply_to=draft.reply_to,
         mentions=mentions,

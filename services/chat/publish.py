@@ -157,7 +157,7 @@ class Publisher:
 
 
 def _best(entries: Iterable[Entry], items: Iterable[_Item]) -> Iterable[_Item]:
-    """What the store tells of; of messages that are at hand too, those: the store has no name of the sender."""
+    """What the store tells of; of messages that are at hand too, those: the store doesn't know how they came."""
     at_hand = {
         (item.state, item.head.rev): item
         for item in items

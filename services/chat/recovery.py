@@ -82,7 +82,7 @@ def _entries(
         head = advance(head, entry)
         if isinstance(entry, Message):
             sent = replace(entry, rev=entry.position)
-            yield Entry(events.message_created(conversation, sent, by_id, sender_name="", origin=""), state, head)
+            yield Entry(events.message_created(conversation, sent, by_id, origin=""), state, head)
             continue
         message = messages.get(entry.message_id)
         changed = replace(message, rev=entry.rev) if message else None

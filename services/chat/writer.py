@@ -220,10 +220,7 @@ class Writer:
             if message.position > state.head.rev:  # else a load has seen it already
                 state.head = head
             state.note_sender(message)
-            draft = sends[0].draft
-            event = events.message_created(
-                state.conversation, message, state.members, sender_name=draft.sender_name, origin=draft.origin
-            )
+            event = events.message_created(state.conversation, message, state.members, origin=sends[0].draft.origin)
             self._publisher.put(event, state, head, sends[0].trace)
             for send in sends:
                 _settle(send, message)

@@ -44,7 +44,7 @@ class RunningChat:
 
     def as_user(self, user: SignedIn) -> Person:
         """What a user does through this replica."""
-        return Person(self, user.user_id, user.metadata)
+        return Person(self, user.user_id, user.user.name, user.metadata)
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ class Person:
 
     chat: RunningChat
     user_id: str
+    name: str
     metadata: Metadata
 
     async def direct(self, other: str) -> chat_pb2.Conversation:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from parley.chat.v1 import event_pb2
 from redis.asyncio import Redis
 
 from deploy.local.options import StackOptions
@@ -34,13 +35,18 @@ async def chat(auth: RunningAuth, own_databases: LocalStack, database_name: str)
         yield running
 
 
-async def told(url: str, conversation_id: str) -> list[int]:
-    """The seqs of a conversation's messages that the log holds now, in its order."""
+async def events_of(url: str, conversation_id: str) -> list[event_pb2.MessageCreated]:
+    """The events of a conversation's messages that the log holds now, in its order."""
     async with bus.open_log(url, shards=SHARDS, retention_seconds=3_600) as log:
         entries = await log.after(dict.fromkeys(range(SHARDS), "0-0"))
     events = [event for entry in entries if not entry.is_mark for event in bus.parse(entry.payload)]
-    messages = [event.message_created.message for event in events if event.WhichOneof("payload") == "message_created"]
-    return [message.seq for message in messages if message.conversation_id == conversation_id]
+    created = [event.message_created for event in events if event.WhichOneof("payload") == "message_created"]
+    return [event for event in created if event.message.conversation_id == conversation_id]
+
+
+async def told(url: str, conversation_id: str) -> list[int]:
+    """The seqs of these messages."""
+    return [event.message.seq for event in await events_of(url, conversation_id)]
 
 
 async def test_what_was_published_a_moment_before_redis_lost_all_is_published_again(
@@ -66,3 +72,4 @@ async def test_what_was_published_a_moment_before_redis_lost_all_is_published_ag
     async with asyncio.timeout(30):
         while (await again(quiet), sorted(await again(busy))) != (list(range(1, 11)), list(range(1, 21))):
             await asyncio.sleep(0.1)
+    assert {event.sender_name for event in await events_of(url, quiet)} == {ann.name}

@@ -32,7 +32,7 @@ async def other_chat(
 @pytest.fixture
 def elsewhere(other_chat: RunningChat, bob: Person) -> Person:
     """Bob, through the second replica."""
-    return Person(other_chat, bob.user_id, bob.metadata)
+    return Person(other_chat, bob.user_id, bob.name, bob.metadata)
 
 
 async def test_two_replicas_number_one_conversation_without_gaps(ann: Person, bob: Person, elsewhere: Person) -> None:

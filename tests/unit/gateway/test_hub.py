@@ -148,3 +148,16 @@ def test_a_user_has_no_more_connections_than_permitted(room: Room) -> None:
         room.join("ann")
     room.join("bob")
     assert room.hub.count == 4
+
+
+def test_who_was_removed_hears_no_receipt_of_the_conversation_until_it_is_theirs_again(room: Room) -> None:
+    bob = room.join("bob")
+    receipt = event_pb2.Event(organization_id="acme", recipients=["bob"])
+    receipt.receipt_updated.conversation_id = "c"
+    removed = event_pb2.Event(organization_id="acme", recipients=["bob"])
+    removed.member_removed.conversation_id = "c"
+    removed.member_removed.member.user_id = "bob"
+    added = event_pb2.Event(organization_id="acme", recipients=["bob"])
+    added.conversation_created.conversation.conversation_id = "c"
+    room.hub.deliver_chat([receipt, removed, receipt, added, receipt])
+    assert bob.events == ["receipt.updated", "member.removed", "conversation.created", "receipt.updated"]
