@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import resource
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -38,12 +39,22 @@ def run_process(name: str, settings_class: type[P], serve: Callable[[P], Abstrac
     """
     settings = load(settings_class)
     logs.configure(name, settings.replica, settings.log_level, settings.log_format)
+    _open_as_many_files_as_allowed()
     _collect_rarely()
     try:
         uvloop.run(_live(name, settings, serve))
     except Exception as error:
         _log.error("process_failed", exc_info=error)
         raise SystemExit(1) from None
+
+
+def _open_as_many_files_as_allowed() -> None:
+    """Raises the soft limit on open files to the hard one, which is a program's own affair.
+
+    Container runtimes leave it at systemd's 1,024, for programs that know no better; every connection takes one.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _collect_rarely() -> None:
