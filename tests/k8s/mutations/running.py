@@ -83,6 +83,10 @@ MUTATIONS: Final = {
         availability.is_spread_over_machines_and_zones,
         drop("Deployment", "chat", (*POD, "topologySpreadConstraints", 1, "matchLabelKeys")),
     ),
+    "spread over nodes that are gone": Mutation(
+        availability.is_spread_over_what_is_left,
+        drop("Deployment", "chat", (*POD, "topologySpreadConstraints", 1, "nodeTaintsPolicy")),
+    ),
     "no budget": Mutation(availability.is_evicted_one_at_a_time, forget("PodDisruptionBudget", "envoy")),
     "a budget that blocks": Mutation(
         availability.is_evicted_one_at_a_time, put("PodDisruptionBudget", "envoy", ("spec", "maxUnavailable"), 0)

@@ -140,6 +140,23 @@ MUTATIONS: Final = {
         edge.has_certificates_for_its_hosts, drop("Certificate", "edge", ("spec", "dnsNames", 1))
     ),
     "a certificate of nobody": Mutation(edge.has_certificates_for_its_hosts, forget("Issuer", "edge")),
+    "a name that nobody can certify": Mutation(
+        edge.answers_for_each_name_that_it_wants_certified,
+        put("Gateway", "parley", ("spec", "listeners", 0, "hostname"), "chat.staging.example.com"),
+    ),
+    "answers that nobody hears": Mutation(
+        edge.answers_for_each_name_that_it_wants_certified, forget("NetworkPolicy", "acme-challenges")
+    ),
+    "a Gateway whose pods are shut in": Mutation(
+        edge.lets_the_gateway_s_own_pods_serve, forget("NetworkPolicy", "gateway-proxies")
+    ),
+    "a Gateway whose pods reach nobody": Mutation(
+        edge.lets_the_gateway_s_own_pods_serve, drop("NetworkPolicy", "gateway-proxies", ("spec", "egress", 0))
+    ),
+    "a redirect for hosts of others": Mutation(
+        edge.routes_the_hosts_that_the_gateway_has,
+        put("HTTPRoute", "to-https", ("spec", "hostnames"), ["talk.example.com"]),
+    ),
     "plain HTTP": Mutation(
         edge.ends_plain_http_with_a_redirect,
         put("HTTPRoute", "browsers", ("spec", "parentRefs", 0, "sectionName"), "http"),

@@ -99,6 +99,14 @@ def is_spread_over_machines_and_zones(manifests: Manifests) -> Iterator[str]:
             yield f"{workload.name}: is not spread over {key}"
 
 
+def is_spread_over_what_is_left(manifests: Manifests) -> Iterator[str]:
+    """A zone of which only nodes without use are left is none that a new pod has to be in."""
+    for workload in manifests.deployments():
+        for constraint in workload.pod.get("topologySpreadConstraints", []):
+            if constraint.get("nodeTaintsPolicy") != "Honor":
+                yield f"{workload.name}: counts nodes that take no pods, over {constraint['topologyKey']}"
+
+
 def is_evicted_one_at_a_time(manifests: Manifests) -> Iterator[str]:
     """One budget for each Deployment, and none that keeps a machine from being emptied."""
     for workload in manifests.deployments():

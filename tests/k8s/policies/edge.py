@@ -9,6 +9,8 @@ from tests.k8s.manifests import Manifest, Manifests, selects
 from tests.k8s.rendering import envoy_configuration
 
 _ROUTES = ("HTTPRoute", "GRPCRoute")
+_ANSWERING = {"acme.cert-manager.io/http01-solver": "true"}
+"""What cert-manager's pods are labelled with that answer to an authority."""
 
 
 def counts_the_proxies_in_front(manifests: Manifests) -> Iterator[str]:
@@ -82,12 +84,15 @@ def _prefixes(rule: Manifest) -> list[str]:
 def routes_the_hosts_that_the_gateway_has(manifests: Manifests) -> Iterator[str]:
     """Each route is attached to a listener that has its host names and takes its kind."""
     listeners = {(g["metadata"]["name"], lis["name"]): lis for g in manifests.of("Gateway") for lis in _listeners(g)}
+    hosts = {listener["hostname"] for listener in listeners.values() if "hostname" in listener}
     for route in manifests.of(*_ROUTES):
         for parent in route["spec"]["parentRefs"]:
             listener = listeners.get((parent["name"], parent.get("sectionName", "")))
             if listener is None:
                 yield f"{route['metadata']['name']}: there is no listener {parent}"
-            elif route["spec"].get("hostnames") != [listener["hostname"]]:
+            elif not _names(route) or not _names(route) <= (
+                {listener["hostname"]} if "hostname" in listener else hosts
+            ):
                 yield f"{route['metadata']['name']}: its host names are not those of listener {listener['name']}"
             elif route["kind"] not in _kinds(listener):
                 yield f"{route['metadata']['name']}: listener {listener['name']} takes no {route['kind']}"
@@ -105,6 +110,31 @@ def has_certificates_for_its_hosts(manifests: Manifests) -> Iterator[str]:
                 yield f"listener {listener['name']}: no Certificate {reference['name']} has {listener['hostname']}"
             elif manifests.get("Issuer", certificate["issuerRef"]["name"]) is None:
                 yield f"listener {listener['name']}: nobody issues {reference['name']}"
+
+
+def answers_for_each_name_that_it_wants_certified(manifests: Manifests) -> Iterator[str]:
+    """An authority asks each name by plain HTTP; cert-manager answers through the Gateway, from a pod of its own."""
+    gateways = {gateway["metadata"]["name"]: gateway for gateway in manifests.of("Gateway")}
+    for certificate in manifests.of("Certificate"):
+        issuer = manifests.get("Issuer", certificate["spec"]["issuerRef"]["name"]) or {"spec": {}}
+        for parent in _parents_of_answers(issuer):
+            plain = [lis for lis in _listeners(gateways[parent]) if (lis["protocol"], lis["port"]) == ("HTTP", 80)]
+            for name in certificate["spec"]["dnsNames"]:
+                if not any(lis.get("hostname", name) == name and "HTTPRoute" in _kinds(lis) for lis in plain):
+                    yield f"{certificate['metadata']['name']}: nobody answers at http://{name}/"
+            if not any(selects(policy["spec"]["podSelector"], _ANSWERING) for policy in _letting_in(manifests, 8089)):
+                yield f"{certificate['metadata']['name']}: nobody may reach cert-manager's pods that answer"
+
+
+def lets_the_gateway_s_own_pods_serve(manifests: Manifests) -> Iterator[str]:
+    """They may be in this namespace: everybody reaches them, and they reach Envoy."""
+    for gateway in manifests.of("Gateway"):
+        labels = {"gateway.networking.k8s.io/gateway-name": gateway["metadata"]["name"]}
+        found = [p["spec"] for p in manifests.of("NetworkPolicy") if _is_about(p, labels)]
+        if not any({} in spec.get("ingress", []) for spec in found):
+            yield f"{gateway['metadata']['name']}: its pods may be reached by nobody"
+        if not any({"to": [{"namespaceSelector": {}}]} in spec.get("egress", []) for spec in found):
+            yield f"{gateway['metadata']['name']}: its pods may reach neither Envoy nor what controls them"
 
 
 def ends_plain_http_with_a_redirect(manifests: Manifests) -> Iterator[str]:
@@ -135,6 +165,34 @@ def is_watched(manifests: Manifests) -> Iterator[str]:
 def _listeners(gateway: Manifest) -> list[Manifest]:
     listeners: list[Manifest] = gateway["spec"]["listeners"]
     return listeners
+
+
+def _names(route: Manifest) -> set[str]:
+    return set(route["spec"].get("hostnames", []))
+
+
+def _is_about(policy: Manifest, labels: dict[str, str]) -> bool:
+    """Whether a policy is for pods with these labels, and not for all pods anyway."""
+    return policy["spec"]["podSelector"] != {} and selects(policy["spec"]["podSelector"], labels)
+
+
+def _letting_in(manifests: Manifests, port: int) -> list[Manifest]:
+    """The policies that open a port to everybody."""
+    return [
+        policy
+        for policy in manifests.of("NetworkPolicy")
+        for rule in policy["spec"].get("ingress", [])
+        if "from" not in rule and port in {p.get("port") for p in rule.get("ports", [])}
+    ]
+
+
+def _parents_of_answers(issuer: Manifest) -> list[str]:
+    """The Gateways through which cert-manager answers those whom this issuer stands for."""
+    return [
+        parent["name"]
+        for solver in issuer["spec"].get("acme", {}).get("solvers", [])
+        for parent in solver.get("http01", {}).get("gatewayHTTPRoute", {}).get("parentRefs", [])
+    ]
 
 
 def _kinds(listener: Manifest) -> list[str]:
