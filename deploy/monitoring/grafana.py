@@ -9,10 +9,27 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from deploy.monitoring.scope import scoped
+
 _COLUMNS: Final = 24
 _HEIGHT: Final = 8
 _SCHEMA: Final = 39
 _SOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
+_CHOICE_OF_SOURCE: Final = {"type": "datasource", "name": "datasource", "query": "prometheus", "label": "Source"}
+_CHOICE_OF_INSTALLATION: Final = {
+    "type": "query",
+    "name": "namespace",
+    "label": "Namespace",
+    "datasource": _SOURCE,
+    "query": {"query": "label_values(parley_event_loop_delay_seconds, namespace)", "refId": "namespace"},
+    "refresh": 2,
+    "sort": 1,
+    "multi": True,
+    "includeAll": True,
+    # Also what has no namespace, as on one machine.
+    "allValue": ".*",
+    "current": {"selected": True, "text": ["All"], "value": ["$__all"]},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +38,11 @@ class Query:
 
     expression: str
     legend: str = "__auto"
+
+    @property
+    def confined(self) -> str:
+        """The expression for Parley's own series, of the namespace that is chosen."""
+        return scoped(self.expression)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +94,7 @@ class Dashboard:
             "links": [
                 {"type": "dashboards", "title": "Parley", "tags": ["parley"], "asDropdown": True, "keepTime": True}
             ],
-            "templating": {
-                "list": [{"type": "datasource", "name": "datasource", "query": "prometheus", "label": "Source"}]
-            },
+            "templating": {"list": [_CHOICE_OF_SOURCE, _CHOICE_OF_INSTALLATION]},
             "panels": list(self._panels()),
         }
 
@@ -133,7 +153,7 @@ def _panel(panel: Panel, number: int, place: dict[str, int]) -> dict[str, Any]:
             {
                 "refId": chr(ord("A") + index),
                 "datasource": _SOURCE,
-                "expr": query.expression,
+                "expr": query.confined,
                 "legendFormat": query.legend,
                 "exemplar": True,
             }

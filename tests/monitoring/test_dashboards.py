@@ -26,7 +26,9 @@ pytestmark = [pytest.mark.prometheus, pytest.mark.timeout(300)]
 WINDOW = "30s"
 PATIENCE_SECONDS = 90.0
 QUERIES = {
-    f"{board.uid} / {row.title} / {panel.title} / {query.legend}": query.expression.replace("$__rate_interval", WINDOW)
+    f"{board.uid} / {row.title} / {panel.title} / {query.legend}": query.confined.replace(
+        "$__rate_interval", WINDOW
+    ).replace("$namespace", ".*")
     for board in DASHBOARDS
     for row in board.rows
     for panel in row.panels
