@@ -7,7 +7,7 @@ is written to, and so leave the hub: those who are told are listed before.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, Protocol
 
 from parley.chat.v1 import event_pb2 as chat
@@ -18,11 +18,11 @@ from parley.presence.v1 import presence_pb2 as presence
 from chassis.errors import AppError
 from gateway.dialects.dialect import Front, Payloads, Speech
 from gateway.lines import Lines
+from gateway.removals import Removals
 from gateway.roster import Roster, hidden_from
 from gateway.session import Session
 
 CONFIRMED_RECIPIENTS: Final = 20
-_REMEMBERED_REMOVALS: Final = 10_000
 
 
 class Connection(Protocol):
@@ -68,7 +68,7 @@ class Hub:
         self._lines = lines
         self._confirm = confirm
         self._organizations: dict[str, dict[str, list[Connection]]] = {}
-        self._removed: dict[tuple[str, str], set[str]] = {}
+        self._removals = Removals()
         self.count = 0
 
     def __iter__(self) -> Iterator[Connection]:
@@ -87,6 +87,7 @@ class Hub:
             raise TooManyConnectionsError
         connections.append(connection)
         self.count += 1
+        self._removals.forget(identity.organization_id, identity.user_id)
         return len(connections) == 1
 
     def remove(self, connection: Connection) -> bool:
@@ -98,6 +99,7 @@ class Hub:
         self.count -= 1
         if connections:
             return False
+        self._removals.forget(identity.organization_id, identity.user_id)
         del users[identity.user_id]
         if not users:
             del self._organizations[identity.organization_id]
@@ -123,32 +125,14 @@ class Hub:
             origin = event.origin
             typist = event.typing_updated.user_id if kind == "typing_updated" else ""
             telling = self._telling(lambda front, event=event: front.dialect.chat_event(event))  # type: ignore[misc]
-            left = self._left(event, kind)
-            for user_id in event.recipients:
-                if user_id != typist and user_id not in left:
+            for user_id in self._removals.to_tell(event, kind, users):
+                if user_id != typist:
                     for connection in tuple(users.get(user_id, ())):
                         session = connection.session
                         if session.ready and (message is None or _is_news(message, origin, connection)):
                             telling.tell(connection)
             if message is not None:
                 self._confirm_delivery(event, message, users)
-
-    def _left(self, event: chat.Event, kind: str | None) -> Collection[str]:
-        """Who is told no more of a conversation's receipts and typing, having been told that they were removed.
-
-        A replica of chat that has not heard of a removal yet may still name them.
-        """
-        if kind in {"receipt_updated", "typing_updated"}:
-            return self._removed.get((event.organization_id, getattr(event, kind or "").conversation_id), ())
-        if kind == "member_removed":
-            key = (event.organization_id, event.member_removed.conversation_id)
-            self._removed.setdefault(key, set()).add(event.member_removed.member.user_id)
-            if len(self._removed) > _REMEMBERED_REMOVALS:
-                del self._removed[next(iter(self._removed))]
-        elif kind == "conversation_created" and self._removed:
-            key = (event.organization_id, event.conversation_created.conversation.conversation_id)
-            self._removed.get(key, set()).difference_update(event.recipients)
-        return ()
 
     def _confirm_delivery(self, event: chat.Event, message: Message, users: Mapping[str, Sequence[Connection]]) -> None:
         """Has it noted whom a message has reached; in large groups nobody asks, and it would be a note for each."""

@@ -150,14 +150,45 @@ def test_a_user_has_no_more_connections_than_permitted(room: Room) -> None:
     assert room.hub.count == 4
 
 
+class Told:
+    """Events of one conversation that name Bob."""
+
+    def __init__(self) -> None:
+        self.receipt, self.typing, self.removed, self.added = [
+            event_pb2.Event(organization_id="acme", recipients=["bob"]) for _ in range(4)
+        ]
+        self.receipt.receipt_updated.conversation_id = "c"
+        self.typing.typing_updated.conversation_id = "c"
+        self.removed.member_removed.conversation_id = "c"
+        self.removed.member_removed.member.user_id = "bob"
+        self.added.conversation_created.conversation.conversation_id = "c"
+
+
 def test_who_was_removed_hears_no_receipt_of_the_conversation_until_it_is_theirs_again(room: Room) -> None:
-    bob = room.join("bob")
-    receipt = event_pb2.Event(organization_id="acme", recipients=["bob"])
-    receipt.receipt_updated.conversation_id = "c"
-    removed = event_pb2.Event(organization_id="acme", recipients=["bob"])
-    removed.member_removed.conversation_id = "c"
-    removed.member_removed.member.user_id = "bob"
-    added = event_pb2.Event(organization_id="acme", recipients=["bob"])
-    added.conversation_created.conversation.conversation_id = "c"
-    room.hub.deliver_chat([receipt, removed, receipt, added, receipt])
-    assert bob.events == ["receipt.updated", "member.removed", "conversation.created", "receipt.updated"]
+    bob, of = room.join("bob"), Told()
+    elsewhere = event_pb2.Event(organization_id="acme", recipients=["bob"])
+    elsewhere.receipt_updated.conversation_id = "another"
+    room.hub.deliver_chat([of.receipt, of.removed, of.receipt, of.typing, elsewhere, of.added, of.receipt, of.typing])
+    told = ["receipt.updated", "member.removed", "receipt.updated", "conversation.created"]
+    assert bob.events == [*told, "receipt.updated", "typing.updated"]
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_who_was_removed_and_comes_anew_may_be_a_member_again(room: Room, *, stays: bool) -> None:
+    """What made them one may have been told while they were not here, and so not to this gateway."""
+    first, of = room.join("bob"), Told()
+    room.hub.deliver_chat([of.removed])
+    if not stays:
+        room.hub.remove(first)
+    again = room.join("bob")
+    room.hub.deliver_chat([of.receipt])
+    assert again.events == ["receipt.updated"]
+
+
+def test_removals_are_not_kept_of_those_who_are_gone_or_never_came(room: Room) -> None:
+    ann, bob, of = room.join("ann"), room.join("bob"), Told()
+    room.hub.deliver_chat([of.removed])
+    room.hub.remove(bob)
+    room.hub.deliver_chat([of.removed])
+    assert not room.hub._removals._of_user
+    assert ann.events == []
