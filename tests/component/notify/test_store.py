@@ -49,7 +49,7 @@ def _changed(notification: Notification, state: State) -> Notification:
     return Notification(notification.notification_id, notification.owner, notification.type, state)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(parts=st.lists(st.lists(states(), min_size=1, max_size=3), min_size=1, max_size=4))
 async def test_states_join_in_the_database_as_in_the_domain(
     store: NotificationStore, parts: Sequence[Sequence[State]]
@@ -69,7 +69,7 @@ async def test_states_join_in_the_database_as_in_the_domain(
     assert await store.unread_counts([notification.owner]) == {notification.owner: int(expected.unread)}
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(state=states(), hide=st.booleans())
 async def test_the_users_marks_move_up_to_the_latest_thing(store: NotificationStore, state: State, hide: bool) -> None:
     notification = _notification(state)
