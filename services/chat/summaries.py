@@ -1,12 +1,14 @@
 """Writes conversations' summaries behind the messages, many at once: how far each was published, and what senders read.
 
+Some at a time, all along: what is written in one go is in the way of the messages that come meanwhile.
+
 A summary's rev means "everything up to here was published": see services.chat.intents.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from chassis.logs import logger
@@ -17,6 +19,8 @@ from services.chat.state import ConversationState, States, raise_marks
 from services.chat.store import ChatStore, StoreError
 
 _SETTLE_SECONDS: Final = 5.0
+_MOST_PARTS: Final = 10
+_LEAST_IN_A_PART: Final = 20
 
 _log = logger("summaries")
 
@@ -45,22 +49,31 @@ class Summaries:
         """Writes for ever; to be supervised."""
         rounds = 0
         while True:
-            await asyncio.sleep(self._interval_seconds)
-            try:
-                await self.write()
-            except StoreError as error:
-                _log.warning("summaries_failed", error=type(error).__name__)
+            await self._write_in_parts(self._states.dirty())
             rounds += 1
             if rounds * self._interval_seconds >= _SETTLE_SECONDS:
                 rounds = 0
                 self._states.settle()
 
+    async def _write_in_parts(self, dirty: Sequence[ConversationState]) -> None:
+        """Spreads the work over the interval."""
+        parts = max(1, min(_MOST_PARTS, len(dirty) // _LEAST_IN_A_PART))
+        for part in range(parts):
+            await asyncio.sleep(self._interval_seconds / parts)
+            try:
+                await self._write(dirty[part::parts])
+            except StoreError as error:
+                _log.warning("summaries_failed", error=type(error).__name__)
+
     async def write(self) -> None:
+        """Writes all of them now."""
+        await self._write(self._states.dirty())
+
+    async def _write(self, dirty: Sequence[ConversationState]) -> None:
         """Writes the summaries that are behind, and takes back the intents of conversations that rest since.
 
         The heads are picked before the marks are moved: no summary says more than the marks of its senders do.
         """
-        dirty = self._states.dirty()
         resting = [state for state in dirty if _rests(state)]
         behind = {state: state.published for state in dirty if state.published.rev > state.summarized_rev}
         await self._move_senders([state for state in dirty if state.sent])
