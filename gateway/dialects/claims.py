@@ -7,8 +7,10 @@ from typing import Any, Final
 
 from chassis.errors import PermissionDeniedError
 from chassis.identity import Identity
+from gateway.dialects.forms import invalid
 
 _ROLE: Final = "userRole"
+_TYPES: Final = frozenset({str, int})
 _CLAIMS: Final[Mapping[str, Callable[[Identity], str]]] = {
     "organizationId": lambda identity: identity.organization_id,
     "senderId": lambda identity: identity.user_id,
@@ -27,13 +29,16 @@ def check_claims(body: Any, identity: Identity, role: Callable[[str], str] = str
 
     Raises:
         PermissionDeniedError: IDENTITY_MISMATCH, with the field named.
+        InvalidArgumentError: INVALID_FIELDS, with the field named: it can be no id.
     """
     if not isinstance(body, dict):
         return
     for field, own in _CLAIMS.items():
         claimed = body.get(field)
-        if not isinstance(claimed, str | int):
-            continue  # nothing, or what no id can be: that is another mistake
+        if claimed is None:
+            continue
+        if type(claimed) not in _TYPES:
+            raise invalid({field: "must be a string or an integer"})
         meant = str(claimed)
         if own(identity) not in ({meant, role(meant)} if field == _ROLE else {meant}):
             raise PermissionDeniedError("IDENTITY_MISMATCH", f"{field} is not what the token says")

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
 from parley.chat.v1.message_pb2 import Receipt
+from parley.notify.v1.notification_pb2 import NotificationCreated
 
 from chassis.errors import AppError, InvalidArgumentError, UnimplementedError
 from gateway import objects
@@ -20,14 +22,20 @@ from gateway.commands import Command, Malformed, Refuse, Request, Result
 from gateway.dialects.claims import check_claims
 from gateway.dialects.dialect import Payloads
 from gateway.dialects.forms import Form, read_form
-from gateway.dialects.ids import AnyId, is_repeated, key_inward, key_outward
+from gateway.dialects.ids import AnyId, key_inward, key_outward, outward, repeated
 from gateway.session import Session
 from gateway.times import time_text
+from gateway.wording import reworded
+
+OWN_IDS: Final = ("clientMessageId", "tempId")
+"""What front-ends call their own id of a message."""
 
 MADE_HERE: Final = "parley."
 """How ids of messages begin that the gateway made, as the front-end gave none: they are no news to it."""
 
+_CHATS_IDS: Final = frozenset({"conversationId", "messageId", "senderId", "actorId"})
 _UNKNOWN: Final = "unknown"
+_NO_NAMES: Final[Mapping[str, str]] = MappingProxyType({})
 _encode: Final = msgspec.json.Encoder().encode
 
 F = TypeVar("F", bound=Form)
@@ -65,10 +73,12 @@ class Operation(NamedTuple):
     Attributes:
         form: what its payload looks like.
         command: makes the command of a payload and of whose it is. Raises InvalidArgumentError.
+        names: what its fields are called here that services complain of by other names.
     """
 
     form: type[Form]
     command: Callable[[Any, Session], Command]
+    names: Mapping[str, str] = _NO_NAMES
 
 
 class Own(Form, kw_only=True):
@@ -101,7 +111,21 @@ def own_ids(client_message_id: str) -> dict[str, Any]:
     if not client_message_id or client_message_id.startswith(MADE_HERE):
         return {}
     own = key_outward(client_message_id)
-    return {"clientMessageId": own, "tempId": own}
+    return dict.fromkeys(OWN_IDS, own)
+
+
+def notification_object(created: NotificationCreated) -> dict[str, Any]:
+    """A notification, with the ids that chat put in it as front-ends know them; what the CRM put in stays as it is."""
+    made = objects.notification_object(created.notification)
+    data = {name: outward(part) if name in _CHATS_IDS else part for name, part in made["data"].items()}
+    return {**made, "data": data}
+
+
+def in_own_words(error: AppError, names: Mapping[str, str]) -> AppError:
+    """An error that names fields as the front-end does."""
+    if isinstance(error, InvalidArgumentError) and names.keys() & error.fields.keys():
+        return reworded(error, lambda name: names.get(name, name))
+    return error
 
 
 class EmittingDialect:
@@ -129,7 +153,7 @@ class EmittingDialect:
         if operation is None:
             unknown = UnimplementedError("UNKNOWN_EVENT", "there is no such event")
             return Request(Reference(name[:64], frame.acknowledgement, {}), _UNKNOWN, Refuse(unknown))
-        reference = Reference(name, frame.acknowledgement, _echo(body))
+        reference = Reference(name, frame.acknowledgement, repeated(body, "conversationId", *OWN_IDS))
         try:
             check_claims(body, session.identity)
             return Request(reference, name, operation.command(_read(body, operation.form), session))
@@ -160,7 +184,8 @@ class EmittingDialect:
 
     def failed(self, reference: Reference, error: AppError) -> Payloads:
         """The answer to what failed, or the event `error`."""
-        about = objects.error_object(error)
+        operation = self._operations.get(reference.event)
+        about = objects.error_object(in_own_words(error, operation.names if operation else _NO_NAMES))
         if reference.acknowledgement:
             return (_answer(reference, {"ok": False, **reference.echo, "error": about}),)
         return (event("error", {"event": reference.event, **reference.echo, **about}),)
@@ -176,13 +201,6 @@ class EmittingDialect:
 
 def _answer(reference: Reference, body: Mapping[str, Any]) -> bytes:
     return b"3%s[%s]" % (reference.acknowledgement.encode(), _encode(body))
-
-
-def _echo(body: Any) -> dict[str, Any]:
-    """The ids in a payload that its answer repeats, as they came."""
-    if not isinstance(body, dict):
-        return {}
-    return {name: body[name] for name in ("conversationId", "clientMessageId", "tempId") if is_repeated(body.get(name))}
 
 
 def _read(body: Any, form: type[F]) -> F:

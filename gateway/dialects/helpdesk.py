@@ -6,12 +6,12 @@ A room is open to all staff by its name; other groups go by their conversation's
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 from parley.chat.v1 import event_pb2 as chat
 from parley.chat.v1.chat_pb2 import Message
 from parley.chat.v1.conversation_pb2 import (
@@ -30,6 +30,7 @@ from chassis.errors import (
     NotFoundError,
     UnimplementedError,
 )
+from chassis.identity import Identity
 from gateway import objects
 from gateway.commands import Command, Malformed, Perform, Refuse, Request, Resolve, Result, SendMessage, SendSignal
 from gateway.commands import UserCalls as Calls
@@ -47,9 +48,9 @@ from gateway.dialects.dialect import (
     encoded,
     said_to,
 )
-from gateway.dialects.emitting import MADE_HERE
+from gateway.dialects.emitting import OWN_IDS, Own, in_own_words
 from gateway.dialects.forms import MAX_INTEGER, Form, invalid, read_form
-from gateway.dialects.ids import inward, is_repeated, key_inward, outward
+from gateway.dialects.ids import inward, outward, repeated
 from gateway.dialects.lookups import with_names
 from gateway.history import page_before
 from gateway.people import People
@@ -63,20 +64,35 @@ _UNKNOWN: Final = "unknown"
 _ROOM: Final = "room"
 _USER: Final = "user"
 _ID_LENGTH: Final = 22
+_NO_NAMES: Final[Mapping[str, str]] = MappingProxyType({})
+_OF_A_USER: Final[Mapping[str, str]] = MappingProxyType({"userId": "receiverId"})
 _encode: Final = msgspec.json.Encoder().encode
 
 
-class Reference(NamedTuple):
-    """How an error finds its frame: by the front-end's own id, where it has one."""
-
-    temp_id: Any
-
-
 class Operation(NamedTuple):
-    """One type of frame."""
+    """One type of frame.
+
+    Attributes:
+        form: what its fields are.
+        command: makes the command of a frame. Raises InvalidArgumentError.
+        names: what its fields are called here that services complain of by other names.
+    """
 
     form: type[Form]
     command: Callable[[Any], Command]
+    names: Mapping[str, str] = _NO_NAMES
+
+
+class Reference(NamedTuple):
+    """How an answer finds its frame.
+
+    Attributes:
+        own_ids: the front-end's own ids of it, where it has some.
+        names: see Operation.
+    """
+
+    own_ids: Mapping[str, Any] = _NO_NAMES
+    names: Mapping[str, str] = _NO_NAMES
 
 
 class HelpdeskDialect:
@@ -91,13 +107,13 @@ class HelpdeskDialect:
         self._roster = surroundings.roster
         self._operations = {
             _JOIN: Operation(forms.UserJoin, self._user_join),
-            "message": Operation(forms.DirectMessage, _message),
-            "typing_start": Operation(forms.Addressed, lambda form: _typing(form, active=True)),
-            "typing_stop": Operation(forms.Addressed, lambda form: _typing(form, active=False)),
-            "join_room": Operation(forms.JoinRoom, self._join_room),
-            "room_message": Operation(forms.RoomMessage, _room_message),
-            "history": Operation(forms.History, self._history),
-            "read": Operation(forms.Addressed, _read),
+            "message": Operation(forms.DirectMessage, _message, {"text": "content", "userId": "receiverId"}),
+            "typing_start": Operation(forms.Addressed, lambda form: _typing(form, active=True), _OF_A_USER),
+            "typing_stop": Operation(forms.Addressed, lambda form: _typing(form, active=False), _OF_A_USER),
+            "join_room": Operation(forms.JoinRoom, self._join_room, {"externalRef": "roomId", "name": "roomName"}),
+            "room_message": Operation(forms.RoomMessage, _room_message, {"text": "content"}),
+            "history": Operation(forms.History, self._history, _OF_A_USER),
+            "read": Operation(forms.Addressed, _read, _OF_A_USER),
         }
         self._chat_events: ChatEncoders = {
             "message_created": frames.message_created,
@@ -132,12 +148,12 @@ class HelpdeskDialect:
         except InvalidArgumentError as error:
             return self.unreadable(error)
         name = body.get("type")
-        temp_id = body.get("tempId")
-        reference = Reference(temp_id if is_repeated(temp_id) else None)
         operation = self._operations.get(name) if isinstance(name, str) else None
+        own_ids = repeated(body, *OWN_IDS)
         if operation is None:
             unknown = UnimplementedError("UNKNOWN_TYPE", "there is no such type")
-            return Request(reference, _UNKNOWN, Refuse(unknown))
+            return Request(Reference(own_ids), _UNKNOWN, Refuse(unknown))
+        reference = Reference(own_ids, operation.names)
         try:
             check_claims(body, session.identity, frames.our_role)
             return Request(reference, str(name), operation.command(_read_form(body, operation.form)))
@@ -146,19 +162,23 @@ class HelpdeskDialect:
 
     def unreadable(self, error: AppError) -> Request:
         """The request that stands for a frame without text."""
-        return Request(Reference(None), _UNKNOWN, Malformed(error))
+        return Request(Reference(), _UNKNOWN, Malformed(error))
 
     def _user_join(self, _: forms.UserJoin) -> Command:
         async def run(calls: Calls) -> Result:
             await calls.until_ready()
             await self._roster.known(calls.identity.organization_id)
-            here = {found.presence.user_id: found.role for found in self._roster.here(calls.identity)}
-            here[calls.identity.user_id] = calls.identity.role
-            people = await self._people.get(calls.identity.organization_id, here)
-            users = [frames.user(people[user_id], role) for user_id, role in here.items()]
+            people = await self._people.get(calls.identity.organization_id, self._here(calls.identity))
+            here = self._here(calls.identity)  # who has gone meanwhile was told of; who has come, too
+            users = [frames.user(people[user_id], role) for user_id, role in here.items() if user_id in people]
             return {"type": "joined", "userId": outward(calls.identity.user_id), "users": users}
 
         return Perform(run)
+
+    def _here(self, identity: Identity) -> dict[str, str]:
+        """The roles of those who are here, by user id; one who is joining is, too."""
+        here = {found.presence.user_id: found.role for found in self._roster.here(identity)}
+        return {**here, identity.user_id: identity.role}
 
     def _join_room(self, form: forms.JoinRoom) -> Command:
         """The room is found anew each time: whoever left it enters it again."""
@@ -176,9 +196,9 @@ class HelpdeskDialect:
             response = await calls.call(calls.upstreams.conversations.JoinRoom, join)
             return response.conversation.conversation_id
 
-        return Resolve((_ROOM, room), find, lambda conversation_id: self._joined(form.room_id, conversation_id), True)
+        return Resolve((_ROOM, room), find, lambda conversation_id: self._joined(room, conversation_id), True)
 
-    def _joined(self, room_id: str | int, conversation_id: str) -> Perform:
+    def _joined(self, room: str, conversation_id: str) -> Perform:
         async def run(calls: Calls) -> Result:
             request = GetConversationRequest(conversation_id=conversation_id)
             get = calls.upstreams.conversations.GetConversation
@@ -188,7 +208,7 @@ class HelpdeskDialect:
             people = await self._people.get(calls.identity.organization_id, ids)
             return {
                 "type": "room_joined",
-                "roomId": room_id,
+                "roomId": outward(room),
                 "roomName": conversation.name,
                 "members": [frames.user(people[user_id], people[user_id].role) for user_id in ids],
                 "messages": await self._messages(calls, page.messages),
@@ -219,10 +239,10 @@ class HelpdeskDialect:
 
     def sent(self, reference: Reference, receipt: Receipt) -> Payloads:
         """`sent`, where the front-end has an id of its own: the message comes too, but not again for a repeat."""
-        if reference.temp_id is None:
+        if not reference.own_ids:
             return ()
         where = {"messageId": outward(receipt.message_id), "timestamp": time_text(receipt.create_time)}
-        return (_encode({"type": "sent", "tempId": reference.temp_id, **where}),)
+        return (_encode({"type": "sent", **reference.own_ids, **where}),)
 
     def done(self, reference: Reference, result: Result) -> Payloads:
         """What was asked for, where something was."""
@@ -230,9 +250,8 @@ class HelpdeskDialect:
 
     def failed(self, reference: Reference | None, error: AppError) -> Payloads:
         """`error`."""
-        about = {"type": "error", **objects.error_object(error)}
-        temp_id = reference.temp_id if reference is not None else None
-        return (_encode(about if temp_id is None else {**about, "tempId": temp_id}),)
+        own_ids, names = reference or Reference()
+        return (_encode({"type": "error", **objects.error_object(in_own_words(error, names)), **own_ids}),)
 
     def session_ready(self, session: Session, now: float) -> Payloads:
         """Nothing: `joined` says it."""
@@ -312,20 +331,19 @@ def _read_form(body: Mapping[str, Any], form: type[Form]) -> Form:
 
 
 def _message(form: forms.DirectMessage) -> Command:
-    return _send(form.content, form.temp_id, _USER, inward(form.receiver_id))
+    return _send(form, form.content, _USER, inward(form.receiver_id))
 
 
 def _room_message(form: forms.RoomMessage) -> Command:
-    return _send(form.content, form.temp_id, _ROOM, inward(form.room_id))
+    return _send(form, form.content, _ROOM, inward(form.room_id))
 
 
-def _send(content: str, temp_id: str | int | UnsetType, kind: str, name: str) -> Command:
+def _send(form: Own, content: str, kind: str, name: str) -> Command:
     if not content.strip():
         raise invalid({"content": "must not be empty"})
-    key = MADE_HERE + secrets.token_urlsafe(16) if temp_id is UNSET else key_inward(temp_id)
 
     def then(conversation_id: str) -> SendMessage:
-        return SendMessage(Draft(conversation_id=conversation_id, client_message_id=key, text=content))
+        return SendMessage(Draft(conversation_id=conversation_id, client_message_id=form.key, text=content))
 
     return Resolve((kind, name), _direct(name) if kind == _USER else _not_joined, then)
 
@@ -351,7 +369,7 @@ def _resolve(form: forms.Addressed, then: Callable[[str], SendMessage | SendSign
 def _addressee(form: forms.Addressed) -> dict[str, Any]:
     """Of whom a frame is, as the front-end calls them. Raises InvalidArgumentError."""
     given = {
-        name: value
+        name: outward(inward(value))
         for name, value in (("receiverId", form.receiver_id), ("roomId", form.room_id))
         if value is not UNSET
     }

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
+from gateway.dialects.emitting import Own
 from gateway.dialects.forms import MAX_INTEGER, Form
 from gateway.dialects.ids import AnyId
 from gateway.dialects.native_forms import TEXT_BYTES
@@ -25,20 +26,18 @@ class UserJoin(Form):
     token: Annotated[str, Meta(max_length=8_192)] = ""
 
 
-class DirectMessage(Form):
+class DirectMessage(Own):
     """`message`; the time is the service's own."""
 
     receiver_id: AnyId
     content: Content
-    temp_id: AnyId | UnsetType = UNSET
 
 
-class RoomMessage(Form):
+class RoomMessage(Own):
     """`room_message`."""
 
     room_id: RoomId
     content: Content
-    temp_id: AnyId | UnsetType = UNSET
 
 
 class JoinRoom(Form):

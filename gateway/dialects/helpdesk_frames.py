@@ -10,8 +10,8 @@ from parley.chat.v1 import event_pb2 as chat
 from parley.chat.v1.chat_pb2 import CONVERSATION_KIND_DIRECT, Message
 
 from gateway.dialects.dialect import Payloads, Speech
-from gateway.dialects.emitting import MADE_HERE
-from gateway.dialects.ids import key_outward, outward
+from gateway.dialects.emitting import own_ids
+from gateway.dialects.ids import outward
 from gateway.people import Person
 from gateway.session import Session
 from gateway.times import time_text
@@ -67,10 +67,10 @@ def message_created(happened: chat.Event) -> Speech:
     else:
         body = {"type": "room_message", **common, "roomId": _room(created.room, message.conversation_id)}
     to_others = (_encode(body),)
-    key = message.client_message_id
-    if not key or key.startswith(MADE_HERE):
+    own = own_ids(message.client_message_id)
+    if not own:
         return to_others
-    to_sender = (_encode({**body, "tempId": key_outward(key)}),)
+    to_sender = (_encode({**body, **own}),)
     return lambda session: to_sender if session.identity.user_id == message.sender_id else to_others
 
 

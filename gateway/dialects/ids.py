@@ -44,6 +44,13 @@ def inward(given: str | int) -> str:
     return str(given)
 
 
+def repeated(body: Any, *names: str) -> dict[str, Any]:
+    """The ids in a body that its answer repeats, as they came."""
+    if not isinstance(body, dict):
+        return {}
+    return {name: body[name] for name in names if is_repeated(body.get(name))}
+
+
 def is_repeated(given: Any) -> bool:
     """Whether an answer repeats what came as an id: it need not be a good one, but neither long nor deep."""
     return isinstance(given, str | int) and len(str(given)) <= _LONGEST

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
-from typing import Annotated, Any, Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
-from msgspec import UNSET, Meta, UnsetType, field
+from msgspec import UNSET
 from parley.chat.v1 import event_pb2 as chat
 from parley.chat.v1.chat_pb2 import Member, Message
 from parley.chat.v1.conversation_pb2 import GetConversationRequest
@@ -15,8 +15,8 @@ from parley.notify.v1 import notification_pb2 as notify
 from parley.presence.v1 import presence_pb2 as presence
 
 from chassis.errors import AppError
-from gateway import objects
 from gateway.commands import Command, Perform, Result, SendMessage, SendSignal, UserCalls
+from gateway.dialects import projects_forms as forms
 from gateway.dialects import projects_shapes as shapes
 from gateway.dialects.dialect import (
     ChatEncoders,
@@ -29,11 +29,10 @@ from gateway.dialects.dialect import (
     encoded,
     said_to,
 )
-from gateway.dialects.emitting import EmittingDialect, Operation, Own, done, event, own_ids
-from gateway.dialects.forms import MAX_INTEGER, Form, invalid, number_of
-from gateway.dialects.ids import AnyId, inward, outward
+from gateway.dialects.emitting import EmittingDialect, Operation, done, event, notification_object, own_ids
+from gateway.dialects.forms import MAX_INTEGER, invalid, number_of
+from gateway.dialects.ids import inward, outward
 from gateway.dialects.lookups import last_seen, with_names
-from gateway.dialects.native_forms import TEXT_BYTES
 from gateway.history import page_before
 from gateway.names import MESSAGE_KINDS
 from gateway.people import Person
@@ -99,47 +98,6 @@ class Notes:
         return window
 
 
-# --- what clients emit
-
-
-class OneConversation(Form):
-    """`join_conversation`, `leave_conversation`."""
-
-    conversation_id: AnyId
-
-
-class Attachment(Form):
-    """An attachment; names and types go by what front-ends call them."""
-
-    url: Annotated[str, Meta(min_length=1, max_length=2_000)]
-    name: Annotated[str, Meta(max_length=200)] = ""
-    type: Annotated[str, Meta(max_length=100)] = ""
-    size: Annotated[int, Meta(ge=0, le=MAX_INTEGER)] = 0
-
-
-class SendMessageForm(Own):
-    """`send_message`."""
-
-    conversation_id: AnyId
-    content: Annotated[str, Meta(max_length=TEXT_BYTES)] = ""
-    type: Annotated[str, Meta(max_length=50)] = "text"
-    attachments: Annotated[list[Attachment], Meta(max_length=20)] = field(default_factory=list)
-
-
-class Typing(Form):
-    """`typing`."""
-
-    conversation_id: AnyId
-    is_typing: bool
-
-
-class MarkAsRead(Form):
-    """`mark_as_read`: all of a conversation, or up to a message."""
-
-    conversation_id: AnyId | UnsetType = UNSET
-    message_id: AnyId | UnsetType = UNSET
-
-
 class ProjectsDialect(EmittingDialect):
     """The dialect; see EmittingDialect for what all of Socket.IO share."""
 
@@ -150,11 +108,11 @@ class ProjectsDialect(EmittingDialect):
         self._people = surroundings.people
         super().__init__(
             {
-                "join_conversation": Operation(OneConversation, _join),
-                "leave_conversation": Operation(OneConversation, _leave),
-                "send_message": Operation(SendMessageForm, _send_message),
-                "typing": Operation(Typing, _typing),
-                "mark_as_read": Operation(MarkAsRead, _mark_as_read),
+                "join_conversation": Operation(forms.OneConversation, _join),
+                "leave_conversation": Operation(forms.OneConversation, _leave),
+                "send_message": Operation(forms.SendMessageForm, _send_message, {"text": "content", "kind": "type"}),
+                "typing": Operation(forms.Typing, _typing),
+                "mark_as_read": Operation(forms.MarkAsRead, _mark_as_read),
             }
         )
         self._chat_events: ChatEncoders = {
@@ -185,24 +143,24 @@ class ProjectsDialect(EmittingDialect):
         return encoded(self._chat_events, happened)
 
     def _message_created(self, happened: chat.Event) -> Speech:
+        """To the sender's connections it comes with the front-end's own id of it."""
         message, name = happened.message_created.message, happened.message_created.sender_name
 
-        def say(person: Person) -> bytes:
-            shape = shapes.message(message, person._replace(name=name))
-            return event("new_message", {**shape, **own_ids(message.client_message_id)})
+        def speech(more: Mapping[str, Any]) -> Speech:
+            def say(people: Mapping[str, Person]) -> Payloads:
+                shape = shapes.message(message, people[message.sender_id]._replace(name=name))
+                return (event("new_message", {**shape, **more}),)
 
-        speech = with_names(
-            self._people,
-            happened.organization_id,
-            [message.sender_id],
-            lambda people: (say(people[message.sender_id]),),
-        )
+            return with_names(self._people, happened.organization_id, [message.sender_id], say)
+
+        to_others, own = speech({}), own_ids(message.client_message_id)
+        to_sender = speech(own) if own else to_others
 
         def noted(session: Session) -> Payloads | Later:
             window = session.notes.joined.get(message.conversation_id)
             if window is not None:
                 window.note([message])
-            return said_to(session, speech)
+            return said_to(session, to_sender if session.identity.user_id == message.sender_id else to_others)
 
         return noted
 
@@ -257,7 +215,7 @@ class ProjectsDialect(EmittingDialect):
         """`notification`, which front-ends that don't know it pass over."""
         if happened.WhichOneof("payload") != "notification_created":
             return ()
-        made = objects.notification_object(happened.notification_created.notification)
+        made = notification_object(happened.notification_created)
         return (event("notification", {"notification": made}),)
 
     def presence_event(self, happened: presence.Event, came_or_went: bool) -> Speech:
@@ -293,7 +251,7 @@ def _where_joined(conversation_id: str, speech: Speech) -> Speech:
     return to_joined
 
 
-def _join(form: OneConversation, session: Session) -> Command:
+def _join(form: forms.OneConversation, session: Session) -> Command:
     """The window is there before it is filled, so that no message falls between, and who leaves meanwhile has left."""
     conversation_id = inward(form.conversation_id)
 
@@ -317,7 +275,7 @@ async def _fill(window: Window, calls: UserCalls, conversation_id: str) -> None:
     window.note((await page_before(calls, conversation_id, None, _REMEMBERED_MESSAGES)).messages)
 
 
-def _leave(form: OneConversation, session: Session) -> Command:
+def _leave(form: forms.OneConversation, session: Session) -> Command:
     conversation_id = inward(form.conversation_id)
 
     async def run(_: UserCalls) -> Result:
@@ -327,7 +285,7 @@ def _leave(form: OneConversation, session: Session) -> Command:
     return Perform(run)
 
 
-def _send_message(form: SendMessageForm, _: Session) -> Command:
+def _send_message(form: forms.SendMessageForm, _: Session) -> Command:
     if not form.content.strip() and not form.attachments:
         raise invalid({"content": "must not be empty"})
     kind: Any = number_of(MESSAGE_KINDS, "type", form.type)
@@ -341,11 +299,11 @@ def _send_message(form: SendMessageForm, _: Session) -> Command:
     return SendMessage(draft)
 
 
-def _typing(form: Typing, _: Session) -> Command:
+def _typing(form: forms.Typing, _: Session) -> Command:
     return SendSignal(SetTypingRequest(conversation_id=inward(form.conversation_id), active=form.is_typing))
 
 
-def _mark_as_read(form: MarkAsRead, _: Session) -> Command:
+def _mark_as_read(form: forms.MarkAsRead, _: Session) -> Command:
     """A seq beyond the last message counts as the last."""
     if form.message_id is UNSET:
         if form.conversation_id is UNSET:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from msgspec import Meta
 from parley.chat.v1 import event_pb2 as chat
 from parley.chat.v1.chat_pb2 import Message
 from parley.chat.v1.conversation_pb2 import (
@@ -25,13 +24,13 @@ from parley.presence.v1 import presence_pb2 as presence
 
 from chassis.errors import PermissionDeniedError
 from gateway.commands import Command, Perform, Result, SendMessage, SendSignal, UserCalls
+from gateway.dialects import telecom_forms as forms
 from gateway.dialects import telecom_shapes as shapes
 from gateway.dialects.dialect import ChatEncoders, Dialect, Payloads, SocketIoAt, Speech, Surroundings, encoded
-from gateway.dialects.emitting import EmittingDialect, Operation, Own, done, event, own_ids
-from gateway.dialects.forms import MAX_INTEGER, Form, invalid, number_of
-from gateway.dialects.ids import AnyId, inward, outward
+from gateway.dialects.emitting import EmittingDialect, Operation, done, event, own_ids
+from gateway.dialects.forms import MAX_INTEGER, invalid, number_of
+from gateway.dialects.ids import inward, outward
 from gateway.dialects.lookups import last_seen, members_of, seen_by, with_names
-from gateway.dialects.native_forms import TEXT_BYTES
 from gateway.history import page_before, page_number
 from gateway.names import MESSAGE_KINDS
 from gateway.people import People
@@ -40,7 +39,6 @@ from gateway.session import Session
 from gateway.times import time_text
 
 NAME: Final = "telecom"
-_LOADED_MESSAGES: Final = 50
 _LISTED_CONVERSATIONS: Final = 200
 _UNCONFIRMED_PER_CONVERSATION: Final = 500
 _UNCONFIRMED_CONVERSATIONS: Final = 200
@@ -78,60 +76,6 @@ class Notes:
         return ids
 
 
-# --- what clients emit
-
-
-class JoinOrganization(Form):
-    """`joinOrganization`; the organization is the token's, and was compared."""
-
-    organization_id: AnyId
-
-
-class GetOrCreateConversation(Form):
-    """`getOrCreateConversation`."""
-
-    target_user_id: AnyId
-
-
-class SendMessageForm(Own):
-    """`sendMessage`."""
-
-    conversation_id: AnyId
-    content: Annotated[str, Meta(max_length=TEXT_BYTES)]
-    message_type: Annotated[str, Meta(max_length=50)] = "text"
-
-
-class OneConversation(Form):
-    """`markMessagesAsRead`."""
-
-    conversation_id: AnyId
-
-
-class Typing(Form):
-    """`typing`."""
-
-    conversation_id: AnyId
-    is_typing: bool
-
-
-class GetMessages(Form):
-    """`getMessages`."""
-
-    conversation_id: AnyId
-    page: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
-    limit: Annotated[int, Meta(ge=1, le=200)] = _LOADED_MESSAGES
-
-
-class DeleteMessage(Form):
-    """`deleteMessage`."""
-
-    message_id: AnyId
-
-
-class Nothing(Form):
-    """`getConversations`."""
-
-
 class TelecomDialect(EmittingDialect):
     """The dialect; see EmittingDialect for what all of Socket.IO share."""
 
@@ -143,14 +87,18 @@ class TelecomDialect(EmittingDialect):
         self._roster = surroundings.roster
         super().__init__(
             {
-                "joinOrganization": Operation(JoinOrganization, self._join_organization),
-                "getOrCreateConversation": Operation(GetOrCreateConversation, self._get_or_create_conversation),
-                "sendMessage": Operation(SendMessageForm, _send_message),
-                "markMessagesAsRead": Operation(OneConversation, _mark_as_read),
-                "typing": Operation(Typing, _typing),
-                "getConversations": Operation(Nothing, self._get_conversations),
-                "getMessages": Operation(GetMessages, self._get_messages),
-                "deleteMessage": Operation(DeleteMessage, _delete_message),
+                "joinOrganization": Operation(forms.JoinOrganization, self._join_organization),
+                "getOrCreateConversation": Operation(
+                    forms.GetOrCreateConversation, self._get_or_create_conversation, {"userId": "targetUserId"}
+                ),
+                "sendMessage": Operation(
+                    forms.SendMessageForm, _send_message, {"text": "content", "kind": "messageType"}
+                ),
+                "markMessagesAsRead": Operation(forms.OneConversation, _mark_as_read),
+                "typing": Operation(forms.Typing, _typing),
+                "getConversations": Operation(forms.Nothing, self._get_conversations),
+                "getMessages": Operation(forms.GetMessages, self._get_messages),
+                "deleteMessage": Operation(forms.DeleteMessage, _delete_message),
             }
         )
         self._chat_events: ChatEncoders = {
@@ -170,7 +118,7 @@ class TelecomDialect(EmittingDialect):
         """What is remembered of a new connection."""
         return Notes()
 
-    def _join_organization(self, _: JoinOrganization, session: Session) -> Command:
+    def _join_organization(self, _: forms.JoinOrganization, session: Session) -> Command:
         async def run(calls: UserCalls) -> Result:
             session.notes.watches = True
             await self._roster.known(calls.identity.organization_id)
@@ -179,13 +127,13 @@ class TelecomDialect(EmittingDialect):
 
         return Perform(run)
 
-    def _get_or_create_conversation(self, form: GetOrCreateConversation, _: Session) -> Command:
+    def _get_or_create_conversation(self, form: forms.GetOrCreateConversation, _: Session) -> Command:
         request = GetOrCreateDirectConversationRequest(user_id=inward(form.target_user_id))
 
         async def run(calls: UserCalls) -> Result:
             response = await calls.call(calls.upstreams.conversations.GetOrCreateDirectConversation, request)
             conversation = response.conversation
-            page = await page_before(calls, conversation.conversation_id, None, _LOADED_MESSAGES)
+            page = await page_before(calls, conversation.conversation_id, None, forms.LOADED_MESSAGES)
             seen = await seen_by(calls, self._people, members_of([conversation]))
             loaded = {
                 "conversationId": outward(conversation.conversation_id),
@@ -197,7 +145,7 @@ class TelecomDialect(EmittingDialect):
 
         return Perform(run)
 
-    def _get_conversations(self, _: Nothing, __: Session) -> Command:
+    def _get_conversations(self, _: forms.Nothing, __: Session) -> Command:
         async def run(calls: UserCalls) -> Result:
             request = ListConversationsRequest(page_size=_LISTED_CONVERSATIONS)
             response = await calls.call(calls.upstreams.conversations.ListConversations, request)
@@ -206,7 +154,7 @@ class TelecomDialect(EmittingDialect):
 
         return Perform(run)
 
-    def _get_messages(self, form: GetMessages, _: Session) -> Command:
+    def _get_messages(self, form: forms.GetMessages, _: Session) -> Command:
         conversation_id = inward(form.conversation_id)
 
         async def run(calls: UserCalls) -> Result:
@@ -235,10 +183,11 @@ class TelecomDialect(EmittingDialect):
         created = happened.message_created
         message = created.message
         shape = shapes.message(message, created.sender_name, happened.organization_id)
-        new_message = event("newMessage", {**shape, **own_ids(message.client_message_id)})
-        to_sender = (new_message,)
+        own = own_ids(message.client_message_id)
+        to_muted = (event("newMessage", shape),)
+        to_sender = (event("newMessage", {**shape, **own}),) if own else to_muted
         to_others = (
-            new_message,
+            *to_muted,
             event(
                 "newMessageNotification",
                 {
@@ -257,7 +206,7 @@ class TelecomDialect(EmittingDialect):
         def speech(session: Session) -> Payloads:
             user_id = session.identity.user_id
             if user_id != message.sender_id:
-                return to_sender if user_id in muted else to_others
+                return to_muted if user_id in muted else to_others
             session.notes.sent(message)
             return to_sender
 
@@ -305,7 +254,7 @@ def _nothing(_: chat.Event) -> Speech:
     return ()
 
 
-def _send_message(form: SendMessageForm, _: Session) -> Command:
+def _send_message(form: forms.SendMessageForm, _: Session) -> Command:
     if not form.content.strip():
         raise invalid({"content": "must not be empty"})
     kind: Any = number_of(MESSAGE_KINDS, "messageType", form.message_type)
@@ -314,16 +263,16 @@ def _send_message(form: SendMessageForm, _: Session) -> Command:
     )
 
 
-def _mark_as_read(form: OneConversation, _: Session) -> Command:
+def _mark_as_read(form: forms.OneConversation, _: Session) -> Command:
     """A seq beyond the last message counts as the last."""
     return SendSignal(MarkReadRequest(conversation_id=inward(form.conversation_id), seq=MAX_INTEGER))
 
 
-def _typing(form: Typing, _: Session) -> Command:
+def _typing(form: forms.Typing, _: Session) -> Command:
     return SendSignal(SetTypingRequest(conversation_id=inward(form.conversation_id), active=form.is_typing))
 
 
-def _delete_message(form: DeleteMessage, _: Session) -> Command:
+def _delete_message(form: forms.DeleteMessage, _: Session) -> Command:
     message_id = inward(form.message_id)
 
     async def run(calls: UserCalls) -> Result:

@@ -9,8 +9,8 @@ from typing import Any
 from parley.chat.v1.chat_pb2 import Conversation, Message
 from parley.notify.v1.notification_pb2 import NotificationCreated
 
-from gateway import objects
 from gateway.commands import UserCalls
+from gateway.dialects.emitting import notification_object
 from gateway.dialects.ids import outward
 from gateway.dialects.lookups import Seen, members_of, seen_by
 from gateway.names import MESSAGE_KINDS
@@ -117,5 +117,5 @@ async def conversations(calls: UserCalls, people: People, listed: Iterable[Conve
 
 def notification(created: NotificationCreated) -> Object:
     """`notification`."""
-    made = objects.notification_object(created.notification)
+    made = notification_object(created)
     return {**made, "id": made["notificationId"], "isRead": made["read"], "createdAt": made["createTime"]}

@@ -14,6 +14,7 @@ import msgspec
 
 from chassis.checks import FieldChecks
 from chassis.errors import InvalidArgumentError
+from gateway.wording import reworded
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -57,9 +58,7 @@ def fields_renamed(rename: Callable[[str], str]) -> Iterator[None]:
     try:
         yield
     except InvalidArgumentError as error:
-        fields = {rename(name): sentence for name, sentence in error.fields.items()}
-        message = "; ".join(f"{name} {sentence}" for name, sentence in fields.items()) or error.message
-        raise InvalidArgumentError(error.reason, message, fields=fields) from error
+        raise reworded(error, rename) from error
 
 
 def sentence_of(type_: Any) -> str:

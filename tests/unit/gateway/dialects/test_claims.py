@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chassis.errors import PermissionDeniedError
+from chassis.errors import InvalidArgumentError, PermissionDeniedError
 from gateway.dialects.claims import check_claims
 from tests.unit.gateway.people import identity
 
@@ -27,9 +27,6 @@ def their_role(role: str) -> str:
         {"userId": None, "senderId": None, "organizationId": None, "userRole": None},
         {"targetUserId": "bob", "receiverId": "bob"},
         {"nested": {"userId": "bob"}},
-        {"userId": 42.0},
-        {"userId": []},
-        {"userId": {"id": 42}},
         None,
         "userId",
         7,
@@ -75,6 +72,14 @@ def test_a_role_may_be_called_by_another_name(claimed: str, passes: bool) -> Non
     else:
         with pytest.raises(PermissionDeniedError):
             check_claims({"userRole": claimed}, WHO, their_role)
+
+
+@pytest.mark.parametrize("claim", ["userId", "senderId", "organizationId", "userRole"])
+@pytest.mark.parametrize("mistyped", [42.0, True, [], {"id": 42}])
+def test_what_can_be_no_claim_is_named(claim: str, mistyped: Any) -> None:
+    with pytest.raises(InvalidArgumentError) as refused:
+        check_claims({"userId": "42", claim: mistyped}, WHO)
+    assert list(refused.value.fields) == [claim]
 
 
 def test_an_id_is_not_taken_for_a_role() -> None:

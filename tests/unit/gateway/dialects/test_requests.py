@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 from parley.chat.v1.chat_pb2 import MESSAGE_KIND_FILE, MESSAGE_KIND_TEXT
-from parley.chat.v1.message_pb2 import MarkReadRequest, SetTypingRequest
+from parley.chat.v1.message_pb2 import MarkReadRequest, Receipt, SetTypingRequest
 
-from chassis.errors import AppError
+from chassis.errors import AppError, InvalidArgumentError, NotFoundError
 from gateway.commands import Malformed, Perform, Refuse, Request, Resolve, SendMessage, SendSignal
 from gateway.dialects.emitting import MADE_HERE, Emitted
 from gateway.dialects.forms import MAX_INTEGER
 from gateway.session import Session
-from tests.unit.gateway.dialects.stage import dialects
+from tests.unit.gateway.dialects.stage import dialects, readable
 from tests.unit.gateway.people import LIMITS, identity
 
 DIALECTS = dialects()
@@ -183,6 +183,38 @@ def test_whatever_is_sent_may_not_claim_to_be_of_another(
     assert claim in error.message
 
 
+# By dialect: what a client asks for, what a service calls a field, and what the client calls it.
+RENAMED = [
+    ("telecom", "getOrCreateConversation", "userId", "targetUserId"),
+    ("telecom", "sendMessage", "text", "content"),
+    ("telecom", "sendMessage", "kind", "messageType"),
+    ("projects", "send_message", "text", "content"),
+    ("projects", "send_message", "kind", "type"),
+    ("projects", "send_message", "attachments", "attachments"),
+    ("helpdesk", "message", "text", "content"),
+    ("helpdesk", "message", "userId", "receiverId"),
+    ("helpdesk", "typing_start", "userId", "receiverId"),
+    ("helpdesk", "typing_stop", "userId", "receiverId"),
+    ("helpdesk", "history", "userId", "receiverId"),
+    ("helpdesk", "read", "userId", "receiverId"),
+    ("helpdesk", "join_room", "externalRef", "roomId"),
+    ("helpdesk", "join_room", "name", "roomName"),
+    ("helpdesk", "room_message", "text", "content"),
+]
+
+
+@pytest.mark.parametrize(("name", "asked", "theirs", "ours"), RENAMED)
+def test_what_a_service_finds_wrong_is_named_as_the_client_names_it(
+    name: str, asked: str, theirs: str, ours: str
+) -> None:
+    body = next(body for operation, body in GOOD[name] if operation == asked)
+    request = decoded(name, asked, body)
+    error = InvalidArgumentError("INVALID_FIELDS", f"{theirs} is wrong", fields={theirs: "is wrong"})
+    (answer,) = (readable(payload) for payload in DIALECTS[name].failed(request.reference, error))
+    said = answer if name == "helpdesk" else answer[1][0]["error"]
+    assert (said["fields"], said["message"]) == ({ours: "is wrong"}, f"{ours} is wrong")
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_what_there_is_not_is_counted_as_unknown(name: str) -> None:
     request = decoded(name, "made up", {})
@@ -214,10 +246,26 @@ def test_what_is_no_object_is_malformed_to_the_helpdesk(text: str) -> None:
         ({"clientMessageId": "own-1", "tempId": "temp-1"}, "own-1"),
     ],
 )
-@pytest.mark.parametrize(("name", "asked"), [("telecom", "sendMessage"), ("projects", "send_message")])
-def test_a_front_ends_own_id_is_the_key_of_its_message(name: str, asked: str, own: dict[str, Any], key: str) -> None:
-    command = decoded(name, asked, {"conversationId": 12, "content": "hi", **own}).command
+@pytest.mark.parametrize(
+    ("name", "asked", "to"),
+    [
+        ("telecom", "sendMessage", {"conversationId": 12}),
+        ("projects", "send_message", {"conversationId": 12}),
+        ("helpdesk", "message", {"receiverId": 12}),
+        ("helpdesk", "room_message", {"roomId": 12}),
+    ],
+)
+def test_a_front_ends_own_id_is_the_key_of_its_message(
+    name: str, asked: str, to: dict[str, Any], own: dict[str, Any], key: str
+) -> None:
+    request = decoded(name, asked, {**to, "content": "hi", **own})
+    command = request.command.then("12") if isinstance(request.command, Resolve) else request.command
     assert isinstance(command, SendMessage)
+    refusal = DIALECTS[name].failed(request.reference, NotFoundError("NOT_FOUND", "there is none"))
+    for said in (DIALECTS[name].sent(request.reference, Receipt()), refusal):
+        (answer,) = (readable(payload) for payload in said)
+        body = answer if name == "helpdesk" else answer[1][0]
+        assert {field: body.get(field) for field in own} == own
     assert (command.draft.client_message_id, command.draft.conversation_id) == (key, "12")
 
 

@@ -1,0 +1,86 @@
+"""What the helpdesk is answered: who is here at that moment, and ids as in everything else that it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pytest
+from parley.auth.v1.user_pb2 import User
+from parley.chat.v1.chat_pb2 import Conversation
+from parley.chat.v1.conversation_pb2 import GetConversationResponse
+from parley.chat.v1.message_pb2 import ListMessagesResponse
+from parley.presence.v1 import presence_pb2 as presence
+
+from gateway.commands import Perform, Resolve
+from gateway.dialects.dialect import Surroundings
+from gateway.dialects.helpdesk import HelpdeskDialect
+from gateway.people import People
+from gateway.roster import Roster
+from gateway.session import Session
+from tests.unit.gateway.dialects.services import USERS, Services, everybody
+from tests.unit.gateway.people import LIMITS, identity
+
+
+def seen(user_id: str, status: presence.Status.ValueType) -> presence.Event:
+    return presence.Event(
+        organization_id="acme", presence=presence.Presence(user_id=user_id, status=status), role="sales"
+    )
+
+
+def ready_session() -> Session:
+    session = Session("session-1", identity(), "token", LIMITS)
+    session.become_ready()
+    return session
+
+
+async def test_who_has_gone_while_names_were_looked_up_is_not_listed_as_here() -> None:
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def fetch(_: str, user_ids: Sequence[str]) -> Iterable[User]:
+        asked.set()
+        await answer.wait()
+        return [USERS[user_id] for user_id in user_ids if user_id in USERS]
+
+    roster = Roster()
+    for user_id in ("42", "carl"):
+        roster.note(seen(user_id, presence.STATUS_ONLINE))
+    roster.complete(["acme"])
+    dialect = HelpdeskDialect(Surroundings(People(fetch), roster))
+    session = ready_session()
+    command = dialect.decode(json.dumps({"type": "user_join", "userId": "ann"}), session).command
+    assert isinstance(command, Perform)
+    joining = asyncio.ensure_future(command.run(Services().calls(session.identity)))
+    async with asyncio.timeout(20):
+        await asked.wait()
+        roster.note(seen("42", presence.STATUS_OFFLINE))
+        roster.note(seen("who came meanwhile, which is told by itself", presence.STATUS_ONLINE))
+        answer.set()
+        users = (await joining)["users"]
+    assert [user["userId"] for user in users] == ["carl", "ann"]
+
+
+@pytest.mark.parametrize(
+    ("frame", "field"),
+    [
+        ({"type": "join_room", "roomId": "42"}, "roomId"),
+        ({"type": "history", "roomId": "42"}, "roomId"),
+        ({"type": "history", "receiverId": "42"}, "receiverId"),
+    ],
+)
+async def test_an_id_that_is_all_digits_is_answered_as_a_number(frame: dict[str, Any], field: str) -> None:
+    services = Services(
+        {
+            "GetConversation": GetConversationResponse(conversation=Conversation(conversation_id="c")),
+            "ListMessages": ListMessagesResponse(),
+        }
+    )
+    session = ready_session()
+    dialect = HelpdeskDialect(Surroundings(everybody(), Roster()))
+    command = dialect.decode(json.dumps(frame), session).command
+    assert isinstance(command, Resolve)
+    found = command.then("c")
+    assert isinstance(found, Perform)
+    assert (await found.run(services.calls(session.identity)))[field] == 42
