@@ -100,9 +100,16 @@ async def test_a_replica_that_is_told_to_stop_finishes_what_it_took(
     settings: Settings, chat: ChatLog, database: Any, organization: str
 ) -> None:
     crowd = [f"user-{number}" for number in range(3_000)]
-    async with _process(settings) as process:
-        await Conversation(chat, organization, crowd).say("user-0", "hello")
-        await eventually(lambda: chat.unacknowledged_by(settings.replica), lambda count: count > 0)
+    conversation = Conversation(chat, organization, crowd)
+
+    async def taken_and_left() -> tuple[int, int]:
+        return await chat.unacknowledged_by(settings.replica), await chat.unfinished()
+
+    async with _process(settings.model_copy(update={"drain_seconds": 60.0})) as process:
+        taken = 0
+        while not taken:  # it may have been through with the one before between two looks
+            await conversation.say("user-0", "hello")
+            taken, _ = await eventually(taken_and_left, lambda counts: counts[0] > 0 or counts[1] == 0)
         process.send_signal(signal.SIGTERM)
         assert await process.wait() == 0
     assert await chat.unfinished() == 0
@@ -114,19 +121,23 @@ async def test_what_was_stored_but_not_told_by_a_replica_that_died_is_still_told
 ) -> None:
     """The replica is played: it takes an entry and stores what follows from it, and is never heard of again."""
     conversation = Conversation(chat, organization, ["ann", "ben"])
-    async with open_client(settings.mongodb_uri) as client:
+    async with (
+        open_client(settings.mongodb_uri) as client,
+        open_logs(settings.redis_url, settings.chat_log, shards=settings.event_shards, retention_seconds=60.0) as logs,
+    ):
         store = NotificationStore(
             client, settings.mongodb_database, retention=timedelta(days=90), replay=timedelta(hours=2)
         )
+        before = await logs[1].end()
         await chat.log.read_group(GROUP, "dead", block_ms=1)
         await conversation.say("ann", "hello")
         (entry,) = await chat.log.read_group(GROUP, "dead", block_ms=1_000)
         await store.join(fold(chat_events.read(entry)).changes)
         async with (
             running_notify(settings) as stub,
-            subscribed(auth, stub, organization, "ben") as stream,
+            subscribed(auth, stub, organization, "ben", resume_after=before) as stream,
         ):
-            (event,) = await stream.count(1)
+            event, *_ = await stream.count(1)
             await chat.settled()
     assert event.notification_updated.notification.body == "hello"
     assert event.notification_updated.unread_count == 1
@@ -184,7 +195,8 @@ async def test_a_database_that_is_away_for_longer_than_a_call_waits_loses_nothin
         way.sever()
         async with supervised({"consumer": consumer.run}):
             await conversation.say("ann", "hello")
-            await asyncio.sleep(1.0)
+            await eventually(lambda: chat.unacknowledged_by(settings.replica), lambda count: count == 1)
+            await asyncio.sleep(1.0)  # longer than a call waits
             assert await chat.unacknowledged_by(settings.replica) == 1
             way.mend()
             await eventually(lambda: chat.unacknowledged_by(settings.replica), lambda count: count == 0)

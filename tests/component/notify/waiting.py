@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-TIMEOUT_SECONDS = 20.0
+TIMEOUT_SECONDS = 60.0
 T = TypeVar("T")
 
 
