@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from deploy.local.ports import PortClaims
 from tests.component.auth_service import RunningAuth, running_auth
 
 
@@ -25,9 +25,8 @@ async def organization(auth: RunningAuth, organization_id: str) -> str:
 
 
 @pytest.fixture
-def unused_port() -> int:
-    """A port on loopback where nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def unused_port() -> Iterator[int]:
+    """A port on loopback where nobody listens, and nobody else will."""
+    ports = PortClaims()
+    yield ports.claim_any()
+    ports.release()

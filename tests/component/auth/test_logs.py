@@ -31,7 +31,7 @@ async def test_no_secret_and_no_address_is_logged(auth: RunningAuth, organizatio
             await auth.auth.RefreshToken(auth_pb2.RefreshTokenRequest(refresh_token=tokens[0]), timeout=20)
         exchanged = crm.sign(claims_of(crm, sub=f"crm:{secrets.token_hex(4)}", email=ann.user.email))
         await auth.auth.ExchangeToken(auth_pb2.ExchangeTokenRequest(token=exchanged), timeout=20)
-    assert {entry["event"] for entry in entries} == {"refresh_token_reused", "email_left_out"}
+    assert {entry["event"] for entry in entries} >= {"refresh_token_reused", "email_left_out"}
     logged = repr(entries)
     for secret in (ann.user.email, PASSWORD, "a wrong password", ann.access_token, exchanged, crm.secret, *tokens):
         assert secret not in logged

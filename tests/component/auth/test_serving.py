@@ -69,7 +69,7 @@ async def test_a_process_of_its_own_serves_and_stops_when_told_to(
     try:
         async with open_channel(f"127.0.0.1:{unused_port}") as channel:
             response = await auth_pb2_grpc.AuthServiceStub(channel).IssueServiceToken(
-                auth_pb2.IssueServiceTokenRequest(service="gateway", secret=secret), timeout=30, wait_for_ready=True
+                auth_pb2.IssueServiceTokenRequest(service="gateway", secret=secret), timeout=60, wait_for_ready=True
             )
         process.send_signal(signal.SIGTERM)
         output, _ = await process.communicate()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from deploy.local.ports import LOOPBACK, PortClaims
 from tests.component.auth_service import RunningAuth, SignedIn, running_auth
 from tests.component.gateway.websocket.house import (
     Databases,
@@ -63,3 +64,11 @@ async def ann(auth: RunningAuth, organization: str) -> SignedIn:
 async def bob(auth: RunningAuth, organization: str) -> SignedIn:
     """A member of staff of the same organization."""
     return await auth.sign_in_new(organization, "employee", name="Bob")
+
+
+@pytest.fixture
+def address() -> Iterator[str]:
+    """An address that is the test's, whether or not anybody listens there just now."""
+    ports = PortClaims()
+    yield f"{LOOPBACK}:{ports.claim_any()}"
+    ports.release()

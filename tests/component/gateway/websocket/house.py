@@ -30,7 +30,7 @@ from tests.component.auth_service import RunningAuth, SignedIn
 NOWHERE = "127.0.0.1:1"
 ORIGIN = "https://crm.example"
 SUBPROTOCOL = "parley.v1.json"
-TIMEOUT_SECONDS = 20.0
+TIMEOUT_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)

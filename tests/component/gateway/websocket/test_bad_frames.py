@@ -161,5 +161,5 @@ async def test_what_breaks_websockets_own_rules_closes(client: Client, data: byt
 
 async def test_pings_are_answered(client: Client) -> None:
     pong = await client.socket.ping(b"hello")
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         await pong

@@ -12,7 +12,8 @@ from parley.auth.v1 import auth_pb2, directory_pb2
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 
-from tests.component.auth_service import RunningAuth, SignedIn, running_auth
+from gateway.transports import socket as transport
+from tests.component.auth_service import PASSWORD, RunningAuth, SignedIn, running_auth
 from tests.component.gateway.websocket.conftest import SCOPES
 from tests.component.gateway.websocket.house import (
     SUBPROTOCOL,
@@ -28,29 +29,44 @@ from tests.component.gateway.websocket.house import (
 )
 from tests.component.gateway.websocket.test_bad_frames import PING, frame, write
 
-SECONDS_LEFT = 4.0
+LIFETIME_SECONDS = 900.0
+
+
+class LateClock:
+    """The clock of an auth that is late, so that the tokens that it gives from now on expire within seconds."""
+
+    def __init__(self) -> None:
+        self.seconds_left = LIFETIME_SECONDS
+
+    def __call__(self) -> float:
+        """The time, in s."""
+        return time.time() - LIFETIME_SECONDS + self.seconds_left
 
 
 @pytest.fixture
-async def hasty_auth(stores: Databases) -> AsyncIterator[RunningAuth]:
-    """An auth whose clock is late, so that its tokens expire within seconds."""
+def clock() -> LateClock:
+    """Of `hasty_auth`; right until a test says otherwise."""
+    return LateClock()
 
-    def late() -> float:
-        return time.time() - 900 + SECONDS_LEFT
 
-    async with running_auth(stores.mongodb_uri, stores.redis_url, unix_time=late, scopes=SCOPES) as running:
+@pytest.fixture
+async def hasty_auth(stores: Databases, clock: LateClock) -> AsyncIterator[RunningAuth]:
+    """An auth whose tokens expire as soon as `clock` says."""
+    async with running_auth(stores.mongodb_uri, stores.redis_url, unix_time=clock, scopes=SCOPES) as running:
         yield running
 
 
 async def test_a_connection_ends_with_its_token_unless_a_newer_one_came(
-    hasty_auth: RunningAuth, stores: Databases
+    hasty_auth: RunningAuth, stores: Databases, clock: LateClock
 ) -> None:
     await hasty_auth.create_organization("acme")
-    ann = await hasty_auth.sign_in_new("acme", "manager")
+    user = (await hasty_auth.create_user("acme", "manager", email="ann@acme.example", password=PASSWORD)).email
     async with running_chat(hasty_auth, stores) as chat, running_gateway(hasty_auth, Targets(chat)) as gateway:
+        clock.seconds_left = 8.0
+        ann = await hasty_auth.sign_in(user)
         until_expiry, refreshed = await gateway.connect(ann, ready=False), await gateway.connect(ann, ready=False)
-        await asyncio.sleep(1.2)
-        newer = await hasty_auth.sign_in(ann.user.email)
+        clock.seconds_left = 16.0
+        newer = await hasty_auth.sign_in(user)
         answer = await refreshed.ask("session.refresh", accessToken=newer.access_token)
         assert answer["expireTime"].startswith(newer.tokens.expire_time.ToDatetime().isoformat()[:19])
         assert await until_expiry.closed() == 4401
@@ -118,8 +134,9 @@ async def test_more_requests_than_may_be_unanswered_are_refused(house: House, an
 
 
 async def test_a_reader_that_is_too_slow_is_closed_and_catches_up_while_the_others_go_on(
-    house: House, ann: SignedIn, bob: SignedIn
+    house: House, ann: SignedIn, bob: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(transport, "LINGER_SECONDS", 60.0)  # it reads when all has been sent, however long that takes
     async with running_gateway(house.auth, house.targets, unsent_bytes=65_536) as gateway:
         anns, bobs, conversation_id = await talking(gateway, ann, bob)
         with socket.socket() as plain:
@@ -132,7 +149,7 @@ async def test_a_reader_that_is_too_slow_is_closed_and_catches_up_while_the_othe
                 await asyncio.gather(*(send(anns, conversation_id, "x" * 16_000) for _ in range(100)))
             await send(anns, conversation_id, "last")
             with pytest.raises(ConnectionClosedError) as closed:
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(60):
                     async for _ in slow:
                         pass
         assert closed.value.rcvd is not None
@@ -153,10 +170,10 @@ async def synced(client: Client, conversation_id: str) -> list[int]:
 
 
 async def test_a_silent_peer_is_dropped_and_one_that_answers_pings_is_not(house: House, ann: SignedIn) -> None:
-    async with running_gateway(house.auth, house.targets, ping_seconds=0.2, silence_seconds=0.7) as gateway:
+    async with running_gateway(house.auth, house.targets, ping_seconds=0.5, silence_seconds=4.0) as gateway:
         silent, alive = await gateway.connect(ann), await gateway.connect(ann)
         silent.socket.transport.pause_reading()
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(6.0)  # longer than the silence, and not as long as it then has to read why
         silent.socket.transport.resume_reading()
         assert await silent.closed() == 1001
         await alive.ask("user.me")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 
 import pytest
 from websockets.asyncio.client import connect
@@ -13,17 +12,10 @@ from tests.component.auth_service import RunningAuth, SignedIn
 from tests.component.gateway.websocket.house import House, running_gateway
 
 
-def free_address() -> str:
-    """An address that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return f"127.0.0.1:{listener.getsockname()[1]}"
-
-
 @pytest.mark.parametrize("path", ["", "/", "/helpdesk"])
 async def test_the_helpdesk_is_at_any_path_of_its_own_port(
-    auth: RunningAuth, house: House, ann: SignedIn, path: str
+    auth: RunningAuth, house: House, ann: SignedIn, address: str, path: str
 ) -> None:
-    address = free_address()
     async with (
         running_gateway(auth, house.targets, helpdesk_listen=address),
         connect(f"ws://{address}{path}", proxy=None) as desk,

@@ -95,7 +95,7 @@ async def test_who_doesn_t_say_who_it_is_is_sent_away(
 async def test_who_is_refused_in_every_namespace_is_sent_away_too(
     house: House, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(socketio, "CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(socketio, "CONNECT_SECONDS", 3.0)
     async with _websocket(house.gateway) as socket:
         await socket.send('40{"token":"nonsense"}')
         await socket.send('40/nowhere,{"token":"nonsense"}')
@@ -107,12 +107,13 @@ async def test_who_fetches_nothing_is_given_up(auth: RunningAuth, house: House, 
     async with running_gateway(auth, house.targets, unsent_bytes=20_000) as gateway, _client(gateway) as http:
         poller = Poller(http)
         await poller.join(ann)
-        talker = await gateway.connect(bob)
+        talker, beside = await gateway.connect(bob), await gateway.connect(ann)
         direct = await talker.ask("conversation.direct", userId=ann.user_id)
         conversation_id = direct["conversation"]["conversationId"]
-        for _ in range(30):
-            key = secrets.token_hex(8)
-            await talker.ask("message.send", conversationId=conversation_id, clientMessageId=key, text="x" * 1_000)
+        for number in range(30):
+            key, text = secrets.token_hex(8), f"{number} " + "x" * 1_000
+            await talker.ask("message.send", conversationId=conversation_id, clientMessageId=key, text=text)
+        await beside.message(text)  # all were delivered, and none was fetched
 
         async def polled() -> int:
             return (await poller.poll()).status_code
@@ -123,8 +124,9 @@ async def test_who_fetches_nothing_is_given_up(auth: RunningAuth, house: House, 
 async def test_more_than_a_gateway_can_greet_are_refused(auth: RunningAuth, house: House) -> None:
     settings = {"connections_per_second": 1, "connections_burst": 5}
     async with running_gateway(auth, house.targets, **settings) as gateway, _client(gateway) as http:
-        statuses = [(await Poller(http).open()).status_code for _ in range(10)]
-        assert statuses.count(httpx.codes.OK) in {5, 6}
+        answers = await asyncio.gather(*(Poller(http).open() for _ in range(60)))
+        statuses = [answer.status_code for answer in answers]
+        assert 5 <= statuses.count(httpx.codes.OK) < len(statuses)
         assert (await http.get("/healthz")).status_code == httpx.codes.OK
 
 
@@ -156,7 +158,7 @@ async def test_nonsense_ends_its_own_connection_alone(house: House, ann: SignedI
 
 
 async def _until(socket: ClientConnection, beginning: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not str(await socket.recv()).startswith(beginning):
             pass
 
