@@ -47,7 +47,7 @@ def main() -> None:
     try:
         app()
     except CommandError as error:
-        Console(stderr=True).print(f"[red]parley:[/red] {error}", highlight=False)
+        Console(stderr=True, soft_wrap=True).print(f"[red]parley:[/red] {error}", highlight=False)
         sys.exit(1)
 
 

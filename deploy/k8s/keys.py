@@ -45,6 +45,7 @@ def manifests(mongodb_uri: str, redis_url: str) -> dict[str, Any]:
         for name in _names()
         if Needs.STORES in _needs(name)
     ]
+    items.append(_secret("operations-stores", {"mongodb-uri": mongodb_uri.replace("{service}", "operations")}))
     return {"apiVersion": "v1", "kind": "List", "items": items}
 
 

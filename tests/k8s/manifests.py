@@ -14,7 +14,7 @@ COMPONENT: Final = "app.kubernetes.io/component"
 
 @dataclass(frozen=True)
 class Workload:
-    """A Deployment or a StatefulSet."""
+    """A Deployment, a StatefulSet or a CronJob."""
 
     manifest: Manifest
 
@@ -25,8 +25,9 @@ class Workload:
 
     @property
     def spec(self) -> Manifest:
-        """Its own specification."""
-        return dict(self.manifest["spec"])
+        """Its own specification; of a CronJob, that of its jobs."""
+        spec = self.manifest["spec"]
+        return dict(spec["jobTemplate"]["spec"] if self.manifest["kind"] == "CronJob" else spec)
 
     @property
     def labels(self) -> dict[str, str]:
@@ -35,7 +36,7 @@ class Workload:
 
     @property
     def component(self) -> str:
-        """What it is: a service, the gateway, the edge or a store."""
+        """What it is: a service, the gateway, the edge, a store, or for operations."""
         return self.labels.get(COMPONENT, "")
 
     @property
@@ -77,8 +78,12 @@ class Manifests:
 
     def workloads(self, *components: str) -> list[Workload]:
         """What runs pods; with components, only what is one of these."""
-        found = [Workload(item) for item in self.of("Deployment", "StatefulSet")]
+        found = [Workload(item) for item in self.of("Deployment", "StatefulSet", "CronJob")]
         return [workload for workload in found if not components or workload.component in components]
+
+    def standing(self) -> list[Workload]:
+        """What runs pods that are to stay."""
+        return [workload for workload in self.workloads() if workload.manifest["kind"] != "CronJob"]
 
     def deployments(self) -> list[Workload]:
         """What runs pods that are all alike."""

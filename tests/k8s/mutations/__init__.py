@@ -2,6 +2,12 @@
 
 from typing import Final
 
-from tests.k8s.mutations import encryption, pods, running, surroundings
+from tests.k8s.mutations import encryption, operations, pods, running, surroundings
 
-MUTATIONS: Final = {**pods.MUTATIONS, **running.MUTATIONS, **surroundings.MUTATIONS, **encryption.MUTATIONS}
+MUTATIONS: Final = {
+    **pods.MUTATIONS,
+    **running.MUTATIONS,
+    **surroundings.MUTATIONS,
+    **encryption.MUTATIONS,
+    **operations.MUTATIONS,
+}

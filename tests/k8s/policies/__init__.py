@@ -6,7 +6,18 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from tests.k8s.manifests import Manifests
-from tests.k8s.policies import availability, edge, encryption, network, pods, ports, probes, scaling, settings
+from tests.k8s.policies import (
+    availability,
+    edge,
+    encryption,
+    network,
+    operations,
+    pods,
+    ports,
+    probes,
+    scaling,
+    settings,
+)
 
 Policy = Callable[[Manifests], Iterator[str]]
 
@@ -81,6 +92,9 @@ EVERYWHERE: Final[tuple[Policy, ...]] = (
     edge.answers_for_each_name_that_it_wants_certified,
     edge.lets_the_gateway_s_own_pods_serve,
     edge.ends_plain_http_with_a_redirect,
+    operations.is_backed_up_each_night,
+    operations.is_restored_when_somebody_says_so,
+    operations.knows_where_the_store_is,
     encryption.runs_the_file_made_for_mutual_tls,
     encryption.is_told_where_its_certificates_are,
     encryption.shows_a_certificate_of_its_own,

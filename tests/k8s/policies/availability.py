@@ -121,7 +121,7 @@ def is_evicted_one_at_a_time(manifests: Manifests) -> Iterator[str]:
 
 def selects_its_own_pods(manifests: Manifests) -> Iterator[str]:
     """And nobody else's."""
-    for workload in manifests.workloads():
+    for workload in manifests.standing():
         selector = workload.spec["selector"]
         chosen = [other.name for other in manifests.workloads() if selects(selector, other.labels)]
         if chosen != [workload.name]:

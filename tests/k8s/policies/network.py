@@ -21,6 +21,7 @@ _CALLERS: Final = ("gateway", "chat", "presence", "notify")
 
 _STORES: Final = {"mongodb": "mongodb", "valkey": "redis"}
 _STORE_PORTS: Final = {27017, 6379}
+_STORE_PORTS_OF: Final = {"service": _STORE_PORTS, "operations": {27017}}
 _DIRECTIONS: Final = ("Ingress", "Egress")
 _PRIVATE: Final = tuple(
     map(
@@ -53,7 +54,8 @@ def talks_to_whom_it_has_to(manifests: Manifests) -> Iterator[str]:
     wanted = _ARROWS | {Arrow(name, "envoy", door) for name in _CALLERS}
     for store in manifests.workloads("store"):
         wanted |= {Arrow(name, store.name, _STORES[store.name]) for name in _SERVICES}
-        wanted |= {Arrow("mongodb", "mongodb", "mongodb")} if store.name == "mongodb" else set()
+    if manifests.get("StatefulSet", "mongodb"):
+        wanted |= {Arrow(name, "mongodb", "mongodb") for name in ("mongodb", "backup", "restore", "migrate")}
     found = arrows(manifests)
     for arrow in sorted(wanted - found):
         yield f"{arrow.caller} can't reach {arrow.called}:{arrow.port}"
@@ -80,10 +82,10 @@ def shows_metrics_to_the_monitoring_alone(manifests: Manifests) -> Iterator[str]
 
 
 def reaches_its_stores(manifests: Manifests) -> Iterator[str]:
-    """Services do, wherever the stores are; nobody else does."""
-    for workload in manifests.workloads("service", "gateway", "edge"):
+    """Services do, wherever the stores are, and backups reach MongoDB; nobody else does."""
+    for workload in manifests.workloads("service", "gateway", "edge", "operations"):
         reached = {port for port in _STORE_PORTS if _reaches_store(manifests, workload, port)}
-        wanted = _STORE_PORTS if workload.component == "service" else set()
+        wanted = _STORE_PORTS_OF.get(workload.component, set())
         if reached != wanted:
             yield f"{workload.name}: reaches stores on {sorted(reached)}, and needs {sorted(wanted)}"
 

@@ -13,7 +13,7 @@ _ASKS_NOBODY: Final = {"/healthz", "/ready"}
 
 def is_probed(manifests: Manifests) -> Iterator[str]:
     """While it starts, while it lives, and whether it may be called."""
-    for workload in manifests.workloads():
+    for workload in manifests.standing():
         for container in workload.containers:
             for kind in _KINDS:
                 if kind not in container:
