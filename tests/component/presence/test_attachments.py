@@ -103,7 +103,7 @@ async def test_a_replica_that_stops_sends_its_gateways_elsewhere_and_nobody_flic
 ) -> None:
     watching = await attach(other)
     await watching.report(ann.session("anns"))
-    async with replica(settings) as stopping:
+    async with replica(settings.model_copy(update={"lease_seconds": 20.0})) as stopping:
         moving = await attach(stopping, "moving")
         await moving.report(bob.session("bobs"))
         await watching.until_told(bob, ONLINE)

@@ -66,6 +66,7 @@ async def test_offline_comes_after_the_grace_with_the_time_of_leaving(
 ) -> None:
     gateway = await attach(one)
     await gateway.report(ann.session("anns"), bob.session("bobs"))
+    await gateway.until_told(bob, ONLINE)
     before = time.time()
     await gateway.report(closed=["bobs"])
     left = time.time()
@@ -91,16 +92,17 @@ async def test_the_last_activity_of_idle_sessions_is_when_they_became_idle(
     assert gateway.told(bob)[-1].last_seen_time.ToMilliseconds() / 1_000 <= idle_since + 1
 
 
-async def test_a_reload_is_not_seen(one: grpc.aio.Channel, attach: Attach, new_user: NewUser, ann: User) -> None:
+async def test_a_reload_is_not_seen(settings: Settings, attach: Attach, new_user: NewUser, ann: User) -> None:
     reloading, leaving = await new_user(), await new_user()
-    gateway = await attach(one)
-    await gateway.report(ann.session("anns"), reloading.session("old"), leaving.session("only"))
-    await gateway.until(lambda: gateway.latest(reloading) == gateway.latest(leaving) == ONLINE)
-    await gateway.report(closed=["old"])
-    await gateway.report(reloading.session("new"))
-    await gateway.report(closed=["only"])
-    await gateway.until_told(leaving, OFFLINE)  # who left after the reload is offline, so the reload's grace is over
-    assert gateway.statuses(reloading) == [ONLINE]
+    async with replica(settings.model_copy(update={"grace_seconds": 4.0})) as patient:
+        gateway = await attach(patient)
+        await gateway.report(ann.session("anns"), reloading.session("old"), leaving.session("only"))
+        await gateway.until(lambda: gateway.latest(reloading) == gateway.latest(leaving) == ONLINE)
+        await gateway.report(closed=["old"])
+        await gateway.report(reloading.session("new"))
+        await gateway.report(closed=["only"])
+        await gateway.until_told(leaving, OFFLINE)  # who left after the reload is, so the reload's grace is over
+        assert gateway.statuses(reloading) == [ONLINE]
 
 
 async def test_moving_to_another_gateway_and_replica_is_not_seen(

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from gateway.rest import readiness
 from tests.component.auth_service import running_auth
 from tests.component.gateway.rest.house import House, serving_chat, serving_notify, serving_rest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patient() -> Iterator[None]:
+    """Services here share one event loop with the tests, and may be asked when it is busy for long."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(readiness, "_ASK_SECONDS", 20.0)
+        yield
 
 
 @pytest.fixture(scope="session")
