@@ -36,7 +36,8 @@ SCOPES = (
     "organizations.write",
     "revocations.watch",
 )
-TIMEOUT_SECONDS = 20.0
+TIMEOUT_SECONDS = 40.0
+_MARGIN_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +88,9 @@ class RunningAuth:
         self._service_tokens: dict[str, tuple[str, float]] = {}
 
     async def service_token(self, organization_id: str = "") -> str:
-        """A token of the tests' service, in an organization or in none; the same one until it expires."""
+        """A token of the tests' service, in an organization or in none; the same one until it is about to expire."""
         token, expires_at = self._service_tokens.get(organization_id, ("", 0.0))
-        if expires_at <= self._unix_time():
+        if expires_at - _MARGIN_SECONDS <= self._unix_time():
             service, secret = self.service_credentials
             response = await self.auth.IssueServiceToken(
                 auth_pb2.IssueServiceTokenRequest(service=service, secret=secret, organization_id=organization_id),

@@ -24,8 +24,8 @@ from chassis.errors import AppError, Category
 from chassis.paging import encode_token
 from chassis.status import from_rpc_error
 
-TIMEOUT: Final = 20.0
-REFUSED_WITHIN: Final = 2.0
+TIMEOUT: Final = 30.0
+REFUSED_WITHIN: Final = 5.0
 """Seconds that a refusal may take to be read once its headers are there; both are one frame."""
 
 DOCUMENTED: Final = frozenset(

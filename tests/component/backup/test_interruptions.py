@@ -89,10 +89,8 @@ async def test_what_was_harmed_on_disk_meanwhile_is_copied_again(store: Store, t
 
 @pytest.fixture
 async def forgetful_uri(tmp_path: Path) -> AsyncIterator[str]:
-    """A MongoDB of its own, that does not look back."""
+    """A MongoDB of its own, that may be told not to look back."""
     async with LocalStack(tmp_path / "stack", services=(), options=StackOptions()) as stack:
-        async with connected(stack.mongodb_uri) as client:
-            await client.admin.command({"setParameter": 1, "minSnapshotHistoryWindowInSeconds": 0})
         yield stack.mongodb_uri
 
 
@@ -119,6 +117,7 @@ async def test_a_backup_whose_moment_is_gone_is_not_mixed_with_another(
 ) -> None:
     folder = tmp_path / "b"
     await interrupted_backup(forgetful, folder)
+    await forgetful.client.admin.command({"setParameter": 1, "minSnapshotHistoryWindowInSeconds": 0})
     async with asyncio.timeout(60):
         while await still_has_the_moment(forgetful, folder):
             await forgetful.collection("notify", "things").update_many({}, {"$inc": {"n": 1}})

@@ -131,7 +131,7 @@ def asking(*user_ids: str) -> presence_pb2.GetPresenceRequest:
 
 
 async def test_a_verified_user_is_known_to_the_servicer(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
-    answer = await grpc_stub.GetPresence(asking(), metadata=bearer(token()), timeout=5)
+    answer = await grpc_stub.GetPresence(asking(), metadata=bearer(token()), timeout=30)
     assert (answer.presences[0].user_id, answer.presences[0].text) == ("ann", "acme manager east")
 
 
@@ -164,13 +164,13 @@ BAD_CALLERS: dict[str, tuple[Metadata, Category, str]] = {
 async def test_a_caller_who_may_not_is_told_so(
     grpc_stub: presence_pb2_grpc.PresenceServiceStub, metadata: Metadata, category: Category, reason: str
 ) -> None:
-    error = await failure(grpc_stub.GetPresence(asking(), metadata=metadata, timeout=5))
+    error = await failure(grpc_stub.GetPresence(asking(), metadata=metadata, timeout=30))
     assert (error.category, error.reason) == (category, reason)
 
 
 async def test_a_scope_opens_the_methods_that_ask_for_it(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
     for scope, allowed in (("streams.subscribe", True), ("users.act", False)):
-        call = grpc_stub.Attach(metadata=bearer(service_token(scope)), timeout=5)
+        call = grpc_stub.Attach(metadata=bearer(service_token(scope)), timeout=30)
         try:
             await call.write(presence_pb2.AttachRequest(number=7))
             answer = await call.read()
@@ -189,9 +189,11 @@ async def test_a_scope_opens_the_methods_that_ask_for_it(grpc_stub: presence_pb2
 )
 async def test_bytes_that_are_no_request_are_the_callers_fault(grpc_channel: Any, data: bytes) -> None:
     path = f"/{DESCRIPTOR.full_name}/"
-    error = await failure(grpc_channel.unary_unary(path + "GetPresence")(data, metadata=bearer(token()), timeout=5))
+    error = await failure(grpc_channel.unary_unary(path + "GetPresence")(data, metadata=bearer(token()), timeout=30))
     assert (error.category, error.reason) == (Category.INVALID_ARGUMENT, "MALFORMED_REQUEST")
-    stream = grpc_channel.stream_stream(path + "Attach")(metadata=bearer(service_token("streams.subscribe")), timeout=5)
+    stream = grpc_channel.stream_stream(path + "Attach")(
+        metadata=bearer(service_token("streams.subscribe")), timeout=30
+    )
     await stream.write(presence_pb2.AttachRequest(number=7).SerializeToString())
     assert presence_pb2.AttachResponse.FromString(await stream.read()).acknowledged == 7
     await stream.write(data)
@@ -200,21 +202,21 @@ async def test_bytes_that_are_no_request_are_the_callers_fault(grpc_channel: Any
 
 
 async def test_an_expected_failure_arrives_whole(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
-    error = await failure(grpc_stub.GetPresence(asking("busy"), metadata=bearer(token()), timeout=5))
+    error = await failure(grpc_stub.GetPresence(asking("busy"), metadata=bearer(token()), timeout=30))
     assert isinstance(error, ResourceExhaustedError)
     assert (error.reason, error.message, error.retry_after_ms) == ("BUSY", "come back", 250)
     assert error.fields == {"userIds": "too many"}
 
 
 async def test_a_bug_leaves_as_an_incident_and_nothing_else(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
-    error = await failure(grpc_stub.GetPresence(asking("bug"), metadata=bearer(token()), timeout=5))
+    error = await failure(grpc_stub.GetPresence(asking("bug"), metadata=bearer(token()), timeout=30))
     assert (error.category, error.reason) == (Category.INTERNAL, "INTERNAL")
     assert "incident" in error.message
     assert "secret" not in error.message
 
 
 async def test_a_store_that_is_away_is_unavailable(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
-    error = await failure(grpc_stub.GetPresence(asking("outage"), metadata=bearer(token()), timeout=5))
+    error = await failure(grpc_stub.GetPresence(asking("outage"), metadata=bearer(token()), timeout=30))
     assert (error.category, error.reason) == (Category.UNAVAILABLE, "STORE_UNAVAILABLE")
     assert error.retry_after_ms
     assert "mongodb" not in error.message

@@ -82,8 +82,8 @@ async def test_what_a_killed_process_began_is_made_by_the_next_when_its_lease_ha
 
 
 async def test_one_that_takes_longer_than_a_lease_keeps_others_out(database: Database) -> None:
-    slow = noting("0001", 2.0)
-    made = await asyncio.gather(*(migrate(database, [slow], lease_seconds=0.8) for _ in range(2)))
+    slow = noting("0001", 7.0)
+    made = await asyncio.gather(*(migrate(database, [slow], lease_seconds=3.0) for _ in range(2)))
     assert sorted(made) == [[], ["0001"]]
     assert await steps(database) == ["0001"]
 

@@ -45,7 +45,7 @@ async def test_calls_are_served_while_health_says_that_the_process_is_about_to_g
     async with grpc.aio.insecure_channel(f"127.0.0.1:{await port}") as channel:
         check = health_pb2_grpc.HealthStub(channel).Check  # type: ignore[attr-defined]
         while not said:
-            answer = await check(health_pb2.HealthCheckRequest(), timeout=5)
+            answer = await check(health_pb2.HealthCheckRequest(), timeout=30)
             status = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
             stop.set()
             if status == "NOT_SERVING":

@@ -17,7 +17,7 @@ from services.chat.settings import Settings
 from services.chat.wiring import wire
 from tests.component.auth_service import RunningAuth, SignedIn
 
-TIMEOUT = 20.0
+TIMEOUT = 40.0
 
 
 @dataclass(frozen=True)

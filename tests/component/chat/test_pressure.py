@@ -58,7 +58,10 @@ async def test_beyond_its_room_the_committer_refuses_and_keeps_what_it_took(
     mongod.pause()
     sends = [asyncio.create_task(ann.send(key, f"message {n}")) for n in range(3 * ROOM)]
     try:
-        done, waiting = await asyncio.wait(sends, timeout=2)
+        async with asyncio.timeout(20):
+            while sum(task.done() for task in sends) < 2 * ROOM:
+                await asyncio.sleep(0.05)
+        done, waiting = await asyncio.wait(sends, timeout=0.5)
         assert len(waiting) == ROOM == _waiting()
     finally:
         mongod.resume()
