@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from chassis.errors import InvalidArgumentError
+from chassis.errors import AppError, InvalidArgumentError
 
 
-def reworded(error: InvalidArgumentError, rename: Callable[[str], str]) -> InvalidArgumentError:
-    """The error with its fields renamed; its sentence speaks of them too."""
+def reworded(error: AppError, rename: Callable[[str], str]) -> AppError:
+    """The error with its fields renamed; where these are what is wrong, its sentence speaks of them too."""
     fields = {rename(name): sentence for name, sentence in error.fields.items()}
-    message = "; ".join(f"{name} {sentence}" for name, sentence in fields.items()) or error.message
-    return InvalidArgumentError(error.reason, message, fields=fields)
+    message = error.message
+    if isinstance(error, InvalidArgumentError) and fields:
+        message = "; ".join(f"{name} {sentence}" for name, sentence in fields.items())
+    return type(error)(error.reason, message, fields=fields, retry_after_ms=error.retry_after_ms)

@@ -123,7 +123,7 @@ def notification_object(created: NotificationCreated) -> dict[str, Any]:
 
 def in_own_words(error: AppError, names: Mapping[str, str]) -> AppError:
     """An error that names fields as the front-end does."""
-    if isinstance(error, InvalidArgumentError) and names.keys() & error.fields.keys():
+    if names.keys() & error.fields.keys():
         return reworded(error, lambda name: names.get(name, name))
     return error
 

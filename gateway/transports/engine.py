@@ -7,15 +7,17 @@ queues and tasks of its own; messages of clients that are on a WebSocket pass it
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import engineio
 from engineio.async_drivers import asgi
+from engineio.exceptions import ContentTooLongError, SocketIsClosedError
 from engineio.packet import MESSAGE, NOOP, Packet
 
 from chassis.errors import AppError
 from gateway import close_codes
+from gateway.metrics import CLOSED
 from gateway.session import FrameRate
 from gateway.transports.frames import text_frame
 from gateway.transports.socket import Socket
@@ -125,8 +127,9 @@ class Line:
         self.socket = socket
         self._unsent_bytes = unsent_bytes
         self._queued_bytes = 0
-        self.rate = FrameRate(frames_per_second)
+        self._rate = FrameRate(frames_per_second)
         self.wire: Wire | None = None
+        socket.handle_post_request = self._take_posted
         self._switching = False
 
     @property
@@ -152,6 +155,26 @@ class Line:
             self._queued_bytes += len(packet)
             self.socket.queue.put_nowait(Packet(MESSAGE, data=packet))
         return self._queued_bytes <= self._unsent_bytes
+
+    async def _take_posted(self, environ: Mapping[str, Any]) -> None:
+        """Takes what a client posts, any number of packets, each of which counts.
+
+        python-engineio would pass over all of a post that has more than 16, and answer that it took it: clients that
+        have much to say at once, before they are on a WebSocket, would lose it.
+
+        Raises:
+            EngineIOError: the session is to end.
+        """
+        length = int(environ.get("CONTENT_LENGTH", "0"))
+        if length > self.socket.server.max_http_buffer_size:
+            raise ContentTooLongError
+        body: bytes = await environ["wsgi.input"].read(length)
+        for packet in body.split(SEPARATOR):
+            flood = self._rate.count(asyncio.get_running_loop().time())
+            if flood is not None:
+                CLOSED.labels(str(flood.code)).inc()
+                raise SocketIsClosedError
+            await self.socket.receive(Packet(encoded_packet=packet.decode()))
 
 
 class _Switch(Packet):  # type: ignore[misc]  # engineio has no types

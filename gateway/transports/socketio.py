@@ -324,14 +324,6 @@ class SocketIo:
 
     def take_polled(self, engine_sid: str, packet: str) -> None:
         """Takes an event packet that came by polling."""
-        line = self._engine.lines.get(engine_sid)
-        if line is None:
-            return
-        flood = line.rate.count(asyncio.get_running_loop().time())
-        if flood is not None:
-            CLOSED.labels(str(flood.code)).inc()
-            self._start(self.leave(engine_sid))
-            return
         try:
             self.take_event(engine_sid, packet)
         except Exception as error:  # a fault of ours, which is to end this client's connection alone

@@ -6,7 +6,7 @@ import sys
 from typing import Any, Final, Protocol
 
 import socketio
-from socketio.packet import DISCONNECT, EVENT
+from socketio.packet import CONNECT_ERROR, DISCONNECT, EVENT
 
 from chassis.logs import logger
 from gateway.metrics import PROTOCOL_VIOLATIONS
@@ -15,6 +15,9 @@ from gateway.transports.frames import text_frame
 
 UNREADABLE: Final = (ValueError, LookupError, TypeError, RecursionError)
 """What python-socketio and python-engineio raise where a packet is none."""
+
+_NO_NAMESPACE: Final = {"message": "Invalid namespace"}
+"""What clients are told by Socket.IO's own server; python-socketio's words are of a form that they don't read."""
 
 _log = logger("socketio")
 
@@ -73,6 +76,8 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio ha
         line = self._hall.line(eio_sid)
         if line is None:
             return
+        if pkt.packet_type == CONNECT_ERROR and isinstance(pkt.data, str):
+            pkt.data = _NO_NAMESPACE
         packet = pkt.encode()
         if line.is_direct:
             line.write(text_frame(b"4" + packet.encode()))

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from structlog.testing import capture_logs
 
 from gateway.commands import Request
 from gateway.dialects.emitting import Emitted
-from tests.unit.gateway.hall import Hall, KeepingDesk, Poller, WebSocketClient, joining, open_hall
+from tests.unit.gateway.hall import LIMITS, Hall, KeepingDesk, Poller, WebSocketClient, joining, open_hall
 
 
 class DecodingDesk(KeepingDesk):
@@ -97,6 +98,26 @@ async def test_what_comes_by_polling_is_taken_the_same_way(hall: Hall) -> None:
         Emitted('["typing",{}]', "7"),
         Emitted('["typing",{}]', ""),
     ]
+
+
+async def test_however_much_a_client_says_at_once_by_polling_is_taken(hall: Hall) -> None:
+    client = Poller(hall)
+    await client.open()
+    await client.post(joining())
+    await client.poll()
+    await client.post(*(f'42["typing",{number}]' for number in range(300)))
+    assert [frame for _, frame in hall.desk.came] == [Emitted(f'["typing",{number}]', "") for number in range(300)]
+
+
+@pytest.mark.parametrize("packet", ['42["typing"]', "3", "5", "40", "41/nowhere,"])
+async def test_a_flood_by_polling_ends_the_session_whatever_it_is_of(hall: Hall, packet: str) -> None:
+    client = Poller(hall)
+    await client.open()
+    await client.post(joining())
+    with nothing_logged(), pytest.raises(httpx.HTTPStatusError, match="400"):
+        await client.post(*[packet] * 3_000)
+    assert hall.remembered()["lines"] == 0
+    assert len(hall.desk.came) <= 2 * LIMITS.frames_per_second
 
 
 packets = st.text(max_size=60) | st.builds(

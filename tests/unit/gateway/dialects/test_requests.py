@@ -215,6 +215,14 @@ def test_what_a_service_finds_wrong_is_named_as_the_client_names_it(
     assert (said["fields"], said["message"]) == ({ours: "is wrong"}, f"{ours} is wrong")
 
 
+def test_whom_a_service_does_not_find_is_named_as_the_client_names_them() -> None:
+    request = decoded("telecom", "getOrCreateConversation", {"targetUserId": "nobody"})
+    error = NotFoundError("USER_NOT_FOUND", "there is no such user", fields={"userId": "no user nobody"})
+    (answer,) = (readable(payload) for payload in DIALECTS["telecom"].failed(request.reference, error))
+    told = answer[1][0]["error"]
+    assert (told["message"], told["fields"]) == ("there is no such user", {"targetUserId": "no user nobody"})
+
+
 @pytest.mark.parametrize("name", ALL)
 def test_what_there_is_not_is_counted_as_unknown(name: str) -> None:
     request = decoded(name, "made up", {})
