@@ -12,7 +12,7 @@ from parley.chat.v1 import chat_pb2, conversation_pb2, message_pb2
 from gateway.names import CONVERSATION_KINDS
 from gateway.objects import Object
 from gateway.rest.operation import Call, Group, Nothing, Operation
-from gateway.rest.parameters import MAX_SAFE_INTEGER, ConversationId, PageSize, PageToken, UserId
+from gateway.rest.parameters import MAX_SAFE_INTEGER, AnyUserId, ConversationId, PageSize, PageToken
 from gateway.rest.schemas import ConversationAnswer, ConversationKind, ConversationPage, Empty
 from gateway.rest.shaping import Shaped, Shaping
 from gateway.upstreams import Upstreams
@@ -38,7 +38,7 @@ class Listing(OfKind, rename="camel"):
 class With(Struct, rename="camel"):
     """With whom to talk."""
 
-    user_id: UserId
+    user_id: AnyUserId
 
 
 class Which(Struct, rename="camel"):
@@ -105,7 +105,7 @@ class Conversations:
         """Gets or makes the direct conversation with a user."""
         response = await self._upstreams.call(
             self._upstreams.conversations.GetOrCreateDirectConversation,
-            conversation_pb2.GetOrCreateDirectConversationRequest(user_id=call.body.user_id),
+            conversation_pb2.GetOrCreateDirectConversationRequest(user_id=str(call.body.user_id)),
             token=call.token,
         )
         return await self._one(call, response.conversation)

@@ -16,7 +16,7 @@ from gateway.names import MESSAGE_KINDS
 from gateway.objects import Object, receipt_object
 from gateway.rest.fields import fields_renamed
 from gateway.rest.operation import Call, Group, Nothing, Operation
-from gateway.rest.parameters import MAX_SAFE_INTEGER, ConversationId, PageSize, UserId
+from gateway.rest.parameters import MAX_SAFE_INTEGER, AnyUserId, ConversationId, PageSize
 from gateway.rest.schemas import History, Sent
 from gateway.rest.shaping import Shaped, Shaping
 from gateway.upstreams import Upstreams
@@ -72,7 +72,7 @@ class Outgoing(Struct, rename="camel"):
         | None
     ) = None
     reply_to: Annotated[str, Meta(max_length=64, description="The id of the message that it answers.")] = ""
-    mentions: Annotated[list[UserId], Meta(max_length=50)] = []
+    mentions: Annotated[list[AnyUserId], Meta(max_length=50)] = []
     attachments: Annotated[list[Attached], Meta(max_length=20)] = []
 
 
@@ -180,7 +180,7 @@ def _draft(body: Outgoing, client_message_id: str) -> message_pb2.Draft:
         text=body.content,
         kind=chat_pb2.MessageKind.ValueType(MESSAGE_KINDS.number(body.type) or 0),
         reply_to=body.reply_to,
-        mentions=body.mentions,
+        mentions=map(str, body.mentions),
         attachments=[
             chat_pb2.Attachment(
                 url=attached.url,

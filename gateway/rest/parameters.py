@@ -12,6 +12,9 @@ MAX_SAFE_INTEGER: Final = 2**53 - 1
 """The contract's bound on integers: what JavaScript reads exactly."""
 
 UserId = Annotated[str, Meta(min_length=1, max_length=64, description="A user's id.")]
+AnyUserId = UserId | Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER, description="One that is all digits.")]
+"""Front-ends that know ids as numbers were told them as such."""
+
 ConversationId = Annotated[str, Meta(min_length=1, max_length=64, description="A conversation's id.")]
 PageSize = Annotated[
     int,
