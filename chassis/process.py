@@ -15,6 +15,7 @@ import uvloop
 
 from chassis import logs, metrics
 from chassis.logs import logger
+from chassis.outages import outage
 from chassis.server import Service, serving
 from chassis.settings import ProcessSettings, ServiceSettings, load
 from chassis.supervise import supervised
@@ -44,7 +45,10 @@ def run_process(name: str, settings_class: type[P], serve: Callable[[P], Abstrac
     try:
         uvloop.run(_live(name, settings, serve))
     except Exception as error:
-        _log.error("process_failed", exc_info=error)
+        if found := outage(error):
+            _log.error("process_failed", store=found.store, reason=found.reason)
+        else:
+            _log.error("process_failed", exc_info=error)
         raise SystemExit(1) from None
 
 

@@ -15,6 +15,7 @@ from chassis.logs import logger
 
 _FRESH_SECONDS: Final = 60.0
 _RETRY_SECONDS: Final = 1.0
+_TRIES_BETWEEN_WARNINGS: Final = 10
 
 _log = logger("keys")
 
@@ -46,13 +47,17 @@ class KeyRing:
 
     async def run(self) -> None:
         """Fetches the keys now and again, for ever; to be supervised."""
+        failures = 0
         while True:
             try:
                 await self._verifier.refresh()
             except AppError as error:
-                _log.warning("keys_unavailable", reason=error.reason)
+                failures += 1
+                if failures % _TRIES_BETWEEN_WARNINGS == 0:  # a look at auth that starts, too, is no news
+                    _log.warning("keys_unavailable", reason=error.reason, failures=failures)
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
+            failures = 0
             self._doubt.clear()
             self._filled.set()
             try:
