@@ -10,6 +10,21 @@ from tests.monitoring.rules import MONITORING, ROOT, RUNBOOKS, Alert, alerts
 
 ALERTS = alerts()
 SECTIONS = ["What it means", "How to see it", "Now", "Afterwards"]
+SOURCES = "\n".join(
+    path.read_text() for folder in ("chassis", "services", "gateway") for path in (ROOT / folder).rglob("*.py")
+)
+OURS = re.compile(r"\b((?:parley|grpc_server)_[a-z_]+)\b")
+OF_OTHERS = (
+    "envoy_",
+    "membership_",
+    "gateway_",
+    "process_open",
+    "process_max",
+    "kube_",
+    "container_",
+    "certmanager_",
+    "blocked_",
+)
 METRIC = re.compile(r"\b((?:parley|grpc_server|process|envoy_(?:cluster|http_downstream))_[a-z_0-9]+)\b")
 
 
@@ -46,6 +61,16 @@ def test_a_runbook_shows_what_the_alert_looks_at(alert: Alert) -> None:
     text = (RUNBOOKS / f"{alert.name}.md").read_text()
     metrics = {re.sub(r"_(bucket|count|sum)$", "", name) for name in METRIC.findall(alert.expression)} or {"up{"}
     assert any(name in text for name in metrics)
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
+def test_a_runbook_names_what_there_is(alert: Alert) -> None:
+    """Metrics of ours, and events of logs: in backticks, of words with underscores."""
+    text = (RUNBOOKS / f"{alert.name}.md").read_text()
+    metrics = {re.sub(r"_(bucket|count|sum)$", "", name) for name in OURS.findall(text)}
+    events = set(re.findall(r"`([a-z]+_[a-z_]+)`", text)) - metrics
+    events -= {name for name in events if name.startswith(OF_OTHERS)}
+    assert not {name for name in metrics | events if f'"{name}"' not in SOURCES}
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
