@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from array import array
+from typing import Final
 
 from bench.figures import Figures, latencies
 from bench.meter import Meter, cost
+
+_PATIENCE_SECONDS: Final = 30.0
 
 
 class Window:
@@ -28,11 +31,15 @@ class Window:
         self._cost: Figures = {}
 
     async def measure(self, warm_up_seconds: float, seconds: float) -> None:
-        """Opens for so long, after a warm-up."""
+        """Opens for so long, after a warm-up; for longer, within reason, while nothing at all has come."""
         await asyncio.sleep(warm_up_seconds)
         before, began = self._meter.read(), time.perf_counter()
         self.open = True
         await asyncio.sleep(seconds)
+        patient_until = time.perf_counter() + _PATIENCE_SECONDS
+        # Looked at, not waited for: an event for each message would be measured too.
+        while not (self.acknowledged and self.delivered) and time.perf_counter() < patient_until:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
         self.open = False
         self.seconds = time.perf_counter() - began
         self._cost = cost(before, self._meter.read(), self.acknowledged)

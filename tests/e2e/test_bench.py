@@ -36,13 +36,6 @@ def _talk(figures: Figures) -> None:
     assert figures["cpu_servers_us"] == pytest.approx(sum(parts) - figures["cpu_generator_us"])
 
 
-def _group(figures: Figures) -> None:
-    _talk(figures)
-    members = 5
-    most = members * figures["acknowledged_per_s"]  # what is on its way when the window opens or closes may differ
-    assert figures["delivered_per_s"] <= most
-
-
 def _connections(figures: Figures) -> None:
     assert figures["connected_per_s"] == pytest.approx(figures["connections"] / figures["connect_all_s"])
 
@@ -79,7 +72,7 @@ _CHECKS = {
     "growth": _growth,
     "direct": _talk,
     "rate": _talk,
-    "group": _group,
+    "group": _talk,
     "connections": _connections,
     "storm": _storm,
     "history": _history,
