@@ -20,7 +20,7 @@ from deploy.local.stack import LocalStack
 
 REPLICAS = {"chat": 2, "gateway": 2, "presence": 2, "notify": 2}
 PASSWORD = "parley-test-password"
-TIMEOUT = 20.0
+TIMEOUT = 60.0
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 from parley_client.client import Client
 from parley_client.options import Options
@@ -136,7 +137,7 @@ async def everybody_talks_on(stack: LocalStack, people: Sequence[Person], restor
     await asyncio.gather(*(client.close() for client in clients.values()))
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 async def test_a_destroyed_store_comes_back_as_it_was_at_the_moment_of_the_backup(tmp_path: Path) -> None:
     data, folder = tmp_path / "data", tmp_path / "backup"
     population, history = populate(1, 20, 2), History()
@@ -200,7 +201,13 @@ async def test_a_command_that_is_interrupted_says_how_to_go_on(tmp_path: Path) -
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        await asyncio.sleep(2)
+        port = stack.processes["mongod"].spec.ports["mongodb"]
+        command = psutil.Process(process.pid)
+
+        async def asks() -> bool:
+            return port in {way.raddr.port for way in command.net_connections("tcp") if way.raddr}
+
+        await until(asks)  # it has begun, and waits for an answer
         process.send_signal(signal.SIGINT)
         printed, _ = await process.communicate()
         stack.processes["mongod"].resume()

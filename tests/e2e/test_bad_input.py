@@ -20,7 +20,7 @@ from websockets.frames import Frame, Opcode
 from websockets.typing import Origin, Subprotocol
 
 from deploy.local.stack import LocalStack
-from tests.e2e.conftest import PASSWORD, Company, new_company
+from tests.e2e.conftest import PASSWORD, TIMEOUT, Company, new_company
 
 
 def encode(token: str) -> Subprotocol:
@@ -29,7 +29,7 @@ def encode(token: str) -> Subprotocol:
 
 
 async def sign_in(company: Company, user_id: str) -> str:
-    async with httpx.AsyncClient(base_url=company.stack.url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=company.stack.url, trust_env=False, timeout=TIMEOUT) as http:
         body = {"email": f"{user_id}@{company.organization_id}.example", "password": PASSWORD}
         answer = await http.post("/api/auth/login", json=body)
         answer.raise_for_status()
@@ -46,7 +46,7 @@ async def socket(stack: LocalStack, token: str | None, **options: Any) -> AsyncI
 
 async def reply(connection: ClientConnection, frame_id: int = 0) -> dict[str, Any]:
     """The reply to a request; events are passed over."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(TIMEOUT):
         while True:
             frame = json.loads(await connection.recv())
             if frame.get("id") == frame_id:
@@ -147,7 +147,7 @@ async def test_ten_malformed_frames_in_a_row_end_the_socket(stack: LocalStack, t
         for _ in range(10):
             await connection.send("{")
         with pytest.raises(ConnectionClosed) as closed:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(TIMEOUT):
                 while True:
                     await connection.recv()
         assert closed.value.rcvd is not None
@@ -195,7 +195,7 @@ async def test_a_compressed_frame_is_refused(stack: LocalStack, token: str) -> N
         frame[0] |= 0b0100_0000
         connection.transport.write(bytes(frame))
         with pytest.raises(ConnectionClosed):
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(TIMEOUT):
                 while True:
                     await connection.recv()
 

@@ -25,16 +25,16 @@ from parley.chat.v1 import conversation_pb2, conversation_pb2_grpc, message_pb2,
 target, email, password, other = sys.argv[1:]
 with grpc.insecure_channel(target) as channel:
     auth = auth_pb2_grpc.AuthServiceStub(channel)
-    tokens = auth.SignIn(auth_pb2.SignInRequest(email=email, password=password), timeout=10).tokens
+    tokens = auth.SignIn(auth_pb2.SignInRequest(email=email, password=password), timeout=30).tokens
     metadata = (("authorization", "Bearer " + tokens.access_token),)
     conversations = conversation_pb2_grpc.ConversationServiceStub(channel)
     request = conversation_pb2.GetOrCreateDirectConversationRequest(user_id=other)
-    conversation = conversations.GetOrCreateDirectConversation(request, metadata=metadata, timeout=10).conversation
+    conversation = conversations.GetOrCreateDirectConversation(request, metadata=metadata, timeout=30).conversation
     messages = message_pb2_grpc.MessageServiceStub(channel)
     draft = message_pb2.Draft(
         conversation_id=conversation.conversation_id, client_message_id="from-a-script", text="hello"
     )
-    receipt = messages.SendMessage(message_pb2.SendMessageRequest(draft=draft), metadata=metadata, timeout=10).receipt
+    receipt = messages.SendMessage(message_pb2.SendMessageRequest(draft=draft), metadata=metadata, timeout=30).receipt
     print(conversation.conversation_id, receipt.seq)
 """
 
@@ -50,7 +50,7 @@ async def test_a_plain_script_with_the_stubs_alone_signs_in_and_sends(stack: Loc
         ],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=90,
         check=False,
     )
     assert done.returncode == 0, done.stderr

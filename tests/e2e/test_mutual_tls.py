@@ -169,7 +169,7 @@ async def test_health_is_told_without_a_certificate_and_nothing_else(house: Hous
         )
         with pytest.raises(grpc.aio.AioRpcError, match="UNIMPLEMENTED"):
             await list_conversations(b"", timeout=TIMEOUT)
-    async with httpx.AsyncClient(base_url=f"http://{gateway}", trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=f"http://{gateway}", trust_env=False, timeout=TIMEOUT) as http:
         statuses = [(await http.get(path)).status_code for path in ("/healthz", "/readyz", "/", "/socket.io/")]
     assert statuses == [httpx.codes.OK, httpx.codes.OK, httpx.codes.NOT_FOUND, httpx.codes.NOT_FOUND]
 
@@ -199,7 +199,9 @@ async def test_who_shows_another_s_certificate_is_not_called(house: House) -> No
 
 async def test_it_is_seen_how_long_certificates_last(house: House) -> None:
     async def value(process: str, listener: str, metric: str) -> float:
-        async with httpx.AsyncClient(base_url=f"http://{house.target(process, listener)}", trust_env=False) as http:
+        async with httpx.AsyncClient(
+            base_url=f"http://{house.target(process, listener)}", trust_env=False, timeout=TIMEOUT
+        ) as http:
             lines = (await http.get("/metrics")).text.splitlines()
         return next(float(line.split()[-1]) for line in lines if line.startswith(metric))
 

@@ -42,7 +42,7 @@ async def test_nothing_acknowledged_is_lost_when_a_process_is_killed(
         await process.start()
         await process.wait_healthy()
 
-    async with asyncio.timeout(90), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(180), asyncio.TaskGroup() as group:
         group.create_task(talk(ann, key, acknowledged))
         group.create_task(talk(bob, key, acknowledged))
         group.create_task(kill())

@@ -95,7 +95,7 @@ def test_the_release_before_would_run_its_own_code(before: Path) -> None:
     assert [file for file in files if before.resolve() not in file.parents] == []
 
 
-@pytest.mark.timeout(420)
+@pytest.mark.timeout(900)
 async def test_nobody_notices_an_upgrade_or_the_way_back(before: Path, tmp_path: Path) -> None:
     roots = {"before": before, "now": REPOSITORY}
     told: list[str] = []

@@ -10,7 +10,7 @@ from parley_client.event_stream import EventStream
 from parley_client.events import Event
 
 E = TypeVar("E", bound=Event)
-PATIENCE_SECONDS = 40.0
+PATIENCE_SECONDS = 60.0
 
 
 async def event_of(events: EventStream[Event], kind: type[E], wanted: Callable[[E], bool] = lambda _: True) -> E:
