@@ -50,7 +50,7 @@ async def http(plain_stack: LocalStack) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def call(
-    channel: grpc.aio.Channel, method: str, metadata: Mapping[str, str] | None = None, timeout: float = 10
+    channel: grpc.aio.Channel, method: str, metadata: Mapping[str, str] | None = None, timeout: float = 30
 ) -> dict[str, Any]:
     """Call a plain program's method and return what it saw."""
     described: dict[str, Any] = json.loads(await send(channel, method, b"?", metadata or {}, timeout))
@@ -81,7 +81,7 @@ async def test_a_stream_carries_frames_both_ways_while_it_is_open(channel: grpc.
     multicallable: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream(
         method, request_serializer=bytes, response_deserializer=bytes
     )
-    stream = multicallable(timeout=10)
+    stream = multicallable(timeout=30)
     for frame in (b"one", b"two"):
         await stream.write(frame)
         assert await stream.read() == frame

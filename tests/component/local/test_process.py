@@ -52,7 +52,7 @@ async def make(tmp_path: Path) -> AsyncIterator[Make]:
             environment=dict(os.environ),
             log_path=log,
             probe=says_ready(log),
-            start_deadline_seconds=20,
+            start_deadline_seconds=60,
             stop_deadline_seconds=1,
         )
         made.append(ManagedProcess(spec, report, lambda: None))

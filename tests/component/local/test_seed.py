@@ -38,7 +38,7 @@ async def stack(
 async def sign_in(channel: grpc.aio.Channel, email: str) -> auth_pb2.SignInResponse:
     """Sign a demo user in."""
     request = auth_pb2.SignInRequest(email=email, password=PASSWORD)
-    return await auth_pb2_grpc.AuthServiceStub(channel).SignIn(request, timeout=10)
+    return await auth_pb2_grpc.AuthServiceStub(channel).SignIn(request, timeout=30)
 
 
 async def test_every_account_signs_in_and_changes_by_hand_survive_another_seeding(stack: LocalStack) -> None:
@@ -53,7 +53,7 @@ async def test_every_account_signs_in_and_changes_by_hand_survive_another_seedin
         renamed = directory_pb2.UpdateUserRequest(
             user=user_pb2.User(user_id="sales", name="Renamed"), update_mask=FieldMask(paths=["name"])
         )
-        await directory_pb2_grpc.DirectoryServiceStub(channel).UpdateUser(renamed, metadata=bearer(admin), timeout=10)
+        await directory_pb2_grpc.DirectoryServiceStub(channel).UpdateUser(renamed, metadata=bearer(admin), timeout=30)
         await seed_demo(stack.grpc_target, stack.credentials)
         assert (await sign_in(channel, "sales@demo.example")).user.name == "Renamed"
 
