@@ -81,6 +81,7 @@ class Signals:
             self._wake.clear()
             marks, self._marks = self._marks, {}
             written, self._written = self._written, None
+            known = {key: self._known(key) for key in marks}
             try:
                 now_ms = self._now_ms()
                 await self._store.move_marks(marks, now_ms)
@@ -89,20 +90,33 @@ class Signals:
                     written.set_exception(error)
                     written.exception()  # seen, even when every caller has gone
                 continue
-            for (conversation_id, user_id), (read, delivered) in marks.items():
-                self._tell(conversation_id, user_id, read, delivered, now_ms)
+            for key, (read, delivered) in marks.items():
+                self._tell(key, read, delivered, known[key], now_ms)
             if written is not None:
                 written.set_result(None)
 
-    def _tell(self, conversation_id: str, user_id: str, read_seq: int, delivered_seq: int, now_ms: int) -> None:
+    def _known(self, key: Key) -> tuple[int, int]:
+        """A member's marks as this replica knows them."""
+        state = self._states.peek(key[0])
+        member = state.members.get(key[1]) if state else None
+        return (member.read_seq, member.delivered_seq) if member else (0, 0)
+
+    def _tell(self, key: Key, read_seq: int, delivered_seq: int, known: tuple[int, int], now_ms: int) -> None:
+        """Tells of marks that were written, if they moved from where they were known to be before.
+
+        A load may have brought them in by now, while they were being written.
+        """
+        conversation_id, user_id = key
         state = self._states.peek(conversation_id)
         member = state.members.get(user_id) if state else None
         if state is None or member is None:
             return
-        moved = raise_marks(member, read_seq, delivered_seq, now_ms)
-        if any(moved):
+        raise_marks(member, read_seq, delivered_seq, now_ms)
+        known_read, known_delivered = known
+        has_read = read_seq > known_read
+        if has_read or delivered_seq > known_delivered:
             members = state.members.values()
-            self._publisher.put(events.receipt_updated(state.conversation, member, members, has_read=moved.read))
+            self._publisher.put(events.receipt_updated(state.conversation, member, members, has_read=has_read))
 
     def typing(self, conversation_id: str, user_id: str, name: str, *, active: bool) -> None:
         """Tells the other members that a member, who was checked, is typing or has stopped."""

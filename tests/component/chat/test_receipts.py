@@ -1,0 +1,41 @@
+"""Receipts: each that moves a mark is told, however many devices say the same at once."""
+
+from __future__ import annotations
+
+import asyncio
+
+from services.chat import bus
+from services.chat.settings import Settings
+from tests.component.chat.running import Person
+
+ROUNDS = 40
+EVERYTHING = 2**53 - 1
+SHARDS = Settings.model_fields["event_shards"].default
+
+
+async def reads_told(redis_url: str, conversation_id: str, user_id: str) -> list[int]:
+    """How far a user had read, by each event that tells so; in their order."""
+    positions, entries = dict.fromkeys(range(SHARDS), "0-0"), []
+    async with bus.open_log(redis_url, shards=SHARDS, retention_seconds=3_600) as log:
+        while page := await log.after(positions):
+            entries += page
+            positions |= {entry.shard: entry.entry_id for entry in page}
+    events = [event for entry in entries if not entry.is_mark for event in bus.parse(entry.payload)]
+    receipts = [event.receipt_updated for event in events if event.HasField("receipt_updated")]
+    return [
+        receipt.read_seq
+        for receipt in receipts
+        if (receipt.conversation_id, receipt.user_id) == (conversation_id, user_id) and receipt.HasField("read_time")
+    ]
+
+
+async def test_what_several_devices_read_at_once_is_told_each_time(ann: Person, bob: Person, redis_url: str) -> None:
+    """Each looks the conversation up anew, while the marks of the others are being written."""
+    conversation_id = (await ann.direct(bob.user_id)).conversation_id
+    for number in range(1, ROUNDS + 1):
+        await ann.send(conversation_id, f"{number}")
+        await asyncio.gather(*(bob.mark_read(conversation_id, EVERYTHING) for _ in range(4)))
+    async with asyncio.timeout(20):
+        while (told := await reads_told(redis_url, conversation_id, bob.user_id))[-1:] != [ROUNDS]:
+            await asyncio.sleep(0.05)
+    assert sorted(set(told)) == list(range(1, ROUNDS + 1))
