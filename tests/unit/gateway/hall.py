@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, Final, cast
 
 import httpx
 from starlette.types import Receive, Scope, Send
+from structlog.testing import capture_logs
 
 from chassis.errors import AppError, UnauthenticatedError
 from chassis.identity import Identity
@@ -32,6 +33,15 @@ from tests.unit.gateway.people import identity
 POLLING: Final = f"/{PATH}/?EIO=4&transport=polling"
 LIMITS: Final = SessionLimits(frame_bytes=65_536, requests_in_flight=3, frames_per_second=500, messages_per_second=20)
 _MEDIUM: Final = 126
+_PARTS: Final = frozenset({"socketio", "websocket"})
+
+
+@contextmanager
+def nothing_logged() -> Iterator[None]:
+    """What is served here says nothing while the context is open; services that other tests left running may."""
+    with capture_logs() as entries:
+        yield
+    assert [entry for entry in entries if entry.get("part", "socketio") in _PARTS] == []
 
 
 class KeepingDesk:

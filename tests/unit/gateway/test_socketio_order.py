@@ -8,10 +8,9 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from structlog.testing import capture_logs
 
 from gateway.hub import Connection, say
-from tests.unit.gateway.hall import Hall, Poller, WebSocketClient, joining, open_hall
+from tests.unit.gateway.hall import Hall, Poller, WebSocketClient, joining, nothing_logged, open_hall
 
 STEPS = st.lists(
     st.one_of(
@@ -113,7 +112,7 @@ def test_all_comes_in_order_also_when_the_upgrade_is_made_to_its_end(steps: list
 
 
 async def play(steps: list[tuple[str, int]]) -> None:
-    with capture_logs() as entries:
+    with nothing_logged():
         async with open_hall() as hall:
             client = Upgrading(hall)
             connection = await client.join()
@@ -128,4 +127,3 @@ async def play(steps: list[tuple[str, int]]) -> None:
                 else:
                     client.go_on()
             await client.hear_all()
-    assert entries == []

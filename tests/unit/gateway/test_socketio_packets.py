@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from structlog.testing import capture_logs
 
 from gateway.commands import Request
 from gateway.dialects.emitting import Emitted
-from tests.unit.gateway.hall import LIMITS, Hall, KeepingDesk, Poller, WebSocketClient, joining, open_hall
+from tests.unit.gateway.hall import (
+    LIMITS,
+    Hall,
+    KeepingDesk,
+    Poller,
+    WebSocketClient,
+    joining,
+    nothing_logged,
+    open_hall,
+)
 
 
 class DecodingDesk(KeepingDesk):
@@ -40,13 +47,6 @@ async def joined(hall: Hall, *namespaces: str) -> WebSocketClient:
         client.say(joining(namespace))
         await client.hears("40")
     return client
-
-
-@contextmanager
-def nothing_logged() -> Iterator[None]:
-    with capture_logs() as entries:
-        yield
-    assert entries == []
 
 
 @pytest.mark.parametrize(
