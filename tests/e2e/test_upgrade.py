@@ -23,7 +23,7 @@ from tests.faults.stage import Stage
 # Whose code the services and the gateways run, one step after the other; all begin with today's.
 STEPS = (("services", "before"), ("gateway", "before"), ("services", "now"), ("gateway", "now"))
 BETWEEN_STEPS_SECONDS = 2.0
-EDGE_SECONDS = 30.0
+EDGE_SECONDS = 90.0
 
 
 @pytest.fixture(scope="module")

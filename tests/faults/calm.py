@@ -16,7 +16,7 @@ from tests.faults.history import History, PresenceSample
 from tests.faults.participant import Participant
 
 PRESENCE_SECONDS: Final = 30.0
-VIEWS_SECONDS: Final = 60.0
+VIEWS_SECONDS: Final = 180.0
 _BETWEEN_LOOKS_SECONDS: Final = 0.5
 
 

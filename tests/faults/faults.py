@@ -15,7 +15,7 @@ from deploy.local.process import ManagedProcess
 from tests.faults.proxy import Weather
 from tests.faults.stage import LINKS, REPLICAS, Stage
 
-_HEALTHY_SECONDS: Final = 60.0
+_HEALTHY_SECONDS: Final = 120.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from tests.faults.stage import Stage
 from tests.faults.violations import Violation
 
 KIND: Final = "rolling restart"
-_EDGE_SECONDS: Final = 30.0
+_EDGE_SECONDS: Final = 90.0
 # A gateway that stops says 1001 or 1012, after session.closing; mostly the client is the one that ends it.
 _FAREWELLS: Final = frozenset({1000, 1001, 1012})
 
