@@ -2,7 +2,7 @@
 up leaves no hole.
 
 Chat must have acknowledged its user. Notify and presence are waited for too, but not for long: without them there is
-still a chat.
+still a chat. Presence must have told who is here as well: who comes from then on is told to the client as one who came.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from typing import Final
 from parley.presence.v1.presence_pb2 import Session as PresenceSession
 
 from gateway.attendance import Attendance
+from gateway.roster import Roster
 from gateway.session import Session
 from gateway.subscriptions import Subscription, User
 
 PATIENCE_SECONDS: Final = 2.0
+_NOT_WAITED_FOR_LONG: Final = ("notify", "presence", "roster")
 
 Step = Callable[[], None]
 
@@ -26,7 +28,7 @@ class _Arrival:
     """What one session still waits for."""
 
     def __init__(self, ready: Step) -> None:
-        self._missing = {"chat", "notify", "presence"}
+        self._missing = {"chat", *_NOT_WAITED_FOR_LONG}
         self._ready = ready
 
     def arrived(self, at: str) -> Step:
@@ -42,7 +44,7 @@ class _Arrival:
 
     def go_on_without(self) -> None:
         """Waits for chat alone."""
-        for service in ("notify", "presence"):
+        for service in _NOT_WAITED_FOR_LONG:
             self.arrived(service)()
 
 
@@ -53,12 +55,16 @@ class Arrivals:
         chat: the subscription to chat.
         notify: the subscription to notify.
         presence: what presence is told.
+        roster: what presence has told.
     """
 
-    def __init__(self, chat: Subscription[object], notify: Subscription[object], presence: Attendance) -> None:
+    def __init__(
+        self, chat: Subscription[object], notify: Subscription[object], presence: Attendance, roster: Roster
+    ) -> None:
         self._chat = chat
         self._notify = notify
         self._presence = presence
+        self._roster = roster
 
     def arrive(self, session: Session, first_of_user: bool, ready: Step) -> None:
         """Tells of a session, and calls `ready` once it is."""
@@ -71,7 +77,15 @@ class Arrivals:
         self._chat.when_attached(user, arrival.arrived("chat"))
         self._notify.when_attached(user, arrival.arrived("notify"))
         self._presence.when_reported(session.session_id, arrival.arrived("presence"))
-        asyncio.get_running_loop().call_later(PATIENCE_SECONDS, arrival.go_on_without)
+        everybody_is_known = arrival.arrived("roster")
+        self._roster.when_known(session.identity.organization_id, everybody_is_known)
+        asyncio.get_running_loop().call_later(
+            PATIENCE_SECONDS, self._go_on_without, session.identity.organization_id, everybody_is_known, arrival
+        )
+
+    def _go_on_without(self, organization_id: str, everybody_is_known: Step, arrival: _Arrival) -> None:
+        self._roster.wait_no_longer(organization_id, everybody_is_known)
+        arrival.go_on_without()
 
     def report(self, session: Session, idle: bool) -> None:
         """Tells presence of a session as it is now."""

@@ -7,7 +7,7 @@ of who is online take no call.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from parley.presence.v1.presence_pb2 import STATUS_OFFLINE, Event, Presence
@@ -29,6 +29,7 @@ class Roster:
     def __init__(self) -> None:
         self._organizations: dict[str, dict[str, Event]] = {}
         self._complete: dict[str, asyncio.Event] = {}
+        self._waiting: dict[str, dict[Callable[[], None], None]] = {}
 
     def note(self, event: Event) -> bool:
         """Takes what presence tells; says whether the user came or went by it, and was not only told of at last."""
@@ -46,11 +47,25 @@ class Roster:
         """Lets go of an organization whose last connection has gone: nothing is told of it any more."""
         self._organizations.pop(organization_id, None)
         self._complete.pop(organization_id, None)
+        self._waiting.pop(organization_id, None)
 
     def complete(self, organization_ids: Iterable[str]) -> None:
         """Notes that everybody who is present in some organizations has been told of."""
         for organization_id in organization_ids:
             self._of(organization_id).set()
+            for then in self._waiting.pop(organization_id, {}):
+                then()
+
+    def when_known(self, organization_id: str, then: Callable[[], None]) -> None:
+        """Calls `then` once everybody who is present in an organization is known: at once, if they are."""
+        if self._of(organization_id).is_set():
+            then()
+        else:
+            self._waiting.setdefault(organization_id, {})[then] = None
+
+    def wait_no_longer(self, organization_id: str, then: Callable[[], None]) -> None:
+        """Doesn't call `then` any more."""
+        self._waiting.get(organization_id, {}).pop(then, None)
 
     async def known(self, organization_id: str) -> None:
         """Waits until everybody who is present in an organization is known.
@@ -62,7 +77,7 @@ class Roster:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 await complete.wait()
         except TimeoutError:
-            complete.set()
+            self.complete([organization_id])
 
     def _of(self, organization_id: str) -> asyncio.Event:
         return self._complete.setdefault(organization_id, asyncio.Event())

@@ -104,7 +104,7 @@ def _house(
     chat_events, notify_events, attendance = _streams(settings, upstreams, hub, departures)
     desk = Desk(
         hub=hub,
-        arrivals=Arrivals(chat_events, notify_events, attendance),
+        arrivals=Arrivals(chat_events, notify_events, attendance, roster),
         sends=sends,
         signals=signals,
         errands=errands,

@@ -109,7 +109,7 @@ def _arrivals() -> Arrivals:
     attendance = Attendance(
         nowhere, gateway_id="g", metadata=no_metadata, deliver=lambda _: None, complete=lambda _: None
     )
-    return Arrivals(chat, notify, attendance)
+    return Arrivals(chat, notify, attendance, Roster())
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -94,6 +95,23 @@ async def test_it_is_waited_for_until_everybody_is_known(monkeypatch: pytest.Mon
     roster.complete(["other"])
     async with asyncio.timeout(20):
         await waiting[2]
+
+
+def test_who_waits_is_called_once_everybody_is_known_and_not_after_the_organization_is_left() -> None:
+    roster = Roster()
+    called: list[str] = []
+    roster.when_known("acme", lambda: called.append("acme"))
+    roster.when_known("other", lambda: called.append("other"))
+    given_up = partial(called.append, "given up")
+    roster.when_known("acme", given_up)
+    roster.wait_no_longer("acme", given_up)
+    roster.wait_no_longer("acme", given_up)
+    roster.forget("other")
+    assert called == []
+    roster.complete(["acme", "other"])
+    assert called == ["acme"]
+    roster.when_known("acme", lambda: called.append("at once"))
+    assert called == ["acme", "at once"]
 
 
 async def test_it_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
