@@ -82,7 +82,7 @@ async def _talk(company: Company) -> None:
 
 async def _do_wrong(company: Company) -> None:
     url = company.stack.url
-    async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as client:
         account = {"email": f"ann@{company.organization_id}.example", "password": "not it"}
         await client.post("/api/auth/login", json=account)
     with pytest.raises(InvalidStatus):

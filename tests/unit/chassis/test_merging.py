@@ -10,7 +10,7 @@ import pytest
 
 from chassis.merging import merged
 
-TIMEOUT = 10.0
+TIMEOUT = 60.0
 
 
 class Source:

@@ -18,7 +18,7 @@ from chassis.tls import TlsFiles, grpc_server_credentials, seconds_left, server_
 from tests.certificates import LOOPBACK, Authority, files_in
 
 _METHOD = "/test.Echo/Serial"
-_SECONDS = 20.0
+_SECONDS = 60.0
 
 
 class _WhoCalls(grpc.GenericRpcHandler):
