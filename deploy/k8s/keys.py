@@ -45,7 +45,7 @@ def manifests(mongodb_uri: str, redis_url: str) -> dict[str, Any]:
         for name in _names()
         if Needs.STORES in _needs(name)
     ]
-    items.append(_secret("operations-stores", {"mongodb-uri": mongodb_uri.replace("{service}", "operations")}))
+    items.append(_secret("operator-stores", {"mongodb-uri": mongodb_uri.replace("{service}", "operator")}))
     return {"apiVersion": "v1", "kind": "List", "items": items}
 
 

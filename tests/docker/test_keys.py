@@ -26,7 +26,10 @@ def test_each_process_gets_a_file_of_its_own(tmp_path: Path) -> None:
     assert {written[name]["PARLEY_SERVICE_SECRET"] for name in PROCESSES.keys() - {"auth"}} == {
         known[name]["secret"] for name in PROCESSES.keys() - {"auth"}
     }
-    assert written["operator"] == {"PARLEY_OPERATOR_SECRET": known["operator"]["secret"]}
+    assert written["operator"] == {
+        "PARLEY_OPERATOR_SECRET": known["operator"]["secret"],
+        keys.MONGODB_URI: keys.STORES[keys.MONGODB_URI],
+    }
     assert {name for name, told in written.items() if keys.STORES.items() <= told.items()} == STORED
 
 

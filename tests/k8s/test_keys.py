@@ -51,7 +51,7 @@ def test_each_service_has_a_user_of_its_own_in_the_stores() -> None:
 
     assert made["chat-stores"]["mongodb-uri"] == "mongodb://chat:x@mongodb/"
     assert made["notify-stores"]["mongodb-uri"] == "mongodb://notify:x@mongodb/"
-    assert made["operations-stores"] == {"mongodb-uri": "mongodb://operations:x@mongodb/"}
+    assert made["operator-stores"] == {"mongodb-uri": "mongodb://operator:x@mongodb/"}
     assert "gateway-stores" not in made
 
 

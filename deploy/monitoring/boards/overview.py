@@ -120,7 +120,10 @@ _SATURATION: Final = Row(
         Panel(
             "Memory of each process",
             "bytes",
-            (Query(f"process_resident_memory_bytes{{{_OURS}}}", by("job", "instance")),),
+            (
+                Query(f"process_resident_memory_bytes{{{_OURS}}}", by("job", "instance")),
+                Query("envoy_server_memory_physical_size", by("job", "instance")),
+            ),
         ),
         Panel(
             "Lateness of event loops",

@@ -94,7 +94,7 @@ MUTATIONS: Final = {
         ),
     ),
     "the command looks for MongoDB elsewhere": Mutation(
-        stack.finds_its_stores, put("parley", ("environment", "PARLEY_MONGODB_URI"), "mongodb://localhost/")
+        stack.finds_its_stores, put("parley", ("environment",), {"PARLEY_MONGODB_URI": "mongodb://localhost/"})
     ),
     "chat looks for Valkey elsewhere": Mutation(
         stack.finds_its_stores, put("chat", ("environment",), {"PARLEY_REDIS_URL": "redis://redis:6379/0"})

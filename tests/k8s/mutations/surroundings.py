@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.k8s.edits import add, drop, forget, put, tell
+from tests.k8s.edits import CONTAINER, add, drop, forget, put, tell
 from tests.k8s.mutations.mutation import Mutation, in_deployment, in_network
 from tests.k8s.policies import edge, network, scaling
 
@@ -81,6 +81,18 @@ MUTATIONS: Final = {
     ),
     "chat scaled by the processor": Mutation(
         scaling.scales_chat_on_the_time_in_its_queue, drop("ScaledObject", "chat", ("spec", "triggers", 1))
+    ),
+    "memory for fewer connections than are let in": Mutation(
+        scaling.gives_envoy_memory_for_its_connections,
+        put("Deployment", "envoy", (*CONTAINER, "resources", "limits", "memory"), "1Gi"),
+    ),
+    "Envoys that are scaled by the processor": Mutation(
+        scaling.gives_envoy_memory_for_its_connections,
+        drop("HorizontalPodAutoscaler", "envoy", ("spec", "metrics", 1)),
+    ),
+    "Envoys that are scaled too late": Mutation(
+        scaling.gives_envoy_memory_for_its_connections,
+        put("HorizontalPodAutoscaler", "envoy", ("spec", "metrics", 1, "resource", "target", "averageUtilization"), 95),
     ),
     "a metric of nobody": Mutation(
         scaling.asks_for_metrics_that_there_are,

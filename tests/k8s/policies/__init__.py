@@ -81,6 +81,7 @@ EVERYWHERE: Final[tuple[Policy, ...]] = (
     scaling.leaves_its_replicas_to_the_autoscaler,
     scaling.can_grow,
     scaling.has_shards_for_every_replica_of_chat,
+    scaling.gives_envoy_memory_for_its_connections,
     scaling.asks_for_metrics_that_there_are,
     edge.counts_the_proxies_in_front,
     edge.keeps_what_is_inside_inside,

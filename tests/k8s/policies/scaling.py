@@ -10,11 +10,17 @@ from typing import Final, NamedTuple
 
 from tests.k8s.environment import processes, setting
 from tests.k8s.manifests import Manifest, Manifests
+from tests.k8s.rendering import envoy_configuration
 
 _ROOT: Final = Path(__file__).parents[3]
 _CODE: Final = ("chassis", "gateway", "services")
 _METRIC: Final = re.compile(r"parley_[a-z_]+")
 _NAMESPACE: Final = re.compile(r'namespace="([^"]*)"')
+_ENVOY_MIB: Final = 70
+_SOCKET_KIB: Final = 55
+"""What a socket at rest takes in Envoy, as measured with 4,000 of them."""
+
+_FOR_BUFFERS: Final = 1.1
 
 
 class Autoscaler(NamedTuple):
@@ -89,6 +95,26 @@ def scales_chat_on_the_time_in_its_queue(manifests: Manifests) -> Iterator[str]:
         yield "chat: is not scaled on the time that messages wait"
 
 
+def gives_envoy_memory_for_its_connections(manifests: Manifests) -> Iterator[str]:
+    """One that is killed for want of memory sends all its sockets to the next, which is killed too."""
+    limits = envoy_configuration(manifests)["overload_manager"]["resource_monitors"]
+    most = next(
+        monitor["typed_config"]["max_active_downstream_connections"]
+        for monitor in limits
+        if monitor["name"].endswith("global_downstream_max_connections")
+    )
+    for workload in manifests.workloads("edge"):
+        (container,) = workload.containers
+        needed = _ENVOY_MIB + most * _SOCKET_KIB / 1024
+        if _mebibytes(container["resources"]["limits"]["memory"]) < needed * _FOR_BUFFERS:
+            yield f"{workload.name}: lets {most} connections in, for which it needs {needed:.0f} MiB and some to spare"
+        (autoscaler,) = [item for item in manifests.of("HorizontalPodAutoscaler") if _scales(item, workload.name)]
+        shares = [metric["resource"]["target"]["averageUtilization"] for metric in _of_memory(autoscaler)]
+        full = [_mebibytes(container["resources"]["requests"]["memory"]) * share / 100 for share in shares]
+        if not full or 2 * min(full) > needed:
+            yield f"{workload.name}: must grow with its memory, before a pod could not take the sockets of another"
+
+
 def asks_for_metrics_that_there_are(manifests: Manifests) -> Iterator[str]:
     """Of this namespace, under the names that the code gives them."""
     for item in manifests.of("ScaledObject"):
@@ -98,6 +124,20 @@ def asks_for_metrics_that_there_are(manifests: Manifests) -> Iterator[str]:
                 yield f"{name}: no process has a metric {metric}"
             if set(_NAMESPACE.findall(query)) != {namespace}:
                 yield f"{name}: its query must ask for namespace {namespace}"
+
+
+def _scales(autoscaler: Manifest, name: str) -> bool:
+    return bool(autoscaler["spec"]["scaleTargetRef"]["name"] == name)
+
+
+def _of_memory(autoscaler: Manifest) -> list[Manifest]:
+    metrics: list[Manifest] = autoscaler["spec"]["metrics"]
+    return [metric for metric in metrics if metric.get("resource", {}).get("name") == "memory"]
+
+
+def _mebibytes(quantity: str) -> float:
+    number, unit = quantity[:-2], quantity[-2:]
+    return float(number) * {"Mi": 1, "Gi": 1024}[unit]
 
 
 def _of_kubernetes(item: Manifest) -> Autoscaler:
