@@ -28,7 +28,7 @@ def test_each_process_gets_a_file_of_its_own(tmp_path: Path) -> None:
     }
     assert written["operator"] == {
         "PARLEY_OPERATOR_SECRET": known["operator"]["secret"],
-        keys.MONGODB_URI: keys.STORES[keys.MONGODB_URI],
+        "PARLEY_MONGODB_URI": keys.STORES["PARLEY_MONGODB_URI"],
     }
     assert {name for name, told in written.items() if keys.STORES.items() <= told.items()} == STORED
 
