@@ -10,7 +10,6 @@ from chassis.identity import Identity
 from gateway.dialects.forms import invalid
 
 _ROLE: Final = "userRole"
-_TYPES: Final = frozenset({str, int})
 _CLAIMS: Final[Mapping[str, Callable[[Identity], str]]] = {
     "organizationId": lambda identity: identity.organization_id,
     "senderId": lambda identity: identity.user_id,
@@ -37,8 +36,8 @@ def check_claims(body: Any, identity: Identity, role: Callable[[str], str] = str
         claimed = body.get(field)
         if claimed is None:
             continue
-        if type(claimed) not in _TYPES:
-            raise invalid({field: "must be a string or an integer"})
+        if type(claimed) is not str and (field == _ROLE or type(claimed) is not int):
+            raise invalid({field: "must be a string" if field == _ROLE else "must be a string or an integer"})
         meant = str(claimed)
         if own(identity) not in ({meant, role(meant)} if field == _ROLE else {meant}):
             raise PermissionDeniedError("IDENTITY_MISMATCH", f"{field} is not what the token says")

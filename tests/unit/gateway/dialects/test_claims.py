@@ -82,6 +82,11 @@ def test_what_can_be_no_claim_is_named(claim: str, mistyped: Any) -> None:
     assert list(refused.value.fields) == [claim]
 
 
+def test_a_role_is_no_number() -> None:
+    with pytest.raises(InvalidArgumentError, match="userRole"):
+        check_claims({"userRole": 5}, WHO)
+
+
 def test_an_id_is_not_taken_for_a_role() -> None:
     """The other names are of roles alone."""
     who = identity("agent_l1", role="client")
