@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { closeAll, company, connect, hasFields, native, pause, rest } from "./stage.js";
+import { closeAll, company, connect, hasFields, native, rest, untilOnline } from "./stage.js";
 
 after(closeAll);
 
@@ -55,18 +55,36 @@ test("attachments go with a message", async () => {
   assert.equal(message.type, "file");
 });
 
-test("user_typing is for those who joined the conversation, until they leave it", async () => {
+test("the front-end's own id of a message makes a repeat harmless, and comes back to its sender alone", async () => {
   const { ann, bob, conversationId } = await two();
-  ann.emit("typing", { conversationId, isTyping: true });
-  await pause(300);
+  for (const own of [{ clientMessageId: "c-1" }, { tempId: 1_700_000_000_000 }]) {
+    const [name, value] = Object.entries(own)[0];
+    const message = { conversationId, content: name, ...own };
+    const [first, second] = [await ann.ask("send_message", message), await ann.ask("send_message", message)];
+    assert.deepEqual([first.messageId, first[name]], [second.messageId, value]);
+    assert.equal((await ann.heard("new_message", { content: name }))[name], value);
+    hasFields(await bob.heard("new_message"), ...MESSAGE);
+  }
+  await ann.ask("send_message", { conversationId, content: "last" });
+  assert.equal((await bob.heard("new_message")).content, "last");
+});
+
+test("user_typing and message_update are for those who joined the conversation, until they leave it", async () => {
+  const { users, ann, bob, conversationId } = await two();
+  assert.equal((await ann.ask("typing", { conversationId, isTyping: true })).ok, true);
+  const before = await ann.ask("send_message", { conversationId, content: "what comes after the typing" });
+  await bob.heard("new_message");
   assert.equal(bob.all("user_typing").length, 0);
   assert.equal((await bob.ask("join_conversation", { conversationId })).ok, true);
-  ann.emit("typing", { conversationId, isTyping: true });
-  assert.deepEqual(await bob.heard("user_typing"), { conversationId, userId: "ann", name: "Ann", isTyping: true });
-  assert.equal((await bob.ask("leave_conversation", { conversationId })).ok, true);
   ann.emit("typing", { conversationId, isTyping: false });
-  await pause(300);
-  assert.equal(bob.all("user_typing").length, 0);
+  assert.deepEqual(await bob.heard("user_typing"), { conversationId, userId: "ann", name: "Ann", isTyping: false });
+  assert.equal((await bob.ask("leave_conversation", { conversationId })).ok, true);
+  await ann.ask("typing", { conversationId, isTyping: true });
+  const owner = await native(users.ann);
+  await owner.ask("message.edit", { conversationId, messageId: before.messageId, text: "changed" });
+  await ann.ask("send_message", { conversationId, content: "last" });
+  await bob.heard("new_message", { content: "last" });
+  assert.deepEqual([bob.all("user_typing"), bob.all("message_update")], [[], []]);
 });
 
 test("mark_as_read tells those who joined which messages were read, by whom and when", async () => {
@@ -106,6 +124,7 @@ test("conversation_update tells of new conversations, of their settings and of t
   const users = await company({ ann: "manager", bob: "employee", cal: "employee" });
   const bob = await connect("/projects", users.bob);
   const owner = await native(users.ann);
+  await untilOnline(owner, "bob");
   const { conversation } = await owner.ask("conversation.create", {
     kind: "group",
     name: "Website",
@@ -173,6 +192,17 @@ test("the HTTP interface answers in these shapes", async () => {
   assert.equal(plain.conversations[0].conversationId, conversationId);
 });
 
+test("ids that are all digits are numbers over HTTP too, and come in as either", async () => {
+  const users = await company({ 101: "manager", 202: "employee" });
+  const made = [];
+  for (const userId of [202, "202"]) {
+    made.push(await rest("POST", "/api/chat/direct/create?dialect=projects", users[101], { userId }));
+  }
+  const [one, other] = made.map(({ conversation }) => conversation);
+  assert.equal(one._id, other._id);
+  assert.deepEqual(one.participants.map((each) => each._id).sort(), [101, 202]);
+});
+
 test("project conversations are listed to the front-end", async () => {
   const users = await company({ ann: "manager", bob: "employee" });
   const owner = await native(users.ann);
@@ -195,10 +225,14 @@ const BAD = [
   ["send_message", { conversationId: "HERE", content: " " }, "INVALID_ARGUMENT", "content"],
   ["send_message", { conversationId: "HERE", content: [] }, "INVALID_ARGUMENT", "content"],
   ["send_message", { conversationId: "HERE", content: "x", type: "nonsense" }, "INVALID_ARGUMENT", "type"],
-  ["send_message", { conversationId: "HERE", content: "x", type: "system" }, "INVALID_ARGUMENT"],
+  ["send_message", { conversationId: "HERE", content: "x", type: "system" }, "INVALID_ARGUMENT", "type"],
+  ["send_message", { conversationId: "HERE", content: "\u00fc".repeat(10_000) }, "INVALID_ARGUMENT", "content"],
+  ["send_message", { conversationId: "HERE", content: "x", organizationId: 5.5 }, "INVALID_ARGUMENT", "organizationId"],
+  ["send_message", { conversationId: "HERE", content: "x", organizationId: "another" }, "PERMISSION_DENIED"],
+  ["send_message", { conversationId: "HERE", content: "x", userRole: "admin" }, "PERMISSION_DENIED"],
   ["send_message", { conversationId: "HERE", content: "x", attachments: {} }, "INVALID_ARGUMENT", "attachments"],
   ["send_message", { conversationId: "HERE", content: "x", attachments: [{}] }, "INVALID_ARGUMENT", "attachments"],
-  ["send_message", { conversationId: "HERE", content: "x", attachments: [{ url: "javascript:1" }] }, "INVALID_ARGUMENT"],
+  ["send_message", { conversationId: "HERE", content: "x", attachments: [{ url: "javascript:1" }] }, "INVALID_ARGUMENT", "attachments"],
   ["send_message", { conversationId: ABSENT, content: "x" }, "NOT_FOUND"],
   ["send_message", { conversationId: "HERE", content: "x", senderId: "bob" }, "PERMISSION_DENIED"],
   ["typing", { conversationId: "HERE" }, "INVALID_ARGUMENT", "isTyping"],

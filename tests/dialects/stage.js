@@ -95,15 +95,12 @@ export async function connect(namespace, user, options = {}) {
   return connection;
 }
 
-/** A Socket.IO client that is about to connect. */
-export function start(namespace, user, options = {}) {
-  const socket = io(URL_ + namespace, {
-    auth: { token: user.token },
-    forceNew: true,
-    reconnectionDelay: 50,
-    reconnectionDelayMax: 200,
-    ...options,
-  });
+/** A Socket.IO client that is about to connect; `over` another one, on the same connection as that. */
+export function start(namespace, user, { over, ...options } = {}) {
+  const auth = { token: user.token };
+  const socket = over
+    ? over.socket.io.socket(namespace, { auth })
+    : io(URL_ + namespace, { auth, forceNew: true, reconnectionDelay: 50, reconnectionDelayMax: 200, ...options });
   const ear = new Ear();
   socket.onAny((name, body) => ear.tell(name, body));
   socket.on("connect", () => ear.tell("connect", { id: socket.id }));
@@ -157,6 +154,27 @@ export async function native(user) {
     return reply.ok;
   };
   return connection;
+}
+
+/** Asks again and again until something holds, which others are told of a moment later. */
+export async function until(holds) {
+  for (const end = Date.now() + PATIENCE_MS; !(await holds()); await pause(50)) {
+    assert.ok(Date.now() < end, `not until now: ${holds}`);
+  }
+}
+
+/** Waits until a user is seen to be online, by a client of Parley's own vocabulary. */
+export const untilOnline = (native, userId) =>
+  until(async () => (await native.ask("presence.get", { userIds: [userId] })).presences[0].status === "online");
+
+/** Says something again and again, faster than is permitted, until the connection ends: what is told of its end. */
+export async function flood(connection, say, end) {
+  const ended = connection.heard(end);
+  const isOver = ended.then(() => true, () => true);
+  do {
+    for (let n = 0; n < 1_000; n += 1) say();
+  } while (!(await Promise.race([isOver, pause(100)])));
+  return ended;
 }
 
 /** Requests that come from another address, as if from another machine. */

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { closeAll, company, connect, control, from, pause, start } from "./stage.js";
+import { closeAll, company, connect, control, flood, from, pause, start } from "./stage.js";
 
 after(closeAll);
 
@@ -29,6 +29,14 @@ for (const [name, options] of [
     for (const one of [ann, bob]) assert.equal(one.socket.io.engine.transport.name, expected);
   });
 }
+
+test("much that is said at once by polling is taken, and in order", async () => {
+  const { ann, bob, conversationId } = await withConversation({ transports: ["polling"] });
+  const contents = Array.from({ length: 100 }, (_, n) => `${n}`);
+  const answers = await Promise.all(contents.map((content) => say(ann, conversationId, content)));
+  assert.ok(answers.every((answer) => answer.ok));
+  for (const content of contents) assert.equal((await bob.heard("newMessage")).content, content);
+});
 
 test("nothing is lost or out of order while a connection is upgraded", async () => {
   const users = await company({ ann: "manager", bob: "employee" });
@@ -73,12 +81,24 @@ test("two tabs of one user hear the same, and each other", async () => {
 test("several namespaces share one connection", async () => {
   const users = await company({ ann: "manager", bob: "employee" });
   const telecom = await connect("/telecom", users.ann, { transports: ["websocket"] });
-  const projects = start("/projects", users.ann, { forceNew: false, transports: ["websocket"] });
+  const projects = start("/projects", users.ann, { over: telecom });
   await projects.heard("connect");
+  assert.equal(projects.socket.io.engine, telecom.socket.io.engine);
   const { conversationId } = await telecom.ask("getOrCreateConversation", { targetUserId: "bob" });
   assert.equal((await projects.ask("send_message", { conversationId, content: "hi" })).ok, true);
   await telecom.heard("newMessage", { content: "hi" });
   await projects.heard("new_message", { content: "hi" });
+  projects.socket.disconnect();
+  assert.equal((await telecom.ask("sendMessage", { conversationId, content: "alone", messageType: "text" })).ok, true);
+  await telecom.heard("newMessage", { content: "alone" });
+});
+
+test("a namespace that there is not is said to be none", async () => {
+  const users = await company({ ann: "manager" });
+  for (const transport of ["polling", "websocket"]) {
+    const lost = start("/nowhere", users.ann, { transports: [transport] });
+    assert.equal((await lost.heard("connect_error")).message, "Invalid namespace");
+  }
 });
 
 /** Asks until there is an answer: a connection may be lost twice when both gateways go, one after the other. */
@@ -134,13 +154,14 @@ test("clients of different machines, on whatever gateway, hear each other", asyn
   for (const one of anns) await one.heard("newMessage", { content: "everywhere" });
 });
 
-test("a flood ends the connection, and its client comes back", async () => {
-  const { ann, bob, conversationId } = await withConversation({ transports: ["websocket"] });
-  for (let n = 0; n < 3_000; n += 1) ann.emit("typing", { conversationId, isTyping: true });
-  await ann.heard("disconnect");
-  await ann.heard("connect");
-  assert.equal((await bob.ask("getConversations")).ok, true);
-});
+for (const transport of ["polling", "websocket"]) {
+  test(`a flood ends the connection, and its client comes back (${transport})`, async () => {
+    const { ann, bob, conversationId } = await withConversation({ transports: [transport] });
+    await flood(ann, () => ann.emit("typing", { conversationId, isTyping: true }), "disconnect");
+    await ann.heard("connect");
+    assert.equal((await bob.ask("getConversations")).ok, true);
+  });
+}
 
 test("too many events that can't be read end the connection for good; fewer are answered", async () => {
   const { ann } = await withConversation({ transports: ["websocket"] });
