@@ -116,10 +116,23 @@ def methods_of(*services: ServiceDescriptor) -> dict[str, MethodDescriptor]:
     return {method.name: method for service in services for method in service.methods}
 
 
+_UNTOLD: Final = "Internal error from Core"
+"""What gRPC's library says when it was writing while the refusal came: it then forgets what that was."""
+
+
 async def call_method(
     channel: Any, method: MethodDescriptor, request: Message | bytes, metadata: Metadata
 ) -> Message | AppError:
     """What a request is answered with; of a stream, the first answer, or what it ends with."""
+    while True:
+        try:
+            return await _response(channel, method, request, metadata)
+        except grpc.aio.AioRpcError as error:
+            if error.details() != _UNTOLD:
+                return from_rpc_error(error)
+
+
+async def _response(channel: Any, method: MethodDescriptor, request: Message | bytes, metadata: Metadata) -> Message:
     path = f"/{method.containing_service.full_name}/{method.name}"
     response_class = GetMessageClass(method.output_type)
     codecs: dict[str, Any] = {
@@ -127,26 +140,23 @@ async def call_method(
         "response_deserializer": response_class.FromString,
     }
     response: Message = response_class()
-    try:
-        if method.client_streaming:
-            stream = channel.stream_stream(path, **codecs)(metadata=metadata, timeout=TIMEOUT)
-            await stream.write(request)
-            await stream.done_writing()
-            while await stream.read() is not grpc.aio.EOF:
-                pass
-        elif method.server_streaming:
-            call = channel.unary_stream(path, **codecs)(request, metadata=metadata, timeout=TIMEOUT)
-            await call.initial_metadata()
-            # What is asked for is told at once; where nothing is, a refusal comes with the headers or not at all.
-            tells = method.input_type.fields or isinstance(request, bytes)
-            await asyncio.wait([first := asyncio.ensure_future(call.read())], timeout=None if tells else REFUSED_WITHIN)
-            if first.done():
-                first.result()
-            call.cancel()
-        else:
-            response = await channel.unary_unary(path, **codecs)(request, metadata=metadata, timeout=TIMEOUT)
-    except grpc.aio.AioRpcError as error:
-        return from_rpc_error(error)
+    if method.client_streaming:
+        stream = channel.stream_stream(path, **codecs)(metadata=metadata, timeout=TIMEOUT)
+        await stream.write(request)
+        await stream.done_writing()
+        while await stream.read() is not grpc.aio.EOF:
+            pass
+    elif method.server_streaming:
+        call = channel.unary_stream(path, **codecs)(request, metadata=metadata, timeout=TIMEOUT)
+        await call.initial_metadata()
+        # What is asked for is told at once; where nothing is, a refusal comes with the headers or not at all.
+        tells = method.input_type.fields or isinstance(request, bytes)
+        await asyncio.wait([first := asyncio.ensure_future(call.read())], timeout=None if tells else REFUSED_WITHIN)
+        if first.done():
+            first.result()
+        call.cancel()
+    else:
+        response = await channel.unary_unary(path, **codecs)(request, metadata=metadata, timeout=TIMEOUT)
     return response
 
 
