@@ -142,7 +142,7 @@ async def test_reflection_reaches_auth_when_no_grpc_service_is_named(
 
 async def test_a_websocket_reaches_a_gateway_with_its_path_and_carries_frames(plain_stack: LocalStack) -> None:
     address = plain_stack.url.replace("http", "ws")
-    async with connect(f"{address}/ws?x=1") as socket:
+    async with connect(f"{address}/ws?x=1", proxy=None) as socket:
         replica, path = str(await socket.recv()).split()
         assert replica in {"gateway-1", "gateway-2"}
         assert path == "/ws?x=1"
@@ -152,7 +152,7 @@ async def test_a_websocket_reaches_a_gateway_with_its_path_and_carries_frames(pl
 
 async def test_open_websockets_are_spread_over_the_gateways(plain_stack: LocalStack) -> None:
     address = f"{plain_stack.url.replace('http', 'ws')}/ws"
-    sockets = [await connect(address) for _ in range(20)]
+    sockets = [await connect(address, proxy=None) for _ in range(20)]
     try:
         replicas = Counter([str(await socket.recv()).split()[0] for socket in sockets])
     finally:
@@ -164,7 +164,7 @@ async def test_open_websockets_are_spread_over_the_gateways(plain_stack: LocalSt
 @pytest.mark.parametrize("path", ["/wsx", "/", "/api/chat/conversations"])
 async def test_only_ws_is_upgraded(plain_stack: LocalStack, path: str) -> None:
     with pytest.raises(InvalidStatus):
-        await connect(plain_stack.url.replace("http", "ws") + path)
+        await connect(plain_stack.url.replace("http", "ws") + path, proxy=None)
 
 
 @pytest.mark.parametrize(
