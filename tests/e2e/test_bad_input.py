@@ -40,7 +40,9 @@ async def sign_in(company: Company, user_id: str) -> str:
 async def socket(stack: LocalStack, token: str | None, **options: Any) -> AsyncIterator[ClientConnection]:
     protocols = [Subprotocol("parley.v1.json"), *([encode(token)] if token is not None else [])]
     url = stack.url.replace("http", "ws") + "/ws"
-    async with connect(url, subprotocols=protocols, compression=None, close_timeout=1, proxy=None, **options) as connection:
+    async with connect(
+        url, subprotocols=protocols, compression=None, close_timeout=1, proxy=None, **options
+    ) as connection:
         yield connection
 
 
