@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from cli import accounts, backup, demo, doctor, migrate, restore, tail, up
 from cli.stack import CommandError
@@ -47,8 +48,16 @@ def main() -> None:
     try:
         app()
     except CommandError as error:
-        Console(stderr=True, soft_wrap=True).print(f"[red]parley:[/red] {error}", highlight=False)
-        sys.exit(1)
+        _fail(str(error))
+    except OSError as error:
+        if error.filename is None:  # no file's fault
+            raise
+        _fail(f"{error.filename}: {error.strerror}.")
+
+
+def _fail(sentence: str) -> NoReturn:
+    Console(stderr=True, soft_wrap=True).print(f"[red]parley:[/red] {escape(sentence)}", highlight=False)
+    sys.exit(1)
 
 
 if __name__ == "__main__":
