@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from parley.chat.v1 import event_pb2
@@ -156,8 +156,10 @@ class Publisher:
         return recovered
 
 
-def _best(entries: Iterable[Entry], items: Iterable[_Item]) -> Iterable[_Item]:
+def _best(entries: Sequence[Entry], items: Iterable[_Item]) -> Iterable[_Item]:
     """What the store tells of; of messages that are at hand too, those: the store doesn't know how they came."""
+    if not entries:
+        return
     at_hand = {
         (item.state, item.head.rev): item
         for item in items
