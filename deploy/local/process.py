@@ -211,7 +211,9 @@ class ManagedProcess:
 
     def _signal(self, number: signal.Signals) -> None:
         if self._child is not None and self._child.returncode is None:
-            self._child.send_signal(number)
+            # Not by the child's own method: that looks whether it has ended, and asyncio then never learns how it did.
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._child.pid, number)
 
     def _last_words(self) -> str:
         return quote(last_lines(self.log_path), self.log_path)

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -74,6 +75,21 @@ async def test_it_starts_becomes_healthy_and_stops(make: Make) -> None:
     assert process.returncode == -signal.SIGTERM
     with pytest.raises(StackError, match="program is not running"):
         _ = process.pid
+
+
+async def test_however_soon_it_ends_it_is_known_how(make: Make) -> None:
+    """Also when it is signalled again before anybody has seen that it ended."""
+    for _ in range(40):
+        process = make("600", command=("/bin/sleep",))
+        await process.start()
+        child = psutil.Process(process.pid)
+        await eventually(lambda child=child: child.name() == "sleep")  # type: ignore[misc]
+        process.terminate()
+        with suppress(psutil.NoSuchProcess):
+            while child.status() != psutil.STATUS_ZOMBIE:  # without a turn of the event loop
+                pass
+        process.resume()
+        assert await process.wait_stopped() == -signal.SIGTERM
 
 
 async def test_it_cannot_be_started_twice(make: Make) -> None:
