@@ -67,9 +67,13 @@ async def migrate(
     if await database[UNFINISHED_RESTORE].find_one():
         raise UnfinishedRestoreError("the database is being restored: finish that first, with `parley restore`")
     own: list[str] = []
-    while await pending(database, migrations):
+    awaited = False
+    while missing := await pending(database, migrations):
         lease = _Lease(database, lease_seconds)
         if not await lease.acquire():
+            if not awaited:
+                _log.info("migrations_awaited", names=[migration.name for migration in missing])
+            awaited = True
             await asyncio.sleep(_LOOK_SECONDS)
             continue
         try:
@@ -102,6 +106,7 @@ async def _make_all(database: Database, migrations: Sequence[Migration], own: li
 
 async def _make(database: Database, migration: Migration) -> None:
     began = time.monotonic()
+    _log.info("migration_begun", name=migration.name, summary=migration.summary)
     with pymongo.timeout(_LONGEST_SECONDS):
         await migration.apply(database)
     await database[COLLECTION].update_one(

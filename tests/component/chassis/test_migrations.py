@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from pymongo import AsyncMongoClient
 from pymongo.errors import OperationFailure
+from structlog.testing import capture_logs
 
 from chassis.migrations import (
     COLLECTION,
@@ -58,6 +59,16 @@ async def test_many_processes_at_once_make_each_once_and_in_order(mongodb_uri: s
     assert sorted(made) == [[]] * 5 + [["0001", "0002", "0003"]]
 
 
+async def test_a_log_tells_what_a_process_that_does_not_start_yet_is_at(mongodb_uri: str, database: Database) -> None:
+    async with AsyncMongoClient[dict[str, Any]](mongodb_uri) as another:
+        with capture_logs() as told:
+            await asyncio.gather(*(migrate(d, [noting("0001", 0.5)]) for d in (database, another[database.name])))
+    events = [(line["event"], line.get("name") or line.get("names")) for line in told]
+    assert ("migrations_awaited", ["0001"]) in events
+    assert events.index(("migration_begun", "0001")) < events.index(("migration_made", "0001"))
+    assert len(events) == 3
+
+
 async def test_only_new_ones_are_made_later(database: Database) -> None:
     await migrate(database, [noting("0001")])
     assert await migrate(database, [noting("0001"), noting("0002")]) == ["0002"]
@@ -73,7 +84,8 @@ async def test_what_a_killed_process_began_is_made_by_the_next_when_its_lease_ha
         *(sys.executable, "-m", "tests.component.chassis.half_way", *arguments), stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
-    assert await process.stdout.readline() == b"begun\n"
+    while await process.stdout.readline() != b"begun\n":  # its log comes first
+        assert process.returncode is None
     process.kill()
     await process.communicate()
     assert [migration.name for migration in await pending(database, [noting("0001")])] == ["0001"]
