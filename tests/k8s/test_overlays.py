@@ -44,6 +44,10 @@ def test_every_dashboard_is_there() -> None:
     assert found["data"] == {path.name: path.read_text() for path in _DASHBOARDS.glob("*.json")}
 
 
+def test_grafana_is_given_each_dashboard_once_by_a_cluster_with_two_cells() -> None:
+    assert [m["metadata"]["name"] for m in overlay("prod-2").of("ConfigMap") if "parley-chat.json" in m["data"]] == []
+
+
 def _first(kind: str) -> Manifest:
     return overlay("staging").copy().of(kind)[0]
 
