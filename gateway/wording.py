@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from chassis.errors import AppError, InvalidArgumentError
 
@@ -14,3 +14,10 @@ def reworded(error: AppError, rename: Callable[[str], str]) -> AppError:
     if isinstance(error, InvalidArgumentError) and fields:
         message = "; ".join(f"{name} {sentence}" for name, sentence in fields.items())
     return type(error)(error.reason, message, fields=fields, retry_after_ms=error.retry_after_ms)
+
+
+def renamed(error: AppError, names: Mapping[str, str]) -> AppError:
+    """The error with those of its fields renamed that have another name."""
+    if names.keys() & error.fields.keys():
+        return reworded(error, lambda name: names.get(name, name))
+    return error

@@ -6,13 +6,11 @@ A client emits `[name, payload]`, with or without a number to be answered under.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 
 import msgspec
-from msgspec import UNSET, UnsetType
 from parley.chat.v1.message_pb2 import Receipt
 from parley.notify.v1.notification_pb2 import NotificationCreated
 
@@ -21,24 +19,17 @@ from gateway import objects
 from gateway.commands import Command, Malformed, Refuse, Request, Result
 from gateway.dialects.claims import check_claims
 from gateway.dialects.dialect import Payloads
-from gateway.dialects.forms import Form, read_form
-from gateway.dialects.ids import AnyId, key_inward, key_outward, outward, repeated
+from gateway.dialects.forms import Form, read
+from gateway.dialects.ids import outward, repeated
+from gateway.dialects.own_ids import OWN_IDS
 from gateway.session import Session
 from gateway.times import time_text
-from gateway.wording import reworded
-
-OWN_IDS: Final = ("clientMessageId", "tempId")
-"""What front-ends call their own id of a message."""
-
-MADE_HERE: Final = "parley."
-"""How ids of messages begin that the gateway made, as the front-end gave none: they are no news to it."""
+from gateway.wording import renamed
 
 _CHATS_IDS: Final = frozenset({"conversationId", "messageId", "senderId", "actorId"})
 _UNKNOWN: Final = "unknown"
 _NO_NAMES: Final[Mapping[str, str]] = MappingProxyType({})
 _encode: Final = msgspec.json.Encoder().encode
-
-F = TypeVar("F", bound=Form)
 
 
 class Emitted(NamedTuple):
@@ -81,21 +72,6 @@ class Operation(NamedTuple):
     names: Mapping[str, str] = _NO_NAMES
 
 
-class Own(Form, kw_only=True):
-    """A payload that may bring an id of the front-end's own for a message."""
-
-    client_message_id: AnyId | UnsetType = UNSET
-    temp_id: AnyId | UnsetType = UNSET
-
-    @property
-    def key(self) -> str:
-        """The idempotency key: the front-end's, or one that is made for this event alone."""
-        for given in (self.client_message_id, self.temp_id):
-            if given is not UNSET:
-                return key_inward(given)
-        return MADE_HERE + secrets.token_urlsafe(16)
-
-
 def event(name: str, body: Mapping[str, Any]) -> bytes:
     """The packet of an event, but for its namespace."""
     return b'2["%s",%s]' % (name.encode(), _encode(body))
@@ -106,26 +82,11 @@ def done(answer: Mapping[str, Any], *emitted: tuple[str, Mapping[str, Any]]) -> 
     return {"answer": answer, "emitted": emitted}
 
 
-def own_ids(client_message_id: str) -> dict[str, Any]:
-    """The front-end's own id of a message, under both of its names; none when the gateway made it."""
-    if not client_message_id or client_message_id.startswith(MADE_HERE):
-        return {}
-    own = key_outward(client_message_id)
-    return dict.fromkeys(OWN_IDS, own)
-
-
 def notification_object(created: NotificationCreated) -> dict[str, Any]:
     """A notification, with the ids that chat put in it as front-ends know them; what the CRM put in stays as it is."""
     made = objects.notification_object(created.notification)
     data = {name: outward(part) if name in _CHATS_IDS else part for name, part in made["data"].items()}
     return {**made, "data": data}
-
-
-def in_own_words(error: AppError, names: Mapping[str, str]) -> AppError:
-    """An error that names fields as the front-end does."""
-    if names.keys() & error.fields.keys():
-        return reworded(error, lambda name: names.get(name, name))
-    return error
 
 
 class EmittingDialect:
@@ -156,7 +117,7 @@ class EmittingDialect:
         reference = Reference(name, frame.acknowledgement, repeated(body, "conversationId", *OWN_IDS))
         try:
             check_claims(body, session.identity)
-            return Request(reference, name, operation.command(_read(body, operation.form), session))
+            return Request(reference, name, operation.command(read(body, operation.form), session))
         except AppError as error:
             return Request(reference, name, Refuse(error))
 
@@ -185,7 +146,7 @@ class EmittingDialect:
     def failed(self, reference: Reference, error: AppError) -> Payloads:
         """The answer to what failed, or the event `error`."""
         operation = self._operations.get(reference.event)
-        about = objects.error_object(in_own_words(error, operation.names if operation else _NO_NAMES))
+        about = objects.error_object(renamed(error, operation.names if operation else _NO_NAMES))
         if reference.acknowledgement:
             return (_answer(reference, {"ok": False, **reference.echo, "error": about}),)
         return (event("error", {"event": reference.event, **reference.echo, **about}),)
@@ -201,10 +162,3 @@ class EmittingDialect:
 
 def _answer(reference: Reference, body: Mapping[str, Any]) -> bytes:
     return b"3%s[%s]" % (reference.acknowledgement.encode(), _encode(body))
-
-
-def _read(body: Any, form: type[F]) -> F:
-    try:
-        return msgspec.convert({} if body is None else body, form)
-    except msgspec.ValidationError:
-        return read_form(body, form)

@@ -46,6 +46,14 @@ def number_of(names: EnumNames, field: str, name: str) -> int:
     return number
 
 
+def read(body: Any, form: type[F]) -> F:
+    """Reads a body: a good one at once, as most are. Raises InvalidArgumentError, naming every bad field."""
+    try:
+        return msgspec.convert({} if body is None else body, form)
+    except msgspec.ValidationError:
+        return read_form(body, form)
+
+
 def read_form(body: Any, form: type[F]) -> F:
     """Reads a body that was decoded without regard to its form. Raises InvalidArgumentError, naming every bad field."""
     if body is None:

@@ -48,15 +48,16 @@ from gateway.dialects.dialect import (
     encoded,
     said_to,
 )
-from gateway.dialects.emitting import OWN_IDS, Own, in_own_words
-from gateway.dialects.forms import MAX_INTEGER, Form, invalid, read_form
+from gateway.dialects.forms import MAX_INTEGER, Form, invalid, read
 from gateway.dialects.ids import inward, outward, repeated
 from gateway.dialects.lookups import with_names
+from gateway.dialects.own_ids import OWN_IDS, Own
 from gateway.history import page_before
 from gateway.people import People
 from gateway.roster import is_here
 from gateway.session import Session
 from gateway.times import time_text
+from gateway.wording import renamed
 
 NAME: Final = "helpdesk"
 _JOIN: Final = "user_join"
@@ -156,7 +157,7 @@ class HelpdeskDialect:
         reference = Reference(own_ids, operation.names)
         try:
             check_claims(body, session.identity, frames.our_role)
-            return Request(reference, str(name), operation.command(_read_form(body, operation.form)))
+            return Request(reference, str(name), operation.command(read(body, operation.form)))
         except AppError as error:
             return Request(reference, str(name), Refuse(error))
 
@@ -251,7 +252,7 @@ class HelpdeskDialect:
     def failed(self, reference: Reference | None, error: AppError) -> Payloads:
         """`error`."""
         own_ids, names = reference or Reference()
-        return (_encode({"type": "error", **objects.error_object(in_own_words(error, names)), **own_ids}),)
+        return (_encode({"type": "error", **objects.error_object(renamed(error, names)), **own_ids}),)
 
     def session_ready(self, session: Session, now: float) -> Payloads:
         """Nothing: `joined` says it."""
@@ -318,13 +319,6 @@ def _object(text: str) -> dict[str, Any]:
     if not isinstance(frame, dict):
         raise InvalidArgumentError("MALFORMED_FRAME", "the frame is not a JSON object")
     return frame
-
-
-def _read_form(body: Mapping[str, Any], form: type[Form]) -> Form:
-    try:
-        return msgspec.convert(body, form)
-    except msgspec.ValidationError:
-        return read_form(body, form)
 
 
 # --- what frames ask for

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
-from gateway.dialects.emitting import Own
 from gateway.dialects.forms import MAX_INTEGER, Form
 from gateway.dialects.ids import AnyId
 from gateway.dialects.native_forms import TEXT_BYTES
+from gateway.dialects.own_ids import Own
 
 LOADED_MESSAGES = 50
 

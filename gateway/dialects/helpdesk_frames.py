@@ -10,8 +10,8 @@ from parley.chat.v1 import event_pb2 as chat
 from parley.chat.v1.chat_pb2 import CONVERSATION_KIND_DIRECT, Message
 
 from gateway.dialects.dialect import Payloads, Speech
-from gateway.dialects.emitting import own_ids
 from gateway.dialects.ids import outward
+from gateway.dialects.own_ids import own_ids
 from gateway.people import Person
 from gateway.session import Session
 from gateway.times import time_text

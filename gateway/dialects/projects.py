@@ -29,10 +29,11 @@ from gateway.dialects.dialect import (
     encoded,
     said_to,
 )
-from gateway.dialects.emitting import EmittingDialect, Operation, done, event, notification_object, own_ids
+from gateway.dialects.emitting import EmittingDialect, Operation, done, event, notification_object
 from gateway.dialects.forms import MAX_INTEGER, invalid, number_of
 from gateway.dialects.ids import inward, outward
 from gateway.dialects.lookups import last_seen, with_names
+from gateway.dialects.own_ids import own_ids
 from gateway.history import page_before
 from gateway.names import MESSAGE_KINDS
 from gateway.people import Person

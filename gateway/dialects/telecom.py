@@ -27,10 +27,11 @@ from gateway.commands import Command, Perform, Result, SendMessage, SendSignal, 
 from gateway.dialects import telecom_forms as forms
 from gateway.dialects import telecom_shapes as shapes
 from gateway.dialects.dialect import ChatEncoders, Dialect, Payloads, SocketIoAt, Speech, Surroundings, encoded
-from gateway.dialects.emitting import EmittingDialect, Operation, done, event, own_ids
+from gateway.dialects.emitting import EmittingDialect, Operation, done, event
 from gateway.dialects.forms import MAX_INTEGER, invalid, number_of
 from gateway.dialects.ids import inward, outward
 from gateway.dialects.lookups import last_seen, members_of, seen_by, with_names
+from gateway.dialects.own_ids import own_ids
 from gateway.history import page_before, page_number
 from gateway.names import MESSAGE_KINDS
 from gateway.people import People

@@ -6,10 +6,10 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
-from gateway.dialects.emitting import Own
 from gateway.dialects.forms import Form
 from gateway.dialects.ids import AnyId
 from gateway.dialects.native_forms import TEXT_BYTES
+from gateway.dialects.own_ids import Own
 
 LOADED_MESSAGES: Final = 50
 

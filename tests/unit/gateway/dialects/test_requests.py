@@ -12,8 +12,9 @@ from parley.chat.v1.message_pb2 import MarkReadRequest, Receipt, SetTypingReques
 
 from chassis.errors import AppError, InvalidArgumentError, NotFoundError
 from gateway.commands import Malformed, Perform, Refuse, Request, Resolve, SendMessage, SendSignal
-from gateway.dialects.emitting import MADE_HERE, Emitted
+from gateway.dialects.emitting import Emitted
 from gateway.dialects.forms import MAX_INTEGER
+from gateway.dialects.own_ids import MADE_HERE
 from gateway.session import Session
 from tests.unit.gateway.dialects.stage import dialects, readable
 from tests.unit.gateway.people import LIMITS, identity
