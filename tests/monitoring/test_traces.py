@@ -9,13 +9,14 @@ import httpx
 import pytest
 from parley.auth.v1 import auth_pb2, auth_pb2_grpc
 from parley.chat.v1 import conversation_pb2, conversation_pb2_grpc
+from parley_client.events import ConversationCreated
 
 from chassis.channel import bearer, open_channel
 from deploy.local.options import StackOptions
 from deploy.local.seed import seed_demo
 from deploy.local.stack import LocalStack
 from tests.e2e.conftest import PASSWORD, TIMEOUT, Company, new_company
-from tests.e2e.waiting import until
+from tests.e2e.waiting import event_of, until
 from tests.monitoring.collector import Collector, Span, collecting
 
 METHOD = "parley.chat.v1.MessageService/SendMessages"
@@ -58,7 +59,9 @@ async def spans_of(collector: Collector, process: str, name: str) -> list[Span]:
 async def batch(company: Company) -> None:
     """One message, which is a batch of its own."""
     ann = await company.client("ann")
-    conversation = (await ann.direct_conversation("bob")).conversation_id
+    with ann.events() as heard:
+        conversation = (await ann.direct_conversation("bob")).conversation_id
+        await event_of(heard, ConversationCreated)  # else both may be told at once, and from the store
     await ann.send_message(conversation, SECRET)
 
 
