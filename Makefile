@@ -76,7 +76,7 @@ types: $(READY) ## check types
 protos: $(READY) ## generate the stubs in gen/ from protos/
 	@$(BIN)/python protos/generate.py $(ARGS)
 
-reference: $(READY) ## write anew what is made from the programs: dashboards, docs/settings.md, docs/metrics.md, Envoy's file for TLS
+reference: $(READY) ## write anew what is made from the programs: dashboards, docs/settings.md, docs/metrics.md, Envoy's files for TLS and traces
 	@$(BIN)/python -m deploy.monitoring write
 	@$(BIN)/python -m deploy.k8s.rules
 	@$(BIN)/python -m deploy.tls write

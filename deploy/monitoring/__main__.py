@@ -1,6 +1,6 @@
 """`python -m deploy.monitoring`: writes what is made from the programs, checks it, or configures what watches.
 
-write             the dashboards' JSON, docs/settings.md and docs/metrics.md
+write             the dashboards' JSON, docs/settings.md, docs/metrics.md, and Envoy's file for traces in a cluster
 check             whether they are up to date; ends with 1 when one is not
 scrape [FOLDER]   prints a configuration of Prometheus for the stack that runs in a data directory (.parley)
 """
@@ -20,8 +20,12 @@ from deploy.monitoring.envoy_tracing import with_tracing
 from deploy.monitoring.metrics_page import metrics_page
 from deploy.monitoring.scrape import scrape_configuration
 from deploy.monitoring.settings_page import settings_page
+from deploy.tls.envoy import with_mutual_tls
 
 _ROOT: Final = Path(__file__).parents[2]
+TRACED_EDGE: Final = _ROOT / "deploy" / "k8s" / "components" / "tracing" / "edge" / "envoy.yaml"
+COLLECTOR: Final = ("otel-collector.monitoring.svc", 4317)
+"""Where components/tracing sends traces."""
 
 
 def made_files() -> dict[Path, str]:
@@ -29,7 +33,8 @@ def made_files() -> dict[Path, str]:
     folder = Path(__file__).with_name("dashboards")
     boards = {folder / f"{board.uid}.json": json.dumps(board.document(), indent=1) + "\n" for board in DASHBOARDS}
     docs = _ROOT / "docs"
-    return {**boards, docs / "settings.md": settings_page(), docs / "metrics.md": metrics_page()}
+    traced = with_tracing(with_mutual_tls(CONFIG.read_text()), *COLLECTOR)
+    return {**boards, TRACED_EDGE: traced, docs / "settings.md": settings_page(), docs / "metrics.md": metrics_page()}
 
 
 def out_of_date() -> list[Path]:

@@ -9,6 +9,8 @@ from deploy.local.binaries import ENVOY, find_server
 from deploy.local.envoy import CONFIG
 from deploy.local.machine import Machine
 from deploy.local.stack import LocalStack
+from deploy.monitoring.envoy_tracing import with_tracing
+from deploy.tls.envoy import secret_files, with_mutual_tls
 
 
 async def validate(config: Path) -> tuple[int | None, str]:
@@ -29,6 +31,14 @@ async def test_it_is_valid_as_kubernetes_mounts_it_and_uses_nothing_deprecated()
 
 async def test_it_is_valid_with_the_addresses_of_a_local_stack(plain_stack: LocalStack) -> None:
     config = plain_stack.directory.envoy_config
+    assert await validate(config) == (0, f"configuration '{config}' OK\n")
+
+
+async def test_it_is_valid_with_mutual_tls_and_spans_of_its_own(tmp_path: Path) -> None:
+    traced = with_tracing(with_mutual_tls(await asyncio.to_thread(CONFIG.read_text), tmp_path), "collector", 4317)
+    for name, text in {CONFIG.name: traced, **secret_files(tmp_path)}.items():
+        await asyncio.to_thread((tmp_path / name).write_text, text)
+    config = tmp_path / CONFIG.name
     assert await validate(config) == (0, f"configuration '{config}' OK\n")
 
 
