@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from pathlib import Path
@@ -24,14 +25,27 @@ def worked_example() -> str:
     return str(code)
 
 
-async def packet(socket: ClientConnection, beginning: str) -> Any:
-    """The content of the next packet that begins so."""
-    while True:
-        said = str(await socket.recv())
-        if said == "2":
-            await socket.send("3")
-        elif said.startswith(beginning):
-            return json.loads(said.removeprefix(beginning))
+class Pager:
+    """A client, which keeps what is said until it is asked for: events and replies overtake each other."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+        self._kept: list[str] = []
+
+    async def send(self, packet: str) -> None:
+        """Says something."""
+        await self._socket.send(packet)
+
+    async def packet(self, beginning: str) -> Any:
+        """The content of the next packet that begins so."""
+        while not (found := [said for said in self._kept if said.startswith(beginning)]):
+            said = str(await self._socket.recv())
+            if said == "2":
+                await self._socket.send("3")
+            else:
+                self._kept.append(said)
+        self._kept.remove(found[0])
+        return json.loads(found[0].removeprefix(beginning))
 
 
 def test_it_is_short() -> None:
@@ -49,16 +63,17 @@ async def test_it_works_as_it_stands(
         direct = await native.ask("conversation.direct", userId=ann.user_id)
         conversation_id = direct["conversation"]["conversationId"]
         url = f"ws://127.0.0.1:{running.http_port}/socket.io/?EIO=4&transport=websocket"
-        async with connect(url, proxy=None) as pager:
-            await packet(pager, "0")
+        async with asyncio.timeout(120), connect(url, proxy=None) as socket:
+            pager = Pager(socket)
+            await pager.packet("0")
             await pager.send("40/pager," + json.dumps({"token": ann.access_token}))
-            await packet(pager, "40/pager,")
+            await pager.packet("40/pager,")
             line = {"to": conversation_id, "line": "call me"}
             await pager.send("42/pager,1" + json.dumps(["page", line]))
-            assert (await packet(pager, "43/pager,1"))[0]["ok"] is True
+            assert (await pager.packet("43/pager,1"))[0]["ok"] is True
             paged = {"in": conversation_id, "from": "Ann", "line": "call me"}
-            assert await packet(pager, "42/pager,") == ["paged", paged]
+            assert await pager.packet("42/pager,") == ["paged", paged]
             assert await native.message("call me")
             await pager.send("42/pager,2" + json.dumps(["page", {"to": conversation_id}]))
-            (refused,) = await packet(pager, "43/pager,2")
+            (refused,) = await pager.packet("43/pager,2")
             assert refused["error"]["fields"] == {"line": "is missing"}
