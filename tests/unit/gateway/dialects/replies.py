@@ -53,6 +53,9 @@ FRAMES: Final[Mapping[str, Mapping[str, Any]]] = {
     "helpdesk": {
         "a message": json.dumps({"type": "message", "receiverId": 42, "content": "Hi"}),
         "a message with tempId": json.dumps({"type": "message", "receiverId": 42, "content": "Hi", "tempId": "temp-1"}),
+        "a message with clientMessageId": json.dumps(
+            {"type": "message", "receiverId": 42, "content": "Hi", "clientMessageId": 7}
+        ),
         "something else": json.dumps({"type": "read", "receiverId": "42"}),
         "a type that there is not": json.dumps({"type": "no_such_type", "tempId": 5}),
         "no object": "[",
