@@ -218,7 +218,7 @@ def notify_events() -> dict[str, notify.Event]:
         count=1,
         create_time=at(7),
     )
-    made.data.update({"leadId": 5, "taskId": "6", "senderId": BOB})
+    made.data.update({"senderId": BOB})  # one alone: a Struct keeps no order
     created = notify.NotificationCreated(notification=made, unread_count=2)
     made.read = True
     updated = notify.NotificationUpdated(notification=made, unread_count=1)
