@@ -58,8 +58,8 @@ async def spans_of(collector: Collector, process: str, name: str) -> list[Span]:
 @pytest.fixture(scope="module")
 async def batch(company: Company) -> None:
     """One message, which is a batch of its own."""
-    ann = await company.client("ann")
-    with ann.events() as heard:
+    ann, bob = await company.client("ann"), await company.client("bob")
+    with bob.events() as heard:
         conversation = (await ann.direct_conversation("bob")).conversation_id
         await event_of(heard, ConversationCreated)  # else both may be told at once, and from the store
     await ann.send_message(conversation, SECRET)
