@@ -60,10 +60,17 @@ async def test_many_processes_at_once_make_each_once_and_in_order(mongodb_uri: s
 
 
 async def test_a_log_tells_what_a_process_that_does_not_start_yet_is_at(mongodb_uri: str, database: Database) -> None:
-    async with AsyncMongoClient[dict[str, Any]](mongodb_uri) as another:
-        with capture_logs() as told:
-            await asyncio.gather(*(migrate(d, [noting("0001", 0.5)]) for d in (database, another[database.name])))
-    events = [(line["event"], line.get("name") or line.get("names")) for line in told]
+    with capture_logs() as told:
+
+        async def until_awaited(_: Database) -> None:
+            while not any(line["event"] == "migrations_awaited" for line in told):
+                await asyncio.sleep(0.01)
+
+        slow = Migration("0001", "ends when another process waits for it", until_awaited)
+        async with AsyncMongoClient[dict[str, Any]](mongodb_uri) as another:
+            await asyncio.gather(*(migrate(d, [slow]) for d in (database, another[database.name])))
+    own = [line for line in told if line.get("part") == "migrations"]  # services of other tests may still run
+    events = [(line["event"], line.get("name") or line.get("names")) for line in own]
     assert ("migrations_awaited", ["0001"]) in events
     assert events.index(("migration_begun", "0001")) < events.index(("migration_made", "0001"))
     assert len(events) == 3
