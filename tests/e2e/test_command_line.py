@@ -80,11 +80,15 @@ async def test_tail_prints_events_as_they_come(stack: LocalStack) -> None:
         stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
-    async with asyncio.timeout(60):
-        first = json.loads(await process.stdout.readline())
-        assert (first["event"], first["body"]["user"]["userId"]) == ("session.ready", "admin")
-        process.send_signal(signal.SIGINT)
-        await process.communicate()
+    try:
+        async with asyncio.timeout(60):
+            first = json.loads(await process.stdout.readline())
+            assert (first["event"], first["body"]["user"]["userId"]) == ("session.ready", "admin")
+            process.send_signal(signal.SIGINT)
+            await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
 
 
 async def test_without_a_stack_a_sentence_says_what_to_do(tmp_path_factory: pytest.TempPathFactory) -> None:
