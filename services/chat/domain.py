@@ -99,6 +99,20 @@ class Message:
         )
 
 
+class MemberKey(NamedTuple):
+    """Names a member of a conversation."""
+
+    conversation_id: str
+    user_id: str
+
+
+class Mark(NamedTuple):
+    """Up to which seq a member has read, and messages have reached them; a read_seq of 0 is of the latter alone."""
+
+    read_seq: int
+    delivered_seq: int
+
+
 @dataclass(slots=True)
 class Member:
     """A user's place in a conversation.

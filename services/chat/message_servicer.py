@@ -16,11 +16,11 @@ from chassis.identity import Identity, caller, calling_user, require_organizatio
 from chassis.paging import page_size
 from chassis.status import to_status
 from services.chat import checking, convert
-from services.chat.domain import Message, message_id_of
+from services.chat.domain import Mark, MemberKey, Message, message_id_of
 from services.chat.mailboxes import Outcome
 from services.chat.messages import Messages
 from services.chat.numbering import Draft
-from services.chat.signals import Marks, Signals, member_key
+from services.chat.signals import Signals, member_key
 
 MAX_ITEMS = 1_000
 
@@ -130,7 +130,7 @@ class MessageServicer(MessageServiceServicer):
         checking.check_mark(conversation_id, seq)
         caller = calling_user()
         await self._require(member_key(caller, conversation_id))
-        await self._signals.mark({(conversation_id, caller.user_id): (seq if read else 0, seq)})
+        await self._signals.mark({MemberKey(conversation_id, caller.user_id): Mark(seq if read else 0, seq)})
 
     async def SetTyping(self, request: pb.SetTypingRequest, context: Context) -> pb.SetTypingResponse:
         """See the contract."""
@@ -153,14 +153,18 @@ class MessageServicer(MessageServiceServicer):
         own = identity.organization_id
         known = (item for item in request.items if not own or item.actor.organization_id == own)
         refusals = await self._signals.check(_signal_key(item) for item in known)
-        marks: Marks = {}
+        marks: dict[MemberKey, Mark] = {}
         outcomes = [self._signal(identity, item, refusals.get(_signal_key(item)), marks) for item in request.items]
         if marks:
             await self._signals.mark(marks)
         return pb.SendSignalsResponse(outcomes=outcomes)
 
     def _signal(
-        self, identity: Identity, item: pb.SendSignalsRequest.Item, refusal: AppError | None, marks: Marks
+        self,
+        identity: Identity,
+        item: pb.SendSignalsRequest.Item,
+        refusal: AppError | None,
+        marks: dict[MemberKey, Mark],
     ) -> Status:
         """Passes one signal on, gathering receipts in `marks`; gives its outcome."""
         try:
@@ -177,9 +181,9 @@ class MessageServicer(MessageServiceServicer):
             checking.check_mark(mark.conversation_id, mark.seq)
         except AppError as error:
             return to_status(error)
-        key = (mark.conversation_id, item.actor.user_id)
+        key = MemberKey(mark.conversation_id, item.actor.user_id)
         read, delivered = marks.get(key, (0, 0))
-        marks[key] = (max(read, mark.seq if item.HasField("read") else 0), max(delivered, mark.seq))
+        marks[key] = Mark(max(read, mark.seq if item.HasField("read") else 0), max(delivered, mark.seq))
         return Status()
 
 

@@ -7,34 +7,31 @@ gather, and a caller is answered when its own are durable. Typing is passed on a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from chassis.errors import AppError
 from chassis.identity import Identity
 from services.chat import events
+from services.chat.domain import Mark, MemberKey
+from services.chat.marks import Marks
 from services.chat.publish import Publisher
 from services.chat.refusals import not_a_member, not_found
-from services.chat.state import ConversationState, States, raise_marks
-from services.chat.store import ChatStore, StoreError
-
-Key = tuple[str, str]
-Marks = dict[Key, tuple[int, int]]
+from services.chat.state import ConversationState, States
+from services.chat.store import StoreError
 
 
 class Signals:
     """The use cases of receipts and typing.
 
     Args:
-        store, states, publisher: what it works with.
-        now_ms: the time, as Unix milliseconds.
+        states, marks, publisher: what it works with.
     """
 
-    def __init__(self, *, store: ChatStore, states: States, publisher: Publisher, now_ms: Callable[[], int]) -> None:
-        self._store = store
+    def __init__(self, *, states: States, marks: Marks, publisher: Publisher) -> None:
         self._states = states
+        self._marks = marks
         self._publisher = publisher
-        self._now_ms = now_ms
-        self._marks: Marks = {}
+        self._waiting: dict[MemberKey, Mark] = {}
         self._written: asyncio.Future[None] | None = None
         self._wake = asyncio.Event()
 
@@ -48,21 +45,21 @@ class Signals:
         async with self._states.holding({key[1] for key in doubtful}, anew=True) as states:
             return {key: refusal for key in doubtful if (refusal := _refusal(states.get(key[1]), *key))}
 
-    async def mark(self, marks: Marks) -> None:
-        """Moves (conversation, user) to (read_seq, delivered_seq), forward only; returns when that is durable.
+    async def mark(self, marks: dict[MemberKey, Mark]) -> None:
+        """Moves marks, forward only; returns when that is durable. Raises StoreError.
 
         Of members that were checked. A mark beyond the last message counts as the last.
         """
         await self._clamp(marks)
         for key, (read, delivered) in marks.items():
-            old_read, old_delivered = self._marks.get(key, (0, 0))
-            self._marks[key] = (max(read, old_read), max(delivered, read, old_delivered))
+            old_read, old_delivered = self._waiting.get(key, (0, 0))
+            self._waiting[key] = Mark(max(read, old_read), max(delivered, read, old_delivered))
         if self._written is None:
             self._written = asyncio.get_running_loop().create_future()
         self._wake.set()
         await asyncio.shield(self._written)
 
-    async def _clamp(self, marks: Marks) -> None:
+    async def _clamp(self, marks: dict[MemberKey, Mark]) -> None:
         async with self._states.holding({conversation_id for conversation_id, _ in marks}) as states:
             ahead = {key[0] for key, seqs in marks.items() if max(seqs) > _seq(states.get(key[0]))}
         if not ahead:
@@ -72,51 +69,24 @@ class Signals:
             for key, (read, delivered) in marks.items():
                 if key[0] in ahead:
                     last = _seq(states.get(key[0]))
-                    marks[key] = (min(read, last), min(delivered, last))
+                    marks[key] = Mark(min(read, last), min(delivered, last))
 
     async def run(self) -> None:
         """Writes marks for ever; to be supervised."""
         while True:
             await self._wake.wait()
             self._wake.clear()
-            marks, self._marks = self._marks, {}
+            marks, self._waiting = self._waiting, {}
             written, self._written = self._written, None
-            known = {key: self._known(key) for key in marks}
             try:
-                now_ms = self._now_ms()
-                await self._store.move_marks(marks, now_ms)
+                await self._marks.move(marks)
             except StoreError as error:
                 if written is not None:
                     written.set_exception(error)
                     written.exception()  # seen, even when every caller has gone
                 continue
-            for key, (read, delivered) in marks.items():
-                self._tell(key, read, delivered, known[key], now_ms)
             if written is not None:
                 written.set_result(None)
-
-    def _known(self, key: Key) -> tuple[int, int]:
-        """A member's marks as this replica knows them."""
-        state = self._states.peek(key[0])
-        member = state.members.get(key[1]) if state else None
-        return (member.read_seq, member.delivered_seq) if member else (0, 0)
-
-    def _tell(self, key: Key, read_seq: int, delivered_seq: int, known: tuple[int, int], now_ms: int) -> None:
-        """Tells of marks that were written, if they moved from where they were known to be before.
-
-        A load may have brought them in by now, while they were being written.
-        """
-        conversation_id, user_id = key
-        state = self._states.peek(conversation_id)
-        member = state.members.get(user_id) if state else None
-        if state is None or member is None:
-            return
-        raise_marks(member, read_seq, delivered_seq, now_ms)
-        known_read, known_delivered = known
-        has_read = read_seq > known_read
-        if has_read or delivered_seq > known_delivered:
-            members = state.members.values()
-            self._publisher.put(events.receipt_updated(state.conversation, member, members, has_read=has_read))
 
     def typing(self, conversation_id: str, user_id: str, name: str, *, active: bool) -> None:
         """Tells the other members that a member, who was checked, is typing or has stopped."""

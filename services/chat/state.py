@@ -205,21 +205,12 @@ class States:
         return [state for state in self._states.values() if state.intent]
 
 
-class Moved(NamedTuple):
-    """Which of a member's marks moved."""
-
-    read: bool
-    delivered: bool
-
-
-def raise_marks(member: Member, read_seq: int, delivered_seq: int, read_ms: int) -> Moved:
-    """Moves a member's marks forward, as far as this replica knows them, and says which moved."""
-    before_read, before_delivered = member.read_seq, member.delivered_seq
+def raise_marks(member: Member, read_seq: int, delivered_seq: int, read_ms: int) -> None:
+    """Moves a member's marks forward, as far as this replica knows them."""
     if read_seq:
-        member.read_seq = max(before_read, read_seq)
+        member.read_seq = max(member.read_seq, read_seq)
         member.read_ms = max(member.read_ms, read_ms)
-    member.delivered_seq = max(before_delivered, delivered_seq, member.read_seq)
-    return Moved(member.read_seq > before_read, member.delivered_seq > before_delivered)
+    member.delivered_seq = max(member.delivered_seq, delivered_seq, member.read_seq)
 
 
 def _with_later_marks(members: Iterable[Member], known: dict[str, Member]) -> dict[str, Member]:

@@ -8,14 +8,14 @@ A summary's rev means "everything up to here was published": see services.chat.i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from chassis.logs import logger
-from services.chat import events
+from services.chat.domain import Mark, MemberKey
 from services.chat.intents import Intents
-from services.chat.publish import Publisher
-from services.chat.state import ConversationState, States, raise_marks
+from services.chat.marks import Marks
+from services.chat.state import ConversationState, States
 from services.chat.store import ChatStore, StoreError
 
 _SETTLE_SECONDS: Final = 5.0
@@ -33,17 +33,15 @@ class Summaries:
         store: ChatStore,
         states: States,
         intents: Intents,
-        publisher: Publisher,
+        marks: Marks,
         *,
         interval_seconds: float,
-        now_ms: Callable[[], int],
     ) -> None:
         self._store = store
         self._states = states
         self._intents = intents
-        self._publisher = publisher
+        self._marks = marks
         self._interval_seconds = interval_seconds
-        self._now_ms = now_ms
 
     async def run(self) -> None:
         """Writes for ever; to be supervised."""
@@ -85,26 +83,16 @@ class Summaries:
     async def _move_senders(self, states: list[ConversationState]) -> None:
         """Whoever sends a message has read up to it."""
         sent = [(state, dict(state.sent)) for state in states]
-        now_ms = self._now_ms()
         marks = {
-            (state.conversation.conversation_id, user_id): (seq, seq)
+            MemberKey(state.conversation.conversation_id, user_id): Mark(seq, seq)
             for state, seqs in sent
             for user_id, seq in seqs.items()
         }
-        await self._store.move_marks(marks, now_ms)
+        await self._marks.move(marks)
         for state, seqs in sent:
             for user_id, seq in seqs.items():
                 if state.sent.get(user_id) == seq:
                     del state.sent[user_id]
-                self._tell(state, user_id, seq, now_ms)
-
-    def _tell(self, state: ConversationState, user_id: str, seq: int, now_ms: int) -> None:
-        member = state.members.get(user_id)
-        if member is not None:
-            moved = raise_marks(member, seq, seq, now_ms)
-            self._publisher.put(
-                events.receipt_updated(state.conversation, member, state.members.values(), has_read=moved.read)
-            )
 
 
 def _rests(state: ConversationState) -> bool:

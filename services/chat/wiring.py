@@ -22,6 +22,7 @@ from services.chat.contacts import Contacts
 from services.chat.conversations import Conversations
 from services.chat.intents import Intents, Janitor
 from services.chat.limits import RateLimit
+from services.chat.marks import Marks
 from services.chat.members import Members
 from services.chat.message_servicer import MessageServicer
 from services.chat.messages import Messages
@@ -76,11 +77,10 @@ async def _build(
         capacity=settings.commit_queue,
         now_ms=_now_ms,
     )
-    summaries = Summaries(
-        store, states, intents, publisher, interval_seconds=settings.summary_interval_seconds, now_ms=_now_ms
-    )
+    marks = Marks(store=store, states=states, publisher=publisher, now_ms=_now_ms)
+    summaries = Summaries(store, states, intents, marks, interval_seconds=settings.summary_interval_seconds)
     janitor = Janitor(store, states, intents, timeout_seconds=settings.replica_timeout_seconds)
-    signals = Signals(store=store, states=states, publisher=publisher, now_ms=_now_ms)
+    signals = Signals(states=states, marks=marks, publisher=publisher)
     fanout = FanOut(log, bus.parse, bus.route, observe=lambda event: _observe(states, event), lost=states.rewind)
     await fanout.start()
     views = Views(store)
