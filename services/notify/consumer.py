@@ -74,15 +74,19 @@ class ChatConsumer:
     async def run(self) -> None:
         """Follows the log for ever; to be supervised."""
         failures = 0
-        while not self._stopping:
+        while True:
             try:
-                await self._take_over()
-                await self._take_new()
+                async with self._working:
+                    if self._stopping:
+                        break
+                    await self._take_over()
+                    pause = await self._take_new()
                 failures = 0
             except BusError as error:
                 failures += 1
                 _log.warning("chat_log_unreachable", failures=failures, error=type(error).__name__)
-                await asyncio.sleep(_backoff(failures))
+                pause = _backoff(failures)
+            await asyncio.sleep(pause)
         await asyncio.Event().wait()  # a task that ends, ends the process
 
     async def watch_backlog(self) -> None:
@@ -93,7 +97,7 @@ class ChatConsumer:
             await asyncio.sleep(_BACKLOG_SECONDS)
 
     async def drain(self, seconds: float) -> None:
-        """Takes no more, and finishes what was taken, so that no other replica has to; gives up after a while."""
+        """Takes no more, and finishes what was or is being taken, so that no other replica has to; for a while."""
         self._stopping = True
         try:
             async with asyncio.timeout(seconds), self._working:
@@ -101,15 +105,18 @@ class ChatConsumer:
         except TimeoutError:
             _log.warning("entries_left_unfinished")
 
-    async def _take_new(self) -> None:
+    async def _take_new(self) -> float:
+        """Takes what is new, and waits for it if need be; gives for how long to pause then, in s."""
         block_ms = min(_BLOCK_MS, max(1, int(self._claim_idle_seconds * 500)))
         entries = await self._chat_log.read_group(GROUP, self._consumer, count=_FULL, block_ms=block_ms)
-        if entries:
-            began = time.monotonic()
-            await self._finish(entries, repeated=False)
-            if len(entries) < _FULL:
-                took = time.monotonic() - began
-                await asyncio.sleep(max(self._coalesce_seconds, min(_PAUSE_FOR_WORK * took, _LONGEST_PAUSE_SECONDS)))
+        if not entries:
+            return 0.0
+        began = time.monotonic()
+        await self._finish(entries, repeated=False)
+        if len(entries) >= _FULL:
+            return 0.0
+        took = time.monotonic() - began
+        return max(self._coalesce_seconds, min(_PAUSE_FOR_WORK * took, _LONGEST_PAUSE_SECONDS))
 
     async def _take_over(self) -> None:
         """Takes over what went silent, this replica's own before a restart included; looks now and then only."""
@@ -125,16 +132,15 @@ class ChatConsumer:
     async def _finish(self, entries: Sequence[Entry], *, repeated: bool) -> None:
         """Sees entries through, however often that takes; whatever failed may have been done in part."""
         failures = 0
-        async with self._working:
-            while True:
-                try:
-                    await self._projection.apply(_events(entries), repeated=repeated or failures > 0)
-                    await self._chat_log.ack(GROUP, entries)
-                    break
-                except (UnavailableError, BusError) as error:
-                    failures += 1
-                    _log.warning("entries_retried", failures=failures, error=type(error).__name__)
-                    await asyncio.sleep(_backoff(failures))
+        while True:
+            try:
+                await self._projection.apply(_events(entries), repeated=repeated or failures > 0)
+                await self._chat_log.ack(GROUP, entries)
+                break
+            except (UnavailableError, BusError) as error:
+                failures += 1
+                _log.warning("entries_retried", failures=failures, error=type(error).__name__)
+                await asyncio.sleep(_backoff(failures))
         milliseconds, _ = position_key(entries[-1].entry_id)
         _LAG.set(max(0.0, time.time() - milliseconds / 1_000))
         _PROCESSED.inc(len(entries))
