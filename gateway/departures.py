@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from typing import Final
 
 from chassis.logs import logger
@@ -14,6 +15,9 @@ from gateway.hub import Connection, Hub, say
 SPREAD_SECONDS: Final = 5.0
 _UNDER_WAY_SECONDS: Final = 0.25
 """How long requests may take to get here that were sent before their clients were told."""
+
+_LEAVING_SECONDS: Final = 2.0
+"""How long clients may take to leave that were told and do so by themselves, when they have all their answers."""
 
 _POLL_SECONDS: Final = 0.05
 
@@ -45,24 +49,36 @@ class Departures:
         _log.info("connections_leaving", connections=self._hub.count)
         if not self._hub.count:
             return
-        for connection in self._hub:
-            _tell(connection)
+        told = {connection for connection in self._hub if _tell(connection)}
         await asyncio.sleep(_UNDER_WAY_SECONDS)
-        try:
-            async with asyncio.timeout(patience_seconds):
-                # Looked at, not waited for: a stop is rare, and an event for each answer would not be.
-                while any(connection.session.in_flight for connection in self._hub):  # noqa: ASYNC110
-                    await asyncio.sleep(_POLL_SECONDS)
-        except TimeoutError:
+        await _until(lambda: told.isdisjoint(self._hub), min(_LEAVING_SECONDS, patience_seconds))
+        if not await _until(self._is_idle, patience_seconds):
             _log.warning("requests_given_up", connections=self._hub.count)
         for connection in tuple(self._hub):
             connection.close(close_codes.RESTART, "restart")
         await asyncio.sleep(_GOODBYE_SECONDS)
 
+    def _is_idle(self) -> bool:
+        return not any(connection.session.in_flight for connection in self._hub)
 
-def _tell(connection: Connection) -> None:
+
+async def _until(is_so: Callable[[], bool], seconds: float) -> bool:
+    """Whether something came to be so in time; looked at now and then: a stop is rare, and events would not be."""
+    try:
+        async with asyncio.timeout(seconds):
+            while not is_so():  # noqa: ASYNC110
+                await asyncio.sleep(_POLL_SECONDS)
+    except TimeoutError:
+        return False
+    return True
+
+
+def _tell(connection: Connection) -> bool:
+    """Says when to come back, where the dialect has a word for it."""
     reconnect_after_ms = random.randrange(round(SPREAD_SECONDS * 1_000))  # noqa: S311  # jitter
-    say(connection, connection.front.dialect.session_closing(reconnect_after_ms))
+    said = connection.front.dialect.session_closing(reconnect_after_ms)
+    say(connection, said)
+    return bool(said)
 
 
 def _send_away(connection: Connection) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from chassis.settings import ServiceSettings
 from deploy.local.options import StackOptions
 from deploy.local.progress import Phase, Progress
 from deploy.local.stack import LocalStack
@@ -82,6 +83,7 @@ async def raised(directory: Path, replicas: Mapping[str, int] = REPLICAS) -> Asy
 def _options(links: Mapping[str, Link]) -> StackOptions:
     return StackOptions(
         log_level="warning",
+        drain_seconds=ServiceSettings.model_fields["drain_seconds"].default,
         settings={
             "chat": {
                 "PARLEY_MONGODB_URI": f"mongodb://{links[CHAT_MONGODB].target}/?directConnection=true",

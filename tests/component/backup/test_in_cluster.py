@@ -15,6 +15,7 @@ import yaml
 
 from backup.connection import Client
 from cli.databases import DEFAULTS
+from deploy.local.stack import LocalStack
 from tests.component.backup.stores import Store, fill
 
 JOBS = Path(__file__).parents[3] / "deploy" / "k8s" / "components" / "operations"
@@ -30,6 +31,13 @@ def container(name: str) -> dict[str, Any]:
 
 def folders(volume: Path) -> set[str]:
     return {folder.name for folder in volume.iterdir()}
+
+
+@pytest.fixture(scope="module")
+async def mongodb_uri(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """A MongoDB to which no services are connected, which a restore would refuse."""
+    async with LocalStack(tmp_path_factory.mktemp("own"), services=()) as stack:
+        yield stack.mongodb_uri
 
 
 @pytest.fixture
