@@ -26,8 +26,8 @@ class Marks:
         self._now_ms = now_ms
         self._before: dict[MemberKey, Mark] = {}
 
-    async def move(self, marks: Mapping[MemberKey, Mark]) -> None:
-        """Moves marks; when that is durable, tells of those that moved. Raises StoreError.
+    async def move(self, marks: Mapping[MemberKey, Mark], *, anyway: bool = False) -> None:
+        """Moves marks; when that is durable, tells of those that moved; or of all, `anyway`. Raises StoreError.
 
         They count from where they were known to be before they were first tried to be written: a load may have brought
         them in while they were, also in a write of which it is not known that it was done.
@@ -37,14 +37,14 @@ class Marks:
         now_ms = self._now_ms()
         await self._store.move_marks(marks, now_ms)
         for key, mark in marks.items():
-            self._tell(key, mark, now_ms)
+            self._tell(key, mark, now_ms, anyway=anyway)
 
     def _known(self, key: MemberKey) -> Mark:
         state = self._states.peek(key.conversation_id)
         member = state.members.get(key.user_id) if state else None
         return Mark(member.read_seq, member.delivered_seq) if member else Mark(0, 0)
 
-    def _tell(self, key: MemberKey, mark: Mark, now_ms: int) -> None:
+    def _tell(self, key: MemberKey, mark: Mark, now_ms: int, *, anyway: bool) -> None:
         before = self._before.pop(key, None) or self._known(key)  # two writes of one mark may overlap
         state = self._states.peek(key.conversation_id)
         member = state.members.get(key.user_id) if state else None
@@ -52,7 +52,7 @@ class Marks:
             return
         raise_marks(member, mark.read_seq, mark.delivered_seq, now_ms)
         has_read = mark.read_seq > before.read_seq
-        if has_read or mark.delivered_seq > before.delivered_seq:
+        if anyway or has_read or mark.delivered_seq > before.delivered_seq:
             self._publisher.put(
                 events.receipt_updated(state.conversation, member, state.members.values(), has_read=has_read)
             )

@@ -201,8 +201,8 @@ class States:
                 self._found_gap(state)
 
     def dirty(self) -> list[ConversationState]:
-        """States with an intent: those whose summaries are, or may soon be, behind."""
-        return [state for state in self._states.values() if state.intent]
+        """States with an intent, whose summaries are, or may soon be, behind; and those with senders to tell of."""
+        return [state for state in self._states.values() if state.intent or state.sent]
 
 
 def raise_marks(member: Member, read_seq: int, delivered_seq: int, read_ms: int) -> None:

@@ -81,14 +81,17 @@ class Summaries:
         await self._intents.drop(state for state in resting if _rests(state))
 
     async def _move_senders(self, states: list[ConversationState]) -> None:
-        """Whoever sends a message has read up to it."""
+        """Whoever sends a message has read up to it.
+
+        That is told also where it is written already: maybe by a replica that died before it told.
+        """
         sent = [(state, dict(state.sent)) for state in states]
         marks = {
             MemberKey(state.conversation.conversation_id, user_id): Mark(seq, seq)
             for state, seqs in sent
             for user_id, seq in seqs.items()
         }
-        await self._marks.move(marks)
+        await self._marks.move(marks, anyway=True)
         for state, seqs in sent:
             for user_id, seq in seqs.items():
                 if state.sent.get(user_id) == seq:

@@ -35,18 +35,34 @@ async def chat(auth: RunningAuth, own_databases: LocalStack, database_name: str)
         yield running
 
 
-async def events_of(url: str, conversation_id: str) -> list[event_pb2.MessageCreated]:
-    """The events of a conversation's messages that the log holds now, in its order."""
+async def held(url: str) -> list[event_pb2.Event]:
+    """The events that the log holds now, in its order."""
     async with bus.open_log(url, shards=SHARDS, retention_seconds=3_600) as log:
         entries = await log.after(dict.fromkeys(range(SHARDS), "0-0"))
-    events = [event for entry in entries if not entry.is_mark for event in bus.parse(entry.payload)]
-    created = [event.message_created for event in events if event.WhichOneof("payload") == "message_created"]
+    return [event for entry in entries if not entry.is_mark for event in bus.parse(entry.payload)]
+
+
+async def events_of(url: str, conversation_id: str) -> list[event_pb2.MessageCreated]:
+    """Those of a conversation's messages."""
+    created = [event.message_created for event in await held(url) if event.WhichOneof("payload") == "message_created"]
     return [event for event in created if event.message.conversation_id == conversation_id]
 
 
 async def told(url: str, conversation_id: str) -> list[int]:
     """The seqs of these messages."""
     return [event.message.seq for event in await events_of(url, conversation_id)]
+
+
+async def until_read(url: str, conversation_id: str, user_id: str, seq: int) -> None:
+    """Waits until the log tells that somebody has read up to a seq."""
+    async with asyncio.timeout(60):
+        while not [
+            event
+            for event in await held(url)
+            if event.receipt_updated.conversation_id == conversation_id
+            and (event.receipt_updated.user_id, event.receipt_updated.read_seq) == (user_id, seq)
+        ]:
+            await asyncio.sleep(0.05)
 
 
 async def test_what_was_published_a_moment_before_redis_lost_all_is_published_again(
@@ -61,6 +77,7 @@ async def test_what_was_published_a_moment_before_redis_lost_all_is_published_ag
     async with asyncio.timeout(30):
         while await told(url, busy) != list(range(1, 11)):
             await asyncio.sleep(0.05)
+    await until_read(url, quiet, ann.user_id, 10)
     redis = Redis.from_url(url)
     await redis.flushall()
     await redis.aclose()
@@ -74,3 +91,4 @@ async def test_what_was_published_a_moment_before_redis_lost_all_is_published_ag
         while (await again(quiet), sorted(await again(busy))) != (list(range(1, 11)), list(range(1, 21))):
             await asyncio.sleep(0.1)
     assert {event.sender_name for event in await events_of(url, quiet)} == {ann.name}
+    await until_read(url, quiet, ann.user_id, 10)  # whoever sends has read, which is written long since
