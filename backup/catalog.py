@@ -11,7 +11,7 @@ from bson.timestamp import Timestamp
 
 from backup.connection import Client
 from backup.errors import BackupError
-from chassis.migrations import UNFINISHED_RESTORE
+from chassis.mongo.migrations import UNFINISHED_RESTORE
 
 _ATTEMPTS: Final = 5
 

@@ -17,7 +17,7 @@ from parley.auth.v1 import auth_pb2, auth_pb2_grpc, directory_pb2, directory_pb2
 
 from bench.sockets import NativeSocket, Socket, SocketIoSocket
 from bench.system import Person
-from chassis.channel import ServiceTokens, open_channel
+from chassis.rpc.channel import ServiceTokens, open_channel
 from deploy.local.options import StackOptions
 from deploy.local.stack import LocalStack
 

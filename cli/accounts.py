@@ -14,9 +14,9 @@ import typer
 from parley.auth.v1 import directory_pb2, directory_pb2_grpc, user_pb2
 from rich.console import Console
 
-from chassis.channel import CALL_TIMEOUT_SECONDS, Metadata, ServiceTokens, open_channel
 from chassis.errors import AppError
-from chassis.status import from_rpc_error
+from chassis.rpc.channel import CALL_TIMEOUT_SECONDS, Metadata, ServiceTokens, open_channel
+from chassis.rpc.status import from_rpc_error
 from cli.stack import CommandError, credentials, public_url
 
 OPERATOR: Final = "operator"

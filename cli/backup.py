@@ -10,11 +10,11 @@ import typer
 from rich.console import Console
 from rich.filesize import decimal
 
+from backup.dump import take_backup
 from backup.errors import BackupError
 from backup.manifest import Manifest
-from backup.taking import take_backup
-from cli.bars import Bars
 from cli.databases import Names, chosen, open_store
+from cli.progress import Bars
 from cli.stack import CommandError
 from deploy.local.errors import StackError
 

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from backup.errors import BackupError
-from chassis.migrations import Migration, UnfinishedRestoreError, migrate, pending
+from chassis.mongo.migrations import Migration, UnfinishedRestoreError, migrate, pending
 from cli.databases import Names, chosen, open_store
 from cli.stack import CommandError
 from deploy.local.errors import StackError

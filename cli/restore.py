@@ -12,20 +12,20 @@ import typer
 from redis.asyncio import Redis
 from rich.console import Console
 
+from backup.connected_clients import connected_services
 from backup.connection import Client, connected
 from backup.errors import BackupError
 from backup.manifest import Manifest
-from backup.occupants import connected_services
-from backup.restoring import read_backup, restore_backup
+from backup.restore import read_backup, restore_backup
 from cli.backup import INTERRUPTED
-from cli.bars import Bars
 from cli.databases import URI_VARIABLE, Names, chosen
+from cli.progress import Bars
 from cli.stack import CommandError
 from deploy.local.data_directory import DataDirectory
 from deploy.local.errors import StackError
 from deploy.local.run_file import read_run_file
 from deploy.local.stack import LocalStack
-from services.chat.restored import publish_again
+from services.chat.republish import publish_again
 
 EMPTY_REDIS: Final = (
     "Empty Parley's Redis or Valkey before you start the services: what it holds tells of times after the backup."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chassis.process import run_process
+from chassis.process.process import run_process
 from gateway.settings import Settings
 from gateway.wiring import serve
 

@@ -10,8 +10,8 @@ from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from chassis.metrics import QUICK
-from gateway import close_codes
+from chassis.process.metrics import QUICK
+from gateway.wire import close_codes
 
 STREAMS_UP = Gauge("parley_gateway_stream_up", "Whether the stream to a service is open.", ["stream"])
 STREAM_FAILURES = Counter("parley_gateway_stream_failures_total", "Streams to services that ended.", ["stream"])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from chassis.settings import Address, ProcessSettings
+from chassis.process.settings import Address, ProcessSettings
 
 
 class Settings(ProcessSettings):
-    """The gateway's settings; see `chassis.settings` for where they come from."""
+    """The gateway's settings; see `chassis.process.settings` for where they come from."""
 
     websocket_listen: Address = Field("127.0.0.1:0", description="where WebSocket is served, at /ws")
     http_listen: Address = Field("127.0.0.1:0", description="where the HTTP interface and Socket.IO are served")

@@ -13,33 +13,33 @@ from parley.chat.v1 import event_pb2 as chat
 from parley.notify.v1 import notification_pb2 as notify
 from prometheus_client import REGISTRY
 
-from chassis.channel import fetch_keys
 from chassis.identity import TokenVerifier
-from chassis.logs import logger
-from chassis.supervise import supervised
-from chassis.tls import server_context
-from gateway.arrivals import Arrivals
-from gateway.attendance import Attendance
-from gateway.calls import Errands, calls_of, running_errands
-from gateway.departures import Departures
-from gateway.desk import Desk
-from gateway.dialects.dialect import Surroundings
+from chassis.process.logs import logger
+from chassis.process.supervise import supervised
+from chassis.rpc.channel import fetch_keys
+from chassis.rpc.tls import server_context
+from gateway.connections.delivery_queue import Lines
+from gateway.connections.dispatcher import Desk
+from gateway.connections.draining import Departures
+from gateway.connections.hub import Hub
+from gateway.connections.readiness import Arrivals
+from gateway.connections.revocation_watcher import RevocationWatch
+from gateway.dialects.base import Surroundings
 from gateway.dialects.registry import all_dialects
-from gateway.entrances import Entrances, entrances
-from gateway.hub import Hub
-from gateway.keys import KeyRing
-from gateway.lines import Lines
+from gateway.listeners import Entrances, entrances
 from gateway.metrics import Tally
-from gateway.people import People, fetch_users
-from gateway.revocations import RevocationWatch
-from gateway.roster import Roster
-from gateway.sends import Sends
+from gateway.sessions.message_sender import Sends
+from gateway.sessions.signal_sender import Signals
+from gateway.sessions.user_client import Errands, calls_of, running_errands
 from gateway.settings import Settings
-from gateway.signals import Signals
-from gateway.subscriptions import Subscription
 from gateway.transports.http import serving_http
-from gateway.transports.websocket import serving_websockets, websocket_protocol
-from gateway.upstreams import Upstreams, open_upstreams
+from gateway.transports.websocket.server import serving_websockets, websocket_protocol
+from gateway.upstream.clients import Upstreams, open_upstreams
+from gateway.upstream.jwks import KeyRing
+from gateway.upstream.presence_cache import Roster
+from gateway.upstream.presence_stream import Attendance
+from gateway.upstream.subscriptions import Subscription
+from gateway.upstream.user_cache import People, fetch_users
 
 _KEYS_SECONDS: Final = 3.0
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from chassis.tls import TlsFiles
+from chassis.rpc.tls import TlsFiles
 
 LOOPBACK: Final = "127.0.0.1"
 _VALID: Final = timedelta(hours=1)

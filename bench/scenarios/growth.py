@@ -12,7 +12,7 @@ from bench.parley import Parley
 from bench.scenarios.direct import direct
 from bench.sockets import WORDS, BenchError
 from bench.system import Person
-from chassis.channel import Metadata, ServiceTokens, bearer, open_channel
+from chassis.rpc.channel import Metadata, ServiceTokens, bearer, open_channel
 
 _BATCH: Final = 1_000
 _CALLS_AT_ONCE: Final = 4

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from deploy.local.errors import StackError
-from deploy.local.machine import Machine
+from deploy.local.host import Machine
 
 _WHEELS_ARE_FOR = ("Linux", "x86_64")
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from deploy.local.diagnosis import explain_exit, last_lines, quote
 from deploy.local.errors import StackError
+from deploy.local.exit_diagnosis import explain_exit, last_lines, quote
 from deploy.local.probes import Probe
 from deploy.local.progress import Phase, Progress, Report
 

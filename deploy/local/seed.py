@@ -13,9 +13,9 @@ import grpc
 import grpc.aio
 from parley.auth.v1 import directory_pb2, directory_pb2_grpc, user_pb2
 
-from chassis.channel import CALL_TIMEOUT_SECONDS, Metadata, ServiceTokens, open_channel
 from chassis.errors import AlreadyExistsError, AppError
-from chassis.status import from_rpc_error
+from chassis.rpc.channel import CALL_TIMEOUT_SECONDS, Metadata, ServiceTokens, open_channel
+from chassis.rpc.status import from_rpc_error
 from deploy.local.credentials import Credentials
 from deploy.local.errors import StackError
 

@@ -9,15 +9,15 @@ from types import MappingProxyType
 from typing import Self
 
 from deploy.local.binaries import ENVOY, MONGOD, VALKEY, find_server
-from deploy.local.blueprint import Blueprint, Programs, listeners
 from deploy.local.credentials import Credentials, load_or_create
 from deploy.local.data_directory import DataDirectory, StackLock
 from deploy.local.environment import Surroundings, secret_names
 from deploy.local.envoy import upstreams_healthy
 from deploy.local.errors import StackError
-from deploy.local.machine import Machine
+from deploy.local.host import Machine
 from deploy.local.mongodb import mongod_uri, reachable
 from deploy.local.options import StackOptions
+from deploy.local.plan import Blueprint, Programs, listeners
 from deploy.local.ports import PortClaims
 from deploy.local.private_file import write_private
 from deploy.local.probes import Probe, grpc_health, http_ok, until_ready

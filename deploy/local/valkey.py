@@ -5,7 +5,7 @@ from pathlib import Path
 import redis.asyncio
 from redis.exceptions import RedisError
 
-from chassis.clusters import is_cluster, open_cluster
+from chassis.events.redis_cluster import is_cluster, open_cluster
 from deploy.local.probes import Probe
 
 _ATTEMPT_SECONDS = 1.0

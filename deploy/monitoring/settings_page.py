@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from chassis.settings import Address, ProcessSettings, ServiceSettings
+from chassis.process.settings import Address, ProcessSettings, ServiceSettings
 from gateway.settings import Settings as GatewaySettings
 from services.auth.settings import Settings as AuthSettings
 from services.chat.settings import Settings as ChatSettings

@@ -1,5 +1,5 @@
-"""The vocabularies of front-ends, one file each; none of them knows a socket.
+"""Front-end vocabularies, one folder each; no dialect knows about sockets.
 
-A dialect decodes frames into `gateway.commands` and encodes replies and events. To add a front-end, add its file
-here: whatever module of this package has a function `made` is a dialect, and says itself where it is spoken.
+A dialect decodes frames into `gateway.sessions.commands` and encodes replies and events. To add a front-end, add a
+folder here with a `dialect.py` that defines `made`; the dialect itself states the endpoint it is served on.
 """

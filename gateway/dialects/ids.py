@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 from msgspec import Meta
 
-from gateway.dialects.forms import MAX_INTEGER
+from gateway.dialects.validation import MAX_INTEGER
 
 _LONGEST: Final = 64
 

@@ -9,12 +9,12 @@ from parley.chat.v1.chat_pb2 import Conversation
 from parley.presence.v1.presence_pb2 import STATUS_OFFLINE, GetPresenceRequest, Presence
 
 from chassis.errors import AppError
-from gateway.commands import UserCalls
-from gateway.dialects.dialect import Later, Payloads, Speech
-from gateway.people import People, Person
-from gateway.roster import is_here
-from gateway.session import Session
-from gateway.times import time_text
+from gateway.dialects.base import Later, Payloads, Speech
+from gateway.sessions.commands import UserCalls
+from gateway.sessions.session import Session
+from gateway.upstream.presence_cache import is_here
+from gateway.upstream.user_cache import People, Person
+from gateway.wire.timestamps import time_text
 
 _PER_CALL: Final = 200
 

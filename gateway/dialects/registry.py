@@ -1,6 +1,6 @@
-"""Which dialects there are: every module of this package with a function `made` is one.
+"""Finds the dialects: every folder in this package with a `dialect.py` is one.
 
-One that answers over HTTP too has `SHAPES` beside it.
+Its `dialect.py` defines `made` and, if the dialect also answers over HTTP, `SHAPES`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any, Protocol
 from parley.chat.v1.chat_pb2 import Conversation, Message
 
 import gateway.dialects
-from gateway.commands import UserCalls
-from gateway.dialects.dialect import Dialect, Surroundings
-from gateway.people import People
+from gateway.dialects.base import Dialect, Surroundings
+from gateway.sessions.commands import UserCalls
+from gateway.upstream.user_cache import People
 
 
 class Shapes(Protocol):
@@ -45,5 +45,5 @@ def all_dialects(surroundings: Surroundings) -> dict[str, Dialect]:
 
 
 def _modules() -> list[ModuleType]:
-    names = sorted(module.name for module in pkgutil.iter_modules(gateway.dialects.__path__))
-    return [import_module(f"gateway.dialects.{name}") for name in names if name != "registry"]
+    names = sorted(module.name for module in pkgutil.iter_modules(gateway.dialects.__path__) if module.ispkg)
+    return [import_module(f"gateway.dialects.{name}.dialect") for name in names]

@@ -15,22 +15,22 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chassis.identity import TokenVerifier
-from gateway.people import People
 from gateway.rest.auth import Auth
 from gateway.rest.conversations import Conversations
-from gateway.rest.edge import Edge
+from gateway.rest.dialect_views import Shaping
 from gateway.rest.endpoint import Endpoint
+from gateway.rest.errors import PathNotFoundError, problem_response
 from gateway.rest.messages import IDEMPOTENCY_HEADER, Messages
 from gateway.rest.meta import Meta
+from gateway.rest.middleware import Edge
 from gateway.rest.notifications import Notifications
 from gateway.rest.openapi import document
 from gateway.rest.operation import Group, Operation
 from gateway.rest.pages import pages_group
-from gateway.rest.problems import PathNotFoundError, problem_response
 from gateway.rest.readiness import Readiness
-from gateway.rest.shaping import Shaping
 from gateway.rest.users import Users
-from gateway.upstreams import Upstreams
+from gateway.upstream.clients import Upstreams
+from gateway.upstream.user_cache import People
 
 VERSION: Final = version("parley")
 HEALTH_PATHS: Final = ("/healthz", "/readyz")

@@ -9,11 +9,11 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from parley.auth.v1 import auth_pb2, user_pb2
 
-from gateway.objects import Object, user_object
 from gateway.rest.operation import Call, Group, Nothing, Operation
-from gateway.rest.reading import client_address
+from gateway.rest.request_parsing import client_address
 from gateway.rest.schemas import Empty, Session
-from gateway.upstreams import Upstreams
+from gateway.upstream.clients import Upstreams
+from gateway.wire.json_objects import Object, user_object
 
 
 class Credentials(Struct):

@@ -9,13 +9,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from msgspec import Meta, Struct
 from parley.chat.v1 import chat_pb2, conversation_pb2, message_pb2
 
-from gateway.names import CONVERSATION_KINDS
-from gateway.objects import Object
+from gateway.rest.dialect_views import Shaped, Shaping
 from gateway.rest.operation import Call, Group, Nothing, Operation
 from gateway.rest.parameters import MAX_SAFE_INTEGER, AnyUserId, ConversationId, PageSize, PageToken
 from gateway.rest.schemas import ConversationAnswer, ConversationKind, ConversationPage, Empty
-from gateway.rest.shaping import Shaped, Shaping
-from gateway.upstreams import Upstreams
+from gateway.upstream.clients import Upstreams
+from gateway.wire.enum_names import CONVERSATION_KINDS
+from gateway.wire.json_objects import Object
 
 
 class OfKind(Shaped, rename="camel"):

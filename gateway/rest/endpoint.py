@@ -12,10 +12,10 @@ from starlette.types import Receive, Scope, Send
 
 from chassis.errors import PermissionDeniedError
 from chassis.identity import Identity, TokenVerifier
-from gateway.objects import Object
+from gateway.rest.errors import MethodNotAllowedError, problem_response
 from gateway.rest.operation import Call, Operation
-from gateway.rest.problems import MethodNotAllowedError, problem_response
-from gateway.rest.reading import bearer_token, read_body, read_query
+from gateway.rest.request_parsing import bearer_token, read_body, read_query
+from gateway.wire.json_objects import Object
 
 NOBODY: Final = Identity("", "", "", (), "", "", "", frozenset(), 0.0)
 """Who calls public operations."""

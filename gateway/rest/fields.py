@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from chassis.checks import FieldChecks
 from chassis.errors import InvalidArgumentError
-from gateway.wording import reworded
+from chassis.rpc.validation import FieldChecks
+from gateway.wire.field_errors import reworded
 
 S = TypeVar("S", bound=msgspec.Struct)
 

@@ -10,16 +10,16 @@ from msgspec import Meta, Struct
 from parley.chat.v1 import chat_pb2, message_pb2
 
 from chassis.errors import InvalidArgumentError
-from chassis.paging import DEFAULT_PAGE_SIZE
-from gateway.history import Page, page_before, page_number
-from gateway.names import MESSAGE_KINDS
-from gateway.objects import Object, receipt_object
+from chassis.rpc.paging import DEFAULT_PAGE_SIZE
+from gateway.rest.dialect_views import Shaped, Shaping
 from gateway.rest.fields import fields_renamed
 from gateway.rest.operation import Call, Group, Nothing, Operation
 from gateway.rest.parameters import MAX_SAFE_INTEGER, AnyUserId, ConversationId, PageSize
 from gateway.rest.schemas import History, Sent
-from gateway.rest.shaping import Shaped, Shaping
-from gateway.upstreams import Upstreams
+from gateway.sessions.history import Page, page_before, page_number
+from gateway.upstream.clients import Upstreams
+from gateway.wire.enum_names import MESSAGE_KINDS
+from gateway.wire.json_objects import Object, receipt_object
 
 IDEMPOTENCY_HEADER: Final = "Idempotency-Key"
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,64}")

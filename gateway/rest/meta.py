@@ -8,13 +8,13 @@ import msgspec
 from parley.auth.v1 import auth_pb2
 from starlette.responses import Response
 
-from gateway.objects import Object
 from gateway.rest.endpoint import json_response
 from gateway.rest.operation import Call, Group, Handler, Nothing, Operation
 from gateway.rest.pages import Page, wants_page
 from gateway.rest.readiness import Readiness, Remembered
 from gateway.rest.schemas import Health, KeySet, Welcome
-from gateway.upstreams import Upstreams
+from gateway.upstream.clients import Upstreams
+from gateway.wire.json_objects import Object
 
 KEYS_MAX_AGE_SECONDS: Final = 300
 """As long as the services themselves remember keys."""

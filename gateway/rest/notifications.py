@@ -7,12 +7,12 @@ from typing import Annotated, Final
 from msgspec import Meta, Struct
 from parley.notify.v1 import notification_pb2
 
-from chassis.paging import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
-from gateway.objects import Object, notification_object
+from chassis.rpc.paging import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from gateway.rest.operation import Call, Group, Nothing, Operation
 from gateway.rest.parameters import PageSize
 from gateway.rest.schemas import Count, NotificationPage, UnreadCount
-from gateway.upstreams import Upstreams
+from gateway.upstream.clients import Upstreams
+from gateway.wire.json_objects import Object, notification_object
 
 MAX_PAGE: Final = 50
 """A numbered page is reached by walking over those before it; who wants more reads them as they come."""

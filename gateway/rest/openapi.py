@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.objects import Object
 from gateway.rest.operation import Group, Nothing, Operation
 from gateway.rest.schemas import Failure
+from gateway.wire.json_objects import Object
 
 _REFERENCE: Final = "#/components/schemas/{name}"
 _DESCRIPTION: Final = (

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
-from chassis.paging import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
+from chassis.rpc.paging import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
 MAX_SAFE_INTEGER: Final = 2**53 - 1
 """The contract's bound on integers: what JavaScript reads exactly."""

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Generic, TypeVar
 
 from chassis.errors import UnavailableError
-from gateway.upstreams import Upstreams
+from gateway.upstream.clients import Upstreams
 
 T = TypeVar("T")
 

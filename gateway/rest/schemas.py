@@ -1,4 +1,4 @@
-"""The shapes of the answers, for the OpenAPI document: what `gateway.objects` makes, as the contract describes it.
+"""The shapes of the answers, for the OpenAPI document, as `gateway.wire.json_objects` makes them.
 
 Answers are made from the services' protos, not from these; the tests check each of them against its shape. Fields
 that may be absent have the default UNSET.
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from gateway.names import CONVERSATION_KINDS, MEMBER_ROLES, MESSAGE_KINDS, NOTIFICATION_TYPES, ROLES
+from gateway.wire.enum_names import CONVERSATION_KINDS, MEMBER_ROLES, MESSAGE_KINDS, NOTIFICATION_TYPES, ROLES
 
 Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"}, description="RFC 3339, UTC, with milliseconds.")]
 

@@ -11,14 +11,14 @@ from parley.auth.v1 import directory_pb2, user_pb2
 from starlette.responses import Response
 
 from chassis.errors import InvalidArgumentError
-from gateway.names import ROLES
-from gateway.objects import Object, user_object
 from gateway.rest.endpoint import json_response
 from gateway.rest.fields import fields_renamed
 from gateway.rest.operation import Call, Group, Nothing, Operation
 from gateway.rest.parameters import PageSize, PageToken, UserId
 from gateway.rest.schemas import AccountAnswer, Role, UserAnswer, UserPage
-from gateway.upstreams import Upstreams
+from gateway.upstream.clients import Upstreams
+from gateway.wire.enum_names import ROLES
+from gateway.wire.json_objects import Object, user_object
 
 Name = Annotated[str, Meta(min_length=1, max_length=100, description="What others read.")]
 Email = Annotated[str, Meta(max_length=320, description="What the user signs in with.")]

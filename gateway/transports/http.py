@@ -14,14 +14,14 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from chassis.identity import TokenVerifier
-from chassis.server import PortTakenError
-from chassis.supervise import TaskEndedError
-from chassis.tls import server_context
-from gateway.people import People
+from chassis.process.supervise import TaskEndedError
+from chassis.rpc.server import PortTakenError
+from chassis.rpc.tls import server_context
 from gateway.rest.app import application, health_alone, table
 from gateway.rest.readiness import Readiness
 from gateway.settings import Settings
-from gateway.upstreams import Upstreams
+from gateway.upstream.clients import Upstreams
+from gateway.upstream.user_cache import People
 
 _BACKLOG: Final = 2_048
 _KEEP_ALIVE_SECONDS: Final = 5  # above the time for which Envoy keeps an idle connection

@@ -1,6 +1,6 @@
 """Runs the auth service: `python -m services.auth`."""
 
-from chassis.process import run_service
+from chassis.process.process import run_service
 from services.auth.settings import Settings
 from services.auth.wiring import wire
 

@@ -16,8 +16,8 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from chassis.errors import UnavailableError
-from chassis.eventlog import Entry, EventLog, LogError, LogTrimmedError, Positions, open_redis, position_key
-from chassis.logs import logger
+from chassis.events.log import Entry, EventLog, LogError, LogTrimmedError, Positions, open_redis, position_key
+from chassis.process.logs import logger
 from services.auth.domain import Revocation, RevocationReason
 from services.auth.limits import LimiterUnavailableError, Rate
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import unquote
 
-from chassis.edge import Context
 from chassis.identity import caller_if_any
+from chassis.rpc.interceptor import Context
 
 _ACTING_SCOPE: Final = "users.act"
 _FORWARDED: Final = "x-forwarded-for"

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chassis.errors import AlreadyExistsError, AppError, UnauthenticatedError
-from chassis.logs import logger
+from chassis.process.logs import logger
 from services.auth import metrics
 from services.auth.domain import Organization, User
 from services.auth.issuer_tokens import IssuerTokens, claimed_issuer, invalid_token

@@ -19,7 +19,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, JWKRegistry, Key, OKPKey, RSAKey
 
 from chassis.errors import UnavailableError
-from chassis.logs import logger
+from chassis.process.logs import logger
 from services.auth.domain import Algorithm
 from services.auth.issuer_url import is_key_set_url
 

@@ -20,7 +20,7 @@ from joserfc.jwk import ECKey
 
 from chassis.errors import UnavailableError
 from chassis.identity import ALGORITHM
-from chassis.logs import logger
+from chassis.process.logs import logger
 from services.auth.key_store import KeyRecord, KeyStore
 from services.auth.sealing import Sealer
 

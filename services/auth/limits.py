@@ -21,7 +21,7 @@ from hashlib import blake2b
 from typing import Final, Protocol
 
 from chassis.errors import ResourceExhaustedError
-from chassis.logs import logger
+from chassis.process.logs import logger
 from services.auth import metrics
 from services.auth.domain import email_key
 

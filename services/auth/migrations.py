@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from chassis.migrations import Database, Migration
+from chassis.mongo.migrations import Database, Migration
 
 
 async def _make_indexes(database: Database) -> None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from chassis.errors import InvalidArgumentError
-from services.auth.checks import MAX_NAME_CHARACTERS, AuthChecks
 from services.auth.domain import ClaimNames, Role, ordered_unique
+from services.auth.field_checks import MAX_NAME_CHARACTERS, AuthChecks
 from services.auth.issuer_tokens import invalid_token
 
 _ROLES: Final = {role.value: role for role in Role}

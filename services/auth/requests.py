@@ -7,10 +7,10 @@ from typing import Final
 
 from parley.auth.v1 import directory_pb2, user_pb2
 
-from services.auth.checks import MAX_NAME_CHARACTERS, MAX_TEAM_CHARACTERS, AuthChecks
 from services.auth.convert import issuer_from_proto, role_from
 from services.auth.directory import Search
 from services.auth.domain import OrganizationChanges, Role, has_control_characters, ordered_unique, query_words
+from services.auth.field_checks import MAX_NAME_CHARACTERS, MAX_TEAM_CHARACTERS, AuthChecks
 from services.auth.organizations import NewOrganization
 from services.auth.users import NewUser, UserChanges
 

@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Final
 
 from chassis.errors import ResourceExhaustedError, UnavailableError
-from chassis.eventlog import Positions
+from chassis.events.log import Positions
 from services.auth import metrics
 from services.auth.bus import RevocationLog
 from services.auth.clock import Clock

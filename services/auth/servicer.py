@@ -7,17 +7,17 @@ from contextlib import aclosing
 
 from parley.auth.v1 import auth_pb2, auth_pb2_grpc, directory_pb2, directory_pb2_grpc
 
-from chassis import paging
-from chassis.edge import Context
 from chassis.identity import Identity, caller, calling_user
+from chassis.rpc import paging
+from chassis.rpc.interceptor import Context
 from services.auth.bus import to_response
 from services.auth.callers import Callers
-from services.auth.checks import MAX_BATCH, MAX_CONTACTS, AuthChecks
 from services.auth.client_address import client_address
 from services.auth.convert import organization_to_proto, timestamp, tokens_to_proto, user_to_proto
 from services.auth.directory import Directory, Search
 from services.auth.domain import MAX_EMAIL_CHARACTERS
 from services.auth.exchange import Exchange
+from services.auth.field_checks import MAX_BATCH, MAX_CONTACTS, AuthChecks
 from services.auth.keys import KeyRing
 from services.auth.organizations import Organizations
 from services.auth.passwords import MAX_PASSWORD_BYTES

@@ -26,7 +26,7 @@ from hashlib import sha256
 from typing import Final, NamedTuple
 
 from chassis.errors import UnauthenticatedError, UnavailableError
-from chassis.logs import logger
+from chassis.process.logs import logger
 from services.auth import metrics
 from services.auth.clock import Clock
 from services.auth.domain import Revocation, RevocationReason, User

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from argon2.profiles import RFC_9106_LOW_MEMORY
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from chassis.settings import Address, ServiceSettings
+from chassis.process.settings import Address, ServiceSettings
 
 _KEY_BYTES: Final = 32  # AES-256
 _EVERY_ORGANIZATION: Final = "*"

@@ -18,8 +18,8 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import ConnectionFailure, DuplicateKeyError, PyMongoError
 
 from chassis.errors import UnavailableError
-from chassis.migrations import migrate
-from chassis.store_metrics import store_listeners
+from chassis.mongo.migrations import migrate
+from chassis.mongo.store_metrics import store_listeners
 from services.auth.migrations import MIGRATIONS
 
 _TIMEOUT_MS: Final = 10_000

@@ -12,7 +12,7 @@ import httpx
 from parley.auth.v1 import auth_pb2, auth_pb2_grpc, directory_pb2, directory_pb2_grpc
 
 from chassis.identity import TokenVerifier
-from chassis.server import Registration, Service
+from chassis.rpc.server import Registration, Service
 from services.auth.bus import Bus, RedisLimiter, open_bus
 from services.auth.callers import Callers
 from services.auth.clock import Clock, clock

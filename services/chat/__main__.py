@@ -1,6 +1,6 @@
 """Runs the chat service."""
 
-from chassis.process import run_service
+from chassis.process.process import run_service
 from services.chat.settings import Settings
 from services.chat.wiring import wire
 

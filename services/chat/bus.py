@@ -8,7 +8,7 @@ from typing import Final
 
 from parley.chat.v1 import event_pb2
 
-from chassis.eventlog import EventLog, LogError, open_redis
+from chassis.events.log import EventLog, LogError, open_redis
 
 BusError = LogError
 """What publishing raises while Redis can't be reached; what was published is then unknown, and repeating is right."""

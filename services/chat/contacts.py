@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import grpc
 from parley.auth.v1 import directory_pb2, directory_pb2_grpc
 
-from chassis.channel import CALL_TIMEOUT_SECONDS, bearer
 from chassis.errors import NotFoundError, PermissionDeniedError
 from chassis.identity import caller_token
-from chassis.status import from_rpc_error
+from chassis.rpc.channel import CALL_TIMEOUT_SECONDS, bearer
+from chassis.rpc.status import from_rpc_error
 
 
 class Contacts:

@@ -9,8 +9,9 @@ from parley.chat.v1 import chat_pb2
 from chassis.errors import FailedPreconditionError, InvalidArgumentError
 from chassis.identity import Identity
 from services.chat import events
-from services.chat.commit import Committer
+from services.chat.committer import Committer
 from services.chat.contacts import Contacts
+from services.chat.conversation_cache import ConversationState
 from services.chat.domain import (
     CLIENT_ROLE,
     Change,
@@ -26,9 +27,8 @@ from services.chat.domain import (
     may_manage,
     room_conversation_id,
 )
-from services.chat.publish import Publisher
-from services.chat.refusals import not_a_manager, not_a_member, not_found
-from services.chat.state import ConversationState
+from services.chat.errors import not_a_manager, not_a_member, not_found
+from services.chat.publisher import Publisher
 from services.chat.store import ChatStore
 from services.chat.views import Current, Views
 

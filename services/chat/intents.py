@@ -19,8 +19,8 @@ from typing import Final
 
 from prometheus_client import Counter
 
-from chassis.logs import logger
-from services.chat.state import ConversationState, States
+from chassis.process.logs import logger
+from services.chat.conversation_cache import ConversationState, States
 from services.chat.store import ChatStore, StoreError
 
 TAKEN_OVER = Counter("parley_chat_intents_taken_over_total", "Conversations finished for a replica that died.")

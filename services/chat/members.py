@@ -8,9 +8,10 @@ from parley.chat.v1 import chat_pb2
 
 from chassis.errors import FailedPreconditionError, NotFoundError, PermissionDeniedError
 from chassis.identity import Identity
-from services.chat.change import Decide
-from services.chat.commit import Committer
+from services.chat.change_writer import Decide
+from services.chat.committer import Committer
 from services.chat.contacts import Contacts
+from services.chat.conversation_cache import ConversationState
 from services.chat.domain import (
     CLIENT_ROLE,
     MAX_MEMBERS,
@@ -22,8 +23,7 @@ from services.chat.domain import (
     heir,
     may_manage,
 )
-from services.chat.refusals import not_a_manager, not_a_member
-from services.chat.state import ConversationState
+from services.chat.errors import not_a_manager, not_a_member
 from services.chat.store import ChatStore
 from services.chat.views import Views
 

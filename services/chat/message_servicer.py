@@ -9,18 +9,18 @@ from google.rpc.status_pb2 import Status
 from parley.chat.v1 import message_pb2 as pb
 from parley.chat.v1.message_pb2_grpc import MessageServiceServicer
 
-from chassis.checks import FieldChecks
-from chassis.edge import Context
 from chassis.errors import AppError, InvalidArgumentError
 from chassis.identity import Identity, caller, calling_user, require_organization
-from chassis.paging import page_size
-from chassis.status import to_status
-from services.chat import checking, convert
+from chassis.rpc.interceptor import Context
+from chassis.rpc.paging import page_size
+from chassis.rpc.status import to_status
+from chassis.rpc.validation import FieldChecks
+from services.chat import convert, requests
 from services.chat.domain import Mark, MemberKey, Message, message_id_of
-from services.chat.mailboxes import Outcome
 from services.chat.messages import Messages
-from services.chat.numbering import Draft
+from services.chat.sequencing import Draft
 from services.chat.signals import Signals, member_key
+from services.chat.write_queue import Outcome
 
 MAX_ITEMS = 1_000
 
@@ -61,7 +61,7 @@ class MessageServicer(MessageServiceServicer):
     async def GetMessage(self, request: pb.GetMessageRequest, context: Context) -> pb.GetMessageResponse:
         """See the contract."""
         checks = FieldChecks()
-        checking.check_message_id(checks, request.message_id)
+        requests.check_message_id(checks, request.message_id)
         checks.done()
         message = await self._messages.get(calling_user(), request.message_id)
         return pb.GetMessageResponse(message=convert.message_to_proto(message))
@@ -69,7 +69,7 @@ class MessageServicer(MessageServiceServicer):
     async def ListMessages(self, request: pb.ListMessagesRequest, context: Context) -> pb.ListMessagesResponse:
         """See the contract."""
         checks = FieldChecks()
-        checking.check_conversation_id(checks, request.conversation_id)
+        requests.check_conversation_id(checks, request.conversation_id)
         before = request.before_seq if request.HasField("before_seq") else None
         after = request.after_seq if request.HasField("after_seq") else None
         checks.require(before is None or before >= 1, "beforeSeq", "must be at least 1")
@@ -87,7 +87,7 @@ class MessageServicer(MessageServiceServicer):
     async def SyncMessages(self, request: pb.SyncMessagesRequest, context: Context) -> pb.SyncMessagesResponse:
         """See the contract."""
         checks = FieldChecks()
-        checking.check_conversation_id(checks, request.conversation_id)
+        requests.check_conversation_id(checks, request.conversation_id)
         checks.require(request.after_rev >= 0, "afterRev", "must be at least 0")
         checks.done()
         conversation, messages, has_more = await self._messages.changed_after(
@@ -100,9 +100,9 @@ class MessageServicer(MessageServiceServicer):
     async def EditMessage(self, request: pb.EditMessageRequest, context: Context) -> pb.EditMessageResponse:
         """See the contract."""
         checks = FieldChecks()
-        checking.check_conversation_id(checks, request.conversation_id)
-        checking.check_message_id(checks, request.message_id)
-        checking.check_text(checks, request.text, may_be_blank=False)
+        requests.check_conversation_id(checks, request.conversation_id)
+        requests.check_message_id(checks, request.message_id)
+        requests.check_text(checks, request.text, may_be_blank=False)
         checks.done()
         message = await self._messages.edit(calling_user(), request.conversation_id, request.message_id, request.text)
         return pb.EditMessageResponse(message=convert.message_to_proto(message))
@@ -110,8 +110,8 @@ class MessageServicer(MessageServiceServicer):
     async def DeleteMessage(self, request: pb.DeleteMessageRequest, context: Context) -> pb.DeleteMessageResponse:
         """See the contract."""
         checks = FieldChecks()
-        checking.check_conversation_id(checks, request.conversation_id)
-        checking.check_message_id(checks, request.message_id)
+        requests.check_conversation_id(checks, request.conversation_id)
+        requests.check_message_id(checks, request.message_id)
         checks.done()
         message = await self._messages.delete(calling_user(), request.conversation_id, request.message_id)
         return pb.DeleteMessageResponse(message=convert.message_to_proto(message))
@@ -127,7 +127,7 @@ class MessageServicer(MessageServiceServicer):
         return pb.MarkDeliveredResponse()
 
     async def _mark(self, conversation_id: str, seq: int, *, read: bool) -> None:
-        checking.check_mark(conversation_id, seq)
+        requests.check_mark(conversation_id, seq)
         caller = calling_user()
         await self._require(member_key(caller, conversation_id))
         await self._signals.mark({MemberKey(conversation_id, caller.user_id): Mark(seq if read else 0, seq)})
@@ -135,7 +135,7 @@ class MessageServicer(MessageServiceServicer):
     async def SetTyping(self, request: pb.SetTypingRequest, context: Context) -> pb.SetTypingResponse:
         """See the contract."""
         checks = FieldChecks()
-        checking.check_conversation_id(checks, request.conversation_id)
+        requests.check_conversation_id(checks, request.conversation_id)
         checks.done()
         caller = calling_user()
         await self._require(member_key(caller, request.conversation_id))
@@ -178,7 +178,7 @@ class MessageServicer(MessageServiceServicer):
                 self._signals.typing(typing.conversation_id, actor.user_id, actor.name, active=typing.active)
                 return Status()
             mark = item.read if item.HasField("read") else item.delivered
-            checking.check_mark(mark.conversation_id, mark.seq)
+            requests.check_mark(mark.conversation_id, mark.seq)
         except AppError as error:
             return to_status(error)
         key = MemberKey(mark.conversation_id, item.actor.user_id)
@@ -220,7 +220,7 @@ class _Outcomes:
 
 
 def _draft(actor: pb.Actor, proto: pb.Draft) -> Draft:
-    checking.check_draft(proto)
+    requests.check_draft(proto)
     organization_id, user_id = actor.organization_id, actor.user_id
     return Draft(
         organization_id=organization_id,

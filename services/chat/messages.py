@@ -10,16 +10,16 @@ from parley.chat.v1 import chat_pb2
 
 from chassis.errors import AppError, FailedPreconditionError, NotFoundError, PermissionDeniedError
 from chassis.identity import Identity
-from services.chat.change import Decide
-from services.chat.commit import Committer
+from services.chat.change_writer import Decide
+from services.chat.committer import Committer
+from services.chat.conversation_cache import ConversationState
 from services.chat.domain import Change, ChangeKind, ChangeSet, Message, may_delete
+from services.chat.errors import message_not_found, not_a_member
 from services.chat.limits import RateLimit
-from services.chat.mailboxes import Outcome
-from services.chat.numbering import Draft
-from services.chat.refusals import message_not_found, not_a_member
-from services.chat.state import ConversationState
+from services.chat.sequencing import Draft
 from services.chat.store import ChatStore
 from services.chat.views import Views
+from services.chat.write_queue import Outcome
 
 MAX_PAGE_SIZE: Final = 256 * 1024
 """How many characters the messages of a page take, about: less than a slow connection may leave unread."""

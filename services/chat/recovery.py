@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 from parley.chat.v1 import event_pb2
 
 from services.chat import events
+from services.chat.conversation_cache import ConversationState
 from services.chat.domain import Change, Conversation, Head, LogEntry, Member, Message, advance, advance_over
-from services.chat.state import ConversationState
 from services.chat.store import ChatStore
 
 MAX_ENTRIES: Final = 500

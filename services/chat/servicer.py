@@ -10,12 +10,12 @@ from parley.chat.v1 import event_pb2
 from parley.chat.v1.conversation_pb2_grpc import ConversationServiceServicer
 from parley.chat.v1.event_pb2_grpc import EventServiceServicer
 
-from chassis.checks import FieldChecks
-from chassis.edge import Context
-from chassis.fanout import FanOut
+from chassis.events.fanout import FanOut
 from chassis.identity import calling_user
-from chassis.paging import Milliseconds, decode_token, encode_token, page_size
-from services.chat import checking, convert
+from chassis.rpc.interceptor import Context
+from chassis.rpc.paging import Milliseconds, decode_token, encode_token, page_size
+from chassis.rpc.validation import FieldChecks
+from services.chat import convert, requests
 from services.chat.conversations import Conversations
 from services.chat.domain import ConversationKind, MemberRole
 from services.chat.members import Members
@@ -42,7 +42,7 @@ class ConversationServicer(ConversationServiceServicer):
         self, request: pb.CreateConversationRequest, context: Context
     ) -> pb.CreateConversationResponse:
         """See the contract."""
-        checking.check_new_group(
+        requests.check_new_group(
             request.kind, request.name, request.description, request.external_ref, request.member_ids
         )
         conversation = await self._conversations.create_group(
@@ -56,7 +56,7 @@ class ConversationServicer(ConversationServiceServicer):
 
     async def JoinRoom(self, request: pb.JoinRoomRequest, context: Context) -> pb.JoinRoomResponse:
         """See the contract."""
-        checking.check_room(request.external_ref, request.name)
+        requests.check_room(request.external_ref, request.name)
         caller = calling_user()
         conversation_id = await self._conversations.ensure_room(caller, request.external_ref, request.name)
         conversation = await self._members.join_room(caller, conversation_id)
@@ -74,7 +74,7 @@ class ConversationServicer(ConversationServiceServicer):
         """See the contract."""
         checks = FieldChecks()
         checks.require(request.kind in {0, *ConversationKind}, "kind", "must be direct or group")
-        checking.check_time(checks, "updatedAfter", request.updated_after)
+        requests.check_time(checks, "updatedAfter", request.updated_after)
         checks.done()
         updated_after_ms = convert.milliseconds(request.updated_after)
         archived = request.archived if request.HasField("archived") else None
@@ -95,19 +95,19 @@ class ConversationServicer(ConversationServiceServicer):
     ) -> pb.UpdateConversationResponse:
         """See the contract."""
         paths = list(request.update_mask.paths)
-        settings = checking.settings_of(request.conversation, paths)
+        settings = requests.settings_of(request.conversation, paths)
         conversation = await self._conversations.update(
             calling_user(),
             request.conversation.conversation_id,
             settings,
-            checking.muted_until_ms(request.conversation, paths),
+            requests.muted_until_ms(request.conversation, paths),
         )
         return pb.UpdateConversationResponse(conversation=conversation)
 
     async def AddMembers(self, request: pb.AddMembersRequest, context: Context) -> pb.AddMembersResponse:
         """See the contract."""
         _check_conversation(request.conversation_id)
-        checking.check_user_ids("userIds", request.user_ids)
+        requests.check_user_ids("userIds", request.user_ids)
         conversation = await self._members.add(calling_user(), request.conversation_id, request.user_ids)
         return pb.AddMembersResponse(conversation=conversation)
 
@@ -156,7 +156,7 @@ class EventServicer(EventServiceServicer):
 
 def _check_conversation(conversation_id: str, user_id: str | None = None) -> None:
     checks = FieldChecks()
-    checking.check_conversation_id(checks, conversation_id)
+    requests.check_conversation_id(checks, conversation_id)
     if user_id is not None:
         checks.user_id("userId", user_id)
     checks.done()

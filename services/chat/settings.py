@@ -1,10 +1,10 @@
-"""What the chat service is told; see chassis.settings for what all services are told."""
+"""What the chat service is told; see chassis.process.settings for what all services are told."""
 
 from __future__ import annotations
 
 from pydantic import Field
 
-from chassis.settings import ServiceSettings
+from chassis.process.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):

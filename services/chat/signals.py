@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from chassis.errors import AppError
 from chassis.identity import Identity
 from services.chat import events
+from services.chat.conversation_cache import ConversationState, States
 from services.chat.domain import Mark, MemberKey
-from services.chat.marks import Marks
-from services.chat.publish import Publisher
-from services.chat.refusals import not_a_member, not_found
-from services.chat.state import ConversationState, States
+from services.chat.errors import not_a_member, not_found
+from services.chat.publisher import Publisher
+from services.chat.read_marks import Marks
 from services.chat.store import StoreError
 
 

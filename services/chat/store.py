@@ -31,8 +31,8 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, PyMongoError, WriteConcernError
 from pymongo.write_concern import WriteConcern
 
-from chassis.migrations import migrate
-from chassis.store_metrics import store_listeners
+from chassis.mongo.migrations import migrate
+from chassis.mongo.store_metrics import store_listeners
 from services.chat import documents
 from services.chat.domain import Change, ChangeSet, Conversation, Head, LogEntry, Mark, Member, MemberKey, Message
 from services.chat.migrations import MIGRATIONS

@@ -11,11 +11,11 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-from chassis.logs import logger
+from chassis.process.logs import logger
+from services.chat.conversation_cache import ConversationState, States
 from services.chat.domain import Mark, MemberKey
 from services.chat.intents import Intents
-from services.chat.marks import Marks
-from services.chat.state import ConversationState, States
+from services.chat.read_marks import Marks
 from services.chat.store import ChatStore, StoreError
 
 _SETTLE_SECONDS: Final = 5.0

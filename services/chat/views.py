@@ -14,8 +14,8 @@ from parley.chat.v1 import chat_pb2
 
 from services.chat import convert
 from services.chat.domain import MAX_LISTED_MEMBERS, Conversation, LogEntry, Member, Message, advance_over
-from services.chat.merging import Merged
-from services.chat.refusals import not_a_member, not_found
+from services.chat.errors import not_a_member, not_found
+from services.chat.lookup_coalescer import Merged
 from services.chat.store import ChatStore
 
 

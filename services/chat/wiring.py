@@ -11,26 +11,26 @@ from typing import Any
 from parley.chat.v1 import conversation_pb2, conversation_pb2_grpc, event_pb2, event_pb2_grpc, message_pb2
 from parley.chat.v1 import message_pb2_grpc as message_grpc
 
-from chassis.channel import fetch_keys, open_channel
-from chassis.eventlog import EventLog
-from chassis.fanout import FanOut
+from chassis.events.fanout import FanOut
+from chassis.events.log import EventLog
 from chassis.identity import TokenVerifier
-from chassis.server import Registration, Service
+from chassis.rpc.channel import fetch_keys, open_channel
+from chassis.rpc.server import Registration, Service
 from services.chat import bus, convert
-from services.chat.commit import Committer
+from services.chat.committer import Committer
 from services.chat.contacts import Contacts
+from services.chat.conversation_cache import States
 from services.chat.conversations import Conversations
 from services.chat.intents import Intents, Janitor
 from services.chat.limits import RateLimit
-from services.chat.marks import Marks
 from services.chat.members import Members
 from services.chat.message_servicer import MessageServicer
 from services.chat.messages import Messages
-from services.chat.publish import Publisher
+from services.chat.publisher import Publisher
+from services.chat.read_marks import Marks
 from services.chat.servicer import ConversationServicer, EventServicer
 from services.chat.settings import Settings
 from services.chat.signals import Signals
-from services.chat.state import States
 from services.chat.store import ChatStore, StoreError, open_client
 from services.chat.summaries import Summaries
 from services.chat.views import Views

@@ -22,19 +22,19 @@ from typing import Any, Final
 from prometheus_client import Counter, Histogram
 
 from chassis.errors import AbortedError, AppError, InternalError, InvalidArgumentError, UnavailableError
-from chassis.logs import logger
-from chassis.metrics import QUICK
-from chassis.tracing import spanning
+from chassis.process.logs import logger
+from chassis.process.metrics import QUICK
+from chassis.process.tracing import spanning
 from services.chat import events
-from services.chat.change import FENCED, note_unknown, pause
+from services.chat.change_writer import FENCED, note_unknown, pause
+from services.chat.conversation_cache import ConversationState, States
 from services.chat.domain import Head, Message, advance
+from services.chat.errors import not_a_member, not_found
 from services.chat.intents import Intents
-from services.chat.mailboxes import ChangeItem, Mailboxes, Outcome, SendItem
-from services.chat.numbering import Draft, number
-from services.chat.publish import Publisher
-from services.chat.refusals import not_a_member, not_found
-from services.chat.state import ConversationState, States
+from services.chat.publisher import Publisher
+from services.chat.sequencing import Draft, number
 from services.chat.store import BatchStoppedError, ChatStore, StoreError
+from services.chat.write_queue import ChangeItem, Mailboxes, Outcome, SendItem
 
 MAX_BATCH: Final = 1_000
 _ATTEMPTS: Final = 24

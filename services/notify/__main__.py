@@ -1,6 +1,6 @@
 """Runs the notify service."""
 
-from chassis.process import run_service
+from chassis.process.process import run_service
 from services.notify.settings import Settings
 from services.notify.wiring import wire
 

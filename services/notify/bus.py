@@ -11,8 +11,8 @@ from typing import Final
 
 from parley.notify.v1 import notification_pb2
 
-from chassis.eventlog import EventLog, LogError, open_redis
-from services.notify.conversion import to_proto
+from chassis.events.log import EventLog, LogError, open_redis
+from services.notify.convert import to_proto
 from services.notify.domain import Announcement, Owner
 
 BusError = LogError

@@ -8,7 +8,7 @@ from typing import Final
 from google.protobuf.message import DecodeError
 from parley.chat.v1 import chat_pb2, event_pb2
 
-from chassis.eventlog import Entry, position_key
+from chassis.events.log import Entry, position_key
 from services.notify.folding import (
     DELETED_TEXT,
     PREVIEW_CHARACTERS,

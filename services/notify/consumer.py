@@ -18,8 +18,8 @@ from typing import Final
 from prometheus_client import Counter, Gauge
 
 from chassis.errors import UnavailableError
-from chassis.eventlog import Entry, EventLog, position_key
-from chassis.logs import logger
+from chassis.events.log import Entry, EventLog, position_key
+from chassis.process.logs import logger
 from services.notify import chat_events
 from services.notify.bus import BusError
 from services.notify.folding import ChatEvent

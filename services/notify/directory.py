@@ -8,10 +8,10 @@ from typing import Final
 import grpc
 from parley.auth.v1 import directory_pb2, directory_pb2_grpc
 
-from chassis.channel import CALL_TIMEOUT_SECONDS, ServiceTokens
 from chassis.errors import AppError, Category, InternalError
-from chassis.logs import logger
-from chassis.status import from_rpc_error
+from chassis.process.logs import logger
+from chassis.rpc.channel import CALL_TIMEOUT_SECONDS, ServiceTokens
+from chassis.rpc.status import from_rpc_error
 
 _BATCH_SIZE: Final = 200
 

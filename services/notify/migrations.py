@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from chassis.migrations import Database, Migration
+from chassis.mongo.migrations import Database, Migration
 
 _LATEST_FIRST: Final = (("latest.time", -1), ("_id", -1))
 

@@ -8,8 +8,8 @@ from typing import Final
 from google.protobuf.struct_pb2 import Struct
 from parley.notify.v1 import notification_pb2
 
-from chassis.checks import FieldChecks
-from services.notify.conversion import data_to_json
+from chassis.rpc.validation import FieldChecks
+from services.notify.convert import data_to_json
 from services.notify.creation import Order
 from services.notify.domain import (
     MAX_BODY_CHARACTERS,

@@ -9,14 +9,14 @@ from typing import Any
 import grpc
 from parley.notify.v1 import notification_pb2, notification_pb2_grpc
 
-from chassis.checks import FieldChecks
 from chassis.errors import AppError, InvalidArgumentError, PermissionDeniedError
-from chassis.fanout import FanOut
+from chassis.events.fanout import FanOut
 from chassis.identity import Identity, caller, calling_user
-from chassis.paging import Milliseconds, decode_token, encode_token, page_size
-from chassis.status import to_status
+from chassis.rpc.paging import Milliseconds, decode_token, encode_token, page_size
+from chassis.rpc.status import to_status
+from chassis.rpc.validation import FieldChecks
 from services.notify import requests
-from services.notify.conversion import to_proto
+from services.notify.convert import to_proto
 from services.notify.creation import Creation, Order
 from services.notify.domain import MAX_ITEMS, Notification, Owner
 from services.notify.inbox import Inbox

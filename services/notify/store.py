@@ -24,8 +24,8 @@ from pymongo import DESCENDING, AsyncMongoClient, ReturnDocument, UpdateOne
 from pymongo.errors import BulkWriteError, ConnectionFailure, PyMongoError
 
 from chassis.errors import UnavailableError
-from chassis.migrations import migrate
-from chassis.store_metrics import store_listeners
+from chassis.mongo.migrations import migrate
+from chassis.mongo.store_metrics import store_listeners
 from services.notify import documents
 from services.notify.domain import Notification, NotificationType, Owner, digest_id
 from services.notify.migrations import MIGRATIONS

@@ -8,11 +8,11 @@ from datetime import timedelta
 
 from parley.notify.v1 import notification_pb2, notification_pb2_grpc
 
-from chassis.channel import ServiceTokens, fetch_keys, open_channel
-from chassis.eventlog import EventLog
-from chassis.fanout import FanOut
+from chassis.events.fanout import FanOut
+from chassis.events.log import EventLog
 from chassis.identity import TokenVerifier
-from chassis.server import Registration, Service
+from chassis.rpc.channel import ServiceTokens, fetch_keys, open_channel
+from chassis.rpc.server import Registration, Service
 from services.notify import bus
 from services.notify.consumer import ChatConsumer
 from services.notify.creation import Creation

@@ -1,6 +1,6 @@
 """Runs the presence service."""
 
-from chassis.process import run_service
+from chassis.process.process import run_service
 from services.presence.settings import Settings
 from services.presence.wiring import wire
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from parley.presence.v1.presence_pb2 import Event
 
 from chassis.errors import InvalidArgumentError, UnavailableError
-from chassis.supervise import end_tasks
+from chassis.process.supervise import end_tasks
 from services.presence.bus import PresenceBus
 from services.presence.convert import event_message
 from services.presence.delivery import Delivery, Outbox

@@ -30,11 +30,11 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
-from chassis import metrics
-from chassis.clusters import is_cluster, open_cluster
 from chassis.errors import UnavailableError
-from chassis.eventlog import EventLog, open_redis
-from chassis.logs import logger
+from chassis.events.log import EventLog, open_redis
+from chassis.events.redis_cluster import is_cluster, open_cluster
+from chassis.process import metrics
+from chassis.process.logs import logger
 from services.presence import scripts
 from services.presence.domain import Presence, Status, UserKey, UserState
 from services.presence.encoding import fields_of, key_of, member_of, presence_of, session_field, session_of, state_of

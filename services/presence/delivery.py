@@ -1,7 +1,7 @@
 """Delivery of what others were told to the streams of this replica that want it.
 
-It differs from chassis.fanout in what it is addressed by and in what it promises: events are for whole organizations,
-and the last one of a user is all that counts. So nothing is resumed: a stream begins with, and after a loss gets
+It differs from chassis.events.fanout in addressing and guarantees: events are for whole organizations, and only
+a user's last event counts. So nothing is resumed: a stream begins with, and after a loss gets
 again, what is true now (a snapshot), and after it whatever was told since it was begun.
 """
 
@@ -14,9 +14,9 @@ from typing import Final
 
 from parley.presence.v1.presence_pb2 import Event
 
-from chassis import metrics
 from chassis.errors import ResourceExhaustedError, UnavailableError
-from chassis.eventlog import EventLog, LogTrimmedError
+from chassis.events.log import EventLog, LogTrimmedError
+from chassis.process import metrics
 from services.presence.bus import LOG_NAME
 from services.presence.convert import events_of
 

@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Final
 
 from chassis.errors import UnavailableError
-from chassis.logs import logger
+from chassis.process.logs import logger
 from services.presence.bus import Agenda, NextLook, PresenceBus, Settlement
 from services.presence.convert import encoded_event
 from services.presence.domain import UserKey, UserState

@@ -9,8 +9,8 @@ from typing import Any, Final
 import grpc
 from parley.presence.v1 import presence_pb2, presence_pb2_grpc
 
-from chassis.checks import FieldChecks
 from chassis.identity import caller, calling_user
+from chassis.rpc.validation import FieldChecks
 from services.presence.attachments import Attachments
 from services.presence.convert import presence_message
 from services.presence.domain import CHOICES, MAX_TEXT_CHARACTERS, Status, UserKey

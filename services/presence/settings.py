@@ -1,4 +1,4 @@
-"""What the presence service is told; see chassis.settings for what all services are told.
+"""What the presence service is told; see chassis.process.settings for what all services are told.
 
 The times make up what is promised: a gateway that dies is noticed after `lease_seconds`, give or take
 `sweep_seconds`, and the work of a replica that dies is taken over after `takeover_seconds`.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from chassis.settings import ServiceSettings
+from chassis.process.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):

@@ -25,9 +25,9 @@ from pymongo import AsyncMongoClient, ReturnDocument, UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 
 from chassis.errors import UnavailableError
-from chassis.logs import logger
-from chassis.migrations import migrate
-from chassis.store_metrics import store_listeners
+from chassis.mongo.migrations import migrate
+from chassis.mongo.store_metrics import store_listeners
+from chassis.process.logs import logger
 from services.presence.domain import Choice, Record, Status, UserKey, UserState
 from services.presence.encoding import key_of, member_of
 from services.presence.migrations import MIGRATIONS

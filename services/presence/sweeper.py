@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 
 from chassis.errors import UnavailableError
-from chassis.logs import logger
+from chassis.process.logs import logger
 from services.presence.bus import PresenceBus, SessionChange, Settlement
 from services.presence.domain import UserState
 from services.presence.publisher import Publisher

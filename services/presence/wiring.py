@@ -8,9 +8,9 @@ from functools import partial
 
 from parley.presence.v1 import presence_pb2, presence_pb2_grpc
 
-from chassis.channel import fetch_keys, open_channel
 from chassis.identity import TokenVerifier
-from chassis.server import Registration, Service
+from chassis.rpc.channel import fetch_keys, open_channel
+from chassis.rpc.server import Registration, Service
 from services.presence.attachments import Attachments
 from services.presence.bus import PresenceBus, open_bus
 from services.presence.delivery import Delivery

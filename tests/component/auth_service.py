@@ -22,8 +22,8 @@ from parley.auth.v1 import auth_pb2, auth_pb2_grpc, directory_pb2, directory_pb2
 from pydantic import SecretStr
 from pymongo import AsyncMongoClient
 
-from chassis.channel import Metadata, bearer, open_channel
-from chassis.server import serving
+from chassis.rpc.channel import Metadata, bearer, open_channel
+from chassis.rpc.server import serving
 from services.auth.settings import ServiceCredential, Settings
 from services.auth.wiring import wire
 

@@ -19,10 +19,10 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from chassis.channel import Metadata
 from chassis.errors import AppError, Category
-from chassis.paging import encode_token
-from chassis.status import from_rpc_error
+from chassis.rpc.channel import Metadata
+from chassis.rpc.paging import encode_token
+from chassis.rpc.status import from_rpc_error
 
 TIMEOUT: Final = 30.0
 REFUSED_WITHIN: Final = 5.0

@@ -16,9 +16,9 @@ import grpc
 import pytest
 from pydantic import SecretStr
 
-from chassis.channel import open_channel
-from chassis.server import Service, serving
-from chassis.settings import ServiceSettings
+from chassis.process.settings import ServiceSettings
+from chassis.rpc.channel import open_channel
+from chassis.rpc.server import Service, serving
 from deploy.local.stack import LocalStack
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 
 from deploy.local.binaries import VALKEY, find_server
-from deploy.local.machine import Machine
+from deploy.local.host import Machine
 from deploy.local.ports import PortClaims
 from deploy.local.process import ManagedProcess, ProcessSpec
 from deploy.local.progress import silent

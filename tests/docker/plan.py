@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import yaml
 
-from chassis.settings import ProcessSettings
+from chassis.process.settings import ProcessSettings
 from deploy.docker import keys
 from deploy.local.services import SERVICES, Needs, Service
 from gateway.settings import Settings as GatewaySettings

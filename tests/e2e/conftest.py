@@ -13,7 +13,7 @@ from parley.auth.v1 import directory_pb2, directory_pb2_grpc, user_pb2
 from parley_client.client import Client
 from parley_client.options import Options
 
-from chassis.channel import ServiceTokens, open_channel
+from chassis.rpc.channel import ServiceTokens, open_channel
 from deploy.local.options import StackOptions
 from deploy.local.seed import seed_demo
 from deploy.local.stack import LocalStack

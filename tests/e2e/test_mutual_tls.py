@@ -17,8 +17,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from parley_client.events import MessageCreated
 from websockets.asyncio.client import connect
 
-from chassis.channel import open_channel
-from chassis.tls import TlsFiles
+from chassis.rpc.channel import open_channel
+from chassis.rpc.tls import TlsFiles
 from deploy.local.options import StackOptions
 from deploy.local.stack import LocalStack
 from tests.certificates import LOOPBACK, Authority, files_in

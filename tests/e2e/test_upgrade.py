@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.blueprint import REPOSITORY
 from deploy.local.envoy import upstreams_healthy
+from deploy.local.plan import REPOSITORY
 from deploy.local.probes import until_ready
 from deploy.local.process import ManagedProcess
 from tests.earlier import NoHistoryError, earlier_release, extract
@@ -85,7 +85,13 @@ class Upgrade:
 
 def test_the_release_before_would_run_its_own_code(before: Path) -> None:
     """Contracts, services and gateway come from its folder, and not from where the tests are."""
-    modules = "chassis.server", "services.chat.wiring", "gateway.wiring", "parley.chat.v1.message_pb2", "parley_client"
+    modules = (
+        "chassis.errors",
+        "services.chat.wiring",
+        "gateway.wiring",
+        "parley.chat.v1.message_pb2",
+        "parley_client",
+    )
     program = f"import sys, {', '.join(modules)}; print(*(sys.modules[m].__file__ for m in {modules!r}), sep='\\n')"
     environment = {**os.environ, "PYTHONPATH": python_path(before)}
     command = [sys.executable, "-c", program]

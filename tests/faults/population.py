@@ -11,7 +11,7 @@ from parley.auth.v1 import directory_pb2, directory_pb2_grpc, user_pb2
 from parley_client.client import Client
 from parley_client.options import Options
 
-from chassis.channel import ServiceTokens, open_channel
+from chassis.rpc.channel import ServiceTokens, open_channel
 from deploy.local.stack import LocalStack
 from tests.faults.history import UserKey
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from chassis.settings import ServiceSettings
+from chassis.process.settings import ServiceSettings
 from deploy.local.options import StackOptions
 from deploy.local.progress import Phase, Progress
 from deploy.local.stack import LocalStack

@@ -11,15 +11,15 @@ from parley.auth.v1.user_pb2 import User
 from parley.chat.v1.message_pb2 import Receipt
 
 from chassis.errors import AppError
-from gateway.commands import Command, Malformed, Refuse, Resolve, SendMessage, SendSignal
-from gateway.dialects.dialect import Dialect, Payloads, Surroundings
-from gateway.dialects.emitting import Emitted, EmittingDialect, Reference
-from gateway.dialects.native import NAME as NATIVE
-from gateway.dialects.native_requests import OPERATIONS
+from gateway.dialects.base import Dialect, Payloads, Surroundings
+from gateway.dialects.native.dialect import NAME as NATIVE
+from gateway.dialects.native.requests import OPERATIONS
 from gateway.dialects.registry import all_dialects
-from gateway.people import People
-from gateway.roster import Roster
-from gateway.session import Session
+from gateway.dialects.socketio_base import Emitted, EmittingDialect, Reference
+from gateway.sessions.commands import Command, Malformed, Refuse, Resolve, SendMessage, SendSignal
+from gateway.sessions.session import Session
+from gateway.upstream.presence_cache import Roster
+from gateway.upstream.user_cache import People
 from tests.unit.gateway.people import identity, session
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Final
 
-from chassis.settings import ProcessSettings
+from chassis.process.settings import ProcessSettings
 from deploy.k8s import keys
 from gateway.settings import Settings as GatewaySettings
 from services.auth.settings import Settings as AuthSettings

@@ -14,7 +14,7 @@ import pytest
 
 from deploy.local import envoy
 from deploy.local.binaries import ENVOY, find_server
-from deploy.local.machine import Machine
+from deploy.local.host import Machine
 from deploy.local.ports import PortClaims
 from tests.k8s.rendering import overlay
 

@@ -11,7 +11,7 @@ from parley.auth.v1 import auth_pb2, auth_pb2_grpc
 from parley.chat.v1 import conversation_pb2, conversation_pb2_grpc
 from parley_client.events import ConversationCreated
 
-from chassis.channel import bearer, open_channel
+from chassis.rpc.channel import bearer, open_channel
 from deploy.local.options import StackOptions
 from deploy.local.seed import seed_demo
 from deploy.local.stack import LocalStack

@@ -10,16 +10,16 @@ import pytest
 from opentelemetry.trace import SpanContext
 from pydantic import SecretStr
 
-from chassis.settings import ProcessSettings
-from chassis.tracing import calling, current_trace, exemplar, exporting, serving, spanning, trace_headers
+from chassis.process.settings import ProcessSettings
+from chassis.process.tracing import calling, current_trace, exemplar, exporting, serving, spanning, trace_headers
 from tests.monitoring.collector import Collector, collecting
 from tests.monitoring.rules import ROOT
 
 LOADED = """
 import sys
 import services.chat.__main__, gateway.__main__
-from chassis.tracing import exporting
-from chassis.settings import ProcessSettings
+from chassis.process.tracing import exporting
+from chassis.process.settings import ProcessSettings
 with exporting("chat", ProcessSettings(auth_target="auth:1", service_name="chat", service_secret="secret")):
     print([name for name in sys.modules if name.startswith(("opentelemetry.sdk.trace", "opentelemetry.exporter"))])
 """

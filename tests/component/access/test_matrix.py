@@ -9,9 +9,9 @@ import pytest
 from google.rpc.status_pb2 import Status
 from parley.options.v1 import rule_pb2
 
-from chassis.access import access_of
 from chassis.errors import AppError
-from chassis.status import from_status
+from chassis.rpc.access import access_of
+from chassis.rpc.status import from_status
 from tests.component.access.table import NOT_ALLOWED, OK, TABLE, Case
 from tests.component.access.world import CALLERS, NOBODY, ROLES, SERVICE, World, opened_world
 from tests.component.bad_input import call_method

@@ -14,8 +14,8 @@ from parley.chat.v1 import chat_pb2
 from parley.notify.v1 import notification_pb2, notification_pb2_grpc
 from pydantic import SecretStr
 
-from chassis.channel import Metadata, bearer, open_channel
-from chassis.server import serving
+from chassis.rpc.channel import Metadata, bearer, open_channel
+from chassis.rpc.server import serving
 from services.auth.settings import ServiceCredential
 from services.notify.wiring import wire as wire_notify
 from services.presence.wiring import wire as wire_presence

@@ -10,7 +10,7 @@ import grpc
 import pytest
 
 from chassis.errors import AppError, Category
-from chassis.status import from_rpc_error
+from chassis.rpc.status import from_rpc_error
 
 
 @dataclass

@@ -13,9 +13,9 @@ from parley.auth.v1 import auth_pb2 as pb
 from parley.auth.v1 import directory_pb2 as directory
 from parley.auth.v1 import user_pb2
 
-from chassis.channel import Metadata, open_channel
 from chassis.errors import Category
-from chassis.paging import encode_token
+from chassis.rpc.channel import Metadata, open_channel
+from chassis.rpc.paging import encode_token
 from tests.component.auth_service import PASSWORD, RunningAuth, SignedIn, auth_settings, drop_database, running_auth
 from tests.component.bad_input import Call, answer, check, methods_of
 

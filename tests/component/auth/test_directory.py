@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from parley.auth.v1 import directory_pb2, user_pb2
 
-from chassis.channel import Metadata
 from chassis.errors import Category
+from chassis.rpc.channel import Metadata
 from services.auth.domain import Role
 from tests.component.auth.expectations import refused
 from tests.component.auth_service import RunningAuth, SignedIn

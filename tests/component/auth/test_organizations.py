@@ -10,8 +10,8 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from parley.auth.v1 import auth_pb2, directory_pb2, user_pb2
 from pymongo import AsyncMongoClient
 
-from chassis.channel import Metadata
 from chassis.errors import Category
+from chassis.rpc.channel import Metadata
 from tests.component.auth.crm import SharedSecretCrm
 from tests.component.auth.expectations import refused
 from tests.component.auth.test_exchange import claims_of

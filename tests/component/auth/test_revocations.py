@@ -11,9 +11,9 @@ import grpc
 import pytest
 from parley.auth.v1 import auth_pb2, auth_pb2_grpc, directory_pb2
 
-from chassis.channel import open_channel
 from chassis.errors import Category, ResourceExhaustedError
 from chassis.identity import TokenVerifier
+from chassis.rpc.channel import open_channel
 from services.auth.domain import Revocation, RevocationReason
 from services.auth.revocations import MAX_PENDING, _Watcher
 from tests.component.auth.expectations import refused

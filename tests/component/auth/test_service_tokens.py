@@ -9,9 +9,9 @@ import pytest
 from parley.auth.v1 import auth_pb2, directory_pb2
 from pydantic import SecretStr
 
-from chassis.channel import ServiceTokens, bearer, fetch_keys, open_channel
 from chassis.errors import Category
 from chassis.identity import TokenVerifier
+from chassis.rpc.channel import ServiceTokens, bearer, fetch_keys, open_channel
 from services.auth.settings import ServiceCredential
 from tests.component.auth.expectations import refused
 from tests.component.auth_service import SERVICE, RunningAuth, auth_settings, drop_database, running_auth

@@ -16,8 +16,8 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from parley.auth.v1 import auth_pb2, auth_pb2_grpc
 
-from chassis.channel import open_channel
-from chassis.server import Service
+from chassis.rpc.channel import open_channel
+from chassis.rpc.server import Service
 from services.auth.wiring import wire
 from tests.component.auth_service import auth_settings, drop_database
 

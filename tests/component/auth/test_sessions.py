@@ -10,9 +10,9 @@ import grpc
 import pytest
 from parley.auth.v1 import auth_pb2, directory_pb2
 
-from chassis.channel import bearer
 from chassis.errors import Category
 from chassis.identity import TokenVerifier
+from chassis.rpc.channel import bearer
 from services.auth.sessions import parse_refresh_token
 from tests.component.auth.clocks import MovableClock
 from tests.component.auth.expectations import refused

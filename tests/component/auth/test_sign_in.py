@@ -10,8 +10,8 @@ import pytest
 from parley.auth.v1 import auth_pb2
 from pymongo import AsyncMongoClient
 
-from chassis.channel import Metadata
 from chassis.errors import Category
+from chassis.rpc.channel import Metadata
 from tests.component.auth.expectations import refused
 from tests.component.auth_service import PASSWORD, RunningAuth, auth_settings, drop_database, running_auth
 

@@ -13,9 +13,9 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 from parley.auth.v1 import auth_pb2, directory_pb2
 
-from chassis.channel import bearer, fetch_keys, open_channel
 from chassis.errors import Category
 from chassis.identity import TokenVerifier, jwt_header
+from chassis.rpc.channel import bearer, fetch_keys, open_channel
 from tests.component.auth.clocks import MovableClock
 from tests.component.auth.expectations import refused
 from tests.component.auth_service import RunningAuth, SignedIn, running_auth

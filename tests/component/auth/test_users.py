@@ -11,8 +11,8 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from parley.auth.v1 import directory_pb2, user_pb2
 
-from chassis.channel import Metadata
 from chassis.errors import Category
+from chassis.rpc.channel import Metadata
 from tests.component.auth.expectations import refused
 from tests.component.auth_service import PASSWORD, RunningAuth
 

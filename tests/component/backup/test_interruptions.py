@@ -13,11 +13,11 @@ from pymongo.errors import OperationFailure
 
 from backup import manifest
 from backup.connection import connected, explain
+from backup.dump import take_backup
 from backup.errors import BackupError
 from backup.pages import at, pages
 from backup.progress import Phase, Progress
-from backup.restoring import restore_backup
-from backup.taking import take_backup
+from backup.restore import restore_backup
 from deploy.local.options import StackOptions
 from deploy.local.stack import LocalStack
 from tests.component.backup.stores import Store, fill, new_store

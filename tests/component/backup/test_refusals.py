@@ -10,9 +10,9 @@ import pytest
 
 from backup import manifest
 from backup.connection import connected
+from backup.dump import take_backup
 from backup.errors import BackupError
-from backup.restoring import restore_backup
-from backup.taking import take_backup
+from backup.restore import restore_backup
 from tests.component.backup.stores import Store, fill
 
 

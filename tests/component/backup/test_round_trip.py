@@ -15,10 +15,10 @@ from pymongo import IndexModel
 
 from backup import manifest
 from backup.connection import Client
+from backup.dump import take_backup
 from backup.pages import LATEST, pages
 from backup.progress import Phase, Progress
-from backup.restoring import restore_backup
-from backup.taking import take_backup
+from backup.restore import restore_backup
 from tests.component.backup.stores import Store, fill
 
 ODD_IDS = [3, Int64(1 << 40), 2.5, "text", "", ObjectId(), b"bytes", datetime(2026, 1, 1, tzinfo=UTC), True, {"a": 1}]

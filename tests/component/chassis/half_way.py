@@ -8,7 +8,7 @@ from typing import Any
 
 from pymongo import AsyncMongoClient
 
-from chassis.migrations import Database, Migration, migrate
+from chassis.mongo.migrations import Database, Migration, migrate
 
 
 async def _begin(database: Database) -> None:

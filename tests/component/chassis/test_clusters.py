@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from redis.crc import key_slot
 
-from chassis.eventlog import Entry, EventLog, LogError, LogTrimmedError, open_redis
+from chassis.events.log import Entry, EventLog, LogError, LogTrimmedError, open_redis
 from tests.component.valkey_cluster import RunningCluster, running_cluster
 
 TIMEOUT = 30.0

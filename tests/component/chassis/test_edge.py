@@ -17,14 +17,14 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 from parley.presence.v1 import presence_pb2, presence_pb2_grpc
 
-from chassis.access import MissingRuleError, access_of
-from chassis.channel import Metadata, bearer
-from chassis.edge import Context
 from chassis.errors import AppError, Category, ResourceExhaustedError
 from chassis.identity import TokenVerifier, caller, caller_token, calling_user
-from chassis.server import PortTakenError, Registration, Service, serving
-from chassis.settings import ServiceSettings
-from chassis.status import from_rpc_error
+from chassis.process.settings import ServiceSettings
+from chassis.rpc.access import MissingRuleError, access_of
+from chassis.rpc.channel import Metadata, bearer
+from chassis.rpc.interceptor import Context
+from chassis.rpc.server import PortTakenError, Registration, Service, serving
+from chassis.rpc.status import from_rpc_error
 
 DESCRIPTOR = presence_pb2.DESCRIPTOR.services_by_name["PresenceService"]
 OUTAGE = ConnectionResetError

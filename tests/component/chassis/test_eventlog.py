@@ -9,8 +9,8 @@ from contextlib import aclosing
 
 import pytest
 
-from chassis import eventlog
-from chassis.eventlog import START, Entry, EventLog, LogTrimmedError, is_position, open_redis, position_key
+from chassis.events import log as eventlog
+from chassis.events.log import START, Entry, EventLog, LogTrimmedError, is_position, open_redis, position_key
 
 TIMEOUT = 20.0
 

@@ -13,8 +13,8 @@ from parley.chat.v1 import event_pb2
 from parley.stream.v1.stream_pb2 import Attachments, Positions, UserKey
 
 from chassis.errors import InvalidArgumentError, UnavailableError
-from chassis.eventlog import EventLog, open_redis
-from chassis.fanout import FanOut
+from chassis.events.fanout import FanOut
+from chassis.events.log import EventLog, open_redis
 from services.chat.bus import parse, route
 
 ORGANIZATIONS = [f"org-{n}" for n in range(8)]

@@ -12,7 +12,7 @@ from pymongo import AsyncMongoClient
 from pymongo.errors import OperationFailure
 from structlog.testing import capture_logs
 
-from chassis.migrations import (
+from chassis.mongo.migrations import (
     COLLECTION,
     UNFINISHED_RESTORE,
     Database,

@@ -17,8 +17,8 @@ import os, resource, signal
 from contextlib import asynccontextmanager
 from pymongo import AsyncMongoClient
 from redis.asyncio import Redis
-from chassis.process import run_process
-from chassis.settings import ProcessSettings
+from chassis.process.process import run_process
+from chassis.process.settings import ProcessSettings
 
 @asynccontextmanager
 async def serve(settings):

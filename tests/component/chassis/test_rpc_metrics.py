@@ -10,7 +10,7 @@ import pytest
 from parley.presence.v1 import presence_pb2, presence_pb2_grpc
 from prometheus_client import REGISTRY
 
-from chassis.channel import bearer
+from chassis.rpc.channel import bearer
 from tests.component.chassis import test_edge
 from tests.component.chassis.test_edge import asking, failure, token
 

@@ -9,8 +9,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pydantic import SecretStr
 
 from chassis.identity import TokenVerifier
-from chassis.server import Service, serving
-from chassis.settings import ServiceSettings
+from chassis.process.settings import ServiceSettings
+from chassis.rpc.server import Service, serving
 
 NOTICE_SECONDS = 0.5
 

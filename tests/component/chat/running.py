@@ -11,8 +11,8 @@ import grpc
 from parley.chat.v1 import chat_pb2, conversation_pb2, conversation_pb2_grpc, event_pb2_grpc, message_pb2
 from parley.chat.v1 import message_pb2_grpc as message_grpc
 
-from chassis.channel import Metadata, open_channel
-from chassis.server import serving
+from chassis.rpc.channel import Metadata, open_channel
+from chassis.rpc.server import serving
 from services.chat.settings import Settings
 from services.chat.wiring import wire
 from tests.component.auth_service import RunningAuth, SignedIn

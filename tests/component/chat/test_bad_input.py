@@ -14,10 +14,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from parley.chat.v1 import chat_pb2, conversation_pb2, event_pb2, message_pb2
 from parley.stream.v1.stream_pb2 import Attachments, UserKey
 
-from chassis.channel import Metadata
 from chassis.errors import Category
-from chassis.paging import encode_token
-from chassis.status import from_rpc_error
+from chassis.rpc.channel import Metadata
+from chassis.rpc.paging import encode_token
+from chassis.rpc.status import from_rpc_error
 from tests.component.auth_service import RunningAuth
 from tests.component.bad_input import Call, answer, check, methods_of
 from tests.component.chat.running import Person

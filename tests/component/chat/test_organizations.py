@@ -9,7 +9,7 @@ from parley.chat.v1 import event_pb2, message_pb2
 from parley.stream.v1.stream_pb2 import Attachments, UserKey
 
 from chassis.errors import Category
-from chassis.status import from_rpc_error, from_status
+from chassis.rpc.status import from_rpc_error, from_status
 from tests.component.auth_service import RunningAuth
 from tests.component.chat.running import TIMEOUT, Person, RunningChat
 

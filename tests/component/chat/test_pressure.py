@@ -14,8 +14,8 @@ from parley.stream.v1.stream_pb2 import Attachments, UserKey
 
 from deploy.local.options import StackOptions
 from deploy.local.stack import LocalStack
-from services.chat import publish
-from services.chat.commit import WAITING
+from services.chat import publisher
+from services.chat.committer import WAITING
 from tests.component.auth_service import RunningAuth
 from tests.component.chat.running import Person, RunningChat, running_chat
 
@@ -107,14 +107,14 @@ async def test_what_does_not_fit_in_the_queue_to_redis_is_published_from_the_sto
     own_databases: LocalStack,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(publish, "MAX_PENDING", 10)
+    monkeypatch.setattr(publisher, "MAX_PENDING", 10)
     key = (await ann.direct(bob.user_id)).conversation_id
     valkey = own_databases.processes["valkey"]
     valkey.pause()
     try:
         for n in range(60):
             await ann.send(key, f"message {n}")
-            assert next(s.value for m in publish.PENDING.collect() for s in m.samples) <= 10
+            assert next(s.value for m in publisher.PENDING.collect() for s in m.samples) <= 10
     finally:
         valkey.resume()
     seen: list[int] = []

@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from deploy.local.options import StackOptions
 from deploy.local.stack import LocalStack
 from services.chat import bus
-from services.chat.restored import publish_again
+from services.chat.republish import publish_again
 from tests.component.auth_service import RunningAuth
 from tests.component.chat.running import Person, running_chat
 

@@ -14,10 +14,10 @@ from parley.chat.v1 import event_pb2
 from parley.stream.v1.stream_pb2 import Attachments, UserKey
 from redis.asyncio import Redis
 
-from chassis.channel import MAX_MESSAGE_BYTES
 from chassis.errors import AppError, Category
-from chassis.status import from_rpc_error
-from chassis.subscriber import MAX_PENDING_EVENTS
+from chassis.events.subscriber import MAX_PENDING_EVENTS
+from chassis.rpc.channel import MAX_MESSAGE_BYTES
+from chassis.rpc.status import from_rpc_error
 from services.chat import bus
 from tests.component.auth_service import RunningAuth
 from tests.component.chat.running import Person, RunningChat, running_chat

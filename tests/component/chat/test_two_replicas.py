@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import grpc
 import pytest
 
-from services.chat.change import FENCED
+from services.chat.change_writer import FENCED
 from tests.component.auth_service import RunningAuth
 from tests.component.chat.running import Person, RunningChat, running_chat
 

@@ -7,7 +7,7 @@ import pytest
 
 from deploy.local.binaries import ENVOY, find_server
 from deploy.local.envoy import CONFIG
-from deploy.local.machine import Machine
+from deploy.local.host import Machine
 from deploy.local.stack import LocalStack
 from deploy.monitoring.envoy_tracing import with_tracing
 from deploy.tls.envoy import secret_files, with_mutual_tls

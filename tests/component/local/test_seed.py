@@ -12,7 +12,7 @@ import pytest_asyncio
 from google.protobuf.field_mask_pb2 import FieldMask
 from parley.auth.v1 import auth_pb2, auth_pb2_grpc, directory_pb2, directory_pb2_grpc, user_pb2
 
-from chassis.channel import bearer
+from chassis.rpc.channel import bearer
 from deploy.local.credentials import Credentials
 from deploy.local.errors import StackError
 from deploy.local.options import StackOptions

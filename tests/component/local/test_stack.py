@@ -22,7 +22,7 @@ from pymongo.write_concern import WriteConcern
 
 from deploy.local.data_directory import remove_data
 from deploy.local.errors import StackError
-from deploy.local.machine import Machine
+from deploy.local.host import Machine
 from deploy.local.options import StackOptions
 from deploy.local.ports import PortClaims
 from deploy.local.process import ManagedProcess

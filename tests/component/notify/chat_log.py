@@ -9,7 +9,7 @@ from typing import Any
 
 from parley.chat.v1 import chat_pb2, event_pb2
 
-from chassis.eventlog import EventLog, open_redis
+from chassis.events.log import EventLog, open_redis
 from services.notify.consumer import GROUP
 from services.notify.settings import Settings
 from tests.component.notify.waiting import eventually

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from parley.notify.v1.notification_pb2_grpc import NotificationServiceStub
 
-from chassis.server import Service
+from chassis.rpc.server import Service
 from services.notify.settings import Settings
 from services.notify.wiring import wire
 from tests.component.auth_service import RunningAuth, running_auth

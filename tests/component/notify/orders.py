@@ -6,9 +6,9 @@ from typing import Any
 
 from parley.notify.v1 import notification_pb2
 
-from chassis.channel import Metadata
 from chassis.errors import AppError
-from chassis.status import from_status
+from chassis.rpc.channel import Metadata
+from chassis.rpc.status import from_status
 from tests.component.notify.running import Stage
 from tests.component.notify.waiting import TIMEOUT_SECONDS
 

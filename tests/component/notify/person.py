@@ -8,7 +8,7 @@ from typing import Any
 from parley.auth.v1 import user_pb2
 from parley.notify.v1 import notification_pb2, notification_pb2_grpc
 
-from chassis.channel import Metadata
+from chassis.rpc.channel import Metadata
 from tests.component.notify.waiting import TIMEOUT_SECONDS
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from parley.notify.v1 import notification_pb2_grpc
 from pymongo import AsyncMongoClient
 
-from chassis.channel import open_channel
-from chassis.server import serving
+from chassis.rpc.channel import open_channel
+from chassis.rpc.server import serving
 from services.notify.settings import Settings
 from services.notify.wiring import wire
 from tests.component.auth_service import RunningAuth

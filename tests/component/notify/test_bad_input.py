@@ -11,9 +11,9 @@ from google.protobuf.message import Message
 from parley.notify.v1 import notification_pb2 as pb
 from parley.stream.v1.stream_pb2 import Attachments, UserKey
 
-from chassis.channel import Metadata
 from chassis.errors import Category
-from chassis.paging import encode_token
+from chassis.rpc.channel import Metadata
+from chassis.rpc.paging import encode_token
 from tests.component.bad_input import Call, answer, check, methods_of
 from tests.component.notify.orders import created, order
 from tests.component.notify.person import Person

@@ -12,7 +12,7 @@ from google.protobuf.struct_pb2 import Struct
 from parley.notify.v1 import notification_pb2
 
 from chassis.errors import AppError
-from chassis.status import from_rpc_error
+from chassis.rpc.status import from_rpc_error
 from tests.component.notify.orders import Item, created, order, outcomes
 from tests.component.notify.person import Person
 from tests.component.notify.running import Stage

@@ -9,10 +9,10 @@ import pytest
 from google.protobuf.message import Message
 from parley.notify.v1 import notification_pb2
 
-from chassis.channel import bearer
 from chassis.errors import InvalidArgumentError
-from chassis.paging import encode_token
-from chassis.status import from_rpc_error
+from chassis.rpc.channel import bearer
+from chassis.rpc.paging import encode_token
+from chassis.rpc.status import from_rpc_error
 from tests.component.notify.orders import created, order
 from tests.component.notify.person import Person
 from tests.component.notify.running import Stage

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from parley.notify.v1 import notification_pb2
 
-from chassis.supervise import supervised
+from chassis.process.supervise import supervised
 from services.notify import chat_events
 from services.notify.bus import Announcer, open_logs
 from services.notify.consumer import GROUP, ChatConsumer

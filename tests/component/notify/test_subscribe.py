@@ -8,9 +8,9 @@ import grpc
 import pytest
 from parley.notify.v1 import notification_pb2, notification_pb2_grpc
 
-from chassis.channel import open_channel
-from chassis.server import serving
-from chassis.status import from_rpc_error
+from chassis.rpc.channel import open_channel
+from chassis.rpc.server import serving
+from chassis.rpc.status import from_rpc_error
 from services.notify.wiring import wire
 from tests.component.notify.orders import created, order
 from tests.component.notify.person import Person

@@ -13,7 +13,7 @@ import pytest
 from pymongo import AsyncMongoClient
 from redis.asyncio import Redis
 
-from chassis.channel import Metadata
+from chassis.rpc.channel import Metadata
 from deploy.local.process import ManagedProcess
 from services.presence.settings import Settings
 from tests.component.auth_service import RunningAuth, running_auth

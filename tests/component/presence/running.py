@@ -14,10 +14,10 @@ from parley.presence.v1 import presence_pb2 as pb
 from parley.presence.v1 import presence_pb2_grpc
 from redis.asyncio import Redis
 
-from chassis.channel import Metadata, open_channel
 from chassis.errors import AppError
-from chassis.server import serving
-from chassis.status import from_rpc_error
+from chassis.rpc.channel import Metadata, open_channel
+from chassis.rpc.server import serving
+from chassis.rpc.status import from_rpc_error
 from services.presence.settings import Settings
 from services.presence.wiring import wire
 from tests.component.auth_service import RunningAuth, SignedIn

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import grpc
 
-from chassis.channel import open_channel
+from chassis.rpc.channel import open_channel
 from deploy.local.binaries import VALKEY, find_server
-from deploy.local.machine import Machine
+from deploy.local.host import Machine
 from deploy.local.ports import PortClaims
 from deploy.local.process import ManagedProcess, ProcessSpec
 from deploy.local.progress import silent

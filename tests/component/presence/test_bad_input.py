@@ -9,8 +9,8 @@ import pytest
 from google.protobuf.message import Message
 from parley.presence.v1 import presence_pb2 as pb
 
-from chassis.channel import Metadata
 from chassis.errors import Category
+from chassis.rpc.channel import Metadata
 from tests.component.bad_input import Call, answer, check, methods_of
 from tests.component.presence.running import User
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from redis.asyncio import Redis
 
-from chassis.eventlog import EventLog
+from chassis.events.log import EventLog
 from deploy.local.process import ManagedProcess
 from services.presence.bus import PresenceBus, SessionChange, Settlement, open_bus
 from services.presence.convert import encoded_event, events_of

@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 from redis.asyncio import Redis
 
-from chassis.eventlog import open_redis
+from chassis.events.log import open_redis
 from deploy.local.process import ManagedProcess
 from tests.component.presence import test_bus, test_sessions, test_statuses
 from tests.component.valkey_cluster import RunningCluster, running_cluster

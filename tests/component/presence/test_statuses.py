@@ -11,7 +11,7 @@ from parley.presence.v1 import presence_pb2_grpc
 from redis.asyncio import Redis
 
 from chassis.errors import InvalidArgumentError
-from chassis.status import from_rpc_error
+from chassis.rpc.status import from_rpc_error
 from services.presence.settings import Settings
 from tests.component.presence.conftest import Attach, NewUser
 from tests.component.presence.running import TIMEOUT, User, replica, until_stored

@@ -9,9 +9,9 @@ import pytest
 from parley.presence.v1 import presence_pb2 as pb
 from parley.presence.v1 import presence_pb2_grpc
 
-from chassis.channel import Metadata, bearer
 from chassis.errors import InvalidArgumentError, PermissionDeniedError, UnauthenticatedError, UnavailableError
-from chassis.status import from_rpc_error
+from chassis.rpc.channel import Metadata, bearer
+from chassis.rpc.status import from_rpc_error
 from services.presence.settings import Settings
 from tests.component.auth_service import RunningAuth, auth_settings, running_auth
 from tests.component.presence.conftest import Attach, NewUser

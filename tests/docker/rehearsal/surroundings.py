@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 from deploy.local import envoy
 from deploy.local.binaries import ENVOY, MONGOD, VALKEY, Server, find_server
-from deploy.local.machine import Machine
+from deploy.local.host import Machine
 from tests.docker.plan import Plan
 from tests.docker.rehearsal.errors import RehearsalError
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
 
-from chassis.settings import ProcessSettings
+from chassis.process.settings import ProcessSettings
 from tests.k8s.environment import (
     MissingReferenceError,
     environment,

@@ -9,9 +9,9 @@ import pytest
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from chassis.access import access_of, organization_paths
 from chassis.errors import PermissionDeniedError
 from chassis.identity import Identity
+from chassis.rpc.access import access_of, organization_paths
 from tests.unit.chassis.contracts import METHODS, SERVICES
 
 ACCESS = {path.removeprefix("/").split(".")[-1]: access for path, access in access_of(SERVICES).items()}

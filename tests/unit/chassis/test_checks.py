@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from chassis.checks import MAX_PROBLEMS, FieldChecks
 from chassis.errors import InvalidArgumentError
-from chassis.status import to_status
+from chassis.rpc.status import to_status
+from chassis.rpc.validation import MAX_PROBLEMS, FieldChecks
 
 
 def refusal(checks: FieldChecks) -> InvalidArgumentError:

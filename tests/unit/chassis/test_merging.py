@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 import pytest
 
-from chassis.merging import merged
+from chassis.events.merging import merged
 
 TIMEOUT = 60.0
 

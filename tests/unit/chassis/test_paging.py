@@ -9,14 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.errors import InvalidArgumentError
-from chassis.paging import (
-    DEFAULT_PAGE_SIZE,
-    MAX_PAGE_SIZE,
-    Milliseconds,
-    decode_token,
-    encode_token,
-    page_size,
-)
+from chassis.rpc.paging import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, Milliseconds, decode_token, encode_token, page_size
 
 cursors = st.tuples(st.integers(0, 253_402_300_799_999), st.text(max_size=100))
 anything = st.recursive(

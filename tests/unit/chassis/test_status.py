@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.errors import AppError, Category, make_error
-from chassis.status import CODES, DETAILS_KEY, from_rpc_error, from_status, to_status
+from chassis.rpc.status import CODES, DETAILS_KEY, from_rpc_error, from_status, to_status
 
 
 def rpc_error(code: grpc.StatusCode, *trailing: tuple[str, Any], details: str = "") -> grpc.aio.AioRpcError:

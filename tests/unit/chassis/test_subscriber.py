@@ -13,8 +13,8 @@ from parley.stream.v1.stream_pb2 import Attachments, UserKey
 from prometheus_client import CollectorRegistry, Gauge
 
 from chassis.errors import InvalidArgumentError, ResourceExhaustedError, UnavailableError
-from chassis.eventlog import START, Entry
-from chassis.subscriber import (
+from chassis.events.log import START, Entry
+from chassis.events.subscriber import (
     MAX_PENDING_BYTES,
     MAX_PENDING_EVENTS,
     MAX_RESPONSE_BYTES,

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from chassis.supervise import TaskEndedError, end_tasks, supervised
+from chassis.process.supervise import TaskEndedError, end_tasks, supervised
 
 
 async def test_a_task_that_loses_a_cancellation_is_ended_all_the_same() -> None:

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.chat.mailboxes import ChangeItem, Mailboxes, SendItem, Taken
-from services.chat.numbering import Draft
+from services.chat.sequencing import Draft
+from services.chat.write_queue import ChangeItem, Mailboxes, SendItem, Taken
 
 
 def send(conversation_id: str, key: str = "") -> SendItem:

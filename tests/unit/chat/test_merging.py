@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.chat.merging import MAX_KEYS, Merged
+from services.chat.lookup_coalescer import MAX_KEYS, Merged
 
 
 class _Shelf:

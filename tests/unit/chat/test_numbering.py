@@ -18,7 +18,7 @@ from services.chat.domain import (
     may_delete,
     message_id_of,
 )
-from services.chat.numbering import Draft, number
+from services.chat.sequencing import Draft, number
 
 START = Head(seq=0, rev=0, last_message_id="", last_message_ms=0, changed_ms=0)
 

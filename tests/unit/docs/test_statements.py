@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.dialects.native_requests import OPERATIONS
+from gateway.dialects.native.requests import OPERATIONS
 
 ROOT = Path(__file__).parents[3]
 DOCUMENTS = sorted(
@@ -44,7 +44,7 @@ def test_the_way_of_a_message_is_eight_short_files() -> None:
 
 
 def test_every_setting_that_the_documents_name_is_one() -> None:
-    sources = [*ROOT.glob("*/settings.py"), *ROOT.glob("services/*/settings.py")]
+    sources = [*ROOT.glob("*/settings.py"), *ROOT.glob("*/*/settings.py")]
     known = {
         name.upper() for source in sources for name in re.findall(r"^    (\w+):", source.read_text(), re.MULTILINE)
     }

@@ -7,9 +7,9 @@ from itertools import count
 from typing import Any
 
 from chassis.identity import Identity
-from gateway.dialects.dialect import Front
-from gateway.dialects.native import NativeDialect
-from gateway.session import Session, SessionLimits
+from gateway.dialects.base import Front
+from gateway.dialects.native.dialect import NativeDialect
+from gateway.sessions.session import Session, SessionLimits
 
 LIMITS = SessionLimits(frame_bytes=65_536, requests_in_flight=3, frames_per_second=5, messages_per_second=20)
 

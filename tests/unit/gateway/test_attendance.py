@@ -6,8 +6,8 @@ from typing import Any, cast
 
 from parley.presence.v1.presence_pb2 import AttachResponse, Session
 
-from chassis.channel import Metadata
-from gateway.attendance import SESSIONS_PER_REQUEST, Attendance
+from chassis.rpc.channel import Metadata
+from gateway.upstream.presence_stream import SESSIONS_PER_REQUEST, Attendance
 
 
 async def no_metadata() -> Metadata:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chassis.errors import AppError, PermissionDeniedError, ResourceExhaustedError, UnavailableError
-from gateway.batches import MAX_ITEMS_PER_CALL, MAX_WAIT_SECONDS, Batches
+from gateway.upstream.batcher import MAX_ITEMS_PER_CALL, MAX_WAIT_SECONDS, Batches
 
 
 class Far:

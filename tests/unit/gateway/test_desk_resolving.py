@@ -21,22 +21,22 @@ from parley.chat.v1.event_pb2 import SubscribeRequest
 from parley.chat.v1.message_pb2 import ListMessagesResponse, Receipt, SendMessagesRequest, SendMessagesResponse
 
 from chassis.errors import PermissionDeniedError
-from gateway import desk as desks
-from gateway import roster as rosters
-from gateway.arrivals import Arrivals
-from gateway.attendance import Attendance
-from gateway.calls import running_errands
-from gateway.desk import Desk
-from gateway.dialects.dialect import Front
-from gateway.hub import Hub
-from gateway.lines import Lines
-from gateway.roster import Roster
-from gateway.sends import Sends
-from gateway.session import Session, SessionLimits
-from gateway.signals import Signals
-from gateway.subscriptions import Subscription
+from gateway.connections import dispatcher as desks
+from gateway.connections.delivery_queue import Lines
+from gateway.connections.dispatcher import Desk
+from gateway.connections.hub import Hub
+from gateway.connections.readiness import Arrivals
+from gateway.dialects.base import Front
+from gateway.sessions.message_sender import Sends
+from gateway.sessions.session import Session, SessionLimits
+from gateway.sessions.signal_sender import Signals
+from gateway.sessions.user_client import running_errands
+from gateway.upstream import presence_cache as rosters
+from gateway.upstream.presence_cache import Roster
+from gateway.upstream.presence_stream import Attendance
+from gateway.upstream.subscriptions import Subscription
+from tests.unit.gateway.dialects.fixture import dialects
 from tests.unit.gateway.dialects.services import Services
-from tests.unit.gateway.dialects.stage import dialects
 from tests.unit.gateway.people import KeepingConnection, identity
 
 LIMITS = SessionLimits(frame_bytes=65_536, requests_in_flight=2_000, frames_per_second=5_000, messages_per_second=5_000)

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from chassis.errors import InternalError, NotFoundError
-from gateway.calls import running_errands
+from gateway.sessions.user_client import running_errands
 
 
 async def give(value: Any) -> Any:

@@ -8,7 +8,7 @@ import pytest
 from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
-from gateway.transports.frames import text_frame
+from gateway.transports.websocket.framing import text_frame
 
 
 def read(data: bytes) -> Frame:

@@ -7,9 +7,9 @@ from parley.chat.v1 import chat_pb2, event_pb2
 from parley.notify.v1 import notification_pb2 as notify
 from parley.presence.v1 import presence_pb2 as presence
 
-from gateway.hub import Hub, TooManyConnectionsError
-from gateway.lines import Lines
-from gateway.roster import Roster
+from gateway.connections.delivery_queue import Lines
+from gateway.connections.hub import Hub, TooManyConnectionsError
+from gateway.upstream.presence_cache import Roster
 from tests.unit.gateway.people import KeepingConnection, identity, native_front
 
 

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chassis.errors import UnavailableError
-from gateway import close_codes
-from gateway.calls import Errands, running_errands
-from gateway.commands import UserCalls
-from gateway.dialects.dialect import Later, Payloads
-from gateway.lines import MAX_WAITING, Lines
+from gateway.connections.delivery_queue import MAX_WAITING, Lines
+from gateway.dialects.base import Later, Payloads
+from gateway.sessions.commands import UserCalls
+from gateway.sessions.user_client import Errands, running_errands
+from gateway.wire import close_codes
 from tests.unit.gateway.people import KeepingConnection, native_front
 
 AWAY = UnavailableError("AUTH_UNAVAILABLE", "the directory is away")

@@ -12,8 +12,8 @@ from parley.notify.v1 import notification_pb2 as notify
 from parley.presence.v1 import presence_pb2 as presence
 
 from chassis.errors import InvalidArgumentError, ResourceExhaustedError
-from gateway.dialects.dialect import Later, Payloads, Speech
-from gateway.dialects.native import NativeDialect
+from gateway.dialects.base import Later, Payloads, Speech
+from gateway.dialects.native.dialect import NativeDialect
 from tests.unit.gateway.people import identity, session
 
 DIALECT = NativeDialect()

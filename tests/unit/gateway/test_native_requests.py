@@ -11,9 +11,18 @@ from hypothesis import strategies as st
 from parley.chat.v1 import chat_pb2, message_pb2
 
 from chassis.errors import Category
-from gateway.commands import Malformed, Perform, RefreshSession, Refuse, Request, SendMessage, SendSignal, SetIdle
-from gateway.dialects.native import NativeDialect
-from gateway.dialects.native_requests import OPERATIONS
+from gateway.dialects.native.dialect import NativeDialect
+from gateway.dialects.native.requests import OPERATIONS
+from gateway.sessions.commands import (
+    Malformed,
+    Perform,
+    RefreshSession,
+    Refuse,
+    Request,
+    SendMessage,
+    SendSignal,
+    SetIdle,
+)
 from tests.unit.gateway.people import identity, session
 
 DIALECT = NativeDialect()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.errors import UnavailableError
-from gateway.transports.pace import Pace
+from gateway.transports.rate_limit import Pace
 
 
 @given(

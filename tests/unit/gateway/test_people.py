@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from parley.auth.v1.user_pb2 import ROLE_SALES, User
 
 from chassis.errors import UnavailableError
-from gateway.people import REMEMBERED_SECONDS, People, Person
+from gateway.upstream.user_cache import REMEMBERED_SECONDS, People, Person
 
 AWAY = UnavailableError("AUTH_UNAVAILABLE", "the directory is away")
 

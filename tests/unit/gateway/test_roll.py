@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from gateway.roll import Changes, Roll
+from gateway.upstream.attachment_tracker import Changes, Roll
 
 
 class RollMachine(RuleBasedStateMachine):

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from parley.presence.v1 import presence_pb2 as presence
 
-from gateway import roster as rosters
-from gateway.roster import Roster, is_here
+from gateway.upstream import presence_cache as rosters
+from gateway.upstream.presence_cache import Roster, is_here
 from tests.unit.gateway.people import identity
 
 HERE = [presence.STATUS_ONLINE, presence.STATUS_AWAY, presence.STATUS_DND]

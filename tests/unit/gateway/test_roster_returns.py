@@ -7,13 +7,13 @@ from typing import Any, cast
 import pytest
 from parley.presence.v1 import presence_pb2 as presence
 
-from gateway import roster as rosters
-from gateway.attendance import Attendance
-from gateway.dialects.dialect import Dialect, Front
-from gateway.hub import Hub
-from gateway.lines import Lines
-from gateway.roster import Roster
-from tests.unit.gateway.dialects.stage import dialects
+from gateway.connections.delivery_queue import Lines
+from gateway.connections.hub import Hub
+from gateway.dialects.base import Dialect, Front
+from gateway.upstream import presence_cache as rosters
+from gateway.upstream.presence_cache import Roster
+from gateway.upstream.presence_stream import Attendance
+from tests.unit.gateway.dialects.fixture import dialects
 from tests.unit.gateway.people import KeepingConnection, identity, native_front
 
 BOB = presence.Event(

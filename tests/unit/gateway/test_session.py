@@ -6,8 +6,8 @@ import pytest
 from parley.chat.v1.message_pb2 import Draft
 
 from chassis.errors import AppError, InvalidArgumentError, PermissionDeniedError, UnimplementedError
-from gateway.commands import Malformed, Refuse, Request, SendMessage
-from gateway.session import Answer, CarryOut, End, FrameRate
+from gateway.sessions.commands import Malformed, Refuse, Request, SendMessage
+from gateway.sessions.session import Answer, CarryOut, End, FrameRate
 from tests.unit.gateway.people import LIMITS, identity, session
 
 SEND = Request(1, "message.send", SendMessage(Draft()))

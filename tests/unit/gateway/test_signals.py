@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from parley.chat.v1.message_pb2 import Actor, MarkReadRequest, SetTypingRequest
 
-from gateway.signals import latest
+from gateway.sessions.signal_sender import latest
 
 ANN = Actor(user_id="ann")
 

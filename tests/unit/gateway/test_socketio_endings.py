@@ -7,9 +7,17 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from gateway import close_codes
-from gateway.transports import socketio
-from tests.unit.gateway.hall import Hall, KeepingDesk, Poller, WebSocketClient, joining, nothing_logged, open_hall
+from gateway.transports.socketio import connection as socketio
+from gateway.wire import close_codes
+from tests.unit.gateway.socketio_harness import (
+    Hall,
+    KeepingDesk,
+    Poller,
+    WebSocketClient,
+    joining,
+    nothing_logged,
+    open_hall,
+)
 
 Going = Callable[[Hall, WebSocketClient], Awaitable[None]]
 

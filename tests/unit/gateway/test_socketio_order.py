@@ -9,8 +9,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.hub import Connection, say
-from tests.unit.gateway.hall import Hall, Poller, WebSocketClient, joining, nothing_logged, open_hall
+from gateway.connections.hub import Connection, say
+from tests.unit.gateway.socketio_harness import Hall, Poller, WebSocketClient, joining, nothing_logged, open_hall
 
 STEPS = st.lists(
     st.one_of(

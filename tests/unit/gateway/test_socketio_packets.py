@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.commands import Request
-from gateway.dialects.emitting import Emitted
-from tests.unit.gateway.hall import (
+from gateway.dialects.socketio_base import Emitted
+from gateway.sessions.commands import Request
+from tests.unit.gateway.socketio_harness import (
     LIMITS,
     Hall,
     KeepingDesk,

@@ -9,8 +9,8 @@ from parley.chat.v1 import event_pb2
 from parley.stream.v1.stream_pb2 import Positions
 from prometheus_client import REGISTRY
 
-from chassis.channel import Metadata
-from gateway.subscriptions import Subscription
+from chassis.rpc.channel import Metadata
+from gateway.upstream.subscriptions import Subscription
 
 STREAM = {"stream": "test-subscriptions"}
 

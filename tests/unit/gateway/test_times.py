@@ -7,7 +7,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.times import parse_time, time_text, time_text_of
+from gateway.wire.timestamps import parse_time, time_text, time_text_of
 
 FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799
 

@@ -9,7 +9,7 @@ import pytest
 
 from chassis.errors import AppError, UnauthenticatedError, UnavailableError
 from chassis.identity import Identity
-from gateway.transports.upgrades import Door, Doorkeeper, Origins, UpgradeRequest, status_of
+from gateway.transports.websocket.handshake import Door, Doorkeeper, Origins, UpgradeRequest, status_of
 from tests.unit.gateway.people import identity
 
 PREFIX = "base64url.bearer.authorization.parley."

@@ -8,7 +8,7 @@ import pytest
 
 from deploy.local.binaries import ENVOY, MONGOD, VALKEY, Server, find_server
 from deploy.local.errors import StackError
-from deploy.local.machine import Machine
+from deploy.local.host import Machine
 
 NOWHERE = "/nonexistent"
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from deploy.local.diagnosis import last_lines, quote
+from deploy.local.exit_diagnosis import last_lines, quote
 
 
 def test_only_the_last_lines_are_shown(tmp_path: Path) -> None:

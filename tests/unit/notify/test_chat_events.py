@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from parley.chat.v1 import chat_pb2, event_pb2
 
-from chassis.eventlog import Entry
+from chassis.events.log import Entry
 from services.notify.chat_events import MalformedEntryError, preview, read
 from services.notify.folding import MemberJoined, MemberLeft, MessageRevised, MessageSent, MessagesRead
 

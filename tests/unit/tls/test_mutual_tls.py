@@ -13,8 +13,8 @@ import grpc
 import pytest
 from cryptography import x509
 
-from chassis.channel import open_channel
-from chassis.tls import TlsFiles, grpc_server_credentials, seconds_left, server_context
+from chassis.rpc.channel import open_channel
+from chassis.rpc.tls import TlsFiles, grpc_server_credentials, seconds_left, server_context
 from tests.certificates import LOOPBACK, Authority, files_in
 
 _METHOD = "/test.Echo/Serial"

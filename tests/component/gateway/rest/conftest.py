@@ -8,7 +8,7 @@ import pytest
 
 from gateway.rest import readiness
 from tests.component.auth_service import running_auth
-from tests.component.gateway.rest.house import House, serving_chat, serving_notify, serving_rest
+from tests.component.gateway.rest.harness import House, serving_chat, serving_notify, serving_rest
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -14,7 +14,7 @@ from parley.auth.v1 import user_pb2
 
 from gateway.rest.schemas import Session
 from tests.component.auth_service import PASSWORD, auth_settings, drop_database, running_auth
-from tests.component.gateway.rest.house import House, Person, answer_of, problem_of, serving_rest
+from tests.component.gateway.rest.harness import House, Person, answer_of, problem_of, serving_rest
 from tests.rest_shapes import check_shape
 
 SHARED_SECRET = "a secret of at least thirty-two bytes"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.rest.schemas import ConversationAnswer, ConversationPage
-from tests.component.gateway.rest.house import House, problem_of
+from tests.component.gateway.rest.harness import House, problem_of
 from tests.component.notify.waiting import eventually
 from tests.rest_shapes import check_shape
 

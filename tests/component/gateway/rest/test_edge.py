@@ -10,10 +10,10 @@ import httpx
 import pytest
 from prometheus_client import REGISTRY
 
-from chassis.server import PortTakenError
-from gateway.rest.reading import MAX_BODY_BYTES
+from chassis.rpc.server import PortTakenError
+from gateway.rest.request_parsing import MAX_BODY_BYTES
 from gateway.rest.schemas import Health, KeySet, Welcome
-from tests.component.gateway.rest.house import NOWHERE, ORIGIN, House, answer_of, problem_of, serving_rest
+from tests.component.gateway.rest.harness import NOWHERE, ORIGIN, House, answer_of, problem_of, serving_rest
 from tests.rest_shapes import check_shape
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from gateway.rest.schemas import History, Sent
-from tests.component.gateway.rest.house import House, Person, problem_of
+from tests.component.gateway.rest.harness import House, Person, problem_of
 from tests.rest_shapes import check_shape
 
 

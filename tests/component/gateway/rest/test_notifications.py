@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import pytest
 from parley.notify.v1 import notification_pb2, notification_pb2_grpc
 
-from chassis.channel import open_channel
+from chassis.rpc.channel import open_channel
 from gateway.rest.notifications import MAX_PAGE
 from gateway.rest.schemas import Count, NotificationPage, UnreadCount
-from tests.component.gateway.rest.house import House, Person, answer_of, problem_of
+from tests.component.gateway.rest.harness import House, Person, answer_of, problem_of
 from tests.rest_shapes import check_shape
 
 TIMEOUT_SECONDS = 20.0

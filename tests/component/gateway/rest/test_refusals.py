@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.component.gateway.rest.house import House, problem_of
+from tests.component.gateway.rest.harness import House, problem_of
 
 MALFORMED = {
     "empty": b"",

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.rest.schemas import AccountAnswer, UserAnswer, UserPage
 from tests.component.auth_service import PASSWORD
-from tests.component.gateway.rest.house import House, answer_of, problem_of
+from tests.component.gateway.rest.harness import House, answer_of, problem_of
 from tests.rest_shapes import check_shape
 
 

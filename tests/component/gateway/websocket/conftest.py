@@ -8,7 +8,7 @@ import pytest
 
 from deploy.local.ports import LOOPBACK, PortClaims
 from tests.component.auth_service import RunningAuth, SignedIn, running_auth
-from tests.component.gateway.websocket.house import (
+from tests.component.gateway.websocket.harness import (
     Databases,
     House,
     Targets,

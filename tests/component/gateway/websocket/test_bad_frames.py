@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.component.auth_service import SignedIn
-from tests.component.gateway.websocket.house import Client, House
+from tests.component.gateway.websocket.harness import Client, House
 
 LIMIT = 65_536
 CONTINUATION, TEXT, BINARY, PING = 0, 1, 2, 9

@@ -7,9 +7,9 @@ import secrets
 
 from parley.notify.v1 import notification_pb2, notification_pb2_grpc
 
-from chassis.channel import open_channel
+from chassis.rpc.channel import open_channel
 from tests.component.auth_service import SignedIn
-from tests.component.gateway.websocket.house import Client, House, running_gateway, send, talking
+from tests.component.gateway.websocket.harness import Client, House, running_gateway, send, talking
 
 
 async def test_the_first_event_says_who_one_is(house: House, ann: SignedIn) -> None:

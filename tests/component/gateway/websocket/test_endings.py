@@ -12,10 +12,10 @@ from parley.auth.v1 import auth_pb2, directory_pb2
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 
-from gateway.transports import socket as transport
+from gateway.transports.websocket import socket as transport
 from tests.component.auth_service import PASSWORD, RunningAuth, SignedIn, running_auth
 from tests.component.gateway.websocket.conftest import SCOPES
-from tests.component.gateway.websocket.house import (
+from tests.component.gateway.websocket.harness import (
     SUBPROTOCOL,
     Client,
     Databases,

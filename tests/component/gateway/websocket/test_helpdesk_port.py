@@ -7,9 +7,9 @@ import json
 import pytest
 from websockets.asyncio.client import connect
 
-from gateway.entrances import UnknownDialectError
+from gateway.listeners import UnknownDialectError
 from tests.component.auth_service import RunningAuth, SignedIn
-from tests.component.gateway.websocket.house import House, running_gateway
+from tests.component.gateway.websocket.harness import House, running_gateway
 
 
 @pytest.mark.parametrize("path", ["", "/", "/helpdesk"])

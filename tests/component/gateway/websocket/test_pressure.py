@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from tests.component.auth_service import SignedIn
-from tests.component.gateway.websocket.house import House, running_gateway, talking
+from tests.component.gateway.websocket.harness import House, running_gateway, talking
 from tests.component.gateway.websocket.test_upgrades import upgrade
 
 

@@ -15,9 +15,9 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from gateway.transports import socketio
+from gateway.transports.socketio import connection
 from tests.component.auth_service import RunningAuth, SignedIn
-from tests.component.gateway.websocket.house import ORIGIN, Gateway, House, running_gateway
+from tests.component.gateway.websocket.harness import ORIGIN, Gateway, House, running_gateway
 from tests.component.notify.waiting import eventually
 
 POLLING = "/socket.io/?EIO=4&transport=polling"
@@ -80,7 +80,7 @@ async def _ended(socket: ClientConnection) -> int | None:
 async def test_who_doesn_t_say_who_it_is_is_sent_away(
     house: House, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(socketio, "CONNECT_SECONDS", 0.3)
+    monkeypatch.setattr(connection, "CONNECT_SECONDS", 0.3)
     poller = Poller(http)
     await poller.open()
     async with _websocket(house.gateway) as socket:
@@ -95,7 +95,7 @@ async def test_who_doesn_t_say_who_it_is_is_sent_away(
 async def test_who_is_refused_in_every_namespace_is_sent_away_too(
     house: House, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(socketio, "CONNECT_SECONDS", 3.0)
+    monkeypatch.setattr(connection, "CONNECT_SECONDS", 3.0)
     async with _websocket(house.gateway) as socket:
         await socket.send('40{"token":"nonsense"}')
         await socket.send('40/nowhere,{"token":"nonsense"}')

@@ -12,9 +12,9 @@ import pytest
 from redis.asyncio import Redis
 
 from deploy.local.stack import LocalStack
-from gateway import departures
+from gateway.connections import draining
 from tests.component.auth_service import RunningAuth, SignedIn
-from tests.component.gateway.websocket.house import (
+from tests.component.gateway.websocket.harness import (
     Databases,
     House,
     Targets,
@@ -115,14 +115,14 @@ async def test_a_stop_waits_for_those_who_have_yet_to_read_of_it(
     house: House, ann: SignedIn, bob: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request that was under way for long is answered: its client leaves by itself, with all its answers."""
-    monkeypatch.setattr(departures, "_LEAVING_SECONDS", 60.0)
+    monkeypatch.setattr(draining, "_LEAVING_SECONDS", 60.0)
     async with AsyncExitStack() as life:
         gateway = await life.enter_async_context(running_gateway(house.auth, house.targets))
         anns, bobs, conversation_id = await talking(gateway, ann, bob)
         await bobs.close()
         stopping = asyncio.create_task(life.aclose())
         await anns.event("session.closing")
-        await asyncio.sleep(4 * departures._UNDER_WAY_SECONDS)  # as long as others are waited for
+        await asyncio.sleep(4 * draining._UNDER_WAY_SECONDS)  # as long as others are waited for
         assert (await send(anns, conversation_id, "late"))["seq"] == 1
         await anns.close()
         await stopping

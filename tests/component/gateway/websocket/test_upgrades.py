@@ -14,7 +14,7 @@ from joserfc.jwk import ECKey
 
 from chassis.identity import jwt_header
 from tests.component.auth_service import RunningAuth, SignedIn, running_auth
-from tests.component.gateway.websocket.house import ORIGIN, Databases, House, Targets, announced, running_gateway
+from tests.component.gateway.websocket.harness import ORIGIN, Databases, House, Targets, announced, running_gateway
 
 UPGRADE = {
     "Connection": "Upgrade",

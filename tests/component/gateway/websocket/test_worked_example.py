@@ -1,4 +1,4 @@
-"""The front-end that docs/dialects.md adds works as it stands there: one file, and short."""
+"""The front-end that docs/dialects.md adds works as shown: one short file in a folder of its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 import gateway.dialects
 from tests.component.auth_service import RunningAuth, SignedIn
-from tests.component.gateway.websocket.house import House, running_gateway
+from tests.component.gateway.websocket.harness import House, running_gateway
 
 DOCUMENT = Path(__file__).parents[4] / "docs" / "dialects.md"
 MOST_LINES = 100
@@ -55,7 +55,9 @@ def test_it_is_short() -> None:
 async def test_it_works_as_it_stands(
     auth: RunningAuth, house: House, ann: SignedIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "pager.py").write_text(worked_example())
+    (tmp_path / "pager").mkdir()
+    (tmp_path / "pager" / "__init__.py").touch()
+    (tmp_path / "pager" / "dialect.py").write_text(worked_example())
     monkeypatch.setattr(gateway.dialects, "__path__", [*gateway.dialects.__path__, str(tmp_path)])
     bob = await auth.sign_in_new(ann.user.organization_id, "employee", name="Bob")
     async with running_gateway(auth, house.targets) as running:

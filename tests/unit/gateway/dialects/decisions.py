@@ -9,8 +9,8 @@ from google.protobuf.descriptor import Descriptor
 from parley.chat.v1 import event_pb2
 from parley.notify.v1 import notification_pb2
 
-from gateway.dialects import native
-from gateway.dialects.dialect import Dialect
+from gateway.dialects.base import Dialect
+from gateway.dialects.native import dialect as native
 
 
 def events_of(message: Descriptor) -> tuple[str, ...]:

@@ -18,8 +18,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from tests.unit.gateway.dialects.fixture import Frames, dialects, told
 from tests.unit.gateway.dialects.replies import answered
-from tests.unit.gateway.dialects.stage import Frames, dialects, told
 
 DIRECTORY: Final = Path(__file__).parent / "goldens"
 

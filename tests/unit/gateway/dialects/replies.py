@@ -10,11 +10,11 @@ from typing import Any, Final
 from parley.chat.v1.message_pb2 import Receipt
 
 from chassis.errors import AppError, InvalidArgumentError, PermissionDeniedError, ResourceExhaustedError
-from gateway.commands import Resolve, SendMessage
-from gateway.dialects.dialect import Dialect
-from gateway.dialects.emitting import Emitted
+from gateway.dialects.base import Dialect
+from gateway.dialects.socketio_base import Emitted
+from gateway.sessions.commands import Resolve, SendMessage
 from tests.unit.gateway.dialects import story
-from tests.unit.gateway.dialects.stage import Frames, dialects, readable
+from tests.unit.gateway.dialects.fixture import Frames, dialects, readable
 from tests.unit.gateway.people import identity, session
 
 

@@ -9,13 +9,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from parley.auth.v1.auth_pb2 import IssueServiceTokenResponse
 from parley.auth.v1.user_pb2 import ROLE_AGENT_L1, ROLE_CLIENT, ROLE_SALES, User
 
-from chassis.channel import ServiceTokens
 from chassis.errors import AppError, NotFoundError
 from chassis.identity import Identity
-from gateway.calls import CallsForUser
-from gateway.commands import UserCalls
-from gateway.people import Fetch, People
-from gateway.upstreams import Upstreams
+from chassis.rpc.channel import ServiceTokens
+from gateway.sessions.commands import UserCalls
+from gateway.sessions.user_client import CallsForUser
+from gateway.upstream.clients import Upstreams
+from gateway.upstream.user_cache import Fetch, People
 
 USERS = {
     "ann": User(user_id="ann", name="Ann", role=ROLE_SALES, avatar_url="https://crm.example/ann.png"),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chassis.errors import InvalidArgumentError, PermissionDeniedError
-from gateway.dialects.claims import check_claims
+from gateway.dialects.identity_claims import check_claims
 from tests.unit.gateway.people import identity
 
 WHO = identity("42", organization_id="7", role="agent_l1")

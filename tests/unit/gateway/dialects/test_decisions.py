@@ -11,7 +11,7 @@ from parley.chat.v1 import event_pb2
 from parley.notify.v1 import notification_pb2
 
 from tests.unit.gateway.dialects.decisions import CHAT_EVENTS, NOTIFY_EVENTS, events_of, table_of, undecided
-from tests.unit.gateway.dialects.stage import dialects
+from tests.unit.gateway.dialects.fixture import dialects
 from tests.unit.gateway.dialects.story import chat_events, notify_events
 
 DIALECTS = dialects()

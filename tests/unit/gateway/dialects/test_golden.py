@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.unit.gateway.dialects.decisions import CHAT_EVENTS, NOTIFY_EVENTS
+from tests.unit.gateway.dialects.fixture import dialects
 from tests.unit.gateway.dialects.golden import DIRECTORY, difference, path_of, text_of
-from tests.unit.gateway.dialects.stage import dialects
 
 NAMES = sorted(dialects())
 

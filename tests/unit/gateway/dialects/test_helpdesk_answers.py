@@ -14,12 +14,12 @@ from parley.chat.v1.conversation_pb2 import GetConversationResponse
 from parley.chat.v1.message_pb2 import ListMessagesResponse
 from parley.presence.v1 import presence_pb2 as presence
 
-from gateway.commands import Perform, Resolve
-from gateway.dialects.dialect import Surroundings
-from gateway.dialects.helpdesk import HelpdeskDialect
-from gateway.people import People
-from gateway.roster import Roster
-from gateway.session import Session
+from gateway.dialects.base import Surroundings
+from gateway.dialects.helpdesk.dialect import HelpdeskDialect
+from gateway.sessions.commands import Perform, Resolve
+from gateway.sessions.session import Session
+from gateway.upstream.presence_cache import Roster
+from gateway.upstream.user_cache import People
 from tests.unit.gateway.dialects.services import USERS, Services, everybody
 from tests.unit.gateway.people import LIMITS, identity
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.dialects.forms import MAX_INTEGER
 from gateway.dialects.ids import AnyId, inward, is_repeated, key_inward, key_outward, outward
+from gateway.dialects.validation import MAX_INTEGER
 
 texts = st.text(min_size=1, max_size=64) | st.from_regex(r"'?[0-9]{1,20}", fullmatch=True)
 numbers = st.integers(0, MAX_INTEGER)

@@ -12,11 +12,11 @@ from parley.chat.v1.conversation_pb2 import GetConversationResponse
 from parley.chat.v1.message_pb2 import ListMessagesResponse
 
 from chassis.errors import NotFoundError
-from gateway.commands import Perform
-from gateway.dialects.emitting import Emitted
-from gateway.session import Session
+from gateway.dialects.socketio_base import Emitted
+from gateway.sessions.commands import Perform
+from gateway.sessions.session import Session
+from tests.unit.gateway.dialects.fixture import dialects
 from tests.unit.gateway.dialects.services import Services
-from tests.unit.gateway.dialects.stage import dialects
 from tests.unit.gateway.people import LIMITS, identity
 
 PROJECTS = dialects()["projects"]

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from parley.chat.v1.chat_pb2 import Member, Message
 
-from gateway.dialects import projects, telecom
+from gateway.dialects.projects import dialect as projects
+from gateway.dialects.telecom import dialect as telecom
 
 CONVERSATIONS = st.sampled_from("abc")
 SEQS = st.integers(1, 12)

@@ -11,12 +11,12 @@ from parley.chat.v1.chat_pb2 import MESSAGE_KIND_FILE, MESSAGE_KIND_TEXT
 from parley.chat.v1.message_pb2 import MarkReadRequest, Receipt, SetTypingRequest
 
 from chassis.errors import AppError, InvalidArgumentError, NotFoundError
-from gateway.commands import Malformed, Perform, Refuse, Request, Resolve, SendMessage, SendSignal
-from gateway.dialects.emitting import Emitted
-from gateway.dialects.forms import MAX_INTEGER
-from gateway.dialects.own_ids import MADE_HERE
-from gateway.session import Session
-from tests.unit.gateway.dialects.stage import dialects, readable
+from gateway.dialects.client_message_ids import MADE_HERE
+from gateway.dialects.socketio_base import Emitted
+from gateway.dialects.validation import MAX_INTEGER
+from gateway.sessions.commands import Malformed, Perform, Refuse, Request, Resolve, SendMessage, SendSignal
+from gateway.sessions.session import Session
+from tests.unit.gateway.dialects.fixture import dialects, readable
 from tests.unit.gateway.people import LIMITS, identity
 
 DIALECTS = dialects()

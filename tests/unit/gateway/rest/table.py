@@ -8,12 +8,12 @@ from functools import partial
 
 from pydantic import SecretStr
 
-from gateway.people import People, fetch_users
 from gateway.rest.app import table
 from gateway.rest.operation import Group
 from gateway.rest.readiness import Readiness
 from gateway.settings import Settings
-from gateway.upstreams import open_upstreams
+from gateway.upstream.clients import open_upstreams
+from gateway.upstream.user_cache import People, fetch_users
 
 NOWHERE = "127.0.0.1:1"
 

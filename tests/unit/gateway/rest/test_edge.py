@@ -11,12 +11,12 @@ import httpx
 from starlette.types import ASGIApp
 
 from chassis.identity import TokenVerifier
-from gateway.objects import Object
 from gateway.rest.app import routes
-from gateway.rest.edge import Edge
 from gateway.rest.endpoint import Endpoint
+from gateway.rest.middleware import Edge
 from gateway.rest.operation import Call, Nothing, Operation
 from gateway.rest.schemas import Empty
+from gateway.wire.json_objects import Object
 
 
 async def no_keys() -> str:

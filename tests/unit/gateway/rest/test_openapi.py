@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from gateway.rest.app import VERSION
+from gateway.rest.errors import STATUSES
 from gateway.rest.openapi import document, failures_of
 from gateway.rest.operation import Group, Nothing, Operation
-from gateway.rest.problems import STATUSES
 from tests.unit.gateway.rest.table import looked_at
 
 CONTRACT = {

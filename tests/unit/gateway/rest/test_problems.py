@@ -17,7 +17,7 @@ from chassis.errors import (
     UnavailableError,
     make_error,
 )
-from gateway.rest.problems import (
+from gateway.rest.errors import (
     BodyTooLargeError,
     MethodNotAllowedError,
     PathNotFoundError,

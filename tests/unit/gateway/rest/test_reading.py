@@ -8,9 +8,9 @@ import pytest
 from msgspec import Meta, Struct
 
 from chassis.errors import AppError, InvalidArgumentError, UnauthenticatedError
+from gateway.rest.errors import BodyTooLargeError, UnsupportedMediaTypeError
 from gateway.rest.operation import Nothing
-from gateway.rest.problems import BodyTooLargeError, UnsupportedMediaTypeError
-from gateway.rest.reading import MAX_BODY_BYTES, bearer_token, client_address, read_body, read_query
+from gateway.rest.request_parsing import MAX_BODY_BYTES, bearer_token, client_address, read_body, read_query
 from tests.unit.gateway.rest.requests import request
 
 JSON = {"content-type": "application/json"}

@@ -11,9 +11,9 @@ from parley.auth.v1 import user_pb2
 from parley.chat.v1 import chat_pb2, message_pb2
 from parley.notify.v1 import notification_pb2
 
-from gateway import objects
 from gateway.rest import schemas
 from gateway.rest.users import account_object
+from gateway.wire import json_objects
 from tests.rest_shapes import check_shape
 
 TIME = Timestamp(seconds=1_700_000_000, nanos=123_456_789)
@@ -74,23 +74,23 @@ FULL_CONVERSATION = chat_pb2.Conversation(
 @pytest.mark.parametrize(
     ("made", "shape"),
     [
-        (objects.user_object(FULL_USER), schemas.User),
-        (objects.user_object(user_pb2.User(role=user_pb2.ROLE_BOT)), schemas.User),
+        (json_objects.user_object(FULL_USER), schemas.User),
+        (json_objects.user_object(user_pb2.User(role=user_pb2.ROLE_BOT)), schemas.User),
         (account_object(FULL_USER), schemas.Account),
         (account_object(user_pb2.User(role=user_pb2.ROLE_BOT)), schemas.Account),
-        (objects.message_object(FULL_MESSAGE), schemas.Message),
-        (objects.message_object(chat_pb2.Message(kind=chat_pb2.MESSAGE_KIND_TEXT)), schemas.Message),
-        (objects.conversation_object(FULL_CONVERSATION), schemas.Conversation),
+        (json_objects.message_object(FULL_MESSAGE), schemas.Message),
+        (json_objects.message_object(chat_pb2.Message(kind=chat_pb2.MESSAGE_KIND_TEXT)), schemas.Message),
+        (json_objects.conversation_object(FULL_CONVERSATION), schemas.Conversation),
         (
-            objects.conversation_object(chat_pb2.Conversation(kind=chat_pb2.CONVERSATION_KIND_DIRECT)),
+            json_objects.conversation_object(chat_pb2.Conversation(kind=chat_pb2.CONVERSATION_KIND_DIRECT)),
             schemas.Conversation,
         ),
         (
-            objects.receipt_object(message_pb2.Receipt(message_id="m", seq=1, rev=1)) | {"clientMessageId": "k"},
+            json_objects.receipt_object(message_pb2.Receipt(message_id="m", seq=1, rev=1)) | {"clientMessageId": "k"},
             schemas.Sent,
         ),
         (
-            objects.notification_object(
+            json_objects.notification_object(
                 notification_pb2.Notification(
                     notification_id="n", type=notification_pb2.NOTIFICATION_TYPE_REMINDER, data=DATA, create_time=TIME
                 )

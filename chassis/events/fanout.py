@@ -1,0 +1,221 @@
+"""Fan-out of an event log to subscribers: streams of gateways, each holding some users.
+
+The one mechanism behind every service's `Subscribe`; see protos/parley/stream/v1/stream.proto for what it promises:
+at least once, in the order of the log, resumable by position. One reader follows the log for the whole process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from typing import Generic, Protocol, TypeVar
+
+from parley.stream.v1.stream_pb2 import Attachments, Positions
+
+from chassis.errors import AppError, UnavailableError
+from chassis.events.log import Entry, EventLog, LogTrimmedError, is_position, position_key
+from chassis.events.subscriber import E, Response, Route, Subscriber
+from chassis.process import metrics
+from chassis.rpc.validation import FieldChecks
+
+
+class Request(Protocol):
+    """What a service's SubscribeRequest looks like."""
+
+    @property
+    def attachments(self) -> Attachments:
+        """Users to add and remove."""
+
+    @property
+    def resume_after(self) -> Positions:
+        """Where to resume."""
+
+
+R = TypeVar("R", bound=Request)
+
+
+class FanOut(Generic[E]):
+    """Follows a log, and offers each entry to every subscriber.
+
+    Args:
+        log: what to follow.
+        parse: reads the events of an entry's payload.
+        route: see `Route`.
+        observe: is shown every event before subscribers are, such as to refresh a cache.
+        lost: called when the log has lost entries.
+    """
+
+    def __init__(
+        self,
+        log: EventLog,
+        parse: Callable[[bytes], Iterable[E]],
+        route: Route[E],
+        observe: Callable[[E], None] | None = None,
+        lost: Callable[[], None] | None = None,
+    ) -> None:
+        self._log = log
+        self._parse = parse
+        self._route = route
+        self._observe = observe
+        self._lost = lost
+        self._subscribers: set[Subscriber[E]] = set()
+        self._positions: dict[int, str] = {}
+        self._ready = asyncio.Event()
+        self._stopping = False
+        self._open = metrics.SUBSCRIBERS.labels(log.name)
+        self._pending = metrics.SUBSCRIBER_PENDING.labels(log.name)
+        self._given = metrics.SUBSCRIBER_EVENTS.labels(log.name)
+        self._overflows = metrics.SUBSCRIBER_OVERFLOWS.labels(log.name)
+
+    async def start(self) -> None:
+        """Takes the log's present end as where this process begins; call once, before the server starts."""
+        self._positions = await self._log.end()
+        self._ready.set()
+
+    async def run(self) -> None:
+        """Follows the log for ever; to be supervised."""
+        await self._ready.wait()
+        async for found in self._log.tail(dict(self._positions)):
+            if isinstance(found, LogTrimmedError):
+                self._begin_anew(found.shards)
+                continue
+            for entry in found:
+                self._deliver(entry)
+
+    def _begin_anew(self, shards: Iterable[int]) -> None:
+        """Takes note of a loss: what comes next in these shards may have any position."""
+        for shard in shards:
+            del self._positions[shard]
+        for subscriber in self._subscribers:
+            subscriber.mark_lost(shards)
+        if self._lost is not None:
+            self._lost()
+
+    def _deliver(self, entry: Entry) -> None:
+        self._positions[entry.shard] = entry.entry_id
+        wanted = [s for s in self._subscribers if s.live]
+        if self._observe is None and not any(entry.organization_id in s.users for s in wanted):
+            for subscriber in wanted:
+                subscriber.offer(entry, ())
+            return
+        events = list(self._parse(entry.payload))
+        if self._observe is not None:
+            for event in events:
+                self._observe(event)
+        for subscriber in wanted:
+            subscriber.offer(entry, events)
+
+    async def drain(self) -> None:
+        """Ends every stream; subscribers come back to another replica, and resume."""
+        self._stopping = True
+        for subscriber in self._subscribers:
+            subscriber.fail(_shutting_down())
+
+    async def serve(self, requests: AsyncIterator[R]) -> AsyncGenerator[Response[E], None]:
+        """Serves one stream.
+
+        Yields:
+            What a SubscribeResponse says: (acknowledged, events, positions, lost).
+
+        Raises:
+            InvalidArgumentError: INVALID_FIELDS.
+            ResourceExhaustedError: SUBSCRIBER_TOO_SLOW or TOO_MANY_USERS.
+            UnavailableError: SHUTTING_DOWN.
+            LogError: the log can't be reached to resume.
+        """
+        first = await anext(requests, None)
+        if first is None:
+            return
+        if self._stopping:
+            raise _shutting_down()
+        subscriber = Subscriber(self._route, self._pending)
+        resume_after = _checked(first.resume_after)
+        subscriber.attach(first.attachments)
+        self._subscribers.add(subscriber)
+        self._open.inc()
+        reader = asyncio.create_task(_read(subscriber, requests))
+        try:
+            async for response in self._catch_up(subscriber, resume_after):
+                self._given.inc(len(response[1]))
+                yield response
+            while (given := await subscriber.next()) is not None:
+                self._given.inc(len(given[1]))
+                yield given
+        finally:
+            self._overflows.inc(subscriber.overflowed)
+            self._open.dec()
+            self._subscribers.discard(subscriber)
+            subscriber.drop()
+            reader.cancel()
+
+    async def _catch_up(
+        self, subscriber: Subscriber[E], resume_after: dict[int, str]
+    ) -> AsyncGenerator[Response[E], None]:
+        """Gives a subscriber what it missed, then lets it live on the common reader.
+
+        Turn by turn: no more is read before what was read has been given. It lives when it is at least where the
+        common reader is, in every shard; between that look and `live = True` nothing is awaited.
+        """
+        if resume_after:
+            behind = subscriber.positions = {s: p for s, p in resume_after.items() if s < self._log.shards}
+            if len(resume_after) != len(behind) or len(behind) != self._log.shards:
+                subscriber.mark_lost(())  # the log was spread over others: anything may have been missed
+            while behind:
+                for entry in await self._missed(subscriber, behind):
+                    held = entry.organization_id in subscriber.users
+                    subscriber.offer(entry, self._parse(entry.payload) if held else ())
+                    while subscriber.fills_a_response and (response := subscriber.take()):
+                        yield response
+                while response := subscriber.take():
+                    yield response
+                behind = self._behind(subscriber)
+        subscriber.moved_to({s: p for s, p in self._positions.items() if s not in subscriber.positions})
+        subscriber.live = True
+        if response := subscriber.take():
+            yield response
+
+    async def _missed(self, subscriber: Subscriber[E], behind: dict[int, str]) -> list[Entry]:
+        """Some of what comes after a subscriber's positions in the shards where it is behind."""
+        known = self._behind(subscriber)  # as of now: while the log is asked, the common reader goes on
+        try:
+            entries = await self._log.after(behind)
+        except LogTrimmedError as error:
+            subscriber.mark_lost(error.shards)
+            subscriber.moved_to({s: p for s, p in self._positions.items() if s in error.shards})
+            return []
+        if not entries and known:  # what the common reader had is there no more
+            subscriber.mark_lost(known)
+            subscriber.moved_to({s: p for s, p in self._positions.items() if s in known})
+        return entries
+
+    def _behind(self, subscriber: Subscriber[E]) -> dict[int, str]:
+        """Where a subscriber is, in the shards where the common reader is further."""
+        return {
+            shard: position
+            for shard, position in subscriber.positions.items()
+            if shard in self._positions and position_key(position) < position_key(self._positions[shard])
+        }
+
+
+async def _read(subscriber: Subscriber[E], requests: AsyncIterator[R]) -> None:
+    try:
+        async for request in requests:
+            subscriber.attach(request.attachments)
+    except AppError as error:
+        subscriber.fail(error)
+    finally:
+        subscriber.end()
+
+
+def _checked(resume_after: Positions) -> dict[int, str]:
+    """The positions to resume after. Raises InvalidArgumentError."""
+    positions = dict(resume_after.shards)
+    checks = FieldChecks()
+    well_formed = all(map(is_position, positions.values()))
+    checks.require(well_formed, "resumeAfter.shards", "must be positions that a stream gave")
+    checks.done()
+    return positions
+
+
+def _shutting_down() -> UnavailableError:
+    return UnavailableError("SHUTTING_DOWN", "this replica is stopping; come back", retry_after_ms=0)

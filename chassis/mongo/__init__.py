@@ -1,0 +1,1 @@
+"""MongoDB migrations and driver metrics."""

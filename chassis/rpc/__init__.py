@@ -1,0 +1,1 @@
+"""gRPC servers and channels: interceptors, access rules, status mapping, TLS, validation and paging."""

@@ -1,0 +1,234 @@
+"""The edge of every gRPC server: who calls, whether they may, how failures leave, what is measured."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
+from typing import Any, Final, NoReturn
+
+import grpc
+from google.protobuf.message import DecodeError, Message
+
+from chassis.errors import (
+    AppError,
+    DeadlineExceededError,
+    InternalError,
+    InvalidArgumentError,
+    UnauthenticatedError,
+    UnavailableError,
+)
+from chassis.identity import Identity, TokenVerifier, set_caller
+from chassis.process import metrics
+from chassis.process.logs import logger
+from chassis.process.tracing import serving
+from chassis.rpc.access import Access
+from chassis.rpc.status import CODES, DETAILS_KEY, to_status
+
+DEFAULT_DEADLINE_SECONDS: Final = 30.0
+_BEARER: Final = "bearer "
+
+_log = logger("edge")
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class EdgeInterceptor(grpc.aio.ServerInterceptor):
+    """Wraps each method that has a rule; health and reflection, which have none, pass untouched."""
+
+    def __init__(
+        self,
+        methods: Mapping[str, Access],
+        verifier: TokenVerifier,
+        outages: tuple[type[Exception], ...] = (),
+    ) -> None:
+        self._methods = methods
+        self._outages = outages
+        self._verifier = verifier
+        self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """Returns the method's handler inside the edge; made once for each method."""
+        path = handler_call_details.method
+        handler = self._wrapped.get(path)
+        if handler is None:
+            handler = await continuation(handler_call_details)
+            access = self._methods.get(path)
+            if handler is None or access is None:
+                return handler
+            handler = self._wrapped[path] = self._wrap(path, handler, access)
+        return handler
+
+    def _wrap(
+        self, path: str, handler: grpc.RpcMethodHandler[Any, Any], access: Access
+    ) -> grpc.RpcMethodHandler[Any, Any]:
+        method = _Method(path, _kind(handler), access, self._verifier, self._outages)
+        codecs = {
+            "request_deserializer": _forgiving(handler.request_deserializer),
+            "response_serializer": handler.response_serializer,
+        }
+        if handler.request_streaming and handler.response_streaming:
+            return grpc.stream_stream_rpc_method_handler(method.streaming(handler.stream_stream), **codecs)
+        if handler.response_streaming:
+            return grpc.unary_stream_rpc_method_handler(method.streaming(handler.unary_stream), **codecs)
+        if handler.request_streaming:
+            return grpc.stream_unary_rpc_method_handler(method.unary(handler.stream_unary), **codecs)
+        return grpc.unary_unary_rpc_method_handler(method.unary(handler.unary_unary), **codecs)
+
+
+def _kind(handler: grpc.RpcMethodHandler[Any, Any]) -> str:
+    """The method's `grpc_type`, as those who watch gRPC servers name it."""
+    if not handler.response_streaming:
+        return "client_stream" if handler.request_streaming else "unary"
+    return "bidi_stream" if handler.request_streaming else "server_stream"
+
+
+def _bearer_token(context: Context) -> str:
+    """The token that the caller shows; empty for none."""
+    for key, value in context.invocation_metadata() or ():
+        if key == "authorization" and isinstance(value, str):
+            if value[: len(_BEARER)].lower() != _BEARER:
+                raise UnauthenticatedError("TOKEN_INVALID", "the authorization is not a bearer token")
+            return value[len(_BEARER) :]
+    return ""
+
+
+class _Unreadable:
+    """Stands for a request that is no message of its type: without it gRPC would answer UNKNOWN."""
+
+
+def _forgiving(deserialize: Any) -> Callable[[bytes], Any]:
+    def read(data: bytes) -> Any:
+        try:
+            return deserialize(data)
+        except DecodeError:
+            return _Unreadable()
+
+    return read
+
+
+class _CheckedRequests:
+    """A stream of requests that ends with an error at the first one that is refused."""
+
+    def __init__(self, requests: AsyncIterator[Any], check: Callable[[Any], None]) -> None:
+        self._requests = aiter(requests)
+        self._check = check
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        return self
+
+    async def __anext__(self) -> Any:
+        request = await anext(self._requests)
+        self._check(request)
+        return request
+
+
+class _Method:
+    """What the edge does for one method."""
+
+    def __init__(
+        self, path: str, kind: str, access: Access, verifier: TokenVerifier, outages: tuple[type[Exception], ...]
+    ) -> None:
+        service, _, name = path.lstrip("/").partition("/")
+        self._path, self._labels = path, (kind, service, name)
+        self._access = access
+        self._verifier = verifier
+        self._outages = outages
+        self._started = metrics.RPC_STARTED.labels(*self._labels)
+        self._seconds = metrics.RPC_SECONDS.labels(*self._labels)
+        ends = ("OK", *(code.name for code in CODES.values()))
+        self._ends = {code: metrics.RPC_HANDLED.labels(*self._labels, code) for code in ends}  # each begins at 0
+        self._ok = self._ends["OK"]
+
+    def unary(self, behaviour: Any) -> Any:
+        """Wraps a behaviour that answers once, and gives it a deadline when the caller gave none."""
+
+        async def handle(request: Any, context: Context) -> Any:
+            began = time.perf_counter()
+            self._started.inc()
+            try:
+                identity = await self._admit(context)
+                request = self._checked(request, identity)
+                response = await self._respond(behaviour, request, context, identity)
+                self._ok.inc()
+            except asyncio.CancelledError:
+                self._ended("CANCELLED")
+                raise
+            except Exception as error:  # the edge is where every failure gets its form
+                await self._fail(context, error)
+            finally:
+                self._seconds.observe(time.perf_counter() - began)
+            return response
+
+        return handle
+
+    async def _respond(self, behaviour: Any, request: Any, context: Context, identity: Identity | None) -> Any:
+        deadline = None if context.time_remaining() is not None else DEFAULT_DEADLINE_SECONDS
+        is_service = identity is not None and bool(identity.service)
+        with serving(self._path, context.invocation_metadata(), trusted=is_service):
+            async with asyncio.timeout(deadline):
+                return await behaviour(request, context)
+
+    def streaming(self, behaviour: Any) -> Any:
+        """Wraps a behaviour that answers with a stream, and closes it whatever happens."""
+
+        async def handle(request: Any, context: Context) -> AsyncIterator[Any]:
+            self._started.inc()
+            try:
+                request = self._checked(request, await self._admit(context))
+                async with aclosing(behaviour(request, context)) as responses:
+                    async for response in responses:
+                        yield response
+                self._ok.inc()
+            except (asyncio.CancelledError, GeneratorExit):
+                self._ended("CANCELLED")
+                raise
+            except Exception as error:
+                await self._fail(context, error)
+
+        return handle
+
+    async def _admit(self, context: Context) -> Identity | None:
+        token = _bearer_token(context)
+        identity = await self._verifier.verify(token) if token else None
+        self._access.authorize(identity)
+        set_caller(identity, token)
+        return identity
+
+    def _checked(self, request: Any, identity: Identity | None) -> Any:
+        """A request that can be read, and that the caller may make; a stream of them checks each as it comes."""
+        if not isinstance(request, Message | _Unreadable):
+            return _CheckedRequests(request, lambda each: self._check(each, identity))
+        self._check(request, identity)
+        return request
+
+    def _check(self, request: Message | _Unreadable, identity: Identity | None) -> None:
+        if isinstance(request, _Unreadable):
+            raise InvalidArgumentError("MALFORMED_REQUEST", "the request is no message of its type")
+        if identity is not None and self._access.concerns(identity):
+            self._access.check(request, identity)
+
+    async def _fail(self, context: Context, error: Exception) -> NoReturn:
+        if isinstance(error, grpc.aio.AbortError):
+            raise error
+        if isinstance(error, TimeoutError):
+            error = DeadlineExceededError("DEADLINE_EXCEEDED", "it took too long")
+        elif isinstance(error, self._outages):
+            _log.warning("store_unavailable", method=self._path, error=type(error).__name__)
+            error = UnavailableError("STORE_UNAVAILABLE", "a store can't be reached", retry_after_ms=1_000)
+        elif not isinstance(error, AppError):
+            incident = secrets.token_hex(8)
+            _log.error("rpc_failed", method=self._path, incident=incident, exc_info=error)
+            error = InternalError("INTERNAL", f"an unexpected error; incident {incident}")
+        code = CODES[error.category]
+        self._ended(code.name)
+        await context.abort(code, error.message, ((DETAILS_KEY, to_status(error).SerializeToString()),))
+        raise AssertionError  # abort never returns
+
+    def _ended(self, code: str) -> None:
+        self._ends[code].inc()

@@ -1,0 +1,57 @@
+"""Ends connections whose session was revoked or whose account was disabled, as auth tells it.
+
+Auth does not repeat what was said while the stream was broken: a connection missed so ends with its access token,
+within a quarter of an hour.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+from parley.auth.v1.auth_pb2 import RevocationReason, WatchRevocationsRequest, WatchRevocationsResponse
+
+from gateway.connections.hub import Hub
+from gateway.metrics import STREAMS_UP
+from gateway.sessions.session import End
+from gateway.upstream.clients import Upstreams
+from gateway.upstream.streams import keep_open
+from gateway.wire import close_codes
+
+_REVOKED = End(close_codes.TOKEN_ENDED, "the session was revoked")
+_DISABLED = End(close_codes.ACCOUNT_DISABLED, "the account is disabled")
+
+
+class RevocationWatch:
+    """Follows auth's revocations."""
+
+    def __init__(self, upstreams: Upstreams, hub: Hub) -> None:
+        self._upstreams = upstreams
+        self._hub = hub
+        self._up = STREAMS_UP.labels("revocations")
+
+    async def run(self) -> None:
+        """Follows them for ever; to be supervised."""
+        await keep_open("revocations", self._attend)
+
+    async def _attend(self) -> None:
+        metadata = await self._upstreams.service_tokens.metadata()
+        call = self._upstreams.auth.WatchRevocations(WatchRevocationsRequest(), metadata=metadata)
+        try:
+            await call.initial_metadata()
+            self._up.set(1)
+            while True:
+                response: Any = await call.read()
+                if response is grpc.aio.EOF:
+                    return
+                self._revoke(response)
+        finally:
+            self._up.set(0)
+            call.cancel()  # an abandoned call is never freed
+
+    def _revoke(self, revocation: WatchRevocationsResponse) -> None:
+        disabled = revocation.reason == RevocationReason.REVOCATION_REASON_ACCOUNT_DISABLED
+        end = _DISABLED if disabled else _REVOKED
+        for connection in self._hub.of_user(revocation.organization_id, revocation.user_id):
+            if revocation.session_id in {"", connection.session.identity.session_id}:
+                connection.close(*end)

@@ -1,0 +1,1 @@
+"""The helpdesk front-end: a JSON vocabulary over WebSocket."""

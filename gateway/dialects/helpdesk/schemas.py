@@ -1,0 +1,61 @@
+"""The frames that clients of the helpdesk send, by their fields."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import UNSET, Meta, UnsetType
+
+from gateway.dialects.client_message_ids import Own
+from gateway.dialects.ids import AnyId
+from gateway.dialects.native.schemas import TEXT_BYTES
+from gateway.dialects.validation import MAX_INTEGER, Form
+
+LOADED_MESSAGES = 50
+
+Content = Annotated[str, Meta(max_length=TEXT_BYTES)]
+RoomId = Annotated[str, Meta(min_length=1, max_length=200)] | Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
+
+
+class UserJoin(Form):
+    """`user_join`; who it is, the token says, and the rest was compared."""
+
+    user_id: AnyId
+    user_name: Annotated[str, Meta(max_length=200)] = ""
+    user_role: Annotated[str, Meta(max_length=50)] = ""
+    token: Annotated[str, Meta(max_length=8_192)] = ""
+
+
+class DirectMessage(Own):
+    """`message`; the time is the service's own."""
+
+    receiver_id: AnyId
+    content: Content
+
+
+class RoomMessage(Own):
+    """`room_message`."""
+
+    room_id: RoomId
+    content: Content
+
+
+class JoinRoom(Form):
+    """`join_room`."""
+
+    room_id: RoomId
+    room_name: Annotated[str, Meta(max_length=200)] = ""
+
+
+class Addressed(Form):
+    """`typing_start`, `typing_stop`, `read`: of a user, or of a room."""
+
+    receiver_id: AnyId | UnsetType = UNSET
+    room_id: RoomId | UnsetType = UNSET
+
+
+class History(Addressed):
+    """`history`."""
+
+    before_seq: Annotated[int, Meta(ge=1, le=MAX_INTEGER)] | UnsetType = UNSET
+    limit: Annotated[int, Meta(ge=1, le=200)] = LOADED_MESSAGES

@@ -1,0 +1,1 @@
+"""`parley.v1.json`, the native protocol of Parley clients."""

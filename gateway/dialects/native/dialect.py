@@ -1,0 +1,268 @@
+"""`parley.v1.json`: Parley's own vocabulary, JSON in text frames. The ops stand in `native_requests`.
+
+A good frame is decoded, checked and typed in one pass: msgspec picks the form by the frame's `op`. Only when that
+fails is the frame looked at again, to find what can be said about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Final, NamedTuple, Union
+
+import msgspec
+from msgspec import Meta, Struct
+from msgspec.structs import fields
+from parley.chat.v1 import event_pb2 as chat
+from parley.chat.v1.chat_pb2 import Conversation
+from parley.chat.v1.message_pb2 import Receipt
+from parley.notify.v1 import notification_pb2 as notify
+from parley.presence.v1 import presence_pb2 as presence
+
+from chassis.errors import AppError, InvalidArgumentError, UnimplementedError
+from chassis.identity import Identity
+from gateway.dialects.base import Dialect, Payloads, Speech, Surroundings, WebSocketAt
+from gateway.dialects.native.requests import OPERATIONS, Operation
+from gateway.dialects.native.schemas import TEXT_BYTES
+from gateway.dialects.validation import MAX_INTEGER, Form, read_form
+from gateway.sessions.commands import Malformed, Refuse, Request, Result
+from gateway.sessions.session import Session
+from gateway.wire import json_objects
+from gateway.wire.timestamps import time_text, time_text_of
+
+NAME: Final = "parley.v1.json"
+_NO_ID: Final = 0
+_UNKNOWN: Final = "unknown"
+
+RequestId = Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
+
+
+class _Op(NamedTuple):
+    name: str
+    operation: Operation
+
+
+def _frame_type(name: str, form: type[Form]) -> type[Struct]:
+    needs_a_body = any(field.required for field in fields(form))
+    default: Any = msgspec.NODEFAULT if needs_a_body else msgspec.field(default_factory=form)
+    return msgspec.defstruct("Frame", [("id", RequestId), ("body", form, default)], tag_field="op", tag=name)
+
+
+_FRAMES: Final[dict[type[Struct], _Op]] = {
+    _frame_type(name, operation.form): _Op(name, operation) for name, operation in OPERATIONS.items()
+}
+_decoder: Final = msgspec.json.Decoder(Union[tuple(_FRAMES)])  # noqa: UP007  # made at run time
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class NativeDialect:
+    """The dialect of Parley's own clients."""
+
+    name = NAME
+    entrance = WebSocketAt("/ws", subprotocol=NAME)
+    is_plain = False
+
+    def notes(self) -> None:
+        """Nothing is to be remembered."""
+
+    def decode(self, text: str, session: Session) -> Request:
+        """Reads the text of a frame; never raises."""
+        identity = session.identity
+        try:
+            frame: Any = _decoder.decode(text)
+        except (msgspec.DecodeError, RecursionError):
+            return _look_again(text, identity)
+        name, operation = _FRAMES[type(frame)]
+        return _request(frame.id, name, operation, frame.body, identity)
+
+    def unreadable(self, error: AppError) -> Request:
+        """The request that stands for a frame without text."""
+        return Request(_NO_ID, _UNKNOWN, Malformed(error))
+
+    def sent(self, reference: int, receipt: Receipt) -> Payloads:
+        """The reply to `message.send`."""
+        return (_encode({"id": reference, "ok": json_objects.receipt_object(receipt)}),)
+
+    def done(self, reference: int, result: Result) -> Payloads:
+        """The reply to any other request."""
+        return (_encode({"id": reference, "ok": result}),)
+
+    def failed(self, reference: int, error: AppError) -> Payloads:
+        """The reply to a request that failed."""
+        return (_encode({"id": reference, "error": json_objects.error_object(error)}),)
+
+    def session_ready(self, session: Session, now: float) -> Payloads:
+        """`session.ready`: the user as the token tells."""
+        identity, limits = session.identity, session.limits
+        body = {
+            "sessionId": session.session_id,
+            "user": {
+                "userId": identity.user_id,
+                "name": identity.name,
+                "role": identity.role,
+                "teams": list(identity.teams),
+            },
+            "serverTime": time_text_of(now),
+            "limits": {
+                "frameBytes": limits.frame_bytes,
+                "textBytes": TEXT_BYTES,
+                "messagesPerSecond": limits.messages_per_second,
+            },
+        }
+        return _event("session.ready", body)
+
+    def session_closing(self, reconnect_after_ms: int) -> Payloads:
+        """`session.closing`."""
+        return _event("session.closing", {"reconnectAfterMs": reconnect_after_ms})
+
+    def chat_event(self, event: chat.Event) -> Speech:
+        """`message.*`, `conversation.*`, `member.*`, `receipt.updated` and `typing.updated`."""
+        kind = event.WhichOneof("payload")
+        encode = _CHAT_EVENTS.get(kind) if kind else None
+        return encode(getattr(event, kind)) if encode and kind else ()
+
+    def notify_event(self, event: notify.Event) -> Payloads:
+        """`notification.created` and `notification.updated`."""
+        kind = event.WhichOneof("payload")
+        if kind is None:
+            return ()
+        payload = getattr(event, kind)
+        body: dict[str, Any] = {"unreadCount": payload.unread_count}
+        if payload.HasField("notification"):
+            body["notification"] = json_objects.notification_object(payload.notification)
+        return _event(kind.replace("_", "."), body)
+
+    def presence_event(self, event: presence.Event, came_or_went: bool) -> Payloads:
+        """`presence.updated`."""
+        return _event("presence.updated", json_objects.presence_object(event.presence))
+
+
+def _event(name: str, body: dict[str, Any]) -> Payloads:
+    return (_encode({"event": name, "body": body}),)
+
+
+# --- requests
+
+
+def _request(request_id: int, name: str, operation: Operation, body: Form, identity: Identity) -> Request:
+    try:
+        return Request(request_id, name, operation.command(body, identity))
+    except AppError as error:
+        return Request(request_id, name, Refuse(error))
+
+
+class _MalformedError(Exception):
+    def __init__(self, request_id: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.request_id = request_id
+        self.error = InvalidArgumentError("MALFORMED_FRAME", sentence)
+
+
+def _look_again(text: str, identity: Identity) -> Request:
+    """Reads a frame that is not as it should be, and says what is wrong with it."""
+    try:
+        request_id, name, body = _parts(text)
+    except _MalformedError as malformed:
+        return Request(malformed.request_id, _UNKNOWN, Malformed(malformed.error))
+    operation = OPERATIONS.get(name)
+    if operation is None:
+        return Request(request_id, _UNKNOWN, Refuse(UnimplementedError("UNKNOWN_OP", "there is no such op")))
+    try:
+        form = read_form(body, operation.form)
+    except InvalidArgumentError as error:
+        return Request(request_id, name, Refuse(error))
+    return _request(request_id, name, operation, form, identity)
+
+
+def _parts(text: str) -> tuple[int, str, Any]:
+    """The id, the op and the body of a frame."""
+    try:
+        frame = msgspec.json.decode(text)
+    except RecursionError:
+        raise _MalformedError(_NO_ID, "the frame is nested too deeply") from None
+    except msgspec.DecodeError:
+        raise _MalformedError(_NO_ID, "the frame is not JSON") from None
+    if not isinstance(frame, dict):
+        raise _MalformedError(_NO_ID, "the frame is not a JSON object")
+    request_id = frame.get("id")
+    if type(request_id) is not int or not 1 <= request_id <= MAX_INTEGER:
+        raise _MalformedError(_NO_ID, "the frame has no id that is a positive integer")
+    name = frame.get("op")
+    if not isinstance(name, str):
+        raise _MalformedError(request_id, "the frame has no op")
+    return request_id, name, frame.get("body")
+
+
+# --- events
+
+
+def _message(name: str) -> Callable[[Any], Speech]:
+    return lambda payload: _event(name, {"message": json_objects.message_object(payload.message)})
+
+
+def _member(name: str) -> Callable[[Any], Speech]:
+    return lambda payload: _event(
+        name,
+        {
+            "conversationId": payload.conversation_id,
+            "member": json_objects.member_object(payload.member),
+            "rev": payload.rev,
+        },
+    )
+
+
+def _receipt(payload: chat.ReceiptUpdated) -> Speech:
+    return _event(
+        "receipt.updated",
+        {
+            "conversationId": payload.conversation_id,
+            "userId": payload.user_id,
+            "readSeq": payload.read_seq,
+            "deliveredSeq": payload.delivered_seq,
+        },
+    )
+
+
+def _typing(payload: chat.TypingUpdated) -> Speech:
+    return _event(
+        "typing.updated",
+        {"conversationId": payload.conversation_id, "userId": payload.user_id, "active": payload.active},
+    )
+
+
+def _conversation(name: str) -> Callable[[Any], Speech]:
+    """Each member sees a conversation with a read mark, an unread count and a mute of its own."""
+
+    def speech(payload: chat.ConversationCreated | chat.ConversationUpdated) -> Speech:
+        conversation: Conversation = payload.conversation
+        common = json_objects.conversation_object(conversation)
+        views = {view.user_id: view for view in payload.views}
+
+        def to(session: Session) -> Payloads:
+            view = views.get(session.identity.user_id) or chat.View()
+            own = dict(common, readSeq=view.read_seq, unreadCount=max(0, conversation.seq - view.read_seq))
+            if view.HasField("muted_until"):
+                own["mutedUntil"] = time_text(view.muted_until)
+            return _event(name, {"conversation": own})
+
+        return to
+
+    return speech
+
+
+_CHAT_EVENTS: Final[dict[str, Callable[[Any], Speech]]] = {
+    "message_created": _message("message.created"),
+    "message_updated": _message("message.updated"),
+    "message_deleted": _message("message.deleted"),
+    "conversation_created": _conversation("conversation.created"),
+    "conversation_updated": _conversation("conversation.updated"),
+    "member_added": _member("member.added"),
+    "member_removed": _member("member.removed"),
+    "member_updated": _member("member.updated"),
+    "receipt_updated": _receipt,
+    "typing_updated": _typing,
+}
+
+
+def made(_: Surroundings) -> Dialect:
+    """This dialect: it has all that it needs."""
+    return NativeDialect()

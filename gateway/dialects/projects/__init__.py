@@ -1,0 +1,1 @@
+"""The projects front-end: a chat vocabulary over Socket.IO."""

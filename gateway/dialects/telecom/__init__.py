@@ -1,0 +1,1 @@
+"""The telecom front-end: a chat vocabulary over Socket.IO."""

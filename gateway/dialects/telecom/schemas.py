@@ -1,0 +1,65 @@
+"""What clients of the telecom front-end emit, by the fields of its payloads."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from msgspec import Meta
+
+from gateway.dialects.client_message_ids import Own
+from gateway.dialects.ids import AnyId
+from gateway.dialects.native.schemas import TEXT_BYTES
+from gateway.dialects.validation import Form
+
+LOADED_MESSAGES: Final = 50
+
+
+class JoinOrganization(Form):
+    """`joinOrganization`; the organization is the token's, and was compared."""
+
+    organization_id: AnyId
+
+
+class GetOrCreateConversation(Form):
+    """`getOrCreateConversation`."""
+
+    target_user_id: AnyId
+
+
+class SendMessageForm(Own):
+    """`sendMessage`."""
+
+    conversation_id: AnyId
+    content: Annotated[str, Meta(max_length=TEXT_BYTES)]
+    message_type: Annotated[str, Meta(max_length=50)] = "text"
+
+
+class OneConversation(Form):
+    """`markMessagesAsRead`."""
+
+    conversation_id: AnyId
+
+
+class Typing(Form):
+    """`typing`."""
+
+    conversation_id: AnyId
+    is_typing: bool
+
+
+class GetMessages(Form):
+    """`getMessages`."""
+
+    conversation_id: AnyId
+    page: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
+    limit: Annotated[int, Meta(ge=1, le=200)] = LOADED_MESSAGES
+
+
+class DeleteMessage(Form):
+    """`deleteMessage`."""
+
+    message_id: AnyId
+
+
+class Nothing(Form):
+    """`getConversations`."""

@@ -1,0 +1,63 @@
+"""Messages on their way to chat: many of many users in one SendMessages call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from parley.chat.v1.message_pb2 import Actor, Draft, Receipt, SendMessagesRequest, SendMessagesResponse
+
+from chassis.errors import AppError
+from chassis.process.tracing import calling
+from chassis.rpc.status import from_status
+from gateway.upstream.batcher import Batches
+from gateway.upstream.clients import Upstreams
+
+_Item = tuple[Actor, Draft]
+_Outcome = SendMessagesResponse.Outcome
+_METHOD: Final = "parley.chat.v1.MessageService/SendMessages"
+
+
+class Sends:
+    """Sends messages; those of one conversation in the order in which they were given.
+
+    Args:
+        upstreams: where chat is.
+        capacity: how many messages may wait for each shard.
+    """
+
+    def __init__(self, upstreams: Upstreams, capacity: int) -> None:
+        self._upstreams = upstreams
+        self._batches: Batches[_Item, _Outcome] = Batches(
+            "messages", self._exchange, lanes=upstreams.chat_shards, capacity=capacity
+        )
+        self.run = self._batches.run
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def send(self, actor: Actor, draft: Draft, answer: Callable[[Receipt | AppError], None]) -> None:
+        """Sends a message for a user; `answer` is called once, with where it landed or why not.
+
+        Raises:
+            ResourceExhaustedError: OVERLOADED: too many messages wait.
+        """
+        shard = self._upstreams.shard_of(draft.conversation_id)
+        self._batches.offer(shard, (actor, draft), lambda outcome: answer(_landed(outcome)))
+
+    async def _exchange(self, shard: int, items: Sequence[_Item]) -> Sequence[_Outcome]:
+        request = SendMessagesRequest()
+        add = request.items.add
+        for actor, draft in items:
+            add(actor=actor, draft=draft)
+        with calling(_METHOD, len(items)):
+            response = await self._upstreams.call_as_gateway(
+                self._upstreams.messages.SendMessages, request, shard=shard
+            )
+        return response.outcomes
+
+
+def _landed(outcome: _Outcome | AppError) -> Receipt | AppError:
+    if isinstance(outcome, AppError):
+        return outcome
+    return outcome.receipt if outcome.HasField("receipt") else from_status(outcome.error)

@@ -1,0 +1,151 @@
+"""Streams to the services that stay open for as long as the gateway does, while sockets come and go.
+
+A stream that ends is opened again, after a wait with full jitter that grows while it keeps failing; see
+https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, Generic, TypeVar
+
+import grpc
+
+from chassis.errors import AppError
+from chassis.process.logs import logger
+from chassis.rpc.channel import Metadata
+from chassis.rpc.status import from_rpc_error
+from gateway.metrics import STREAM_FAILURES, STREAMS_UP
+
+_BACKOFF_SECONDS: Final = (0.1, 5.0)
+_SOUND_AFTER_SECONDS: Final = 5.0
+_FAILURES_AT_START: Final = 8
+
+_log = logger("streams")
+
+Q = TypeVar("Q")
+R = TypeVar("R")
+
+
+class _EndedError(Exception):
+    """The far side ended the stream without an error."""
+
+
+async def keep_open(name: str, attend: Callable[[], Awaitable[None]]) -> None:
+    """Attends a stream again and again, for ever; to be supervised.
+
+    Args:
+        name: the stream's name, for logs and metrics.
+        attend: opens the stream and reads it to its end. What goes wrong with the far side it raises as AppError or
+            AioRpcError, alone or in an ExceptionGroup; anything else is a fault of ours, and is raised on.
+    """
+    failures, was_open = 0, False
+    ends = STREAM_FAILURES.labels(name)
+    while True:
+        began = time.monotonic()
+        reason = "ENDED"
+        try:
+            await attend()
+        except* (AppError, grpc.aio.AioRpcError, asyncio.InvalidStateError, _EndedError) as group:
+            reason = _reason(group)
+        sound = time.monotonic() - began > _SOUND_AFTER_SECONDS
+        failures, was_open = (1, True) if sound else (failures + 1, was_open)
+        ends.inc()
+        # All processes start at once: that the others aren't there yet is no news, unless it goes on.
+        say = _log.warning if was_open or failures > _FAILURES_AT_START else _log.debug
+        say("stream_ended", stream=name, reason=reason, failures=failures)
+        least, most = _BACKOFF_SECONDS
+        await asyncio.sleep(random.uniform(0, min(most, least * 2.0**failures)))  # noqa: S311  # jitter, no secret
+
+
+def _reason(group: BaseExceptionGroup[Exception]) -> str:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    if isinstance(error, grpc.aio.AioRpcError):
+        error = from_rpc_error(error)
+    return error.reason if isinstance(error, AppError) else type(error).__name__
+
+
+class TwoWayStream(ABC, Generic[Q, R]):
+    """A bidirectional stream: what there is to tell is written as it comes up, what comes back is taken.
+
+    Args:
+        name: for logs and metrics.
+        method: of a stub.
+        metadata: gives the metadata of a new stream.
+        heartbeat_seconds: how often `beat` is written when there is nothing else; None for never.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        method: grpc.aio.StreamStreamMultiCallable[Q, R],
+        metadata: Callable[[], Awaitable[Metadata]],
+        heartbeat_seconds: float | None = None,
+    ) -> None:
+        self._name = name
+        self._method = method
+        self._metadata = metadata
+        self._heartbeat_seconds = heartbeat_seconds
+        self._something_to_tell = asyncio.Event()
+        self._up = STREAMS_UP.labels(name)
+
+    @abstractmethod
+    def first(self) -> Q:
+        """The first request of a new stream."""
+
+    @abstractmethod
+    def next(self) -> Q:
+        """The request that tells what came up since the one before."""
+
+    @abstractmethod
+    def beat(self) -> Q:
+        """The request that says only that we are still here."""
+
+    @abstractmethod
+    def take(self, response: R) -> None:
+        """Takes what came back."""
+
+    def tell(self) -> None:
+        """Notes that there is something to tell; all that comes up in one turn of the event loop goes together."""
+        self._something_to_tell.set()
+
+    async def run(self) -> None:
+        """Keeps the stream open for ever; to be supervised."""
+        await keep_open(self._name, self._attend)
+
+    async def _attend(self) -> None:
+        call = self._method(metadata=await self._metadata())
+        try:
+            self._something_to_tell.clear()
+            await call.write(self.first())
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._read(call))
+                group.create_task(self._write(call))
+        finally:
+            self._up.set(0)
+            call.cancel()  # an abandoned call is never freed
+
+    async def _read(self, call: grpc.aio.StreamStreamCall[Q, R]) -> None:
+        while True:
+            response: Any = await call.read()
+            if response is grpc.aio.EOF:
+                raise _EndedError
+            self._up.set(1)
+            self.take(response)
+
+    async def _write(self, call: grpc.aio.StreamStreamCall[Q, R]) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(self._heartbeat_seconds):
+                    await self._something_to_tell.wait()
+            except TimeoutError:
+                await call.write(self.beat())
+                continue
+            self._something_to_tell.clear()
+            await call.write(self.next())

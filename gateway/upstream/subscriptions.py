@@ -1,0 +1,129 @@
+"""The gateway's subscriptions: the users that it holds, and the events of chat and notify that come for them.
+
+One stream to each service carries the events of all users. It resumes where it was when it breaks, so that open
+sockets miss nothing; where that can't be had, `lost` is called, and clients must catch up by themselves.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from typing import Any, Protocol, TypeVar
+
+import grpc
+from parley.stream.v1.stream_pb2 import Attachments, Positions, UserKey
+
+from chassis.rpc.channel import Metadata
+from gateway.metrics import DELIVERY_SECONDS, EVENTS
+from gateway.upstream.attachment_tracker import Changes, Roll
+from gateway.upstream.streams import TwoWayStream
+
+E_co = TypeVar("E_co", covariant=True)
+User = tuple[str, str]
+"""(organization id, user id)."""
+
+
+class SubscribeResponse(Protocol[E_co]):
+    """What the SubscribeResponse of every service looks like."""
+
+    @property
+    def acknowledged(self) -> int:
+        """The attachments in effect."""
+
+    @property
+    def events(self) -> Collection[E_co]:
+        """What happened."""
+
+    @property
+    def positions(self) -> Positions:
+        """How far we have got."""
+
+    @property
+    def lost(self) -> bool:
+        """Whether events were missed."""
+
+
+class Subscription(TwoWayStream[Any, SubscribeResponse[E_co]]):
+    """The stream to one service.
+
+    Args:
+        name: for logs and metrics.
+        method: the service's Subscribe.
+        request_type: its SubscribeRequest.
+        metadata: gives the metadata of a new stream.
+        deliver: takes events, in order.
+        lost: called when events were missed.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        method: grpc.aio.StreamStreamMultiCallable[Any, Any],
+        request_type: Callable[..., Any],
+        *,
+        metadata: Callable[[], Awaitable[Metadata]],
+        deliver: Callable[[Iterable[E_co]], None],
+        lost: Callable[[], None],
+    ) -> None:
+        super().__init__(name, method, metadata)
+        self._request_type = request_type
+        self._deliver = deliver
+        self._lost = lost
+        self._roll: Roll[User, User] = Roll()
+        self._positions: dict[int, str] = {}
+        self._events = EVENTS.labels(name)
+        self._delivery_seconds = DELIVERY_SECONDS.labels(name)
+
+    def attach(self, user: User) -> None:
+        """Asks for the events of a user, from now on."""
+        self._roll.put(user, user)
+        self.tell()
+
+    def detach(self, user: User) -> None:
+        """Wants no more events of a user."""
+        self._roll.drop(user)
+        self.tell()
+
+    def when_attached(self, user: User, then: Callable[[], None]) -> None:
+        """Calls `then` once whatever happens to an attached user is delivered here."""
+        self._roll.when_in_effect(user, then)
+
+    def first(self) -> Any:
+        """All users, and where to resume: what is resumed comes for those named here alone."""
+        self._roll.begin()
+        resume_after = Positions(shards=self._positions) if self._positions else None
+        return self._request_type(attachments=_attachments(self._roll.changes()), resume_after=resume_after)
+
+    def next(self) -> Any:
+        """The users that came and went."""
+        return self._request_type(attachments=_attachments(self._roll.changes()))
+
+    def beat(self) -> Any:
+        """Nothing: the connection itself is kept alive below gRPC."""
+        return self._request_type()
+
+    def take(self, response: SubscribeResponse[E_co]) -> None:
+        """Delivers events; only then is the position behind them ours, and users of whom we were told attached."""
+        self._deliver(response.events)
+        self._measure(response)
+        self._positions.update(response.positions.shards)
+        if response.lost:
+            self._lost()
+        if response.acknowledged:
+            self._roll.acknowledge(response.acknowledged)
+
+    def _measure(self, response: SubscribeResponse[E_co]) -> None:
+        """Measures a whole response at once; positions begin with when Redis took the entry, as Unix milliseconds."""
+        if response.events:
+            self._events.inc(len(response.events))
+        if response.events and response.positions.shards:
+            newest_ms = max(int(position.partition("-")[0]) for position in response.positions.shards.values())
+            self._delivery_seconds.observe(max(0.0, time.time() - newest_ms / 1_000))
+
+
+def _attachments(changes: Changes[User, User]) -> Attachments:
+    return Attachments(add=_keys(changes.put), remove=_keys(changes.dropped), number=changes.number)
+
+
+def _keys(users: Iterable[User]) -> list[UserKey]:
+    return [UserKey(organization_id=organization_id, user_id=user_id) for organization_id, user_id in users]

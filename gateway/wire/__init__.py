@@ -1,0 +1,1 @@
+"""The JSON forms of the wire protocol: objects, enum names, timestamps, field errors and close codes."""
