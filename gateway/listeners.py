@@ -9,20 +9,27 @@ from functools import partial
 from typing import Final, cast
 
 from chassis.identity import Identity
-from gateway.connections.dispatcher import Desk
-from gateway.dialects.base import Dialect, Front, SocketIoAt, WebSocketAt
-from gateway.metrics import Tally
+from gateway.connections.dispatcher import RequestDispatcher
+from gateway.dialects.base import Dialect, SocketIoEndpoint, WebSocketEndpoint, WireFormat
+from gateway.metrics import HotPathCounters
 from gateway.sessions.session import Session, SessionLimits
 from gateway.settings import Settings
-from gateway.transports.rate_limit import Pace
+from gateway.transports.rate_limit import RateLimiter
 from gateway.transports.socketio.connection import SocketIo
-from gateway.transports.socketio.engine import Wire
-from gateway.transports.websocket.connection import GreetedConnection, GreetedDialect, WebSocketConnection
+from gateway.transports.socketio.engine import EngineWebSocket
+from gateway.transports.websocket.connection import FirstFrameAuthConnection, FirstFrameAuthDialect, WebSocketConnection
 from gateway.transports.websocket.framing import text_frame
-from gateway.transports.websocket.handshake import Admission, Door, Doorkeeper, Origins, UpgradeRequest, user_of
-from gateway.transports.websocket.server import Admit, Granted
-from gateway.transports.websocket.socket import Liveness, Outbox
-from gateway.upstream.jwks import KeyRing
+from gateway.transports.websocket.handshake import (
+    AuthorizedUpgrade,
+    OriginPolicy,
+    Route,
+    UpgradeAuthorizer,
+    UpgradeRequest,
+    user_of,
+)
+from gateway.transports.websocket.server import Admit, UpgradeResult
+from gateway.transports.websocket.socket import Liveness, WriteScheduler
+from gateway.upstream.jwks import JwksCache
 
 HELPDESK: Final = "helpdesk"
 ROOT: Final = "/"
@@ -34,7 +41,7 @@ class UnknownDialectError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Entrances:
+class Listeners:
     """The ways in.
 
     Attributes:
@@ -49,15 +56,19 @@ class Entrances:
 
 
 def entrances(
-    settings: Settings, dialects: Mapping[str, Dialect], desk: Desk, keys: KeyRing, tally: Tally
-) -> Entrances:
+    settings: Settings,
+    dialects: Mapping[str, Dialect],
+    desk: RequestDispatcher,
+    keys: JwksCache,
+    tally: HotPathCounters,
+) -> Listeners:
     """Makes the ways in. Raises UnknownDialectError."""
-    pace = Pace(settings.connections_per_second, settings.connections_burst)
-    origins = Origins(frozenset(settings.allowed_origins))
+    pace = RateLimiter(settings.connections_per_second, settings.connections_burst)
+    origins = OriginPolicy(frozenset(settings.allowed_origins))
     connections = _Connections(settings, dialects, desk, keys, tally)
     doors = _doors(dialects)
-    doorkeeper = Doorkeeper(keys.verify, origins.welcome, doors, pace.keep)
-    helpdesk = next((door for door in doors.values() if door.dialects.get("") == HELPDESK), Door({}))
+    doorkeeper = UpgradeAuthorizer(keys.verify, origins.welcome, doors, pace.keep)
+    helpdesk = next((door for door in doors.values() if door.dialects.get("") == HELPDESK), Route({}))
     at_any_path = {ROOT: helpdesk} | {path: helpdesk for path, door in doors.items() if door is helpdesk}
     socketio = SocketIo(
         dialects=_namespaces(dialects, settings.default_dialect),
@@ -65,38 +76,38 @@ def entrances(
         begin=connections.begin,
         verify=keys.verify,
         keep_pace=pace.keep,
-        keep_pace_before=Pace(settings.connections_per_second, settings.connections_burst).keep,
+        keep_pace_before=RateLimiter(settings.connections_per_second, settings.connections_burst).keep,
         welcomes=origins.welcome,
         limits=connections.limits,
         liveness=connections.liveness,
         unsent_bytes=settings.unsent_bytes,
         wires=connections.wire,
     )
-    return Entrances(
+    return Listeners(
         websocket=partial(_admit, doorkeeper, connections),
-        helpdesk=partial(_admit, Doorkeeper(keys.verify, origins.welcome, at_any_path, pace.keep), connections),
+        helpdesk=partial(_admit, UpgradeAuthorizer(keys.verify, origins.welcome, at_any_path, pace.keep), connections),
         socketio=socketio,
     )
 
 
-def _admit(doorkeeper: Doorkeeper, connections: _Connections, request: UpgradeRequest) -> Granted:
+def _admit(doorkeeper: UpgradeAuthorizer, connections: _Connections, request: UpgradeRequest) -> UpgradeResult:
     admission = doorkeeper.admit(request)
-    return Granted(connections.websocket(admission), admission.subprotocol)
+    return UpgradeResult(connections.websocket(admission), admission.subprotocol)
 
 
-def _doors(dialects: Mapping[str, Dialect]) -> dict[str, Door]:
+def _doors(dialects: Mapping[str, Dialect]) -> dict[str, Route]:
     """What is at each path; dialects that share one differ by their subprotocols."""
-    doors: dict[str, Door] = {}
+    doors: dict[str, Route] = {}
     for name, dialect in dialects.items():
         at = dialect.entrance
-        if isinstance(at, WebSocketAt):
+        if isinstance(at, WebSocketEndpoint):
             others = doors[at.path].dialects if at.path in doors else {}
-            doors[at.path] = Door({**others, at.subprotocol: name}, at.is_greeted)
+            doors[at.path] = Route({**others, at.subprotocol: name}, at.is_greeted)
     return doors
 
 
 def _namespaces(dialects: Mapping[str, Dialect], default: str) -> dict[str, Dialect]:
-    spoken = {one.entrance.namespace: one for one in dialects.values() if isinstance(one.entrance, SocketIoAt)}
+    spoken = {one.entrance.namespace: one for one in dialects.values() if isinstance(one.entrance, SocketIoEndpoint)}
     if dialects.get(default) not in spoken.values():
         names = ", ".join(sorted(dialect.name for dialect in spoken.values()))
         raise UnknownDialectError(f"PARLEY_DEFAULT_DIALECT is {default!r}; over Socket.IO there are: {names}")
@@ -107,7 +118,12 @@ class _Connections:
     """Makes connections and their sessions."""
 
     def __init__(
-        self, settings: Settings, dialects: Mapping[str, Dialect], desk: Desk, keys: KeyRing, tally: Tally
+        self,
+        settings: Settings,
+        dialects: Mapping[str, Dialect],
+        desk: RequestDispatcher,
+        keys: JwksCache,
+        tally: HotPathCounters,
     ) -> None:
         self.limits = SessionLimits(
             frame_bytes=settings.frame_bytes,
@@ -117,21 +133,21 @@ class _Connections:
         )
         self.liveness = Liveness(settings.ping_seconds, settings.silence_seconds)
         self._dialects = dialects
-        self._fronts = {name: Front(dialect, text_frame) for name, dialect in dialects.items()}
+        self._fronts = {name: WireFormat(dialect, text_frame) for name, dialect in dialects.items()}
         self._desk = desk
         self._keys = keys
         self._tally = tally
-        self._outbox = Outbox()
+        self._outbox = WriteScheduler()
         self._unsent_bytes = settings.unsent_bytes
         self.wire = partial(
-            Wire, limits=self.limits, outbox=self._outbox, tally=tally, unsent_bytes=settings.unsent_bytes
+            EngineWebSocket, limits=self.limits, outbox=self._outbox, tally=tally, unsent_bytes=settings.unsent_bytes
         )
 
     def begin(self, identity: Identity, token: str, dialect: Dialect) -> Session:
         """A new session."""
         return Session(secrets.token_urlsafe(_SESSION_ID_BYTES), identity, token, self.limits, dialect.notes())
 
-    def websocket(self, admission: Admission) -> WebSocketConnection | GreetedConnection:
+    def websocket(self, admission: AuthorizedUpgrade) -> WebSocketConnection | FirstFrameAuthConnection:
         """The connection of an admission."""
         dialect, front = self._dialects[admission.dialect], self._fronts[admission.dialect]
         if admission.identity is not None:
@@ -144,11 +160,11 @@ class _Connections:
                 liveness=self.liveness,
                 unsent_bytes=self._unsent_bytes,
             )
-        return GreetedConnection(
+        return FirstFrameAuthConnection(
             token=admission.token,
             begin=lambda token: self.begin(user_of(self._keys.verify, token), token, dialect),
             limits=self.limits,
-            dialect=cast(GreetedDialect, dialect),  # its entrance says so
+            dialect=cast(FirstFrameAuthDialect, dialect),  # its entrance says so
             front=front,
             desk=self._desk,
             outbox=self._outbox,

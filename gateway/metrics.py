@@ -1,4 +1,4 @@
-"""What the gateway measures. On the way of a message only plain integers are counted: `Tally` shows them on demand."""
+"""Gateway metrics. The hot path counts plain integers; `HotPathCounters` exports them on demand."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ WATCHED: Final = {
 }
 
 
-class Tally(Collector):
+class HotPathCounters(Collector):
     """Counts of the hot path: incremented as plain integers, read when Prometheus asks."""
 
     def __init__(self) -> None:

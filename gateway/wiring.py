@@ -18,28 +18,28 @@ from chassis.process.logs import logger
 from chassis.process.supervise import supervised
 from chassis.rpc.channel import fetch_keys
 from chassis.rpc.tls import server_context
-from gateway.connections.delivery_queue import Lines
-from gateway.connections.dispatcher import Desk
-from gateway.connections.draining import Departures
+from gateway.connections.delivery_queue import DeliveryQueue
+from gateway.connections.dispatcher import RequestDispatcher
+from gateway.connections.draining import Drainer
 from gateway.connections.hub import Hub
-from gateway.connections.readiness import Arrivals
+from gateway.connections.readiness import ReadinessTracker
 from gateway.connections.revocation_watcher import RevocationWatch
-from gateway.dialects.base import Surroundings
+from gateway.dialects.base import DialectContext
 from gateway.dialects.registry import all_dialects
-from gateway.listeners import Entrances, entrances
-from gateway.metrics import Tally
-from gateway.sessions.message_sender import Sends
-from gateway.sessions.signal_sender import Signals
-from gateway.sessions.user_client import Errands, calls_of, running_errands
+from gateway.listeners import Listeners, entrances
+from gateway.metrics import HotPathCounters
+from gateway.sessions.message_sender import MessageSender
+from gateway.sessions.signal_sender import SignalSender
+from gateway.sessions.user_client import BackgroundTasks, client_for, running_background_tasks
 from gateway.settings import Settings
 from gateway.transports.http import serving_http
 from gateway.transports.websocket.server import serving_websockets, websocket_protocol
 from gateway.upstream.clients import Upstreams, open_upstreams
-from gateway.upstream.jwks import KeyRing
-from gateway.upstream.presence_cache import Roster
-from gateway.upstream.presence_stream import Attendance
+from gateway.upstream.jwks import JwksCache
+from gateway.upstream.presence_cache import PresenceCache
+from gateway.upstream.presence_stream import PresenceReporter
 from gateway.upstream.subscriptions import Subscription
-from gateway.upstream.user_cache import People, fetch_users
+from gateway.upstream.user_cache import UserCache, fetch_users
 
 _KEYS_SECONDS: Final = 3.0
 
@@ -62,9 +62,9 @@ async def serve(settings: Settings) -> AsyncIterator[Ports]:
     finished, connections are closed, and only then what they stood on.
     """
     stopping = asyncio.Event()
-    async with open_upstreams(settings) as upstreams, running_errands() as errands:
+    async with open_upstreams(settings) as upstreams, running_background_tasks() as errands:
         verifier = TokenVerifier(lambda: fetch_keys(upstreams.auth_channel))
-        people = People(partial(fetch_users, upstreams))
+        people = UserCache(partial(fetch_users, upstreams))
         house = _house(settings, upstreams, verifier, errands, people)
         async with (
             serving_http(
@@ -83,28 +83,30 @@ async def serve(settings: Settings) -> AsyncIterator[Ports]:
 
 
 @dataclass(frozen=True, slots=True)
-class _House:
+class _Components:
     """What serves connections, and what runs beside them."""
 
-    entrances: Entrances
-    departures: Departures
-    keys: KeyRing
-    tally: Tally
+    entrances: Listeners
+    departures: Drainer
+    keys: JwksCache
+    tally: HotPathCounters
     tasks: Mapping[str, Callable[[], Coroutine[Any, Any, None]]]
 
 
 def _house(
-    settings: Settings, upstreams: Upstreams, verifier: TokenVerifier, errands: Errands, people: People
-) -> _House:
-    tally, keys, roster = Tally(), KeyRing(verifier), Roster()
-    sends, signals = Sends(upstreams, settings.queued_items), Signals(upstreams, settings.queued_items)
-    lines = Lines(lambda session, run, answer: errands.start("event", run(calls_of(upstreams, session)), answer))
+    settings: Settings, upstreams: Upstreams, verifier: TokenVerifier, errands: BackgroundTasks, people: UserCache
+) -> _Components:
+    tally, keys, roster = HotPathCounters(), JwksCache(verifier), PresenceCache()
+    sends, signals = MessageSender(upstreams, settings.queued_items), SignalSender(upstreams, settings.queued_items)
+    lines = DeliveryQueue(
+        lambda session, run, answer: errands.start("event", run(client_for(upstreams, session)), answer)
+    )
     hub = Hub(settings.connections_per_user, roster, lines, signals.confirm)
-    departures = Departures(hub)
+    departures = Drainer(hub)
     chat_events, notify_events, attendance = _streams(settings, upstreams, hub, departures)
-    desk = Desk(
+    desk = RequestDispatcher(
         hub=hub,
-        arrivals=Arrivals(chat_events, notify_events, attendance, roster),
+        arrivals=ReadinessTracker(chat_events, notify_events, attendance, roster),
         sends=sends,
         signals=signals,
         errands=errands,
@@ -115,8 +117,8 @@ def _house(
     tally.watch("parley_gateway_messages_waiting", sends.__len__)
     tally.watch("parley_gateway_signals_waiting", signals.__len__)
     tally.watch("parley_gateway_errands", errands.__len__)
-    return _House(
-        entrances=entrances(settings, all_dialects(Surroundings(people, roster)), desk, keys, tally),
+    return _Components(
+        entrances=entrances(settings, all_dialects(DialectContext(people, roster)), desk, keys, tally),
         departures=departures,
         keys=keys,
         tally=tally,
@@ -133,7 +135,7 @@ def _house(
 
 
 @asynccontextmanager
-async def _serving_browsers(settings: Settings, house: _House, stopping: asyncio.Event) -> AsyncIterator[int]:
+async def _serving_browsers(settings: Settings, house: _Components, stopping: asyncio.Event) -> AsyncIterator[int]:
     ways = house.entrances
     tls = server_context(settings.tls) if settings.tls else None
     with _exposed(house.tally):
@@ -151,8 +153,8 @@ async def _serving_browsers(settings: Settings, house: _House, stopping: asyncio
 
 
 def _streams(
-    settings: Settings, upstreams: Upstreams, hub: Hub, departures: Departures
-) -> tuple[Subscription[Any], Subscription[Any], Attendance]:
+    settings: Settings, upstreams: Upstreams, hub: Hub, departures: Drainer
+) -> tuple[Subscription[Any], Subscription[Any], PresenceReporter]:
     metadata = upstreams.service_tokens.metadata
     chat_events = Subscription(
         "chat",
@@ -170,7 +172,7 @@ def _streams(
         deliver=hub.deliver_notify,
         lost=departures.after_loss,
     )
-    attendance = Attendance(
+    attendance = PresenceReporter(
         upstreams.presence.Attach,
         gateway_id=settings.replica,
         metadata=metadata,
@@ -181,7 +183,7 @@ def _streams(
 
 
 @contextmanager
-def _exposed(tally: Tally) -> Iterator[None]:
+def _exposed(tally: HotPathCounters) -> Iterator[None]:
     REGISTRY.register(tally)
     try:
         yield

@@ -10,7 +10,7 @@ import grpc
 from parley.auth.v1 import auth_pb2, auth_pb2_grpc
 
 from chassis.errors import AppError
-from chassis.rpc.reloading_channel import RenewedChannel
+from chassis.rpc.reloading_channel import ReloadingChannel
 from chassis.rpc.status import from_rpc_error
 from chassis.rpc.tls import TlsFiles, grpc_channel_credentials
 
@@ -42,7 +42,7 @@ def open_channel(target: str, tls: TlsFiles | None = None) -> grpc.aio.Channel:
     """
     if tls is None:
         return grpc.aio.insecure_channel(target, options=_OPTIONS)
-    return RenewedChannel(
+    return ReloadingChannel(
         grpc_channel_credentials(tls), lambda shown: grpc.aio.secure_channel(target, shown, options=_OPTIONS)
     )
 

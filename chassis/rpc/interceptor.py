@@ -34,7 +34,7 @@ _log = logger("edge")
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-class EdgeInterceptor(grpc.aio.ServerInterceptor):
+class AuthInterceptor(grpc.aio.ServerInterceptor):
     """Wraps each method that has a rule; health and reflection, which have none, pass untouched."""
 
     def __init__(

@@ -14,7 +14,7 @@ from chassis.rpc.tls import Renewed
 _Open = Callable[[grpc.ChannelCredentials], grpc.aio.Channel]
 
 
-class RenewedChannel(grpc.aio.Channel):
+class ReloadingChannel(grpc.aio.Channel):
     """Opens a channel anew when its credentials were renewed, for the calls that begin from then on.
 
     Calls that are under way stay where they are until the credentials are renewed once more: weeks, in which streams
@@ -89,7 +89,7 @@ class RenewedChannel(grpc.aio.Channel):
 class _Method:
     """A method of a service, for stubs that are made once: each call takes the channel of its time."""
 
-    def __init__(self, channel: RenewedChannel, kind: str, arguments: Sequence[Any], options: dict[str, Any]) -> None:
+    def __init__(self, channel: ReloadingChannel, kind: str, arguments: Sequence[Any], options: dict[str, Any]) -> None:
         self._channel = channel
         self._make: Callable[[grpc.aio.Channel], Any] = lambda current: getattr(current, kind)(*arguments, **options)
         self._made_of = channel.current()

@@ -21,7 +21,7 @@ from chassis.process.settings import ServiceSettings
 from chassis.process.supervise import supervised
 from chassis.rpc.access import access_of
 from chassis.rpc.channel import MAX_MESSAGE_BYTES
-from chassis.rpc.interceptor import EdgeInterceptor
+from chassis.rpc.interceptor import AuthInterceptor
 from chassis.rpc.tls import TlsFiles, grpc_server_credentials
 
 _OPTIONS: Final = (
@@ -85,7 +85,7 @@ async def serving(service: Service, settings: ServiceSettings) -> AsyncIterator[
     """
     server = grpc.aio.server(
         interceptors=[
-            EdgeInterceptor(access_of(r.descriptor for r in service.registrations), service.verifier, service.outages)
+            AuthInterceptor(access_of(r.descriptor for r in service.registrations), service.verifier, service.outages)
         ],
         options=_OPTIONS,
     )

@@ -18,7 +18,7 @@ _NOTICE_SECONDS = "1.5"
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class StackEnvironment:
     """What all processes of a stack share."""
 
     services: tuple[Service, ...]
@@ -41,7 +41,7 @@ def plain_environment() -> dict[str, str]:
 
 
 def service_settings(
-    service: Service, replica: str, ports: Mapping[str, int], surroundings: Surroundings
+    service: Service, replica: str, ports: Mapping[str, int], surroundings: StackEnvironment
 ) -> dict[str, str]:
     """Return the PARLEY_ variables of one replica."""
     options = surroundings.options
@@ -81,7 +81,7 @@ def secret_names(services: Iterable[Service], outside_callers: Iterable[str]) ->
     return (*(service.name for service in services), *outside_callers)
 
 
-def _targets(surroundings: Surroundings) -> dict[str, str]:
+def _targets(surroundings: StackEnvironment) -> dict[str, str]:
     # All of them through Envoy, which knows the replicas.
     edge = f"{_LOOPBACK}:{surroundings.internal_port or surroundings.public_port}"
     return {f"PARLEY_{service.name.upper()}_TARGET": edge for service in surroundings.services if service.serves_grpc}
@@ -95,7 +95,7 @@ def _certificates(folder: Path) -> dict[str, str]:
     }
 
 
-def _service_credentials(surroundings: Surroundings) -> dict[str, dict[str, object]]:
+def _service_credentials(surroundings: StackEnvironment) -> dict[str, dict[str, object]]:
     scopes = {service.name: service.scopes for service in surroundings.services if service.scopes}
     return {
         name: {
@@ -112,6 +112,6 @@ def _shards(replicas: int) -> int:
     return 1 if replicas == 1 else min(_SHARDS_PER_REPLICA * replicas, _MOST_SHARDS)
 
 
-def _origins(surroundings: Surroundings) -> list[str]:
+def _origins(surroundings: StackEnvironment) -> list[str]:
     port = surroundings.public_port
     return [f"http://{_LOOPBACK}:{port}", f"http://localhost:{port}", *surroundings.options.allowed_origins]

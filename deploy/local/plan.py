@@ -7,7 +7,7 @@ from sys import executable
 
 from deploy.local import envoy
 from deploy.local.data_directory import DataDirectory
-from deploy.local.environment import Surroundings, plain_environment, service_settings
+from deploy.local.environment import StackEnvironment, plain_environment, service_settings
 from deploy.local.mongodb import mongod_command, primary_ready
 from deploy.local.options import StackOptions
 from deploy.local.probes import Probe, grpc_health, http_ok
@@ -103,7 +103,9 @@ class Blueprint:
         files = secret_files(self._options.certificates / "envoy")
         return {self._directory.root / name: text for name, text in files.items()}
 
-    def replicas(self, service: Service, counts: Mapping[str, int], surroundings: Surroundings) -> list[ProcessSpec]:
+    def replicas(
+        self, service: Service, counts: Mapping[str, int], surroundings: StackEnvironment
+    ) -> list[ProcessSpec]:
         """The processes of one of our programs."""
         command = (executable, "-m", service.module)
         return [

@@ -11,7 +11,7 @@ from typing import Self
 from deploy.local.binaries import ENVOY, MONGOD, VALKEY, find_server
 from deploy.local.credentials import Credentials, load_or_create
 from deploy.local.data_directory import DataDirectory, StackLock
-from deploy.local.environment import Surroundings, secret_names
+from deploy.local.environment import StackEnvironment, secret_names
 from deploy.local.envoy import upstreams_healthy
 from deploy.local.errors import StackError
 from deploy.local.host import Machine
@@ -191,7 +191,7 @@ class LocalStack:
             raise StackError(f"{otherwise} ({reason}).")
 
     async def _run_services(self, blueprint: Blueprint) -> None:
-        surroundings = Surroundings(
+        surroundings = StackEnvironment(
             services=self._services,
             replicas=self._replicas,
             outside_callers=self._outside_callers,

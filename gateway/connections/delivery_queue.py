@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from chassis.errors import AppError
 from chassis.process.logs import logger
-from gateway.dialects.base import Front, Later, Payloads
+from gateway.dialects.base import Deferred, Payloads, WireFormat
 from gateway.sessions.commands import UserCalls
 from gateway.sessions.session import Session
 from gateway.wire import close_codes
@@ -27,7 +27,7 @@ class Listener(Protocol):
         """Its state."""
 
     @property
-    def front(self) -> Front:
+    def front(self) -> WireFormat:
         """What it speaks now."""
 
     def write(self, data: bytes) -> None:
@@ -37,12 +37,12 @@ class Listener(Protocol):
         """Closes it."""
 
 
-Said = Payloads | Later
+Payload = Payloads | Deferred
 Start = Callable[[Session, Callable[[UserCalls], Awaitable[Payloads]], Callable[[Payloads | AppError], None]], None]
 """Does work with calls for a session's user, then calls back with its result or with what went wrong."""
 
 
-class Lines:
+class DeliveryQueue:
     """The lines of all connections; most have none.
 
     Args:
@@ -54,9 +54,9 @@ class Lines:
 
     def __init__(self, start: Start) -> None:
         self._start = start
-        self.waiting: dict[Listener, deque[Said]] = {}
+        self.waiting: dict[Listener, deque[Payload]] = {}
 
-    def tell(self, connection: Listener, said: Said) -> None:
+    def tell(self, connection: Listener, said: Payload) -> None:
         """Tells a connection something, at once or behind what it still waits for."""
         line = self.waiting.get(connection)
         if line is not None:
@@ -64,13 +64,13 @@ class Lines:
             if len(line) > MAX_WAITING:
                 del self.waiting[connection]
                 connection.close(close_codes.TOO_SLOW, "too slow")
-        elif isinstance(said, Later):
+        elif isinstance(said, Deferred):
             self.waiting[connection] = deque((said,))
             self._look_up(connection, said)
         elif said:
             connection.write(connection.front.frames(said))
 
-    def _look_up(self, connection: Listener, later: Later) -> None:
+    def _look_up(self, connection: Listener, later: Deferred) -> None:
         self._start(connection.session, later.run, partial(self._found, connection))
 
     def _found(self, connection: Listener, outcome: Payloads | AppError) -> None:
@@ -84,7 +84,7 @@ class Lines:
             connection.write(connection.front.frames(outcome))
         while line:
             said = line[0]
-            if isinstance(said, Later):
+            if isinstance(said, Deferred):
                 self._look_up(connection, said)
                 return
             connection.write(connection.front.frames(line.popleft()))  # type: ignore[arg-type]  # no Later

@@ -17,24 +17,24 @@ from parley.chat.v1.message_pb2 import Receipt
 
 from chassis.errors import AppError
 from chassis.identity import Identity, TokenVerifier
-from gateway.connections.hub import Connection, Hub, TooManyConnectionsError, say, say_failed
-from gateway.connections.readiness import Arrivals
+from gateway.connections.hub import Connection, Hub, TooManyConnectionsError, send, send_error
+from gateway.connections.readiness import ReadinessTracker
 from gateway.metrics import count_failure
 from gateway.sessions.commands import (
+    CallUpstream,
     Command,
-    Perform,
     RefreshSession,
     Request,
-    Resolve,
+    ResolveConversation,
     Result,
     SendMessage,
     SendSignal,
     SetIdle,
 )
-from gateway.sessions.message_sender import Sends
-from gateway.sessions.session import EXPIRED, Answer, End, Session
-from gateway.sessions.signal_sender import Signals
-from gateway.sessions.user_client import Errands, calls_of
+from gateway.sessions.message_sender import MessageSender
+from gateway.sessions.session import EXPIRED, Close, Reply, Session
+from gateway.sessions.signal_sender import SignalSender
+from gateway.sessions.user_client import BackgroundTasks, client_for
 from gateway.upstream.clients import Upstreams
 from gateway.wire import close_codes
 from gateway.wire.timestamps import time_text_of
@@ -44,7 +44,7 @@ _RESOLVED_PER_SESSION: Final = 1_000
 Carrier = Callable[[Connection, Request, Any], None]
 
 
-class Desk:
+class RequestDispatcher:
     """Looks after the connections of a gateway.
 
     Args:
@@ -61,10 +61,10 @@ class Desk:
         self,
         *,
         hub: Hub,
-        arrivals: Arrivals,
-        sends: Sends,
-        signals: Signals,
-        errands: Errands,
+        arrivals: ReadinessTracker,
+        sends: MessageSender,
+        signals: SignalSender,
+        errands: BackgroundTasks,
         upstreams: Upstreams,
         verifier: TokenVerifier,
     ) -> None:
@@ -80,8 +80,8 @@ class Desk:
         self._carriers: Final[dict[type[Command], Carrier]] = {
             SendMessage: self._send_message,
             SendSignal: self._send_signal,
-            Perform: self._perform,
-            Resolve: self._resolve,
+            CallUpstream: self._perform,
+            ResolveConversation: self._resolve,
             SetIdle: self._set_idle,
             RefreshSession: self._refresh_session,
         }
@@ -116,10 +116,10 @@ class Desk:
 
     def _handle(self, connection: Connection, request: Request) -> None:
         effect = connection.session.admit(request)
-        if isinstance(effect, Answer):
+        if isinstance(effect, Reply):
             count_failure(request.operation, effect.error.reason)
-            say_failed(connection, request.reference, effect.error)
-        elif isinstance(effect, End):
+            send_error(connection, request.reference, effect.error)
+        elif isinstance(effect, Close):
             connection.close(*effect)
         else:
             self._go_on(connection, request, request.command)
@@ -128,7 +128,7 @@ class Desk:
         if connection in self._expiries:
             session = connection.session
             session.become_ready()
-            say(connection, connection.front.dialect.session_ready(session, time.time()))
+            send(connection, connection.front.dialect.session_ready(session, time.time()))
 
     # --- what requests ask for
 
@@ -143,7 +143,7 @@ class Desk:
             self._failed(connection, request, outcome)
         else:
             connection.session.answered()
-            say(connection, connection.front.dialect.sent(request.reference, outcome))
+            send(connection, connection.front.dialect.sent(request.reference, outcome))
 
     def _send_signal(self, connection: Connection, request: Request, command: SendSignal) -> None:
         try:
@@ -154,11 +154,11 @@ class Desk:
     def _signalled(self, connection: Connection, request: Request, refusal: AppError | None) -> None:
         self._done(connection, request, {} if refusal is None else refusal)
 
-    def _perform(self, connection: Connection, request: Request, command: Perform) -> None:
-        calls = calls_of(self._upstreams, connection.session)
+    def _perform(self, connection: Connection, request: Request, command: CallUpstream) -> None:
+        calls = client_for(self._upstreams, connection.session)
         self._errands.start(request.operation, command.run(calls), partial(self._done, connection, request))
 
-    def _resolve(self, connection: Connection, request: Request, command: Resolve) -> None:
+    def _resolve(self, connection: Connection, request: Request, command: ResolveConversation) -> None:
         session = connection.session
         known = None if command.anew else session.conversations.get(command.name)
         waiting = self._resolving.get((session, command.name))
@@ -169,7 +169,7 @@ class Desk:
         else:
             self._resolving[session, command.name] = [(request, command.then)]
             found = partial(self._resolved, connection, command.name)
-            self._errands.start(request.operation, command.find(calls_of(self._upstreams, session)), found)
+            self._errands.start(request.operation, command.find(client_for(self._upstreams, session)), found)
 
     def _resolved(self, connection: Connection, name: tuple[str, str], outcome: str | AppError) -> None:
         session = connection.session
@@ -215,12 +215,12 @@ class Desk:
             self._failed(connection, request, outcome)
         else:
             connection.session.answered()
-            say(connection, connection.front.dialect.done(request.reference, outcome))
+            send(connection, connection.front.dialect.done(request.reference, outcome))
 
     def _failed(self, connection: Connection, request: Request, error: AppError) -> None:
         connection.session.answered()
         count_failure(request.operation, error.reason)
-        say_failed(connection, request.reference, error)
+        send_error(connection, request.reference, error)
 
     # --- tokens
 

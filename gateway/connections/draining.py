@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 from chassis.process.logs import logger
-from gateway.connections.hub import Connection, Hub, say
+from gateway.connections.hub import Connection, Hub, send
 from gateway.wire import close_codes
 
 SPREAD_SECONDS: Final = 5.0
@@ -27,7 +27,7 @@ _GOODBYE_SECONDS: Final = 0.5
 _log = logger("departures")
 
 
-class Departures:
+class Drainer:
     """Sends connections away."""
 
     def __init__(self, hub: Hub) -> None:
@@ -77,11 +77,11 @@ def _tell(connection: Connection) -> bool:
     """Says when to come back, where the dialect has a word for it."""
     reconnect_after_ms = random.randrange(round(SPREAD_SECONDS * 1_000))  # noqa: S311  # jitter
     said = connection.front.dialect.session_closing(reconnect_after_ms)
-    say(connection, said)
+    send(connection, said)
     return bool(said)
 
 
 def _send_away(connection: Connection) -> None:
     # It closes at a random moment already, so it may come back at once.
-    say(connection, connection.front.dialect.session_closing(0))
+    send(connection, connection.front.dialect.session_closing(0))
     connection.close(close_codes.RESTART, "events were missed")

@@ -16,11 +16,11 @@ from parley.notify.v1 import notification_pb2 as notify
 from parley.presence.v1 import presence_pb2 as presence
 
 from chassis.errors import AppError
-from gateway.connections.delivery_queue import Lines
+from gateway.connections.delivery_queue import DeliveryQueue
 from gateway.connections.removed_members import Removals
-from gateway.dialects.base import Front, Payloads, Speech
+from gateway.dialects.base import EncodedEvent, Payloads, WireFormat
 from gateway.sessions.session import Session
-from gateway.upstream.presence_cache import Roster, hidden_from
+from gateway.upstream.presence_cache import PresenceCache, hidden_from
 
 CONFIRMED_RECIPIENTS: Final = 20
 
@@ -33,7 +33,7 @@ class Connection(Protocol):
         """Its state."""
 
     @property
-    def front(self) -> Front:
+    def front(self) -> WireFormat:
         """The dialect and transport that it speaks."""
 
     def write(self, data: bytes) -> None:
@@ -61,7 +61,11 @@ class Hub:
     """
 
     def __init__(
-        self, connections_per_user: int, roster: Roster, lines: Lines, confirm: Callable[[Session, Message], None]
+        self,
+        connections_per_user: int,
+        roster: PresenceCache,
+        lines: DeliveryQueue,
+        confirm: Callable[[Session, Message], None],
     ) -> None:
         self._connections_per_user = connections_per_user
         self._roster = roster
@@ -173,19 +177,19 @@ class Hub:
         """Notes of which organizations everybody who is present has been delivered."""
         self._roster.complete(one for one in organization_ids if one in self._organizations)
 
-    def _telling(self, encode: Callable[[Front], Speech]) -> _Telling:
-        return _Telling(encode, self._lines)
+    def _telling(self, encode: Callable[[WireFormat], EncodedEvent]) -> EventDelivery:
+        return EventDelivery(encode, self._lines)
 
 
-class _Telling:
+class EventDelivery:
     """One event on its way to connections: encoded once for each front, and only where one wants it."""
 
     __slots__ = ("_encode", "_lines", "_spoken")
 
-    def __init__(self, encode: Callable[[Front], Speech], lines: Lines) -> None:
+    def __init__(self, encode: Callable[[WireFormat], EncodedEvent], lines: DeliveryQueue) -> None:
         self._encode = encode
         self._lines = lines
-        self._spoken: dict[Front, tuple[Speech, bytes]] = {}
+        self._spoken: dict[WireFormat, tuple[EncodedEvent, bytes]] = {}
 
     def tell(self, connection: Connection) -> None:
         """Writes the event to a connection."""
@@ -209,12 +213,12 @@ def _is_news(message: Message, origin: str, connection: Connection) -> bool:
     return session.is_news(message) if connection.front.dialect.is_plain else session.session_id != origin
 
 
-def say(connection: Connection, payloads: Payloads) -> None:
+def send(connection: Connection, payloads: Payloads) -> None:
     """Sends payloads of its dialect to one connection."""
     if payloads:
         connection.write(connection.front.frames(payloads))
 
 
-def say_failed(connection: Connection, reference: object, error: AppError) -> None:
+def send_error(connection: Connection, reference: object, error: AppError) -> None:
     """Answers one request with an error."""
-    say(connection, connection.front.dialect.failed(reference, error))
+    send(connection, connection.front.dialect.failed(reference, error))

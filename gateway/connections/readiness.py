@@ -14,8 +14,8 @@ from typing import Final
 from parley.presence.v1.presence_pb2 import Session as PresenceSession
 
 from gateway.sessions.session import Session
-from gateway.upstream.presence_cache import Roster
-from gateway.upstream.presence_stream import Attendance
+from gateway.upstream.presence_cache import PresenceCache
+from gateway.upstream.presence_stream import PresenceReporter
 from gateway.upstream.subscriptions import Subscription, User
 
 PATIENCE_SECONDS: Final = 2.0
@@ -48,7 +48,7 @@ class _Arrival:
             self.arrived(service)()
 
 
-class Arrivals:
+class ReadinessTracker:
     """Tells the services who is here, and says when they know.
 
     Args:
@@ -59,7 +59,11 @@ class Arrivals:
     """
 
     def __init__(
-        self, chat: Subscription[object], notify: Subscription[object], presence: Attendance, roster: Roster
+        self,
+        chat: Subscription[object],
+        notify: Subscription[object],
+        presence: PresenceReporter,
+        roster: PresenceCache,
     ) -> None:
         self._chat = chat
         self._notify = notify

@@ -13,13 +13,13 @@ from parley.auth.v1.auth_pb2 import RevocationReason, WatchRevocationsRequest, W
 
 from gateway.connections.hub import Hub
 from gateway.metrics import STREAMS_UP
-from gateway.sessions.session import End
+from gateway.sessions.session import Close
 from gateway.upstream.clients import Upstreams
 from gateway.upstream.streams import keep_open
 from gateway.wire import close_codes
 
-_REVOKED = End(close_codes.TOKEN_ENDED, "the session was revoked")
-_DISABLED = End(close_codes.ACCOUNT_DISABLED, "the account is disabled")
+_REVOKED = Close(close_codes.TOKEN_ENDED, "the session was revoked")
+_DISABLED = Close(close_codes.ACCOUNT_DISABLED, "the account is disabled")
 
 
 class RevocationWatch:

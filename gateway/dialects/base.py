@@ -13,46 +13,46 @@ from parley.presence.v1 import presence_pb2 as presence
 from chassis.errors import AppError
 from gateway.sessions.commands import Request, Result, UserCalls
 from gateway.sessions.session import Session
-from gateway.upstream.presence_cache import Roster
-from gateway.upstream.user_cache import People
+from gateway.upstream.presence_cache import PresenceCache
+from gateway.upstream.user_cache import UserCache
 
 Payloads = tuple[bytes, ...]
 """What is sent to one client, in order: each is the payload of one frame. Empty where there is nothing to say."""
 
 
-class Later(NamedTuple):
+class Deferred(NamedTuple):
     """What an event is to one client takes calls of the services; what comes for that client meanwhile waits."""
 
     run: Callable[[UserCalls], Awaitable[Payloads]]
 
 
-Speech = Payloads | Callable[[Session], Payloads | Later]
+EncodedEvent = Payloads | Callable[[Session], Payloads | Deferred]
 """What an event is to clients: the same to all, or, by session, to each something else."""
 
 
-def said_to(session: Session, speech: Speech) -> Payloads | Later:
+def payloads_for(session: Session, speech: EncodedEvent) -> Payloads | Deferred:
     """What an event is to one client."""
     return speech(session) if callable(speech) else speech
 
 
-ChatEncoders = Mapping[str, Callable[[chat.Event], Speech]]
+ChatEncoders = Mapping[str, Callable[[chat.Event], EncodedEvent]]
 """What a dialect makes of each event of conversations, by the name of its payload: of each one, be it nothing."""
 
 
-def encoded(encoders: ChatEncoders, happened: chat.Event) -> Speech:
+def encode_chat_event(encoders: ChatEncoders, happened: chat.Event) -> EncodedEvent:
     """What an event of a conversation is in a dialect; nothing if it is newer than this gateway."""
     encode = encoders.get(happened.WhichOneof("payload") or "")
     return encode(happened) if encode else ()
 
 
-class Surroundings(NamedTuple):
+class DialectContext(NamedTuple):
     """What dialects look things up in, at once and without a call."""
 
-    people: People
-    roster: Roster
+    people: UserCache
+    roster: PresenceCache
 
 
-class WebSocketAt(NamedTuple):
+class WebSocketEndpoint(NamedTuple):
     """A dialect is spoken on bare WebSockets.
 
     Attributes:
@@ -66,7 +66,7 @@ class WebSocketAt(NamedTuple):
     is_greeted: bool = False
 
 
-class SocketIoAt(NamedTuple):
+class SocketIoEndpoint(NamedTuple):
     """A dialect is spoken in a namespace of Socket.IO."""
 
     namespace: str
@@ -85,7 +85,7 @@ class Dialect(Protocol):
         """Its name in metrics and in negotiation."""
 
     @property
-    def entrance(self) -> WebSocketAt | SocketIoAt:
+    def entrance(self) -> WebSocketEndpoint | SocketIoEndpoint:
         """Where it is spoken."""
 
     @property
@@ -119,17 +119,17 @@ class Dialect(Protocol):
     def session_closing(self, reconnect_after_ms: int) -> Payloads:
         """The last event of a connection that the gateway is about to close."""
 
-    def chat_event(self, event: chat.Event) -> Speech:
+    def chat_event(self, event: chat.Event) -> EncodedEvent:
         """Something happened in a conversation."""
 
-    def notify_event(self, event: notify.Event) -> Speech:
+    def notify_event(self, event: notify.Event) -> EncodedEvent:
         """Something happened to a user's notifications."""
 
-    def presence_event(self, event: presence.Event, came_or_went: bool) -> Speech:
+    def presence_event(self, event: presence.Event, came_or_went: bool) -> EncodedEvent:
         """Somebody's presence changed; `came_or_went` tells whether between being here and being away."""
 
 
-class Front:
+class WireFormat:
     """A dialect on a transport: what an event is, ready to be written to every connection that has it.
 
     Args:

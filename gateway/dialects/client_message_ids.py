@@ -17,7 +17,7 @@ MADE_HERE: Final = "parley."
 """How ids of messages begin that the gateway made, as the front-end gave none: they are no news to it."""
 
 
-class Own(Form, kw_only=True):
+class ClientMessageIds(Form, kw_only=True):
     """A payload that may bring an id of the front-end's own for a message."""
 
     client_message_id: AnyId | UnsetType = UNSET

@@ -14,7 +14,7 @@ AnyId = Annotated[str, Meta(min_length=1, max_length=_LONGEST)] | Annotated[int,
 """An id as it comes in."""
 
 
-def outward(known: str) -> str | int:
+def format_id(known: str) -> str | int:
     """An id as it goes out; with leading zeros it would not be the same as a number."""
     return int(known) if _is_number(known) else known
 
@@ -36,10 +36,10 @@ def key_inward(given: str | int) -> str:
 def key_outward(key: str) -> str | int:
     """The front-end's own id that a key was made of."""
     text = key.removeprefix(_TEXT)
-    return text if key.startswith(_TEXT) and _is_number(text.lstrip(_TEXT)) else outward(key)
+    return text if key.startswith(_TEXT) and _is_number(text.lstrip(_TEXT)) else format_id(key)
 
 
-def inward(given: str | int) -> str:
+def parse_id(given: str | int) -> str:
     """An id as all the rest knows it."""
     return str(given)
 

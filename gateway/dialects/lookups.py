@@ -9,20 +9,20 @@ from parley.chat.v1.chat_pb2 import Conversation
 from parley.presence.v1.presence_pb2 import STATUS_OFFLINE, GetPresenceRequest, Presence
 
 from chassis.errors import AppError
-from gateway.dialects.base import Later, Payloads, Speech
+from gateway.dialects.base import Deferred, EncodedEvent, Payloads
 from gateway.sessions.commands import UserCalls
 from gateway.sessions.session import Session
 from gateway.upstream.presence_cache import is_here
-from gateway.upstream.user_cache import People, Person
+from gateway.upstream.user_cache import CachedUser, UserCache
 from gateway.wire.timestamps import time_text
 
 _PER_CALL: Final = 200
 
 
-class Seen(NamedTuple):
+class UserProfile(NamedTuple):
     """A user as another one sees them."""
 
-    person: Person
+    person: CachedUser
     presence: Presence
 
     @property
@@ -41,7 +41,7 @@ def last_seen(presence: Presence) -> str | None:
     return time_text(presence.last_seen_time) if presence.HasField("last_seen_time") else None
 
 
-async def seen_by(calls: UserCalls, people: People, user_ids: Iterable[str]) -> dict[str, Seen]:
+async def load_profiles(calls: UserCalls, people: UserCache, user_ids: Iterable[str]) -> dict[str, UserProfile]:
     """Users as the calling one sees them. Raises AppError."""
     ids = list(dict.fromkeys(user_ids))
     persons = await people.get(calls.identity.organization_id, ids)
@@ -51,7 +51,7 @@ async def seen_by(calls: UserCalls, people: People, user_ids: Iterable[str]) -> 
         response = await calls.call(calls.upstreams.presence.GetPresence, request)
         presences |= {presence.user_id: presence for presence in response.presences}
     absent = Presence(status=STATUS_OFFLINE)
-    return {user_id: Seen(persons[user_id], presences.get(user_id, absent)) for user_id in ids}
+    return {user_id: UserProfile(persons[user_id], presences.get(user_id, absent)) for user_id in ids}
 
 
 def members_of(conversations: Iterable[Conversation]) -> list[str]:
@@ -60,8 +60,11 @@ def members_of(conversations: Iterable[Conversation]) -> list[str]:
 
 
 def with_names(
-    people: People, organization_id: str, user_ids: Iterable[str], say: Callable[[Mapping[str, Person]], Payloads]
-) -> Speech:
+    people: UserCache,
+    organization_id: str,
+    user_ids: Iterable[str],
+    say: Callable[[Mapping[str, CachedUser]], Payloads],
+) -> EncodedEvent:
     """What is said of users by their names: at once where they are known, else once they were looked up.
 
     Where the directory can't be asked, they are called by their ids: what happened is told in any case.
@@ -75,10 +78,10 @@ def with_names(
         try:
             found = await people.get(organization_id, ids)
         except AppError:
-            found = {user_id: Person(user_id, user_id, "", "") for user_id in ids}
+            found = {user_id: CachedUser(user_id, user_id, "", "") for user_id in ids}
         return say(found)
 
-    def speech(_: Session) -> Later:
-        return Later(look_up)
+    def speech(_: Session) -> Deferred:
+        return Deferred(look_up)
 
     return speech

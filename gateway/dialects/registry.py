@@ -1,6 +1,6 @@
 """Finds the dialects: every folder in this package with a `dialect.py` is one.
 
-Its `dialect.py` defines `made` and, if the dialect also answers over HTTP, `SHAPES`.
+Its `dialect.py` defines `create_dialect` and, if the dialect also answers over HTTP, `SHAPES`.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from typing import Any, Protocol
 from parley.chat.v1.chat_pb2 import Conversation, Message
 
 import gateway.dialects
-from gateway.dialects.base import Dialect, Surroundings
+from gateway.dialects.base import Dialect, DialectContext
 from gateway.sessions.commands import UserCalls
-from gateway.upstream.user_cache import People
+from gateway.upstream.user_cache import UserCache
 
 
 class Shapes(Protocol):
     """How a front-end writes conversations and messages; a module may be it."""
 
     def conversations(
-        self, calls: UserCalls, people: People, listed: Iterable[Conversation], /
+        self, calls: UserCalls, people: UserCache, listed: Iterable[Conversation], /
     ) -> Awaitable[list[dict[str, Any]]]:
         """Conversations, in the order given. Raises AppError."""
 
     def messages(
-        self, calls: UserCalls, people: People, conversation: Conversation, sent: Sequence[Message], /
+        self, calls: UserCalls, people: UserCache, conversation: Conversation, sent: Sequence[Message], /
     ) -> Awaitable[list[dict[str, Any]]]:
         """Messages of one conversation. Raises AppError."""
 
@@ -38,9 +38,11 @@ def all_shapes() -> dict[str, Shapes]:
     return {module.NAME: module.SHAPES for module in _modules() if hasattr(module, "SHAPES")}
 
 
-def all_dialects(surroundings: Surroundings) -> dict[str, Dialect]:
+def all_dialects(surroundings: DialectContext) -> dict[str, Dialect]:
     """The dialects, by name."""
-    made: list[Dialect] = [module.made(surroundings) for module in _modules() if hasattr(module, "made")]
+    made: list[Dialect] = [
+        module.create_dialect(surroundings) for module in _modules() if hasattr(module, "create_dialect")
+    ]
     return {dialect.name: dialect for dialect in made}
 
 

@@ -18,9 +18,9 @@ from chassis.errors import AppError, InvalidArgumentError, UnimplementedError
 from gateway.dialects.base import Payloads
 from gateway.dialects.client_message_ids import OWN_IDS
 from gateway.dialects.identity_claims import check_claims
-from gateway.dialects.ids import outward, repeated
+from gateway.dialects.ids import format_id, repeated
 from gateway.dialects.validation import Form, read
-from gateway.sessions.commands import Command, Malformed, Refuse, Request, Result
+from gateway.sessions.commands import Command, Malformed, Reject, Request, Result
 from gateway.sessions.session import Session
 from gateway.wire import json_objects
 from gateway.wire.field_errors import renamed
@@ -32,7 +32,7 @@ _NO_NAMES: Final[Mapping[str, str]] = MappingProxyType({})
 _encode: Final = msgspec.json.Encoder().encode
 
 
-class Emitted(NamedTuple):
+class EmittedFrame(NamedTuple):
     """What a client emitted.
 
     Attributes:
@@ -85,11 +85,11 @@ def done(answer: Mapping[str, Any], *emitted: tuple[str, Mapping[str, Any]]) -> 
 def notification_object(created: NotificationCreated) -> dict[str, Any]:
     """A notification, with the ids that chat put in it as front-ends know them; what the CRM put in stays as it is."""
     made = json_objects.notification_object(created.notification)
-    data = {name: outward(part) if name in _CHATS_IDS else part for name, part in made["data"].items()}
+    data = {name: format_id(part) if name in _CHATS_IDS else part for name, part in made["data"].items()}
     return {**made, "data": data}
 
 
-class EmittingDialect:
+class SocketIoDialect:
     """What a dialect of Socket.IO inherits.
 
     Args:
@@ -101,7 +101,7 @@ class EmittingDialect:
     def __init__(self, operations: Mapping[str, Operation]) -> None:
         self._operations = operations
 
-    def decode(self, frame: Emitted, session: Session) -> Request:
+    def decode(self, frame: EmittedFrame, session: Session) -> Request:
         """Reads an event; never raises."""
         try:
             parts = msgspec.json.decode(frame.event)
@@ -113,15 +113,15 @@ class EmittingDialect:
         operation = self._operations.get(name)
         if operation is None:
             unknown = UnimplementedError("UNKNOWN_EVENT", "there is no such event")
-            return Request(Reference(name[:64], frame.acknowledgement, {}), _UNKNOWN, Refuse(unknown))
+            return Request(Reference(name[:64], frame.acknowledgement, {}), _UNKNOWN, Reject(unknown))
         reference = Reference(name, frame.acknowledgement, repeated(body, "conversationId", *OWN_IDS))
         try:
             check_claims(body, session.identity)
             return Request(reference, name, operation.command(read(body, operation.form), session))
         except AppError as error:
-            return Request(reference, name, Refuse(error))
+            return Request(reference, name, Reject(error))
 
-    def _malformed(self, frame: Emitted, sentence: str) -> Request:
+    def _malformed(self, frame: EmittedFrame, sentence: str) -> Request:
         error = InvalidArgumentError("MALFORMED_EVENT", sentence)
         return Request(Reference(_UNKNOWN, frame.acknowledgement, {}), _UNKNOWN, Malformed(error))
 

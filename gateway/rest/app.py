@@ -17,12 +17,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from chassis.identity import TokenVerifier
 from gateway.rest.auth import Auth
 from gateway.rest.conversations import Conversations
-from gateway.rest.dialect_views import Shaping
+from gateway.rest.dialect_views import DialectViews
 from gateway.rest.endpoint import Endpoint
 from gateway.rest.errors import PathNotFoundError, problem_response
 from gateway.rest.messages import IDEMPOTENCY_HEADER, Messages
 from gateway.rest.meta import Meta
-from gateway.rest.middleware import Edge
+from gateway.rest.middleware import RequestMiddleware
 from gateway.rest.notifications import Notifications
 from gateway.rest.openapi import document
 from gateway.rest.operation import Group, Operation
@@ -30,7 +30,7 @@ from gateway.rest.pages import pages_group
 from gateway.rest.readiness import Readiness
 from gateway.rest.users import Users
 from gateway.upstream.clients import Upstreams
-from gateway.upstream.user_cache import People
+from gateway.upstream.user_cache import UserCache
 
 VERSION: Final = version("parley")
 HEALTH_PATHS: Final = ("/healthz", "/readyz")
@@ -39,9 +39,9 @@ _REQUEST_HEADERS: Final = ("Authorization", "Content-Type", IDEMPOTENCY_HEADER, 
 _ANSWER_HEADERS: Final = ("Location", "Retry-After", "WWW-Authenticate", "X-Request-Id")
 
 
-def table(upstreams: Upstreams, people: People, readiness: Readiness, trusted_proxies: int) -> tuple[Group, ...]:
+def table(upstreams: Upstreams, people: UserCache, readiness: Readiness, trusted_proxies: int) -> tuple[Group, ...]:
     """The one table of operations, which makes both the routes and the OpenAPI document."""
-    shaping = Shaping(upstreams, people)
+    shaping = DialectViews(upstreams, people)
     return (
         Auth(upstreams, trusted_proxies).group(),
         Users(upstreams).group(),
@@ -71,13 +71,13 @@ def application(groups: Sequence[Group], verifier: TokenVerifier, allowed_origin
         allow_headers=_REQUEST_HEADERS,
         expose_headers=_ANSWER_HEADERS,
     )
-    return Edge(cors)
+    return RequestMiddleware(cors)
 
 
 def health_alone(groups: Sequence[Group], verifier: TokenVerifier) -> ASGIApp:
     """What of the table tells health, for a port where nothing else is served."""
     operations = [operation for group in groups for operation in group.operations if operation.path in HEALTH_PATHS]
-    return Edge(Router(routes(operations, verifier), redirect_slashes=False, default=_not_found))
+    return RequestMiddleware(Router(routes(operations, verifier), redirect_slashes=False, default=_not_found))
 
 
 def routes(operations: Iterable[Operation[Any, Any]], verifier: TokenVerifier) -> list[Route]:

@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from msgspec import Meta, Struct
 from parley.chat.v1 import chat_pb2, conversation_pb2, message_pb2
 
-from gateway.rest.dialect_views import Shaped, Shaping
+from gateway.rest.dialect_views import DialectViews, Shaped
 from gateway.rest.operation import Call, Group, Nothing, Operation
 from gateway.rest.parameters import MAX_SAFE_INTEGER, AnyUserId, ConversationId, PageSize, PageToken
 from gateway.rest.schemas import ConversationAnswer, ConversationKind, ConversationPage, Empty
@@ -18,7 +18,7 @@ from gateway.wire.enum_names import CONVERSATION_KINDS
 from gateway.wire.json_objects import Object
 
 
-class OfKind(Shaped, rename="camel"):
+class KindQuery(Shaped, rename="camel"):
     """Which conversations of a kind to list."""
 
     archived: Annotated[bool, Meta(description="Only archived ones, or only others; both when left out.")] | None = None
@@ -29,19 +29,19 @@ class OfKind(Shaped, rename="camel"):
     page_token: PageToken = ""
 
 
-class Listing(OfKind, rename="camel"):
+class Listing(KindQuery, rename="camel"):
     """Which conversations to list."""
 
     kind: ConversationKind | None = None
 
 
-class With(Struct, rename="camel"):
+class DirectRequest(Struct, rename="camel"):
     """With whom to talk."""
 
     user_id: AnyUserId
 
 
-class Which(Struct, rename="camel"):
+class ConversationRef(Struct, rename="camel"):
     """Which conversation."""
 
     conversation_id: ConversationId
@@ -50,7 +50,7 @@ class Which(Struct, rename="camel"):
 class Conversations:
     """The operations under /api/chat that are about conversations."""
 
-    def __init__(self, upstreams: Upstreams, shaping: Shaping) -> None:
+    def __init__(self, upstreams: Upstreams, shaping: DialectViews) -> None:
         self._upstreams = upstreams
         self._shaping = shaping
 
@@ -59,17 +59,17 @@ class Conversations:
         kind = CONVERSATION_KINDS.number(call.query.kind) if call.query.kind else None
         return await self._list(call, kind or 0)
 
-    async def list_direct(self, call: Call[OfKind, Nothing]) -> Object:
+    async def list_direct(self, call: Call[KindQuery, Nothing]) -> Object:
         """Lists direct conversations."""
         return await self._list(call, chat_pb2.CONVERSATION_KIND_DIRECT)
 
-    async def list_projects(self, call: Call[OfKind, Nothing]) -> Object:
+    async def list_projects(self, call: Call[KindQuery, Nothing]) -> Object:
         """Lists project conversations: none while the services have no such kind; to front-ends, groups are."""
         kind = CONVERSATION_KINDS.number("project") or (chat_pb2.CONVERSATION_KIND_GROUP if call.query.dialect else 0)
         return await self._list(call, kind) if kind else {"conversations": [], "nextPageToken": ""}
 
     async def _list(self, call: Call[Any, Nothing], kind: int) -> Object:
-        query: OfKind = call.query
+        query: KindQuery = call.query
         response = await self._upstreams.call(
             self._upstreams.conversations.ListConversations,
             conversation_pb2.ListConversationsRequest(
@@ -101,7 +101,7 @@ class Conversations:
         (shape,) = await self._shaping.conversations(call, call.query.dialect, [conversation])
         return {"conversation": shape}
 
-    async def open_direct(self, call: Call[Shaped, With]) -> Object:
+    async def open_direct(self, call: Call[Shaped, DirectRequest]) -> Object:
         """Gets or makes the direct conversation with a user."""
         response = await self._upstreams.call(
             self._upstreams.conversations.GetOrCreateDirectConversation,
@@ -114,7 +114,7 @@ class Conversations:
         """Marks the conversation in the path as read."""
         return await self._mark_read(call.path["conversationId"], call.token)
 
-    async def mark_read_by_body(self, call: Call[Nothing, Which]) -> Object:
+    async def mark_read_by_body(self, call: Call[Nothing, ConversationRef]) -> Object:
         """Marks the conversation in the body as read."""
         return await self._mark_read(call.body.conversation_id, call.token)
 
@@ -173,7 +173,7 @@ class Conversations:
                     "Marks everything in a conversation as read by the caller.",
                     self.mark_read_by_body,
                     query=Nothing,
-                    body=Which,
+                    body=ConversationRef,
                     answer=Empty,
                     failures=(403, 404),
                 ),
@@ -183,7 +183,7 @@ class Conversations:
                     "listDirectConversations",
                     "The caller's direct conversations.",
                     self.list_direct,
-                    query=OfKind,
+                    query=KindQuery,
                     body=Nothing,
                     answer=ConversationPage,
                 ),
@@ -194,7 +194,7 @@ class Conversations:
                     "The direct conversation with a user; it is made when there is none, and the same one ever after.",
                     self.open_direct,
                     query=Shaped,
-                    body=With,
+                    body=DirectRequest,
                     answer=ConversationAnswer,
                     failures=(403, 404),
                 ),
@@ -204,7 +204,7 @@ class Conversations:
                     "listProjectConversations",
                     "The caller's project conversations.",
                     self.list_projects,
-                    query=OfKind,
+                    query=KindQuery,
                     body=Nothing,
                     answer=ConversationPage,
                 ),

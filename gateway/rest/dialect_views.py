@@ -11,9 +11,9 @@ from parley.chat.v1.conversation_pb2 import GetConversationRequest
 
 from gateway.dialects.registry import all_shapes
 from gateway.rest.operation import Call
-from gateway.sessions.user_client import CallsForUser
+from gateway.sessions.user_client import UserClient
 from gateway.upstream.clients import Upstreams
-from gateway.upstream.user_cache import People
+from gateway.upstream.user_cache import UserCache
 from gateway.wire.json_objects import Object, conversation_objects, message_objects
 
 SHAPES: Final = all_shapes()
@@ -32,7 +32,7 @@ class Shaped(Struct, rename="camel"):
     dialect: InDialect = None
 
 
-class Shaping:
+class DialectViews:
     """Makes answers.
 
     Args:
@@ -40,13 +40,13 @@ class Shaping:
         people: what users are called.
     """
 
-    def __init__(self, upstreams: Upstreams, people: People) -> None:
+    def __init__(self, upstreams: Upstreams, people: UserCache) -> None:
         self._upstreams = upstreams
         self._people = people
 
-    def calls(self, call: Call[Any, Any]) -> CallsForUser:
+    def calls(self, call: Call[Any, Any]) -> UserClient:
         """Calls for the user whose request it is."""
-        return CallsForUser(self._upstreams, call.identity, call.token)
+        return UserClient(self._upstreams, call.identity, call.token)
 
     async def conversations(
         self, call: Call[Any, Any], dialect: str | None, listed: Iterable[Conversation]

@@ -14,7 +14,7 @@ import msgspec
 
 from chassis.errors import InvalidArgumentError
 from chassis.rpc.validation import FieldChecks
-from gateway.wire.field_errors import reworded
+from gateway.wire.field_errors import map_fields
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -58,7 +58,7 @@ def fields_renamed(rename: Callable[[str], str]) -> Iterator[None]:
     try:
         yield
     except InvalidArgumentError as error:
-        raise reworded(error, rename) from error
+        raise map_fields(error, rename) from error
 
 
 def sentence_of(type_: Any) -> str:

@@ -11,7 +11,7 @@ from parley.chat.v1 import chat_pb2, message_pb2
 
 from chassis.errors import InvalidArgumentError
 from chassis.rpc.paging import DEFAULT_PAGE_SIZE
-from gateway.rest.dialect_views import Shaped, Shaping
+from gateway.rest.dialect_views import DialectViews, Shaped
 from gateway.rest.fields import fields_renamed
 from gateway.rest.operation import Call, Group, Nothing, Operation
 from gateway.rest.parameters import MAX_SAFE_INTEGER, AnyUserId, ConversationId, PageSize
@@ -31,7 +31,7 @@ else:
     SentKind = Literal[tuple(name for name in MESSAGE_KINDS.names if name != "system")]
 
 
-class Place(Shaped, rename="camel"):
+class HistoryQuery(Shaped, rename="camel"):
     """Which part of the history to read: a numbered page, or what lies before a seq."""
 
     page: Annotated[int, Meta(ge=1, le=1_000_000, description="1 is the newest, and the default.")] | None = None
@@ -79,11 +79,11 @@ class Outgoing(Struct, rename="camel"):
 class Messages:
     """The operations under /api/chat that are about messages."""
 
-    def __init__(self, upstreams: Upstreams, shaping: Shaping) -> None:
+    def __init__(self, upstreams: Upstreams, shaping: DialectViews) -> None:
         self._upstreams = upstreams
         self._shaping = shaping
 
-    async def list_messages(self, call: Call[Place, Nothing]) -> Object:
+    async def list_messages(self, call: Call[HistoryQuery, Nothing]) -> Object:
         """Reads a part of the history."""
         place, conversation_id = call.query, call.path["conversationId"]
         if place.before_seq is None:
@@ -97,7 +97,7 @@ class Messages:
         page = await page_before(self._shaping.calls(call), conversation_id, place.before_seq, place.limit)
         return await self._page(call, conversation_id, page)
 
-    async def _page(self, call: Call[Place, Nothing], conversation_id: str, page: Page) -> Object:
+    async def _page(self, call: Call[HistoryQuery, Nothing], conversation_id: str, page: Page) -> Object:
         messages = await self._shaping.messages(call, call.query.dialect, conversation_id, page.messages)
         return {"messages": messages, "hasMore": page.has_more}
 
@@ -133,7 +133,7 @@ class Messages:
                     "listMessages",
                     history,
                     self.list_messages,
-                    query=Place,
+                    query=HistoryQuery,
                     body=Nothing,
                     answer=History,
                     failures=(403,),
@@ -144,7 +144,7 @@ class Messages:
                     "listMessagesOfConversation",
                     history,
                     self.list_messages,
-                    query=Place,
+                    query=HistoryQuery,
                     body=Nothing,
                     answer=History,
                     failures=(403,),

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from gateway.rest.endpoint import json_response
 from gateway.rest.operation import Call, Group, Handler, Nothing, Operation
 from gateway.rest.pages import Page, wants_page
-from gateway.rest.readiness import Readiness, Remembered
+from gateway.rest.readiness import Readiness, TtlCache
 from gateway.rest.schemas import Health, KeySet, Welcome
 from gateway.upstream.clients import Upstreams
 from gateway.wire.json_objects import Object
@@ -34,7 +34,7 @@ class Meta:
         self._upstreams = upstreams
         self._readiness = readiness
         self._version = version
-        self._keys = Remembered(_KEYS_REMEMBER_SECONDS, self._fetch_keys)
+        self._keys = TtlCache(_KEYS_REMEMBER_SECONDS, self._fetch_keys)
         self._home = Page("index.html")
 
     async def welcome(self, call: Call[Nothing, Nothing]) -> Response:

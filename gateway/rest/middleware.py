@@ -29,7 +29,7 @@ _HEADERS: Final = {
 }
 
 
-class Edge:
+class RequestMiddleware:
     """An ASGI middleware round everything.
 
     Args:

@@ -18,7 +18,7 @@ _REMEMBER_SECONDS: Final = 1.0
 _ASK_SECONDS: Final = 1.5  # below the time that Envoy gives to a health check
 
 
-class Remembered(Generic[T]):
+class TtlCache(Generic[T]):
     """An answer that is asked for again once it is old; callers at the same time share one question.
 
     Args:
@@ -53,7 +53,7 @@ class Readiness:
     def __init__(self, upstreams: Upstreams, is_stopping: Callable[[], bool]) -> None:
         self._upstreams = upstreams
         self._is_stopping = is_stopping
-        self._missing = Remembered(_REMEMBER_SECONDS, self._ask)
+        self._missing = TtlCache(_REMEMBER_SECONDS, self._ask)
 
     async def check(self) -> None:
         """Returns when the gateway is ready. Raises UnavailableError (NOT_READY) when it is not."""

@@ -52,13 +52,13 @@ class SendSignal(NamedTuple):
     signal: MarkReadRequest | MarkDeliveredRequest | SetTypingRequest
 
 
-class Perform(NamedTuple):
+class CallUpstream(NamedTuple):
     """Do anything else that takes calls of the services; answers what `run` returns."""
 
     run: Callable[[UserCalls], Awaitable[Result]]
 
 
-class Resolve(NamedTuple):
+class ResolveConversation(NamedTuple):
     """Do something in a conversation that the front-end calls by another name than its id.
 
     What comes after it for the same name waits for it, so that all is done in the order in which it came.
@@ -72,7 +72,7 @@ class Resolve(NamedTuple):
 
     name: tuple[str, str]
     find: Callable[[UserCalls], Awaitable[str]]
-    then: Callable[[str], SendMessage | SendSignal | Perform]
+    then: Callable[[str], SendMessage | SendSignal | CallUpstream]
     anew: bool = False
 
 
@@ -88,7 +88,7 @@ class RefreshSession(NamedTuple):
     access_token: str
 
 
-class Refuse(NamedTuple):
+class Reject(NamedTuple):
     """Answer that a request could be read but not be carried out."""
 
     error: AppError
@@ -100,7 +100,7 @@ class Malformed(NamedTuple):
     error: AppError
 
 
-Command = SendMessage | SendSignal | Perform | Resolve | SetIdle | RefreshSession | Refuse | Malformed
+Command = SendMessage | SendSignal | CallUpstream | ResolveConversation | SetIdle | RefreshSession | Reject | Malformed
 
 
 class Request(NamedTuple):

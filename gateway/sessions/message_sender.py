@@ -10,7 +10,7 @@ from parley.chat.v1.message_pb2 import Actor, Draft, Receipt, SendMessagesReques
 from chassis.errors import AppError
 from chassis.process.tracing import calling
 from chassis.rpc.status import from_status
-from gateway.upstream.batcher import Batches
+from gateway.upstream.batcher import Batcher
 from gateway.upstream.clients import Upstreams
 
 _Item = tuple[Actor, Draft]
@@ -18,7 +18,7 @@ _Outcome = SendMessagesResponse.Outcome
 _METHOD: Final = "parley.chat.v1.MessageService/SendMessages"
 
 
-class Sends:
+class MessageSender:
     """Sends messages; those of one conversation in the order in which they were given.
 
     Args:
@@ -28,7 +28,7 @@ class Sends:
 
     def __init__(self, upstreams: Upstreams, capacity: int) -> None:
         self._upstreams = upstreams
-        self._batches: Batches[_Item, _Outcome] = Batches(
+        self._batches: Batcher[_Item, _Outcome] = Batcher(
             "messages", self._exchange, lanes=upstreams.chat_shards, capacity=capacity
         )
         self.run = self._batches.run

@@ -16,7 +16,7 @@ from parley.chat.v1.message_pb2 import Actor
 
 from chassis.errors import AppError, InvalidArgumentError, PermissionDeniedError, ResourceExhaustedError
 from chassis.identity import Identity
-from gateway.sessions.commands import Malformed, Refuse, Request
+from gateway.sessions.commands import Malformed, Reject, Request
 from gateway.wire import close_codes
 
 MALFORMED_IN_A_ROW: Final = 10
@@ -25,29 +25,29 @@ _CONVERSATIONS_HEARD: Final = 1_000
 _BUSY_RETRY_MS: Final = 250
 
 
-class End(NamedTuple):
+class Close(NamedTuple):
     """The connection is to be closed."""
 
     code: int
     reason: str
 
 
-class Answer(NamedTuple):
+class Reply(NamedTuple):
     """The request is to be answered with an error, at once."""
 
     error: AppError
 
 
-class CarryOut(NamedTuple):
+class Execute(NamedTuple):
     """The request is to be carried out, and `Session.answered` called when it is answered."""
 
 
-Effect = CarryOut | Answer | End
+Effect = Execute | Reply | Close
 
-_CARRY_OUT: Final = CarryOut()
-_FLOOD: Final = End(close_codes.TOO_MANY, "too many frames")
-_NONSENSE: Final = End(close_codes.MALFORMED, "too many malformed frames")
-EXPIRED: Final = End(close_codes.TOKEN_ENDED, "the token has expired")
+_CARRY_OUT: Final = Execute()
+_FLOOD: Final = Close(close_codes.TOO_MANY, "too many frames")
+_NONSENSE: Final = Close(close_codes.MALFORMED, "too many malformed frames")
+EXPIRED: Final = Close(close_codes.TOKEN_ENDED, "the token has expired")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class FrameRate:
         self._frames = 0
         self._began = 0.0
 
-    def count(self, now: float) -> End | None:
+    def count(self, now: float) -> Close | None:
         """Counts a frame of any kind; `now` is in seconds of any clock that only moves forward."""
         self._frames += 1
         if self._frames > self._per_second:
@@ -173,12 +173,12 @@ class Session:
         command = request.command
         if isinstance(command, Malformed):
             self._malformed += 1
-            return _NONSENSE if self._malformed >= MALFORMED_IN_A_ROW else Answer(command.error)
+            return _NONSENSE if self._malformed >= MALFORMED_IN_A_ROW else Reply(command.error)
         self._malformed = 0
-        if isinstance(command, Refuse):
-            return Answer(command.error)
+        if isinstance(command, Reject):
+            return Reply(command.error)
         if self.in_flight >= self.limits.requests_in_flight:
-            return Answer(
+            return Reply(
                 ResourceExhaustedError(
                     "TOO_MANY_REQUESTS",
                     f"{self.in_flight} requests of this connection are unanswered",

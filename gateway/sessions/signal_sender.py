@@ -21,14 +21,14 @@ from chassis.errors import AppError, ResourceExhaustedError
 from chassis.rpc.status import from_status
 from gateway.metrics import CONFIRMATIONS_DROPPED
 from gateway.sessions.session import Session
-from gateway.upstream.batcher import Batches
+from gateway.upstream.batcher import Batcher
 from gateway.upstream.clients import Upstreams
 
 Signal = MarkReadRequest | MarkDeliveredRequest | SetTypingRequest
 _Item = tuple[Actor, Signal]
 
 
-class Signals:
+class SignalSender:
     """Sends signals.
 
     Args:
@@ -38,7 +38,7 @@ class Signals:
 
     def __init__(self, upstreams: Upstreams, capacity: int) -> None:
         self._upstreams = upstreams
-        self._batches: Batches[_Item, Status] = Batches(
+        self._batches: Batcher[_Item, Status] = Batcher(
             "signals", self._exchange, merge=latest, lanes=upstreams.chat_shards, capacity=capacity
         )
         self.run = self._batches.run

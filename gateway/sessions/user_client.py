@@ -24,7 +24,7 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 
-class CallsForUser:
+class UserClient:
     """Calls upstreams with a user's token.
 
     Args:
@@ -54,9 +54,9 @@ class CallsForUser:
         return await self.upstreams.call(method, request, token=self._token, conversation_id=conversation_id)
 
 
-def calls_of(upstreams: Upstreams, session: Session) -> CallsForUser:
+def client_for(upstreams: Upstreams, session: Session) -> UserClient:
     """Calls for the user of a session."""
-    return CallsForUser(upstreams, session.identity, session.token, session)
+    return UserClient(upstreams, session.identity, session.token, session)
 
 
 def _fulfil(future: asyncio.Future[None]) -> None:
@@ -64,7 +64,7 @@ def _fulfil(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-class Errands:
+class BackgroundTasks:
     """Work that takes awaiting, done beside the connections; each ends with an answer, whatever happens."""
 
     def __init__(self, group: asyncio.TaskGroup) -> None:
@@ -99,10 +99,10 @@ async def _do(operation: str, work: Awaitable[T], answer: Callable[[T | AppError
 
 
 @asynccontextmanager
-async def running_errands() -> AsyncIterator[Errands]:
+async def running_background_tasks() -> AsyncIterator[BackgroundTasks]:
     """Runs errands while the context is open; those that are still under way on leaving are cancelled."""
     async with asyncio.TaskGroup() as group:
-        errands = Errands(group)
+        errands = BackgroundTasks(group)
         try:
             yield errands
         finally:

@@ -21,7 +21,7 @@ from gateway.rest.app import application, health_alone, table
 from gateway.rest.readiness import Readiness
 from gateway.settings import Settings
 from gateway.upstream.clients import Upstreams
-from gateway.upstream.user_cache import People
+from gateway.upstream.user_cache import UserCache
 
 _BACKLOG: Final = 2_048
 _KEEP_ALIVE_SECONDS: Final = 5  # above the time for which Envoy keeps an idle connection
@@ -32,7 +32,7 @@ async def serving_http(
     settings: Settings,
     upstreams: Upstreams,
     verifier: TokenVerifier,
-    people: People,
+    people: UserCache,
     *,
     is_stopping: Callable[[], bool] = lambda: False,
     around: Callable[[ASGIApp], ASGIApp] = lambda app: app,

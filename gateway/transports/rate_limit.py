@@ -9,7 +9,7 @@ from collections.abc import Callable
 from chassis.errors import UnavailableError
 
 
-class Pace:
+class RateLimiter:
     """A token bucket.
 
     Args:

@@ -23,7 +23,7 @@ class Changes(NamedTuple, Generic[K, V]):
     dropped: list[K]
 
 
-class Roll(Generic[K, V]):
+class AttachmentTracker(Generic[K, V]):
     """The entries that the far side is to hold."""
 
     def __init__(self) -> None:

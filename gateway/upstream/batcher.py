@@ -77,7 +77,7 @@ class _Lane(Generic[I, O]):
         return taken
 
 
-class Batches(Generic[I, O]):
+class Batcher(Generic[I, O]):
     """The batches of one kind of item.
 
     Args:

@@ -20,7 +20,7 @@ _TRIES_BETWEEN_WARNINGS: Final = 10
 _log = logger("keys")
 
 
-class KeyRing:
+class JwksCache:
     """Verifies tokens without waiting."""
 
     def __init__(self, verifier: TokenVerifier) -> None:

@@ -23,7 +23,7 @@ def is_here(presence: Presence) -> bool:
     return presence.status != STATUS_OFFLINE
 
 
-class Roster:
+class PresenceCache:
     """Who is here."""
 
     def __init__(self) -> None:

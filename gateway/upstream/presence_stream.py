@@ -10,14 +10,14 @@ from parley.presence.v1.presence_pb2 import AttachRequest, AttachResponse, Event
 
 from chassis.rpc.channel import Metadata
 from gateway.metrics import EVENTS
-from gateway.upstream.attachment_tracker import Roll
+from gateway.upstream.attachment_tracker import AttachmentTracker
 from gateway.upstream.streams import TwoWayStream
 
 HEARTBEAT_SECONDS: Final = 5.0
 SESSIONS_PER_REQUEST: Final = 5_000
 
 
-class Attendance(TwoWayStream[AttachRequest, AttachResponse]):
+class PresenceReporter(TwoWayStream[AttachRequest, AttachResponse]):
     """The stream to presence: it reports sessions, and delivers changes of presence.
 
     Args:
@@ -41,7 +41,7 @@ class Attendance(TwoWayStream[AttachRequest, AttachResponse]):
         self._gateway_id = gateway_id
         self._deliver = deliver
         self._complete = complete
-        self._roll: Roll[str, bytes] = Roll()  # serialized: a fifth of the memory
+        self._roll: AttachmentTracker[str, bytes] = AttachmentTracker()  # serialized: a fifth of the memory
         self._beginning = True
         self._events = EVENTS.labels("presence")
 

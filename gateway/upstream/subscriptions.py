@@ -15,7 +15,7 @@ from parley.stream.v1.stream_pb2 import Attachments, Positions, UserKey
 
 from chassis.rpc.channel import Metadata
 from gateway.metrics import DELIVERY_SECONDS, EVENTS
-from gateway.upstream.attachment_tracker import Changes, Roll
+from gateway.upstream.attachment_tracker import AttachmentTracker, Changes
 from gateway.upstream.streams import TwoWayStream
 
 E_co = TypeVar("E_co", covariant=True)
@@ -69,7 +69,7 @@ class Subscription(TwoWayStream[Any, SubscribeResponse[E_co]]):
         self._request_type = request_type
         self._deliver = deliver
         self._lost = lost
-        self._roll: Roll[User, User] = Roll()
+        self._roll: AttachmentTracker[User, User] = AttachmentTracker()
         self._positions: dict[int, str] = {}
         self._events = EVENTS.labels(name)
         self._delivery_seconds = DELIVERY_SECONDS.labels(name)

@@ -19,7 +19,7 @@ _CAPACITY: Final = 50_000
 _PER_CALL: Final = 200
 
 
-class Person(NamedTuple):
+class CachedUser(NamedTuple):
     """A user; one whom the directory doesn't know is called by the id."""
 
     user_id: str
@@ -34,7 +34,7 @@ Fetch = Callable[[str, Sequence[str]], Awaitable[Iterable[User]]]
 _Key = tuple[str, str]
 
 
-class People:
+class UserCache:
     """The users of all organizations, as far as they were asked for.
 
     Args:
@@ -45,17 +45,17 @@ class People:
     def __init__(self, fetch: Fetch, now: Callable[[], float] = time.monotonic) -> None:
         self._fetch = fetch
         self._now = now
-        self._known: OrderedDict[_Key, tuple[float, Person]] = OrderedDict()
-        self._asked: dict[_Key, asyncio.Task[Mapping[str, Person]]] = {}
+        self._known: OrderedDict[_Key, tuple[float, CachedUser]] = OrderedDict()
+        self._asked: dict[_Key, asyncio.Task[Mapping[str, CachedUser]]] = {}
 
-    def known(self, organization_id: str, user_id: str) -> Person | None:
+    def known(self, organization_id: str, user_id: str) -> CachedUser | None:
         """A user, if remembered."""
         found = self._known.get((organization_id, user_id))
         return found[1] if found is not None and found[0] > self._now() else None
 
-    async def get(self, organization_id: str, user_ids: Iterable[str]) -> Mapping[str, Person]:
+    async def get(self, organization_id: str, user_ids: Iterable[str]) -> Mapping[str, CachedUser]:
         """Users by id, every one of them. Raises AppError."""
-        people: dict[str, Person] = {}
+        people: dict[str, CachedUser] = {}
         missing = []
         for user_id in dict.fromkeys(user_ids):
             person = self.known(organization_id, user_id)
@@ -67,7 +67,9 @@ class People:
             people[user_id] = (await asyncio.shield(asked))[user_id]
         return people
 
-    def _answers(self, organization_id: str, user_ids: Sequence[str]) -> dict[str, asyncio.Task[Mapping[str, Person]]]:
+    def _answers(
+        self, organization_id: str, user_ids: Sequence[str]
+    ) -> dict[str, asyncio.Task[Mapping[str, CachedUser]]]:
         """The questions whose answers have the users: each goes on by itself, whoever waits for it or doesn't."""
         new = [user_id for user_id in user_ids if (organization_id, user_id) not in self._asked]
         for start in range(0, len(new), _PER_CALL):
@@ -77,25 +79,25 @@ class People:
             self._asked |= {(organization_id, user_id): asked for user_id in part}
         return {user_id: self._asked[organization_id, user_id] for user_id in user_ids}
 
-    async def _ask(self, organization_id: str, user_ids: Sequence[str]) -> Mapping[str, Person]:
+    async def _ask(self, organization_id: str, user_ids: Sequence[str]) -> Mapping[str, CachedUser]:
         try:
             found = {user.user_id: _person(user) for user in await self._fetch(organization_id, user_ids)}
         finally:
             for user_id in user_ids:
                 del self._asked[organization_id, user_id]
-        people = {user_id: found.get(user_id) or Person(user_id, user_id, "", "") for user_id in user_ids}
+        people = {user_id: found.get(user_id) or CachedUser(user_id, user_id, "", "") for user_id in user_ids}
         for person in people.values():
             self._remember(organization_id, person)
         return people
 
-    def _remember(self, organization_id: str, person: Person) -> None:
+    def _remember(self, organization_id: str, person: CachedUser) -> None:
         self._known[organization_id, person.user_id] = (self._now() + REMEMBERED_SECONDS, person)
         self._known.move_to_end((organization_id, person.user_id))
         while len(self._known) > _CAPACITY:
             self._known.popitem(last=False)
 
 
-def _seen(asked: asyncio.Task[Mapping[str, Person]]) -> None:
+def _seen(asked: asyncio.Task[Mapping[str, CachedUser]]) -> None:
     """An error is told to whoever waits, and may have come when nobody did."""
     if not asked.cancelled():
         asked.exception()
@@ -110,5 +112,5 @@ async def fetch_users(upstreams: Upstreams, organization_id: str, user_ids: Sequ
     return response.users
 
 
-def _person(user: User) -> Person:
-    return Person(user.user_id, user.name, ROLES.name(user.role), user.avatar_url)
+def _person(user: User) -> CachedUser:
+    return CachedUser(user.user_id, user.name, ROLES.name(user.role), user.avatar_url)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from chassis.errors import AppError, InvalidArgumentError
 
 
-def reworded(error: AppError, rename: Callable[[str], str]) -> AppError:
+def map_fields(error: AppError, rename: Callable[[str], str]) -> AppError:
     """The error with its fields renamed; where these are what is wrong, its sentence speaks of them too."""
     fields = {rename(name): sentence for name, sentence in error.fields.items()}
     message = error.message
@@ -19,5 +19,5 @@ def reworded(error: AppError, rename: Callable[[str], str]) -> AppError:
 def renamed(error: AppError, names: Mapping[str, str]) -> AppError:
     """The error with those of its fields renamed that have another name."""
     if names.keys() & error.fields.keys():
-        return reworded(error, lambda name: names.get(name, name))
+        return map_fields(error, lambda name: names.get(name, name))
     return error

@@ -16,10 +16,10 @@ from prometheus_client import Counter
 
 from chassis.errors import AbortedError
 from chassis.process.logs import logger
-from services.chat.conversation_cache import ConversationState, States
+from services.chat.conversation_cache import ConversationCache, ConversationState
 from services.chat.domain import Change, ChangeSet, Conversation, Member
 from services.chat.errors import not_found
-from services.chat.intents import Intents
+from services.chat.intents import WriteIntents
 from services.chat.publisher import Publisher
 from services.chat.store import ChatStore, FenceError, StoreError
 
@@ -41,7 +41,9 @@ Called again after each lost race, so what it decided on is what is true when th
 class Changes:
     """Writes changes; one at a time of each conversation, which is for the mailboxes to see to."""
 
-    def __init__(self, *, store: ChatStore, states: States, intents: Intents, publisher: Publisher) -> None:
+    def __init__(
+        self, *, store: ChatStore, states: ConversationCache, intents: WriteIntents, publisher: Publisher
+    ) -> None:
         self._store = store
         self._states = states
         self._intents = intents

@@ -11,13 +11,13 @@ from prometheus_client import Gauge
 from chassis.errors import AppError, ResourceExhaustedError, UnavailableError
 from chassis.process.tracing import current_trace
 from services.chat.change_writer import Changes, Decide
-from services.chat.conversation_cache import States
+from services.chat.conversation_cache import ConversationCache
 from services.chat.domain import Change, ChangeSet, Conversation, Member
-from services.chat.intents import Intents
+from services.chat.intents import WriteIntents
 from services.chat.publisher import Publisher
 from services.chat.sequencing import Draft
 from services.chat.store import ChatStore
-from services.chat.write_queue import ChangeItem, Mailboxes, Outcome, SendItem
+from services.chat.write_queue import ChangeItem, Outcome, SendItem, WriteQueue
 from services.chat.writer import Writer
 
 T = TypeVar("T")
@@ -39,8 +39,8 @@ class Committer:
         self,
         *,
         store: ChatStore,
-        states: States,
-        intents: Intents,
+        states: ConversationCache,
+        intents: WriteIntents,
         publisher: Publisher,
         writers: int,
         capacity: int,
@@ -53,7 +53,7 @@ class Committer:
         self._idle.set()
         WAITING.set_function(lambda: self._waiting)
         self._changes = Changes(store=store, states=states, intents=intents, publisher=publisher)
-        self._mailboxes = Mailboxes()
+        self._mailboxes = WriteQueue()
         self._writers = [
             Writer(
                 self._mailboxes,

@@ -91,7 +91,7 @@ class _Loaded(NamedTuple):
     members: list[Member]
 
 
-class States:
+class ConversationCache:
     """The states that this replica holds, the least recently used of which it lets go when there are too many.
 
     Args:

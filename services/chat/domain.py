@@ -106,7 +106,7 @@ class MemberKey(NamedTuple):
     user_id: str
 
 
-class Mark(NamedTuple):
+class ReadMark(NamedTuple):
     """Up to which seq a member has read, and messages have reached them; a read_seq of 0 is of the latter alone."""
 
     read_seq: int
@@ -272,7 +272,7 @@ def may_delete(message: Message, member: Member, organization_role: str) -> bool
     return message.sender_id == member.user_id or may_manage(member) or organization_role in MODERATING_ROLES
 
 
-def heir(members: Iterable[Member], leaving: str) -> str | None:
+def successor(members: Iterable[Member], leaving: str) -> str | None:
     """To whom a group passes when its owner leaves: the longest-standing admin, else member; None when none is left."""
     others = [member for member in members if member.user_id != leaving]
     if not others:

@@ -20,7 +20,7 @@ from typing import Final
 from prometheus_client import Counter
 
 from chassis.process.logs import logger
-from services.chat.conversation_cache import ConversationState, States
+from services.chat.conversation_cache import ConversationCache, ConversationState
 from services.chat.store import ChatStore, StoreError
 
 TAKEN_OVER = Counter("parley_chat_intents_taken_over_total", "Conversations finished for a replica that died.")
@@ -29,7 +29,7 @@ _BATCH: Final = 200
 _log = logger("intents")
 
 
-class Intents:
+class WriteIntents:
     """This replica's life and its intents.
 
     Args:
@@ -40,7 +40,13 @@ class Intents:
     """
 
     def __init__(
-        self, store: ChatStore, states: States, *, replica: str, timeout_seconds: float, clock: Callable[[], float]
+        self,
+        store: ChatStore,
+        states: ConversationCache,
+        *,
+        replica: str,
+        timeout_seconds: float,
+        clock: Callable[[], float],
     ) -> None:
         self._store = store
         self._states = states
@@ -121,10 +127,12 @@ class Intents:
             await self._store.end_life(self._life)
 
 
-class Janitor:
+class RecoveryLoop:
     """Keeps this replica alive, and finishes what silent ones had begun."""
 
-    def __init__(self, store: ChatStore, states: States, intents: Intents, *, timeout_seconds: float) -> None:
+    def __init__(
+        self, store: ChatStore, states: ConversationCache, intents: WriteIntents, *, timeout_seconds: float
+    ) -> None:
         self._store = store
         self._states = states
         self._intents = intents

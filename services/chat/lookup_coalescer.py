@@ -22,7 +22,7 @@ class _Round(Generic[K, V]):
         self.found: asyncio.Future[Mapping[K, V]] = asyncio.get_running_loop().create_future()
 
 
-class Merged(Generic[K, V]):
+class LookupCoalescer(Generic[K, V]):
     """One kind of lookup.
 
     Args:

@@ -20,8 +20,8 @@ from services.chat.domain import (
     ConversationKind,
     Member,
     MemberRole,
-    heir,
     may_manage,
+    successor,
 )
 from services.chat.errors import not_a_manager, not_a_member
 from services.chat.store import ChatStore
@@ -95,8 +95,8 @@ class Members:
             leaving = _leaving(state, caller, user_id)
             roles = {}
             if leaving.role is MemberRole.OWNER:
-                successor = heir(state.members.values(), user_id)
-                roles = {successor: MemberRole.OWNER} if successor else {}
+                new_owner = successor(state.members.values(), user_id)
+                roles = {new_owner: MemberRole.OWNER} if new_owner else {}
             change = state.next_change(
                 ChangeKind.MEMBERS, caller.user_id, self._now_ms(), removed=(leaving,), updated=tuple(roles)
             )

@@ -16,7 +16,7 @@ from chassis.rpc.paging import page_size
 from chassis.rpc.status import to_status
 from chassis.rpc.validation import FieldChecks
 from services.chat import convert, requests
-from services.chat.domain import Mark, MemberKey, Message, message_id_of
+from services.chat.domain import MemberKey, Message, ReadMark, message_id_of
 from services.chat.messages import Messages
 from services.chat.sequencing import Draft
 from services.chat.signals import Signals, member_key
@@ -130,7 +130,7 @@ class MessageServicer(MessageServiceServicer):
         requests.check_mark(conversation_id, seq)
         caller = calling_user()
         await self._require(member_key(caller, conversation_id))
-        await self._signals.mark({MemberKey(conversation_id, caller.user_id): Mark(seq if read else 0, seq)})
+        await self._signals.mark({MemberKey(conversation_id, caller.user_id): ReadMark(seq if read else 0, seq)})
 
     async def SetTyping(self, request: pb.SetTypingRequest, context: Context) -> pb.SetTypingResponse:
         """See the contract."""
@@ -153,7 +153,7 @@ class MessageServicer(MessageServiceServicer):
         own = identity.organization_id
         known = (item for item in request.items if not own or item.actor.organization_id == own)
         refusals = await self._signals.check(_signal_key(item) for item in known)
-        marks: dict[MemberKey, Mark] = {}
+        marks: dict[MemberKey, ReadMark] = {}
         outcomes = [self._signal(identity, item, refusals.get(_signal_key(item)), marks) for item in request.items]
         if marks:
             await self._signals.mark(marks)
@@ -164,7 +164,7 @@ class MessageServicer(MessageServiceServicer):
         identity: Identity,
         item: pb.SendSignalsRequest.Item,
         refusal: AppError | None,
-        marks: dict[MemberKey, Mark],
+        marks: dict[MemberKey, ReadMark],
     ) -> Status:
         """Passes one signal on, gathering receipts in `marks`; gives its outcome."""
         try:
@@ -183,7 +183,7 @@ class MessageServicer(MessageServiceServicer):
             return to_status(error)
         key = MemberKey(mark.conversation_id, item.actor.user_id)
         read, delivered = marks.get(key, (0, 0))
-        marks[key] = Mark(max(read, mark.seq if item.HasField("read") else 0), max(delivered, mark.seq))
+        marks[key] = ReadMark(max(read, mark.seq if item.HasField("read") else 0), max(delivered, mark.seq))
         return Status()
 
 

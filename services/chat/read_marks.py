@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from services.chat import events
-from services.chat.conversation_cache import States, raise_marks
-from services.chat.domain import Mark, MemberKey
+from services.chat.conversation_cache import ConversationCache, raise_marks
+from services.chat.domain import MemberKey, ReadMark
 from services.chat.publisher import Publisher
 from services.chat.store import ChatStore
 
@@ -19,14 +19,16 @@ class Marks:
         now_ms: the time, as Unix milliseconds.
     """
 
-    def __init__(self, *, store: ChatStore, states: States, publisher: Publisher, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, *, store: ChatStore, states: ConversationCache, publisher: Publisher, now_ms: Callable[[], int]
+    ) -> None:
         self._store = store
         self._states = states
         self._publisher = publisher
         self._now_ms = now_ms
-        self._before: dict[MemberKey, Mark] = {}
+        self._before: dict[MemberKey, ReadMark] = {}
 
-    async def move(self, marks: Mapping[MemberKey, Mark], *, anyway: bool = False) -> None:
+    async def move(self, marks: Mapping[MemberKey, ReadMark], *, anyway: bool = False) -> None:
         """Moves marks; when that is durable, tells of those that moved; or of all, `anyway`. Raises StoreError.
 
         They count from where they were known to be before they were first tried to be written: a load may have brought
@@ -39,12 +41,12 @@ class Marks:
         for key, mark in marks.items():
             self._tell(key, mark, now_ms, anyway=anyway)
 
-    def _known(self, key: MemberKey) -> Mark:
+    def _known(self, key: MemberKey) -> ReadMark:
         state = self._states.peek(key.conversation_id)
         member = state.members.get(key.user_id) if state else None
-        return Mark(member.read_seq, member.delivered_seq) if member else Mark(0, 0)
+        return ReadMark(member.read_seq, member.delivered_seq) if member else ReadMark(0, 0)
 
-    def _tell(self, key: MemberKey, mark: Mark, now_ms: int, *, anyway: bool) -> None:
+    def _tell(self, key: MemberKey, mark: ReadMark, now_ms: int, *, anyway: bool) -> None:
         before = self._before.pop(key, None) or self._known(key)  # two writes of one mark may overlap
         state = self._states.peek(key.conversation_id)
         member = state.members.get(key.user_id) if state else None

@@ -26,7 +26,7 @@ class Draft:
     mentions: tuple[str, ...] = ()
 
 
-def number(draft: Draft, mentions: tuple[str, ...], head: Head, now_ms: int) -> Message:
+def assign_seq(draft: Draft, mentions: tuple[str, ...], head: Head, now_ms: int) -> Message:
     """The message that a draft becomes right after `head`, with those of its mentions that hold.
 
     Replicas' clocks differ, so the time is at least that of the message before.

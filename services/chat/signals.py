@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from chassis.errors import AppError
 from chassis.identity import Identity
 from services.chat import events
-from services.chat.conversation_cache import ConversationState, States
-from services.chat.domain import Mark, MemberKey
+from services.chat.conversation_cache import ConversationCache, ConversationState
+from services.chat.domain import MemberKey, ReadMark
 from services.chat.errors import not_a_member, not_found
 from services.chat.publisher import Publisher
 from services.chat.read_marks import Marks
@@ -27,11 +27,11 @@ class Signals:
         states, marks, publisher: what it works with.
     """
 
-    def __init__(self, *, states: States, marks: Marks, publisher: Publisher) -> None:
+    def __init__(self, *, states: ConversationCache, marks: Marks, publisher: Publisher) -> None:
         self._states = states
         self._marks = marks
         self._publisher = publisher
-        self._waiting: dict[MemberKey, Mark] = {}
+        self._waiting: dict[MemberKey, ReadMark] = {}
         self._written: asyncio.Future[None] | None = None
         self._wake = asyncio.Event()
 
@@ -45,7 +45,7 @@ class Signals:
         async with self._states.holding({key[1] for key in doubtful}, anew=True) as states:
             return {key: refusal for key in doubtful if (refusal := _refusal(states.get(key[1]), *key))}
 
-    async def mark(self, marks: dict[MemberKey, Mark]) -> None:
+    async def mark(self, marks: dict[MemberKey, ReadMark]) -> None:
         """Moves marks, forward only; returns when that is durable. Raises StoreError.
 
         Of members that were checked. A mark beyond the last message counts as the last.
@@ -53,13 +53,13 @@ class Signals:
         await self._clamp(marks)
         for key, (read, delivered) in marks.items():
             old_read, old_delivered = self._waiting.get(key, (0, 0))
-            self._waiting[key] = Mark(max(read, old_read), max(delivered, read, old_delivered))
+            self._waiting[key] = ReadMark(max(read, old_read), max(delivered, read, old_delivered))
         if self._written is None:
             self._written = asyncio.get_running_loop().create_future()
         self._wake.set()
         await asyncio.shield(self._written)
 
-    async def _clamp(self, marks: dict[MemberKey, Mark]) -> None:
+    async def _clamp(self, marks: dict[MemberKey, ReadMark]) -> None:
         async with self._states.holding({conversation_id for conversation_id, _ in marks}) as states:
             ahead = {key[0] for key, seqs in marks.items() if max(seqs) > _seq(states.get(key[0]))}
         if not ahead:
@@ -69,7 +69,7 @@ class Signals:
             for key, (read, delivered) in marks.items():
                 if key[0] in ahead:
                     last = _seq(states.get(key[0]))
-                    marks[key] = Mark(min(read, last), min(delivered, last))
+                    marks[key] = ReadMark(min(read, last), min(delivered, last))
 
     async def run(self) -> None:
         """Writes marks for ever; to be supervised."""

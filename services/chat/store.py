@@ -34,7 +34,7 @@ from pymongo.write_concern import WriteConcern
 from chassis.mongo.migrations import migrate
 from chassis.mongo.store_metrics import store_listeners
 from services.chat import documents
-from services.chat.domain import Change, ChangeSet, Conversation, Head, LogEntry, Mark, Member, MemberKey, Message
+from services.chat.domain import Change, ChangeSet, Conversation, Head, LogEntry, Member, MemberKey, Message, ReadMark
 from services.chat.migrations import MIGRATIONS
 
 StoreError = PyMongoError
@@ -319,7 +319,7 @@ class ChatStore:
         cursor = self._members.find({"o": organization_id, "u": user_id}, {"_id": 0, "c": 1})
         return [document["c"] async for document in cursor]
 
-    async def move_marks(self, marks: Mapping[MemberKey, Mark], now_ms: int) -> None:
+    async def move_marks(self, marks: Mapping[MemberKey, ReadMark], now_ms: int) -> None:
         """Moves marks, forward only, of members alone.
 
         A read_seq of 0 moves the delivered mark alone; any other was said by somebody who reads now.

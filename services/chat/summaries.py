@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from chassis.process.logs import logger
-from services.chat.conversation_cache import ConversationState, States
-from services.chat.domain import Mark, MemberKey
-from services.chat.intents import Intents
+from services.chat.conversation_cache import ConversationCache, ConversationState
+from services.chat.domain import MemberKey, ReadMark
+from services.chat.intents import WriteIntents
 from services.chat.read_marks import Marks
 from services.chat.store import ChatStore, StoreError
 
@@ -31,8 +31,8 @@ class Summaries:
     def __init__(
         self,
         store: ChatStore,
-        states: States,
-        intents: Intents,
+        states: ConversationCache,
+        intents: WriteIntents,
         marks: Marks,
         *,
         interval_seconds: float,
@@ -87,7 +87,7 @@ class Summaries:
         """
         sent = [(state, dict(state.sent)) for state in states]
         marks = {
-            MemberKey(state.conversation.conversation_id, user_id): Mark(seq, seq)
+            MemberKey(state.conversation.conversation_id, user_id): ReadMark(seq, seq)
             for state, seqs in sent
             for user_id, seq in seqs.items()
         }

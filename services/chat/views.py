@@ -15,7 +15,7 @@ from parley.chat.v1 import chat_pb2
 from services.chat import convert
 from services.chat.domain import MAX_LISTED_MEMBERS, Conversation, LogEntry, Member, Message, advance_over
 from services.chat.errors import not_a_member, not_found
-from services.chat.lookup_coalescer import Merged
+from services.chat.lookup_coalescer import LookupCoalescer
 from services.chat.store import ChatStore
 
 
@@ -35,10 +35,10 @@ class Views:
 
     def __init__(self, store: ChatStore) -> None:
         self._store = store
-        self._intended: Merged[str, bool] = Merged(self._look_for_intents)
-        self._conversations: Merged[str, Conversation] = Merged(store.conversations)
-        self._members: Merged[str, list[Member]] = Merged(store.members)
-        self._messages: Merged[str, Message] = Merged(store.messages_by_id)
+        self._intended: LookupCoalescer[str, bool] = LookupCoalescer(self._look_for_intents)
+        self._conversations: LookupCoalescer[str, Conversation] = LookupCoalescer(store.conversations)
+        self._members: LookupCoalescer[str, list[Member]] = LookupCoalescer(store.members)
+        self._messages: LookupCoalescer[str, Message] = LookupCoalescer(store.messages_by_id)
 
     async def _look_for_intents(self, conversation_ids: Collection[str]) -> dict[str, bool]:
         return dict.fromkeys(await self._store.intended(conversation_ids), True)

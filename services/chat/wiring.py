@@ -19,9 +19,9 @@ from chassis.rpc.server import Registration, Service
 from services.chat import bus, convert
 from services.chat.committer import Committer
 from services.chat.contacts import Contacts
-from services.chat.conversation_cache import States
+from services.chat.conversation_cache import ConversationCache
 from services.chat.conversations import Conversations
-from services.chat.intents import Intents, Janitor
+from services.chat.intents import RecoveryLoop, WriteIntents
 from services.chat.limits import RateLimit
 from services.chat.members import Members
 from services.chat.message_servicer import MessageServicer
@@ -60,8 +60,8 @@ async def _build(
     settings: Settings, store: ChatStore, log: EventLog, contacts: Contacts, verifier: TokenVerifier
 ) -> Service:
     publisher = Publisher(log, store)
-    states = States(store, settings.cached_conversations, publisher.mark_gap)
-    intents = Intents(
+    states = ConversationCache(store, settings.cached_conversations, publisher.mark_gap)
+    intents = WriteIntents(
         store,
         states,
         replica=settings.replica,
@@ -79,7 +79,7 @@ async def _build(
     )
     marks = Marks(store=store, states=states, publisher=publisher, now_ms=_now_ms)
     summaries = Summaries(store, states, intents, marks, interval_seconds=settings.summary_interval_seconds)
-    janitor = Janitor(store, states, intents, timeout_seconds=settings.replica_timeout_seconds)
+    janitor = RecoveryLoop(store, states, intents, timeout_seconds=settings.replica_timeout_seconds)
     signals = Signals(states=states, marks=marks, publisher=publisher)
     fanout = FanOut(log, bus.parse, bus.route, observe=lambda event: _observe(states, event), lost=states.rewind)
     await fanout.start()
@@ -146,7 +146,7 @@ def _registrations(
     ]
 
 
-def _observe(states: States, event: event_pb2.Event) -> None:
+def _observe(states: ConversationCache, event: event_pb2.Event) -> None:
     """Takes over what others did: that there is a later rev, and who wants no notifications, which takes no rev."""
     what = event.WhichOneof("payload")
     payload: Any = getattr(event, what) if what else None

@@ -64,7 +64,7 @@ class Taken(NamedTuple):
     suspect: bool = False
 
 
-class Mailboxes:
+class WriteQueue:
     """The mailboxes of all conversations for which something waits."""
 
     def __init__(self) -> None:

@@ -27,14 +27,14 @@ from chassis.process.metrics import QUICK
 from chassis.process.tracing import spanning
 from services.chat import events
 from services.chat.change_writer import FENCED, note_unknown, pause
-from services.chat.conversation_cache import ConversationState, States
+from services.chat.conversation_cache import ConversationCache, ConversationState
 from services.chat.domain import Head, Message, advance
 from services.chat.errors import not_a_member, not_found
-from services.chat.intents import Intents
+from services.chat.intents import WriteIntents
 from services.chat.publisher import Publisher
-from services.chat.sequencing import Draft, number
+from services.chat.sequencing import Draft, assign_seq
 from services.chat.store import BatchStoppedError, ChatStore, StoreError
-from services.chat.write_queue import ChangeItem, Mailboxes, Outcome, SendItem
+from services.chat.write_queue import ChangeItem, Outcome, SendItem, WriteQueue
 
 MAX_BATCH: Final = 1_000
 _ATTEMPTS: Final = 24
@@ -71,11 +71,11 @@ class Writer:
 
     def __init__(
         self,
-        mailboxes: Mailboxes,
+        mailboxes: WriteQueue,
         *,
         store: ChatStore,
-        states: States,
-        intents: Intents,
+        states: ConversationCache,
+        intents: WriteIntents,
         publisher: Publisher,
         now_ms: Callable[[], int],
         done: Callable[[int], None],
@@ -207,7 +207,7 @@ class Writer:
                     continue  # made since the states were loaded; the next attempt has it
                 head = heads.get(draft.conversation_id, state.head)
                 mentions = draft.mentions and tuple(user for user in draft.mentions if user in state.members)
-                entry = numbered[draft.message_id] = _Numbered(number(draft, mentions, head, now_ms), state)
+                entry = numbered[draft.message_id] = _Numbered(assign_seq(draft, mentions, head, now_ms), state)
                 heads[draft.conversation_id] = advance(head, entry.message)
             entry.sends.append(send)
         return list(numbered.values())

@@ -37,7 +37,7 @@ async def open_logs(
         await redis.aclose()
 
 
-class Announcer:
+class EventPublisher:
     """Tells connected users what became of their notifications."""
 
     def __init__(self, log: EventLog) -> None:

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chassis.errors import AppError, FailedPreconditionError, NotFoundError
-from services.notify.bus import Announcer
+from services.notify.bus import EventPublisher
 from services.notify.directory import Directory
-from services.notify.domain import Announcement, Notification, NotificationType, Owner, digest_id, thing
+from services.notify.domain import Announcement, Notification, NotificationType, Owner, digest_id, source_event
 from services.notify.store import NotificationStore
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class NotificationRequest:
     """What a caller wants a user to be notified of.
 
     Attributes:
@@ -38,7 +38,7 @@ class Order:
 Outcome = Notification | AppError
 
 
-class Creation:
+class NotificationCreator:
     """Makes notifications.
 
     Args:
@@ -47,12 +47,12 @@ class Creation:
         announcer: tells connected users.
     """
 
-    def __init__(self, store: NotificationStore, directory: Directory, announcer: Announcer) -> None:
+    def __init__(self, store: NotificationStore, directory: Directory, announcer: EventPublisher) -> None:
         self._store = store
         self._directory = directory
         self._announcer = announcer
 
-    async def create(self, organization_id: str, caller: str, orders: Sequence[Order]) -> list[Outcome]:
+    async def create(self, organization_id: str, caller: str, orders: Sequence[NotificationRequest]) -> list[Outcome]:
         """Makes a notification of each order, unless it has been made before.
 
         Args:
@@ -95,13 +95,13 @@ class Creation:
         return stored
 
 
-def _candidate(organization_id: str, caller: str, order: Order) -> Notification:
+def _candidate(organization_id: str, caller: str, order: NotificationRequest) -> Notification:
     key = ("key", order.key) if order.key else ("random", secrets.token_hex(16))
     return Notification(
         digest_id("created", organization_id, order.user_id, caller, *key),
         Owner(organization_id, order.user_id),
         order.type,
-        thing(1, 1, time.time_ns() // 1_000_000, title=order.title, body=order.body, data=order.data),
+        source_event(1, 1, time.time_ns() // 1_000_000, title=order.title, body=order.body, data=order.data),
     )
 
 

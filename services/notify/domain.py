@@ -194,7 +194,7 @@ def announce(before: Notification | None, after: Notification, *, repeated: bool
     return None
 
 
-def thing(seq: int, rev: int, time_ms: int, *, title: str, body: str, data: str) -> State:
+def source_event(seq: int, rev: int, time_ms: int, *, title: str, body: str, data: str) -> State:
     """What is known of a notification from one thing alone."""
     return State(
         first_seq=seq,

@@ -19,7 +19,7 @@ from services.notify.domain import (
     Text,
     digest_id,
     joined,
-    thing,
+    source_event,
 )
 
 PREVIEW_CHARACTERS: Final = 140
@@ -211,7 +211,7 @@ def _news(events: list[MessageSent]) -> State:
 
 def _message(event: MessageSent) -> State:
     title = f"{event.sender_name} in {event.conversation_name}" if event.conversation_name else event.sender_name
-    return thing(event.seq, event.rev, event.time_ms, title=title, body=event.text, data=_data(event))
+    return source_event(event.seq, event.rev, event.time_ms, title=title, body=event.text, data=_data(event))
 
 
 def _mention(event: MessageSent, user_id: str) -> Notification:
@@ -222,7 +222,7 @@ def _mention(event: MessageSent, user_id: str) -> Notification:
         digest_id("mention", event.organization_id, event.conversation_id, event.message_id, user_id),
         Owner(event.organization_id, user_id),
         NotificationType.MENTION,
-        thing(1, event.rev, event.time_ms, title=title, body=event.text, data=_data(event)),
+        source_event(1, event.rev, event.time_ms, title=title, body=event.text, data=_data(event)),
         _subject(event),
     )
 
@@ -248,7 +248,7 @@ def _addition(event: MemberJoined) -> Notification:
         digest_id("member_added", event.organization_id, event.conversation_id, str(event.rev), event.user_id),
         Owner(event.organization_id, event.user_id),
         NotificationType.MEMBER_ADDED,
-        thing(1, event.rev, event.time_ms, title=title, body="", data=json.dumps(data)),
+        source_event(1, event.rev, event.time_ms, title=title, body="", data=json.dumps(data)),
     )
 
 

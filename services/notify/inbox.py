@@ -9,7 +9,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from chassis.errors import NotFoundError
-from services.notify.bus import Announcer
+from services.notify.bus import EventPublisher
 from services.notify.domain import Announcement, Notification, NotificationType, Owner
 from services.notify.store import Cursor, NotificationStore
 
@@ -24,7 +24,7 @@ class Page(NamedTuple):
 class Inbox:
     """The notifications of users. Methods raise UnavailableError or BusError; repeating any of them is harmless."""
 
-    def __init__(self, store: NotificationStore, announcer: Announcer) -> None:
+    def __init__(self, store: NotificationStore, announcer: EventPublisher) -> None:
         self._store = store
         self._announcer = announcer
 

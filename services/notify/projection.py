@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Final
 
-from services.notify.bus import Announcer
+from services.notify.bus import EventPublisher
 from services.notify.domain import EMPTY, Announcement, Notification, NotificationType, announce
 from services.notify.folding import DELETED_TEXT, ChatEvent, fold
 from services.notify.store import NotificationStore
@@ -18,7 +18,7 @@ _CHUNK: Final = 1_000  # bounds what is in memory, and in one write, when large 
 class Projection:
     """Applies batches of events; any batch may be applied again, by this or another replica, at the same time."""
 
-    def __init__(self, store: NotificationStore, announcer: Announcer) -> None:
+    def __init__(self, store: NotificationStore, announcer: EventPublisher) -> None:
         self._store = store
         self._announcer = announcer
 

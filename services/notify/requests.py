@@ -10,7 +10,7 @@ from parley.notify.v1 import notification_pb2
 
 from chassis.rpc.validation import FieldChecks
 from services.notify.convert import data_to_json
-from services.notify.creation import Order
+from services.notify.creation import NotificationRequest
 from services.notify.domain import (
     MAX_BODY_CHARACTERS,
     MAX_DATA_BYTES,
@@ -24,7 +24,7 @@ _TYPES: Final = {int(type_): type_ for type_ in NotificationType}
 _ID_CHARACTERS: Final = 22
 
 
-def order(item: notification_pb2.CreateNotificationsRequest.Item) -> Order:
+def order(item: notification_pb2.CreateNotificationsRequest.Item) -> NotificationRequest:
     """One item of CreateNotifications. Raises InvalidArgumentError."""
     checks = FieldChecks()
     checks.user_id("userId", item.user_id)
@@ -36,7 +36,7 @@ def order(item: notification_pb2.CreateNotificationsRequest.Item) -> Order:
     checks.text("idempotencyKey", item.idempotency_key, at_most=MAX_KEY_CHARACTERS)
     data = _data(checks, item.data)
     checks.done()
-    return Order(
+    return NotificationRequest(
         user_id=item.user_id,
         type=NotificationType(item.type),
         title=item.title,

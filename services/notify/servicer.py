@@ -17,7 +17,7 @@ from chassis.rpc.status import to_status
 from chassis.rpc.validation import FieldChecks
 from services.notify import requests
 from services.notify.convert import to_proto
-from services.notify.creation import Creation, Order
+from services.notify.creation import NotificationCreator, NotificationRequest
 from services.notify.domain import MAX_ITEMS, Notification, Owner
 from services.notify.inbox import Inbox
 from services.notify.store import Cursor
@@ -28,7 +28,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class NotificationServicer(notification_pb2_grpc.NotificationServiceServicer):
     """Serves parley.notify.v1.NotificationService."""
 
-    def __init__(self, inbox: Inbox, creation: Creation, fan_out: FanOut[notification_pb2.Event]) -> None:
+    def __init__(self, inbox: Inbox, creation: NotificationCreator, fan_out: FanOut[notification_pb2.Event]) -> None:
         self._inbox = inbox
         self._creation = creation
         self._fan_out = fan_out
@@ -42,9 +42,9 @@ class NotificationServicer(notification_pb2_grpc.NotificationServiceServicer):
         checks.require(len(request.items) <= MAX_ITEMS, "items", f"must be at most {MAX_ITEMS}")
         checks.done()
         read = [_order(item) for item in request.items]
-        orders = [order for order in read if isinstance(order, Order)]
+        orders = [order for order in read if isinstance(order, NotificationRequest)]
         made = iter(await self._creation.create(identity.organization_id, _name(identity), orders))
-        outcomes = [next(made) if isinstance(order, Order) else order for order in read]
+        outcomes = [next(made) if isinstance(order, NotificationRequest) else order for order in read]
         return notification_pb2.CreateNotificationsResponse(outcomes=[_outcome(outcome) for outcome in outcomes])
 
     async def ListNotifications(
@@ -137,7 +137,7 @@ def _name(identity: Identity) -> str:
     return f"service:{identity.service}" if identity.service else f"user:{identity.user_id}"
 
 
-def _order(item: notification_pb2.CreateNotificationsRequest.Item) -> Order | InvalidArgumentError:
+def _order(item: notification_pb2.CreateNotificationsRequest.Item) -> NotificationRequest | InvalidArgumentError:
     try:
         return requests.order(item)
     except InvalidArgumentError as error:

@@ -15,7 +15,7 @@ from chassis.rpc.channel import ServiceTokens, fetch_keys, open_channel
 from chassis.rpc.server import Registration, Service
 from services.notify import bus
 from services.notify.consumer import ChatConsumer
-from services.notify.creation import Creation
+from services.notify.creation import NotificationCreator
 from services.notify.directory import Directory
 from services.notify.inbox import Inbox
 from services.notify.projection import Projection
@@ -45,12 +45,12 @@ async def wire(settings: Settings) -> AsyncIterator[Service]:
             replay=timedelta(seconds=2 * settings.event_retention_seconds),
         )
         await store.prepare()
-        announcer = bus.Announcer(own_log)
+        announcer = bus.EventPublisher(own_log)
         fan_out = FanOut(own_log, bus.parse, bus.route)
         await fan_out.start()
         tokens = ServiceTokens(auth, settings.service_name, settings.service_secret.get_secret_value())
         servicer = NotificationServicer(
-            Inbox(store, announcer), Creation(store, Directory(auth, tokens), announcer), fan_out
+            Inbox(store, announcer), NotificationCreator(store, Directory(auth, tokens), announcer), fan_out
         )
         consumer = _consumer(chat_log, Projection(store, announcer), settings)
 

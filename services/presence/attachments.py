@@ -11,10 +11,10 @@ from chassis.errors import InvalidArgumentError, UnavailableError
 from chassis.process.supervise import end_tasks
 from services.presence.bus import PresenceBus
 from services.presence.convert import event_message
-from services.presence.delivery import Delivery, Outbox
+from services.presence.delivery import Delivery, SubscriberQueue
 from services.presence.domain import UserKey
 from services.presence.publisher import Publisher
-from services.presence.sessions import GatewaySessions, Report, Times
+from services.presence.sessions import GatewaySessions, Report, Timeouts
 
 Told = tuple[int, Sequence[Event], str]
 """What is told at once: the acknowledged number, events, and the organization of which all has been told, if any."""
@@ -27,10 +27,10 @@ class Attachments:
         bus: where sessions are held, and rosters are read.
         publisher: is woken when sessions changed.
         delivery: what others were told.
-        times: see `Times`.
+        times: see `Timeouts`.
     """
 
-    def __init__(self, bus: PresenceBus, publisher: Publisher, delivery: Delivery, times: Times) -> None:
+    def __init__(self, bus: PresenceBus, publisher: Publisher, delivery: Delivery, times: Timeouts) -> None:
         self._bus = bus
         self._publisher = publisher
         self._delivery = delivery
@@ -56,7 +56,7 @@ class Attachments:
             raise InvalidArgumentError(
                 "INVALID_FIELDS", "gatewayId must not be empty", fields={"gatewayId": "must not be empty"}
             )
-        outbox = Outbox()
+        outbox = SubscriberQueue()
         with self._delivery.delivering(outbox):
             sessions = GatewaySessions(self._bus, first.gateway_id, self._times)
             await sessions.attach()
@@ -67,7 +67,7 @@ class Attachments:
             finally:
                 await end_tasks([reader])
 
-    async def _responses(self, outbox: Outbox) -> AsyncIterator[Told]:
+    async def _responses(self, outbox: SubscriberQueue) -> AsyncIterator[Told]:
         while await outbox.wait():
             acknowledged, events = outbox.take_acknowledged(), outbox.take_events()
             if acknowledged or events:
@@ -84,7 +84,7 @@ class Attachments:
                 yield outbox.take_acknowledged(), [], organization_id
 
     async def _read(
-        self, sessions: GatewaySessions, outbox: Outbox, first: Report, reports: AsyncIterator[Report]
+        self, sessions: GatewaySessions, outbox: SubscriberQueue, first: Report, reports: AsyncIterator[Report]
     ) -> None:
         report: Report | None = first
         try:
@@ -95,7 +95,7 @@ class Attachments:
         except Exception as error:  # the stream ends with it
             outbox.fail(error)
 
-    async def _take_in(self, sessions: GatewaySessions, outbox: Outbox, report: Report) -> None:
+    async def _take_in(self, sessions: GatewaySessions, outbox: SubscriberQueue, report: Report) -> None:
         """Brings a report into effect; whatever is told after that is delivered."""
         before = sessions.organizations
         changes = sessions.note(report)

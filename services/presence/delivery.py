@@ -26,7 +26,7 @@ _GIVEN: Final = metrics.SUBSCRIBER_EVENTS.labels(LOG_NAME)
 _OVERFLOWS: Final = metrics.SUBSCRIBER_OVERFLOWS.labels(LOG_NAME)
 
 
-class Outbox:
+class SubscriberQueue:
     """What one stream has yet to say.
 
     The events of an organization whose snapshot isn't given yet are held back until it is: they are newer.
@@ -140,8 +140,8 @@ class Delivery:
     def __init__(self, log: EventLog) -> None:
         self._log = log
         self._positions: dict[int, str] = {}
-        self._outboxes: dict[Outbox, set[str]] = {}
-        self._by_organization: dict[str, set[Outbox]] = {}
+        self._outboxes: dict[SubscriberQueue, set[str]] = {}
+        self._by_organization: dict[str, set[SubscriberQueue]] = {}
         self._stopping = False
         self._open = metrics.SUBSCRIBERS.labels(log.name)
         metrics.SUBSCRIBER_PENDING.labels(log.name).set_function(
@@ -171,7 +171,7 @@ class Delivery:
                 outbox.need_snapshot(organization_id)
 
     @contextmanager
-    def delivering(self, outbox: Outbox) -> Iterator[None]:
+    def delivering(self, outbox: SubscriberQueue) -> Iterator[None]:
         """Serves an outbox while the context is open. Raises UnavailableError SHUTTING_DOWN."""
         if self._stopping:
             raise _shutting_down()
@@ -185,14 +185,14 @@ class Delivery:
                 self.remove(outbox, organization_id)
             del self._outboxes[outbox]
 
-    def add(self, outbox: Outbox, organization_id: str) -> None:
+    def add(self, outbox: SubscriberQueue, organization_id: str) -> None:
         """Delivers an organization's events from here on, held back until its snapshot is given."""
         if organization_id not in self._outboxes[outbox]:
             outbox.hold_back(organization_id)
             self._outboxes[outbox].add(organization_id)
             self._by_organization.setdefault(organization_id, set()).add(outbox)
 
-    def remove(self, outbox: Outbox, organization_id: str) -> None:
+    def remove(self, outbox: SubscriberQueue, organization_id: str) -> None:
         """Delivers an organization's events no more."""
         self._outboxes[outbox].discard(organization_id)
         outbox.forget(organization_id)

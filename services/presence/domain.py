@@ -51,7 +51,7 @@ class Grace(NamedTuple):
     active: bool
 
 
-class Choice(NamedTuple):
+class UserSetting(NamedTuple):
     """The status and text that a user chose; of two, the one with the greater version is the later."""
 
     status: Status = Status.ONLINE
@@ -70,7 +70,7 @@ class Presence(NamedTuple):
 NEVER_WAS: Final = Presence(Status.OFFLINE)
 
 
-class Footprint(NamedTuple):
+class PersistedState(NamedTuple):
     """What is stored when a user comes or goes; `seen_ms` only once they have gone."""
 
     role: str
@@ -82,7 +82,7 @@ class Record(NamedTuple):
     """What outlives the sessions; `present`: others were told that the user is there, and not yet that they left."""
 
     role: str = ""
-    choice: Choice = Choice()
+    choice: UserSetting = UserSetting()
     seen_ms: int | None = None
     present: bool = False
 
@@ -122,15 +122,15 @@ class UserState:
     role: str = ""
     sessions: Sessions = NO_SESSIONS
     grace: Grace | None = None
-    choice: Choice | None = None
+    choice: UserSetting | None = None
     seen_ms: int | None = None
     shown: Presence | None = None
-    footprint: Footprint | None = None
+    footprint: PersistedState | None = None
 
     @property
-    def chosen(self) -> Choice:
+    def chosen(self) -> UserSetting:
         """What the user chose, or what counts until they do."""
-        return self.choice or Choice()
+        return self.choice or UserSetting()
 
     @property
     def seen_by_self(self) -> Presence:
@@ -146,7 +146,7 @@ class UserState:
         return own._replace(status=Status.OFFLINE, last_seen_ms=self.seen_ms) if own.status is Status.INVISIBLE else own
 
     @property
-    def due_footprint(self) -> Footprint:
+    def due_footprint(self) -> PersistedState:
         """What ought to be stored, given what others were told; of a settled state."""
         return _footprint(self.role, self.seen_by_others.status is not Status.OFFLINE, self.seen_ms)
 
@@ -175,7 +175,7 @@ class UserState:
             return replace(known, shown=Presence(Status.OFFLINE, record.choice.text, record.seen_ms))
         return known
 
-    def choosing(self, choice: Choice, role: str, now_ms: int) -> UserState:
+    def choosing(self, choice: UserSetting, role: str, now_ms: int) -> UserState:
         """The state after the user, now of this role, chose; who goes invisible was last seen now, if active."""
         hides = choice.status is Status.INVISIBLE and self.chosen.status is not Status.INVISIBLE
         seen_ms = _later(self.seen_ms, now_ms) if hides and self.sessions.active else self.seen_ms
@@ -188,8 +188,8 @@ class UserState:
         return replace(settled, shown=settled.seen_by_others)
 
 
-def _footprint(role: str, present: bool, seen_ms: int | None) -> Footprint:
-    return Footprint(role, present, None if present else seen_ms)
+def _footprint(role: str, present: bool, seen_ms: int | None) -> PersistedState:
+    return PersistedState(role, present, None if present else seen_ms)
 
 
 def _later(one: int | None, other: int | None) -> int | None:

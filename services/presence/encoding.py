@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from services.presence.domain import Choice, Footprint, Grace, Presence, Sessions, Status, UserKey, UserState
+from services.presence.domain import Grace, PersistedState, Presence, Sessions, Status, UserKey, UserSetting, UserState
 
 _ACTIVE: Final = "a"
 _IDLE: Final = "i"
@@ -82,22 +82,22 @@ def _grace(text: str) -> Grace | None:
     return Grace(int(until), kind == _ACTIVE) if text else None
 
 
-def _choice(text: str) -> Choice | None:
+def _choice(text: str) -> UserSetting | None:
     if not text:
         return None
     status, version, words = text.split("/", 2)
-    return Choice(Status(int(status)), words, int(version))
+    return UserSetting(Status(int(status)), words, int(version))
 
 
-def _footprint_text(footprint: Footprint) -> str:
+def _footprint_text(footprint: PersistedState) -> str:
     return f"{_PRESENT if footprint.present else _ABSENT}/{_time_text(footprint.seen_ms)}/{footprint.role}"
 
 
-def _footprint(text: str) -> Footprint | None:
+def _footprint(text: str) -> PersistedState | None:
     if not text:
         return None
     present, seen, role = text.split("/", 2)
-    return Footprint(role, present == _PRESENT, _time(seen))
+    return PersistedState(role, present == _PRESENT, _time(seen))
 
 
 def _time_text(time_ms: int | None) -> str:

@@ -37,7 +37,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Times:
+class Timeouts:
     """How long a gateway counts as alive without a word, and a user as present without a session; in ms."""
 
     lease_ms: int
@@ -55,10 +55,10 @@ class GatewaySessions:
     Args:
         bus: where sessions are held.
         gateway_id: the gateway.
-        times: see `Times`.
+        times: see `Timeouts`.
     """
 
-    def __init__(self, bus: PresenceBus, gateway_id: str, times: Times) -> None:
+    def __init__(self, bus: PresenceBus, gateway_id: str, times: Timeouts) -> None:
         self._bus = bus
         self._gateway_id = gateway_id
         self._times = times

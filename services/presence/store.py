@@ -28,7 +28,7 @@ from chassis.errors import UnavailableError
 from chassis.mongo.migrations import migrate
 from chassis.mongo.store_metrics import store_listeners
 from chassis.process.logs import logger
-from services.presence.domain import Choice, Record, Status, UserKey, UserState
+from services.presence.domain import Record, Status, UserKey, UserSetting, UserState
 from services.presence.encoding import key_of, member_of
 from services.presence.migrations import MIGRATIONS
 
@@ -96,7 +96,7 @@ class PresenceStore:
                 document = await self._update(key, change)
         before = _record(document) if document is not None else None
         old = before or Record()
-        choice = Choice(status, old.choice.text if text is None else text, old.choice.version + 1)
+        choice = UserSetting(status, old.choice.text if text is None else text, old.choice.version + 1)
         return before, old._replace(role=role, choice=choice)
 
     async def _update(self, key: UserKey, change: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -139,7 +139,7 @@ def _record(document: Mapping[str, Any]) -> Record:
     seen = document.get("last_seen_time")
     return Record(
         role=document.get("role", ""),
-        choice=Choice(
+        choice=UserSetting(
             Status[document["status"]] if "status" in document else Status.ONLINE,
             document.get("text", ""),
             document.get("choices", 0),

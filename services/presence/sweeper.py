@@ -12,7 +12,7 @@ from chassis.process.logs import logger
 from services.presence.bus import PresenceBus, SessionChange, Settlement
 from services.presence.domain import UserState
 from services.presence.publisher import Publisher
-from services.presence.sessions import Times
+from services.presence.sessions import Timeouts
 from services.presence.store import PresenceStore
 
 _log = logger("sweeper")
@@ -25,7 +25,7 @@ class Sweeper:
         bus: where sessions are held.
         store: knows who was there when Redis lost everything.
         publisher: is woken when sessions were closed.
-        times: see `Times`.
+        times: see `Timeouts`.
         sweep_seconds: how often it looks.
         takeover_seconds: after how long another replica goes on with what one began.
     """
@@ -35,7 +35,7 @@ class Sweeper:
         bus: PresenceBus,
         store: PresenceStore,
         publisher: Publisher,
-        times: Times,
+        times: Timeouts,
         *,
         sweep_seconds: float,
         takeover_seconds: float,

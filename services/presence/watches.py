@@ -13,7 +13,7 @@ from parley.presence.v1.presence_pb2 import Event
 from chassis.errors import ResourceExhaustedError, UnauthenticatedError
 from chassis.identity import Identity
 from services.presence.convert import presence_message
-from services.presence.delivery import Delivery, Outbox
+from services.presence.delivery import Delivery, SubscriberQueue
 from services.presence.domain import may_know
 from services.presence.presences import Presences
 
@@ -47,7 +47,7 @@ class Watches:
         if self._open >= MAX_WATCHES:
             raise ResourceExhaustedError("TOO_MANY_WATCHES", "too many watch here", retry_after_ms=1_000)
         watched = frozenset(user_ids)
-        outbox = Outbox(lambda event: event.presence.user_id in watched and _may_be_told(viewer, event))
+        outbox = SubscriberQueue(lambda event: event.presence.user_id in watched and _may_be_told(viewer, event))
         self._open += 1
         try:
             with self._delivery.delivering(outbox):
@@ -60,7 +60,7 @@ class Watches:
             self._open -= 1
 
     async def _said(
-        self, viewer: Identity, user_ids: Sequence[str], outbox: Outbox
+        self, viewer: Identity, user_ids: Sequence[str], outbox: SubscriberQueue
     ) -> AsyncIterator[list[presence_pb2.Presence]]:
         if events := outbox.take_events():
             others = [event.presence for event in events if event.presence.user_id != viewer.user_id]
@@ -80,7 +80,7 @@ def _may_be_told(viewer: Identity, event: Event) -> bool:
     return may_know(viewer.user_id, viewer.role, event.presence.user_id, event.role)
 
 
-async def _before(expires_at: float, outbox: Outbox) -> bool:
+async def _before(expires_at: float, outbox: SubscriberQueue) -> bool:
     """Waits until there is something to say; False at the end. Raises UnauthenticatedError at `expires_at`."""
     try:
         async with asyncio.timeout(expires_at - time.time()):

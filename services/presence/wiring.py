@@ -17,7 +17,7 @@ from services.presence.delivery import Delivery
 from services.presence.presences import Presences
 from services.presence.publisher import Publisher
 from services.presence.servicer import PresenceServicer
-from services.presence.sessions import Times
+from services.presence.sessions import Timeouts
 from services.presence.settings import Settings
 from services.presence.store import PresenceStore, open_client
 from services.presence.sweeper import Sweeper
@@ -57,7 +57,7 @@ def _service(
         sweep_seconds=settings.sweep_seconds,
         takeover_seconds=settings.takeover_seconds,
     )
-    times = Times(lease_ms=_ms(settings.lease_seconds), grace_ms=_ms(settings.grace_seconds))
+    times = Timeouts(lease_ms=_ms(settings.lease_seconds), grace_ms=_ms(settings.grace_seconds))
     sweeper = Sweeper(
         bus,
         store,

@@ -31,7 +31,7 @@ _SOCKETIO: Final = "/socket.io/?EIO=4"
 _OPEN, _PROBE, _PROBED, _UPGRADE = "0", "2probe", "3probe", "5"
 
 
-class House(NamedTuple):
+class Harness(NamedTuple):
     """A stack, and who issued the certificates of its processes."""
 
     stack: LocalStack
@@ -55,23 +55,23 @@ class House(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[House]:
+async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Harness]:
     certificates = tmp_path_factory.mktemp("certificates")
     options = StackOptions(certificates=certificates)
-    house = House(LocalStack(tmp_path_factory.mktemp("stack"), options=options), Authority(), certificates)
+    house = Harness(LocalStack(tmp_path_factory.mktemp("stack"), options=options), Authority(), certificates)
     house.issue()
     async with house.stack:
         yield house
 
 
 @pytest.fixture
-async def company(house: House) -> AsyncIterator[Company]:
+async def company(house: Harness) -> AsyncIterator[Company]:
     async with new_company(house.stack) as made:
         yield made
 
 
 @pytest.fixture
-def strangers(house: House, tmp_path: Path) -> TlsFiles:
+def strangers(house: Harness, tmp_path: Path) -> TlsFiles:
     """A certificate with the right name of an authority that nobody here believes."""
     Authority().issue(tmp_path / "stranger", "gateway", LOOPBACK, believes=house.authority.pem)
     return files_in(tmp_path / "stranger")
@@ -91,7 +91,7 @@ async def test_two_people_talk(company: Company) -> None:
     await _talk(company, "hello")
 
 
-async def test_socketio_polls_and_is_upgraded(house: House, company: Company) -> None:
+async def test_socketio_polls_and_is_upgraded(house: Harness, company: Company) -> None:
     email = await company.hire("ann")
     async with httpx.AsyncClient(base_url=house.stack.url, timeout=TIMEOUT, trust_env=False) as http:
         answer = await http.post("/api/auth/login", json={"email": email, "password": PASSWORD})
@@ -133,7 +133,7 @@ async def _serial_of(target: str, files: TlsFiles | None) -> int:
     return x509.load_der_x509_certificate(shown).serial_number
 
 
-async def test_every_port_wants_a_certificate_that_is_believed(house: House, strangers: TlsFiles) -> None:
+async def test_every_port_wants_a_certificate_that_is_believed(house: Harness, strangers: TlsFiles) -> None:
     for target, name in house.doors().items():
         assert await _serial_of(target, files_in(house.certificates / "gateway")), name
         for shown in (None, strangers):
@@ -152,7 +152,7 @@ async def _health(target: str, files: TlsFiles | None, service: str = "chat") ->
     return grpc.StatusCode.OK
 
 
-async def test_a_stranger_calls_nobody_even_through_envoy(house: House, strangers: TlsFiles) -> None:
+async def test_a_stranger_calls_nobody_even_through_envoy(house: Harness, strangers: TlsFiles) -> None:
     inside = house.target("envoy", "internal")
     assert await _health(inside, files_in(house.certificates / "gateway")) == grpc.StatusCode.OK
     for target in (inside, house.target("chat-1", "grpc")):
@@ -160,7 +160,7 @@ async def test_a_stranger_calls_nobody_even_through_envoy(house: House, stranger
             assert await _health(target, files) == grpc.StatusCode.UNAVAILABLE
 
 
-async def test_health_is_told_without_a_certificate_and_nothing_else(house: House) -> None:
+async def test_health_is_told_without_a_certificate_and_nothing_else(house: Harness) -> None:
     chat, gateway = house.target("chat-1", "health"), house.target("gateway-1", "health")
     assert await _health(chat, None) == grpc.StatusCode.OK
     async with open_channel(chat) as channel:
@@ -174,7 +174,7 @@ async def test_health_is_told_without_a_certificate_and_nothing_else(house: Hous
     assert statuses == [httpx.codes.OK, httpx.codes.OK, httpx.codes.NOT_FOUND, httpx.codes.NOT_FOUND]
 
 
-async def test_who_shows_another_s_certificate_is_not_called(house: House) -> None:
+async def test_who_shows_another_s_certificate_is_not_called(house: Harness) -> None:
     """Notify, started with presence's: the authority is right, the name is not."""
     notify = house.stack.processes["notify-1"]
 
@@ -197,7 +197,7 @@ async def test_who_shows_another_s_certificate_is_not_called(house: House) -> No
     await answers(grpc.StatusCode.OK)
 
 
-async def test_it_is_seen_how_long_certificates_last(house: House) -> None:
+async def test_it_is_seen_how_long_certificates_last(house: Harness) -> None:
     async def value(process: str, listener: str, metric: str) -> float:
         async with httpx.AsyncClient(
             base_url=f"http://{house.target(process, listener)}", trust_env=False, timeout=TIMEOUT
@@ -210,7 +210,7 @@ async def test_it_is_seen_how_long_certificates_last(house: House) -> None:
     assert await value("envoy", "status", "envoy_server_days_until_first_cert_expiring") == 0
 
 
-async def test_renewed_certificates_are_picked_up_while_all_go_on(house: House, company: Company) -> None:
+async def test_renewed_certificates_are_picked_up_while_all_go_on(house: Harness, company: Company) -> None:
     await company.hire("ann")
     await company.hire("bob")
     before = {name: process.pid for name, process in house.stack.processes.items()}

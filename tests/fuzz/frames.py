@@ -11,15 +11,15 @@ from parley.auth.v1.user_pb2 import User
 from parley.chat.v1.message_pb2 import Receipt
 
 from chassis.errors import AppError
-from gateway.dialects.base import Dialect, Payloads, Surroundings
+from gateway.dialects.base import Dialect, DialectContext, Payloads
 from gateway.dialects.native.dialect import NAME as NATIVE
 from gateway.dialects.native.requests import OPERATIONS
 from gateway.dialects.registry import all_dialects
-from gateway.dialects.socketio_base import Emitted, EmittingDialect, Reference
-from gateway.sessions.commands import Command, Malformed, Refuse, Resolve, SendMessage, SendSignal
+from gateway.dialects.socketio_base import EmittedFrame, Reference, SocketIoDialect
+from gateway.sessions.commands import Command, Malformed, Reject, ResolveConversation, SendMessage, SendSignal
 from gateway.sessions.session import Session
-from gateway.upstream.presence_cache import Roster
-from gateway.upstream.user_cache import People
+from gateway.upstream.presence_cache import PresenceCache
+from gateway.upstream.user_cache import UserCache
 from tests.unit.gateway.people import identity, session
 
 
@@ -27,7 +27,7 @@ async def _nobody(_: str, __: object) -> list[User]:
     return []
 
 
-DIALECTS: Final[Mapping[str, Dialect]] = all_dialects(Surroundings(People(_nobody), Roster()))
+DIALECTS: Final[Mapping[str, Dialect]] = all_dialects(DialectContext(UserCache(_nobody), PresenceCache()))
 UNKNOWN: Final = "unknown"
 _WHO: Final = identity()
 _COMMANDS: Final = get_args(Command)
@@ -46,12 +46,12 @@ def operations_of(name: str) -> Mapping[str, Any]:
 
 def is_emitting(name: str) -> bool:
     """Whether a dialect is one of Socket.IO."""
-    return isinstance(DIALECTS[name], EmittingDialect)
+    return isinstance(DIALECTS[name], SocketIoDialect)
 
 
 def frame_of(name: str, text: str, acknowledgement: str = "") -> Any:
     """A frame with a text, as the dialect's transport gives it."""
-    return Emitted(text, acknowledgement) if is_emitting(name) else text
+    return EmittedFrame(text, acknowledgement) if is_emitting(name) else text
 
 
 def request_text(
@@ -74,10 +74,10 @@ def check_frame(name: str, frame: Any) -> None:
     assert request.operation in {*operations_of(name), UNKNOWN}  # a label of metrics: never what a client made up
     _check_reference(request.reference)
     command: Any = request.command
-    if isinstance(command, Malformed | Refuse):
+    if isinstance(command, Malformed | Reject):
         _check_answer(dialect, request.reference, command.error)
         return
-    if isinstance(command, Resolve):
+    if isinstance(command, ResolveConversation):
         assert all(isinstance(part, str) for part in command.name)
         command = command.then(_ID)
     if isinstance(command, SendMessage):

@@ -11,7 +11,7 @@ from parley_client.backoff import Backoff
 from parley_client.clock import Clock
 from parley_client.errors import ClientError, ConnectionLostError, FrameError, ParleyError
 from parley_client.frames import Reply, decode_body, encode_request
-from parley_client.ledger import Entry, Ledger
+from parley_client.ledger import Entry, PendingRequests
 from parley_client.operations import is_repeatable
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ class Calls:
         self._random = random
         self._on_reply = on_reply
         self._ids = count(1)
-        self._ledger: Ledger[Waiting] = Ledger()
+        self._ledger: PendingRequests[Waiting] = PendingRequests()
         self._stopped: ClientError | None = None
         self._unsent = asyncio.Event()
         self._idle = asyncio.Event()

@@ -22,8 +22,8 @@ from parley_client.event_stream import EventHub, EventStream
 from parley_client.events import CaughtUp, Event, SessionLost, SessionReady
 from parley_client.feed import inform
 from parley_client.frames import EventFrame, decode_event
-from parley_client.gate import Gate
-from parley_client.link import Link
+from parley_client.gate import ReadyLatch
+from parley_client.link import ConnectionLoop
 from parley_client.objects import User
 from parley_client.options import Options
 from parley_client.replica import Replica
@@ -61,7 +61,7 @@ class Client(Requests):
         self._options = options
         self._tokens = tokens
         self._hub = EventHub(options.event_buffer)
-        self._gate = Gate()
+        self._gate = ReadyLatch()
         self._calls = Calls(
             clock=options.clock, backoff=options.retry_backoff, random=options.random, on_reply=self._reply_came
         )
@@ -70,7 +70,7 @@ class Client(Requests):
         if options.track_state:
             self._replica = Replica()
             self._synchroniser = Synchroniser(self._replica, self._calls, options, self._publish)
-        self._link = Link(url, tokens, options, calls=self._calls, owner=self, work=self._work)
+        self._link = ConnectionLoop(url, tokens, options, calls=self._calls, owner=self, work=self._work)
         self._keeper = TokenKeeper(tokens, options, self._present)
         self._task: asyncio.Task[None] | None = None
         self._ready: SessionReady | None = None

@@ -7,10 +7,10 @@ set; what its fields then hold is said at `parley_client.differences`.
 from datetime import datetime
 from typing import ClassVar
 
-from parley_client.objects import Conversation, Limits, Member, Message, Notification, User, Wire
+from parley_client.objects import Conversation, Limits, Member, Message, Notification, User, WireObject
 
 
-class Event(Wire, frozen=True, kw_only=True):
+class Event(WireObject, frozen=True, kw_only=True):
     """The base of all events."""
 
     replayed: bool = False

@@ -5,7 +5,7 @@ import asyncio
 from parley_client.errors import ClientError
 
 
-class Gate:
+class ReadyLatch:
     """Open while the client is ready."""
 
     def __init__(self) -> None:

@@ -23,7 +23,7 @@ class Entry(Generic[C]):
     sent: bool = False
 
 
-class Ledger(Generic[C]):
+class PendingRequests(Generic[C]):
     """The unanswered requests of one client, over all its connections."""
 
     def __init__(self) -> None:

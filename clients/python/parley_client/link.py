@@ -43,7 +43,7 @@ class Owner(Protocol):
         ...
 
 
-class Link:
+class ConnectionLoop:
     """One client's connections, one after the other."""
 
     def __init__(

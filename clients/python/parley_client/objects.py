@@ -9,14 +9,14 @@ from datetime import datetime
 import msgspec
 
 
-class Wire(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class WireObject(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """Anything that travels as a JSON object with lowerCamelCase names.
 
     Subclasses inherit all of these settings; two are repeated in each for type checkers, which do not know that.
     """
 
 
-class User(Wire, frozen=True, kw_only=True):
+class User(WireObject, frozen=True, kw_only=True):
     """A person or bot of the organization."""
 
     user_id: str
@@ -28,7 +28,7 @@ class User(Wire, frozen=True, kw_only=True):
     last_seen_time: datetime | None = None
 
 
-class Attachment(Wire, frozen=True, kw_only=True):
+class Attachment(WireObject, frozen=True, kw_only=True):
     """Something that a message carries by reference."""
 
     url: str
@@ -37,7 +37,7 @@ class Attachment(Wire, frozen=True, kw_only=True):
     size_bytes: int = 0
 
 
-class Message(Wire, frozen=True, kw_only=True):
+class Message(WireObject, frozen=True, kw_only=True):
     """A message; a deleted one keeps its ids, seq, sender and times only."""
 
     message_id: str
@@ -57,7 +57,7 @@ class Message(Wire, frozen=True, kw_only=True):
     delete_time: datetime | None = None
 
 
-class Member(Wire, frozen=True, kw_only=True):
+class Member(WireObject, frozen=True, kw_only=True):
     """A user's place in a conversation."""
 
     user_id: str
@@ -66,7 +66,7 @@ class Member(Wire, frozen=True, kw_only=True):
     delivered_seq: int = 0
 
 
-class Conversation(Wire, frozen=True, kw_only=True):
+class Conversation(WireObject, frozen=True, kw_only=True):
     """A conversation as the caller sees it; `read_seq`, `unread_count` and `muted_until` are the caller's own.
 
     `members` is empty above 200 members; `member_count` holds always.
@@ -91,7 +91,7 @@ class Conversation(Wire, frozen=True, kw_only=True):
     muted_until: datetime | None = None
 
 
-class Presence(Wire, frozen=True, kw_only=True):
+class Presence(WireObject, frozen=True, kw_only=True):
     """How present a user is: online, away, dnd or offline."""
 
     user_id: str
@@ -100,7 +100,7 @@ class Presence(Wire, frozen=True, kw_only=True):
     last_seen_time: datetime | None = None
 
 
-class Notification(Wire, frozen=True, kw_only=True):
+class Notification(WireObject, frozen=True, kw_only=True):
     """Something that the user should hear of; `count` is how many things it stands for."""
 
     notification_id: str
@@ -113,7 +113,7 @@ class Notification(Wire, frozen=True, kw_only=True):
     create_time: datetime | None = None
 
 
-class Limits(Wire, frozen=True, kw_only=True):
+class Limits(WireObject, frozen=True, kw_only=True):
     """What the server takes from one connection."""
 
     frame_bytes: int = 65_536

@@ -4,40 +4,40 @@ from datetime import datetime
 
 import msgspec
 
-from parley_client.objects import Conversation, Message, Notification, Presence, User, Wire
+from parley_client.objects import Conversation, Message, Notification, Presence, User, WireObject
 
 
-class Nothing(Wire, frozen=True, kw_only=True):
+class Nothing(WireObject, frozen=True, kw_only=True):
     """An answer that says only that it was done."""
 
 
-class UserReply(Wire, frozen=True, kw_only=True):
+class UserReply(WireObject, frozen=True, kw_only=True):
     """One user."""
 
     user: User
 
 
-class UserPage(Wire, frozen=True, kw_only=True):
+class UserPage(WireObject, frozen=True, kw_only=True):
     """A page of users; `next_page_token` is empty on the last."""
 
     users: list[User] = msgspec.field(default_factory=list)
     next_page_token: str = ""
 
 
-class ConversationReply(Wire, frozen=True, kw_only=True):
+class ConversationReply(WireObject, frozen=True, kw_only=True):
     """One conversation."""
 
     conversation: Conversation
 
 
-class ConversationPage(Wire, frozen=True, kw_only=True):
+class ConversationPage(WireObject, frozen=True, kw_only=True):
     """A page of conversations, latest activity first; `next_page_token` is empty on the last."""
 
     conversations: list[Conversation] = msgspec.field(default_factory=list)
     next_page_token: str = ""
 
 
-class SentMessage(Wire, frozen=True, kw_only=True):
+class SentMessage(WireObject, frozen=True, kw_only=True):
     """Where a sent message landed; `client_message_id` is filled in by this client."""
 
     message_id: str
@@ -47,20 +47,20 @@ class SentMessage(Wire, frozen=True, kw_only=True):
     client_message_id: str = ""
 
 
-class MessageReply(Wire, frozen=True, kw_only=True):
+class MessageReply(WireObject, frozen=True, kw_only=True):
     """One message after its change."""
 
     message: Message
 
 
-class MessagePage(Wire, frozen=True, kw_only=True):
+class MessagePage(WireObject, frozen=True, kw_only=True):
     """A page of history, by seq ascending; `has_more` speaks of the direction of the page."""
 
     messages: list[Message] = msgspec.field(default_factory=list)
     has_more: bool = False
 
 
-class SyncPage(Wire, frozen=True, kw_only=True):
+class SyncPage(WireObject, frozen=True, kw_only=True):
     """What changed after a rev, by rev ascending; the conversation's rev is reached with the last page."""
 
     messages: list[Message] = msgspec.field(default_factory=list)
@@ -68,13 +68,13 @@ class SyncPage(Wire, frozen=True, kw_only=True):
     has_more: bool = False
 
 
-class PresenceReply(Wire, frozen=True, kw_only=True):
+class PresenceReply(WireObject, frozen=True, kw_only=True):
     """The presence of some users, in the order asked for."""
 
     presences: list[Presence] = msgspec.field(default_factory=list)
 
 
-class NotificationPage(Wire, frozen=True, kw_only=True):
+class NotificationPage(WireObject, frozen=True, kw_only=True):
     """A page of notifications, latest first, with the count of unread ones of all types."""
 
     notifications: list[Notification] = msgspec.field(default_factory=list)
@@ -82,13 +82,13 @@ class NotificationPage(Wire, frozen=True, kw_only=True):
     unread_count: int = 0
 
 
-class UnreadCount(Wire, frozen=True, kw_only=True):
+class UnreadCount(WireObject, frozen=True, kw_only=True):
     """How many notifications are unread."""
 
     unread_count: int = 0
 
 
-class TokenExpiry(Wire, frozen=True, kw_only=True):
+class TokenExpiry(WireObject, frozen=True, kw_only=True):
     """Until when the open socket's token holds."""
 
     expire_time: datetime | None = None

@@ -7,7 +7,7 @@ import httpx
 
 from parley_client.errors import FrameError, ParleyError
 from parley_client.frames import decode_body, decode_error_body
-from parley_client.objects import User, Wire
+from parley_client.objects import User, WireObject
 from parley_client.tokens import Tokens
 
 _TIMEOUT_SECONDS = 10.0
@@ -25,7 +25,7 @@ _CODES = {
 }
 
 
-class SignedIn(Wire, frozen=True, kw_only=True):
+class SignedIn(WireObject, frozen=True, kw_only=True):
     """What the HTTP interface answers to signing in, refreshing and exchanging; `expires_in` is in seconds."""
 
     access_token: str

@@ -33,29 +33,29 @@ from chassis.errors import (
 from chassis.identity import Identity
 from gateway.dialects.base import (
     ChatEncoders,
+    Deferred,
     Dialect,
-    Later,
+    DialectContext,
+    EncodedEvent,
     Payloads,
-    Speech,
-    Surroundings,
-    WebSocketAt,
-    encoded,
-    said_to,
+    WebSocketEndpoint,
+    encode_chat_event,
+    payloads_for,
 )
-from gateway.dialects.client_message_ids import OWN_IDS, Own
+from gateway.dialects.client_message_ids import OWN_IDS, ClientMessageIds
 from gateway.dialects.helpdesk import schemas as forms
 from gateway.dialects.helpdesk import views as frames
 from gateway.dialects.identity_claims import check_claims
-from gateway.dialects.ids import inward, outward, repeated
+from gateway.dialects.ids import format_id, parse_id, repeated
 from gateway.dialects.lookups import with_names
 from gateway.dialects.validation import MAX_INTEGER, Form, invalid, read
 from gateway.sessions.commands import (
+    CallUpstream,
     Command,
     Malformed,
-    Perform,
-    Refuse,
+    Reject,
     Request,
-    Resolve,
+    ResolveConversation,
     Result,
     SendMessage,
     SendSignal,
@@ -64,7 +64,7 @@ from gateway.sessions.commands import UserCalls as Calls
 from gateway.sessions.history import page_before
 from gateway.sessions.session import Session
 from gateway.upstream.presence_cache import is_here
-from gateway.upstream.user_cache import People
+from gateway.upstream.user_cache import UserCache
 from gateway.wire import json_objects
 from gateway.wire.field_errors import renamed
 from gateway.wire.timestamps import time_text
@@ -110,11 +110,11 @@ class HelpdeskDialect:
     """The dialect."""
 
     name = NAME
-    entrance = WebSocketAt("/helpdesk", is_greeted=True)
+    entrance = WebSocketEndpoint("/helpdesk", is_greeted=True)
     is_plain = True
 
-    def __init__(self, surroundings: Surroundings) -> None:
-        self._people: People = surroundings.people
+    def __init__(self, surroundings: DialectContext) -> None:
+        self._people: UserCache = surroundings.people
         self._roster = surroundings.roster
         self._operations = {
             _JOIN: Operation(forms.UserJoin, self._user_join),
@@ -163,13 +163,13 @@ class HelpdeskDialect:
         own_ids = repeated(body, *OWN_IDS)
         if operation is None:
             unknown = UnimplementedError("UNKNOWN_TYPE", "there is no such type")
-            return Request(Reference(own_ids), _UNKNOWN, Refuse(unknown))
+            return Request(Reference(own_ids), _UNKNOWN, Reject(unknown))
         reference = Reference(own_ids, operation.names)
         try:
             check_claims(body, session.identity, frames.our_role)
             return Request(reference, str(name), operation.command(read(body, operation.form)))
         except AppError as error:
-            return Request(reference, str(name), Refuse(error))
+            return Request(reference, str(name), Reject(error))
 
     def unreadable(self, error: AppError) -> Request:
         """The request that stands for a frame without text."""
@@ -182,9 +182,9 @@ class HelpdeskDialect:
             people = await self._people.get(calls.identity.organization_id, self._here(calls.identity))
             here = self._here(calls.identity)  # who has gone meanwhile was told of; who has come, too
             users = [frames.user(people[user_id], role) for user_id, role in here.items() if user_id in people]
-            return {"type": "joined", "userId": outward(calls.identity.user_id), "users": users}
+            return {"type": "joined", "userId": format_id(calls.identity.user_id), "users": users}
 
-        return Perform(run)
+        return CallUpstream(run)
 
     def _here(self, identity: Identity) -> dict[str, str]:
         """The roles of those who are here, by user id; one who is joining is, too."""
@@ -193,7 +193,7 @@ class HelpdeskDialect:
 
     def _join_room(self, form: forms.JoinRoom) -> Command:
         """The room is found anew each time: whoever left it enters it again."""
-        room = inward(form.room_id)
+        room = parse_id(form.room_id)
 
         async def find(calls: Calls) -> str:
             if len(room) == _ID_LENGTH:
@@ -207,9 +207,11 @@ class HelpdeskDialect:
             response = await calls.call(calls.upstreams.conversations.JoinRoom, join)
             return response.conversation.conversation_id
 
-        return Resolve((_ROOM, room), find, lambda conversation_id: self._joined(room, conversation_id), True)
+        return ResolveConversation(
+            (_ROOM, room), find, lambda conversation_id: self._joined(room, conversation_id), True
+        )
 
-    def _joined(self, room: str, conversation_id: str) -> Perform:
+    def _joined(self, room: str, conversation_id: str) -> CallUpstream:
         async def run(calls: Calls) -> Result:
             request = GetConversationRequest(conversation_id=conversation_id)
             get = calls.upstreams.conversations.GetConversation
@@ -219,26 +221,26 @@ class HelpdeskDialect:
             people = await self._people.get(calls.identity.organization_id, ids)
             return {
                 "type": "room_joined",
-                "roomId": outward(room),
+                "roomId": format_id(room),
                 "roomName": conversation.name,
                 "members": [frames.user(people[user_id], people[user_id].role) for user_id in ids],
                 "messages": await self._messages(calls, page.messages),
                 "hasMore": page.has_more,
             }
 
-        return Perform(run)
+        return CallUpstream(run)
 
     def _history(self, form: forms.History) -> Command:
         before_seq = None if form.before_seq is UNSET else form.before_seq
         addressee = _addressee(form)
 
-        def then(conversation_id: str) -> Perform:
+        def then(conversation_id: str) -> CallUpstream:
             async def run(calls: Calls) -> Result:
                 page = await page_before(calls, conversation_id, before_seq, form.limit)
                 messages = await self._messages(calls, page.messages)
                 return {"type": "history", **addressee, "messages": messages, "hasMore": page.has_more}
 
-            return Perform(run)
+            return CallUpstream(run)
 
         return _resolve(form, then)
 
@@ -252,7 +254,7 @@ class HelpdeskDialect:
         """`sent`, where the front-end has an id of its own: the message comes too, but not again for a repeat."""
         if not reference.own_ids:
             return ()
-        where = {"messageId": outward(receipt.message_id), "timestamp": time_text(receipt.create_time)}
+        where = {"messageId": format_id(receipt.message_id), "timestamp": time_text(receipt.create_time)}
         return (_encode({"type": "sent", **reference.own_ids, **where}),)
 
     def done(self, reference: Reference, result: Result) -> Payloads:
@@ -272,17 +274,17 @@ class HelpdeskDialect:
         """Nothing: the code with which the connection is closed says it."""
         return ()
 
-    def chat_event(self, happened: chat.Event) -> Speech:
+    def chat_event(self, happened: chat.Event) -> EncodedEvent:
         """`message`, `room_message`, `typing_start`, `typing_stop` and `read`."""
-        return encoded(self._chat_events, happened)
+        return encode_chat_event(self._chat_events, happened)
 
-    def _changed(self, name: str, message: Message) -> Speech:
+    def _changed(self, name: str, message: Message) -> EncodedEvent:
         """An edit or a deletion, which front-ends that don't know it pass over."""
         changed = message.delete_time if message.HasField("delete_time") else message.edit_time
         body = {
             "type": name,
-            "messageId": outward(message.message_id),
-            "conversationId": outward(message.conversation_id),
+            "messageId": format_id(message.message_id),
+            "conversationId": format_id(message.conversation_id),
             "content": message.text,
             "timestamp": time_text(changed),
         }
@@ -292,7 +294,7 @@ class HelpdeskDialect:
         """Nothing: the front-end has no notifications."""
         return ()
 
-    def presence_event(self, happened: presence.Event, came_or_went: bool) -> Speech:
+    def presence_event(self, happened: presence.Event, came_or_went: bool) -> EncodedEvent:
         """`user_online` and `user_offline`, to the others."""
         if not came_or_went:
             return ()
@@ -305,15 +307,15 @@ class HelpdeskDialect:
             lambda people: (_encode({"type": name, **frames.user(people[user_id], happened.role)}),),
         )
 
-        def to_others(session: Session) -> Payloads | Later:
+        def to_others(session: Session) -> Payloads | Deferred:
             if session.identity.user_id == user_id:
                 return ()
-            return said_to(session, speech)
+            return payloads_for(session, speech)
 
         return to_others
 
 
-def made(surroundings: Surroundings) -> Dialect:
+def create_dialect(surroundings: DialectContext) -> Dialect:
     """This dialect."""
     return HelpdeskDialect(surroundings)
 
@@ -335,21 +337,21 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _message(form: forms.DirectMessage) -> Command:
-    return _send(form, form.content, _USER, inward(form.receiver_id))
+    return _send(form, form.content, _USER, parse_id(form.receiver_id))
 
 
 def _room_message(form: forms.RoomMessage) -> Command:
-    return _send(form, form.content, _ROOM, inward(form.room_id))
+    return _send(form, form.content, _ROOM, parse_id(form.room_id))
 
 
-def _send(form: Own, content: str, kind: str, name: str) -> Command:
+def _send(form: ClientMessageIds, content: str, kind: str, name: str) -> Command:
     if not content.strip():
         raise invalid({"content": "must not be empty"})
 
     def then(conversation_id: str) -> SendMessage:
         return SendMessage(Draft(conversation_id=conversation_id, client_message_id=form.key, text=content))
 
-    return Resolve((kind, name), _direct(name) if kind == _USER else _not_joined, then)
+    return ResolveConversation((kind, name), _direct(name) if kind == _USER else _not_joined, then)
 
 
 def _typing(form: forms.Addressed, *, active: bool) -> Command:
@@ -361,19 +363,21 @@ def _read(form: forms.Addressed) -> Command:
     return _resolve(form, lambda found: SendSignal(MarkReadRequest(conversation_id=found, seq=MAX_INTEGER)))
 
 
-def _resolve(form: forms.Addressed, then: Callable[[str], SendMessage | SendSignal | Perform]) -> Resolve:
+def _resolve(
+    form: forms.Addressed, then: Callable[[str], SendMessage | SendSignal | CallUpstream]
+) -> ResolveConversation:
     """Does something in the direct conversation with a user, or in a room."""
     _addressee(form)
     if form.receiver_id is not UNSET:
-        user_id = inward(form.receiver_id)
-        return Resolve((_USER, user_id), _direct(user_id), then)
-    return Resolve((_ROOM, inward(form.room_id)), _not_joined, then)  # type: ignore[arg-type]  # one of them is given
+        user_id = parse_id(form.receiver_id)
+        return ResolveConversation((_USER, user_id), _direct(user_id), then)
+    return ResolveConversation((_ROOM, parse_id(form.room_id)), _not_joined, then)  # type: ignore[arg-type]  # one of them is given
 
 
 def _addressee(form: forms.Addressed) -> dict[str, Any]:
     """Of whom a frame is, as the front-end calls them. Raises InvalidArgumentError."""
     given = {
-        name: outward(inward(value))
+        name: format_id(parse_id(value))
         for name, value in (("receiverId", form.receiver_id), ("roomId", form.room_id))
         if value is not UNSET
     }

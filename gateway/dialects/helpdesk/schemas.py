@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType
 
-from gateway.dialects.client_message_ids import Own
+from gateway.dialects.client_message_ids import ClientMessageIds
 from gateway.dialects.ids import AnyId
 from gateway.dialects.native.schemas import TEXT_BYTES
 from gateway.dialects.validation import MAX_INTEGER, Form
@@ -26,14 +26,14 @@ class UserJoin(Form):
     token: Annotated[str, Meta(max_length=8_192)] = ""
 
 
-class DirectMessage(Own):
+class DirectMessage(ClientMessageIds):
     """`message`; the time is the service's own."""
 
     receiver_id: AnyId
     content: Content
 
 
-class RoomMessage(Own):
+class RoomMessage(ClientMessageIds):
     """`room_message`."""
 
     room_id: RoomId

@@ -20,11 +20,11 @@ from parley.presence.v1 import presence_pb2 as presence
 
 from chassis.errors import AppError, InvalidArgumentError, UnimplementedError
 from chassis.identity import Identity
-from gateway.dialects.base import Dialect, Payloads, Speech, Surroundings, WebSocketAt
+from gateway.dialects.base import Dialect, DialectContext, EncodedEvent, Payloads, WebSocketEndpoint
 from gateway.dialects.native.requests import OPERATIONS, Operation
 from gateway.dialects.native.schemas import TEXT_BYTES
 from gateway.dialects.validation import MAX_INTEGER, Form, read_form
-from gateway.sessions.commands import Malformed, Refuse, Request, Result
+from gateway.sessions.commands import Malformed, Reject, Request, Result
 from gateway.sessions.session import Session
 from gateway.wire import json_objects
 from gateway.wire.timestamps import time_text, time_text_of
@@ -58,7 +58,7 @@ class NativeDialect:
     """The dialect of Parley's own clients."""
 
     name = NAME
-    entrance = WebSocketAt("/ws", subprotocol=NAME)
+    entrance = WebSocketEndpoint("/ws", subprotocol=NAME)
     is_plain = False
 
     def notes(self) -> None:
@@ -114,7 +114,7 @@ class NativeDialect:
         """`session.closing`."""
         return _event("session.closing", {"reconnectAfterMs": reconnect_after_ms})
 
-    def chat_event(self, event: chat.Event) -> Speech:
+    def chat_event(self, event: chat.Event) -> EncodedEvent:
         """`message.*`, `conversation.*`, `member.*`, `receipt.updated` and `typing.updated`."""
         kind = event.WhichOneof("payload")
         encode = _CHAT_EVENTS.get(kind) if kind else None
@@ -147,7 +147,7 @@ def _request(request_id: int, name: str, operation: Operation, body: Form, ident
     try:
         return Request(request_id, name, operation.command(body, identity))
     except AppError as error:
-        return Request(request_id, name, Refuse(error))
+        return Request(request_id, name, Reject(error))
 
 
 class _MalformedError(Exception):
@@ -165,11 +165,11 @@ def _look_again(text: str, identity: Identity) -> Request:
         return Request(malformed.request_id, _UNKNOWN, Malformed(malformed.error))
     operation = OPERATIONS.get(name)
     if operation is None:
-        return Request(request_id, _UNKNOWN, Refuse(UnimplementedError("UNKNOWN_OP", "there is no such op")))
+        return Request(request_id, _UNKNOWN, Reject(UnimplementedError("UNKNOWN_OP", "there is no such op")))
     try:
         form = read_form(body, operation.form)
     except InvalidArgumentError as error:
-        return Request(request_id, name, Refuse(error))
+        return Request(request_id, name, Reject(error))
     return _request(request_id, name, operation, form, identity)
 
 
@@ -195,11 +195,11 @@ def _parts(text: str) -> tuple[int, str, Any]:
 # --- events
 
 
-def _message(name: str) -> Callable[[Any], Speech]:
+def _message(name: str) -> Callable[[Any], EncodedEvent]:
     return lambda payload: _event(name, {"message": json_objects.message_object(payload.message)})
 
 
-def _member(name: str) -> Callable[[Any], Speech]:
+def _member(name: str) -> Callable[[Any], EncodedEvent]:
     return lambda payload: _event(
         name,
         {
@@ -210,7 +210,7 @@ def _member(name: str) -> Callable[[Any], Speech]:
     )
 
 
-def _receipt(payload: chat.ReceiptUpdated) -> Speech:
+def _receipt(payload: chat.ReceiptUpdated) -> EncodedEvent:
     return _event(
         "receipt.updated",
         {
@@ -222,17 +222,17 @@ def _receipt(payload: chat.ReceiptUpdated) -> Speech:
     )
 
 
-def _typing(payload: chat.TypingUpdated) -> Speech:
+def _typing(payload: chat.TypingUpdated) -> EncodedEvent:
     return _event(
         "typing.updated",
         {"conversationId": payload.conversation_id, "userId": payload.user_id, "active": payload.active},
     )
 
 
-def _conversation(name: str) -> Callable[[Any], Speech]:
+def _conversation(name: str) -> Callable[[Any], EncodedEvent]:
     """Each member sees a conversation with a read mark, an unread count and a mute of its own."""
 
-    def speech(payload: chat.ConversationCreated | chat.ConversationUpdated) -> Speech:
+    def speech(payload: chat.ConversationCreated | chat.ConversationUpdated) -> EncodedEvent:
         conversation: Conversation = payload.conversation
         common = json_objects.conversation_object(conversation)
         views = {view.user_id: view for view in payload.views}
@@ -249,7 +249,7 @@ def _conversation(name: str) -> Callable[[Any], Speech]:
     return speech
 
 
-_CHAT_EVENTS: Final[dict[str, Callable[[Any], Speech]]] = {
+_CHAT_EVENTS: Final[dict[str, Callable[[Any], EncodedEvent]]] = {
     "message_created": _message("message.created"),
     "message_updated": _message("message.updated"),
     "message_deleted": _message("message.deleted"),
@@ -263,6 +263,6 @@ _CHAT_EVENTS: Final[dict[str, Callable[[Any], Speech]]] = {
 }
 
 
-def made(_: Surroundings) -> Dialect:
+def create_dialect(_: DialectContext) -> Dialect:
     """This dialect: it has all that it needs."""
     return NativeDialect()

@@ -20,8 +20,8 @@ from chassis.identity import Identity
 from gateway.dialects.native import schemas as forms
 from gateway.dialects.validation import Form, invalid, number_of
 from gateway.sessions.commands import (
+    CallUpstream,
     Command,
-    Perform,
     RefreshSession,
     Result,
     SendMessage,
@@ -59,13 +59,13 @@ def _ask(
     request: Q,
     result: Callable[[R], Result],
     conversation_id: str = "",
-) -> Perform:
+) -> CallUpstream:
     """The command of an op that is one call of one method."""
 
     async def run(calls: UserCalls) -> Result:
         return result(await calls.call(method(calls.upstreams), request, conversation_id=conversation_id))
 
-    return Perform(run)
+    return CallUpstream(run)
 
 
 def _time(field: str, text: str) -> Timestamp:

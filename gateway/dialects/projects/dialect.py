@@ -17,27 +17,27 @@ from parley.presence.v1 import presence_pb2 as presence
 from chassis.errors import AppError
 from gateway.dialects.base import (
     ChatEncoders,
+    Deferred,
     Dialect,
-    Later,
+    DialectContext,
+    EncodedEvent,
     Payloads,
-    SocketIoAt,
-    Speech,
-    Surroundings,
-    encoded,
-    said_to,
+    SocketIoEndpoint,
+    encode_chat_event,
+    payloads_for,
 )
 from gateway.dialects.client_message_ids import own_ids
-from gateway.dialects.ids import inward, outward
+from gateway.dialects.ids import format_id, parse_id
 from gateway.dialects.lookups import last_seen, with_names
 from gateway.dialects.projects import schemas as forms
 from gateway.dialects.projects import views as shapes
-from gateway.dialects.socketio_base import EmittingDialect, Operation, done, event, notification_object
+from gateway.dialects.socketio_base import Operation, SocketIoDialect, done, event, notification_object
 from gateway.dialects.validation import MAX_INTEGER, invalid, number_of
-from gateway.sessions.commands import Command, Perform, Result, SendMessage, SendSignal, UserCalls
+from gateway.sessions.commands import CallUpstream, Command, Result, SendMessage, SendSignal, UserCalls
 from gateway.sessions.history import page_before
 from gateway.sessions.session import Session
 from gateway.upstream.presence_cache import is_here
-from gateway.upstream.user_cache import Person
+from gateway.upstream.user_cache import CachedUser
 from gateway.wire.enum_names import MESSAGE_KINDS
 from gateway.wire.timestamps import time_text
 
@@ -83,7 +83,7 @@ class Window:
         ]
 
 
-class Notes:
+class ConnectionState:
     """What is remembered of one connection: the conversations that it has joined."""
 
     __slots__ = ("joined",)
@@ -99,13 +99,13 @@ class Notes:
         return window
 
 
-class ProjectsDialect(EmittingDialect):
-    """The dialect; see EmittingDialect for what all of Socket.IO share."""
+class ProjectsDialect(SocketIoDialect):
+    """The dialect; see SocketIoDialect for what all of Socket.IO share."""
 
     name = NAME
-    entrance = SocketIoAt("/projects")
+    entrance = SocketIoEndpoint("/projects")
 
-    def __init__(self, surroundings: Surroundings) -> None:
+    def __init__(self, surroundings: DialectContext) -> None:
         self._people = surroundings.people
         super().__init__(
             {
@@ -133,22 +133,22 @@ class ProjectsDialect(EmittingDialect):
             "typing_updated": _typing_updated,
         }
 
-    def notes(self) -> Notes:
+    def notes(self) -> ConnectionState:
         """What is remembered of a new connection."""
-        return Notes()
+        return ConnectionState()
 
     # --- what clients are told
 
-    def chat_event(self, happened: chat.Event) -> Speech:
+    def chat_event(self, happened: chat.Event) -> EncodedEvent:
         """`new_message`, `message_update`, `conversation_update` and `user_typing`."""
-        return encoded(self._chat_events, happened)
+        return encode_chat_event(self._chat_events, happened)
 
-    def _message_created(self, happened: chat.Event) -> Speech:
+    def _message_created(self, happened: chat.Event) -> EncodedEvent:
         """To the sender's connections it comes with the front-end's own id of it."""
         message, name = happened.message_created.message, happened.message_created.sender_name
 
-        def speech(more: Mapping[str, Any]) -> Speech:
-            def say(people: Mapping[str, Person]) -> Payloads:
+        def speech(more: Mapping[str, Any]) -> EncodedEvent:
+            def say(people: Mapping[str, CachedUser]) -> Payloads:
                 shape = shapes.message(message, people[message.sender_id]._replace(name=name))
                 return (event("new_message", {**shape, **more}),)
 
@@ -157,15 +157,15 @@ class ProjectsDialect(EmittingDialect):
         to_others, own = speech({}), own_ids(message.client_message_id)
         to_sender = speech(own) if own else to_others
 
-        def noted(session: Session) -> Payloads | Later:
+        def noted(session: Session) -> Payloads | Deferred:
             window = session.notes.joined.get(message.conversation_id)
             if window is not None:
                 window.note([message])
-            return said_to(session, to_sender if session.identity.user_id == message.sender_id else to_others)
+            return payloads_for(session, to_sender if session.identity.user_id == message.sender_id else to_others)
 
         return noted
 
-    def _message_changed(self, happened: chat.Event, message: Message) -> Speech:
+    def _message_changed(self, happened: chat.Event, message: Message) -> EncodedEvent:
         """An edit or a deletion: the message as it is now, for those who look at it."""
         speech = with_names(
             self._people,
@@ -175,8 +175,8 @@ class ProjectsDialect(EmittingDialect):
                 event(
                     "message_update",
                     {
-                        "conversationId": outward(message.conversation_id),
-                        "messageIds": [outward(message.message_id)],
+                        "conversationId": format_id(message.conversation_id),
+                        "messageIds": [format_id(message.message_id)],
                         "readBy": [],
                         "message": shapes.message(message, people[message.sender_id]),
                     },
@@ -185,7 +185,7 @@ class ProjectsDialect(EmittingDialect):
         )
         return _where_joined(message.conversation_id, speech)
 
-    def _changed(self, happened: chat.Event, conversation_id: str) -> Speech:
+    def _changed(self, happened: chat.Event, conversation_id: str) -> EncodedEvent:
         """A conversation is not what it was: each client is told what it is now, or those who look at a large one."""
 
         async def look(calls: UserCalls) -> Payloads:
@@ -196,35 +196,35 @@ class ProjectsDialect(EmittingDialect):
             return (event("conversation_update", {"conversation": shape}),)
 
         if len(happened.recipients) > _MOST_TOLD:
-            return _where_joined(conversation_id, lambda _: Later(look))
-        return lambda _: Later(look)
+            return _where_joined(conversation_id, lambda _: Deferred(look))
+        return lambda _: Deferred(look)
 
-    def _member_removed(self, happened: chat.Event) -> Speech:
+    def _member_removed(self, happened: chat.Event) -> EncodedEvent:
         """Whoever was removed is told nothing: the front-end has no word for it, and asks in vain from now on."""
         removed = happened.member_removed
         speech = self._changed(happened, removed.conversation_id)
 
-        def to_members(session: Session) -> Payloads | Later:
+        def to_members(session: Session) -> Payloads | Deferred:
             if session.identity.user_id == removed.member.user_id:
                 session.notes.joined.pop(removed.conversation_id, None)
                 return ()
-            return said_to(session, speech)
+            return payloads_for(session, speech)
 
         return to_members
 
-    def notify_event(self, happened: notify.Event) -> Speech:
+    def notify_event(self, happened: notify.Event) -> EncodedEvent:
         """`notification`, which front-ends that don't know it pass over."""
         if happened.WhichOneof("payload") != "notification_created":
             return ()
-        made = notification_object(happened.notification_created)
-        return (event("notification", {"notification": made}),)
+        create_dialect = notification_object(happened.notification_created)
+        return (event("notification", {"notification": create_dialect}),)
 
-    def presence_event(self, happened: presence.Event, came_or_went: bool) -> Speech:
+    def presence_event(self, happened: presence.Event, came_or_went: bool) -> EncodedEvent:
         """`user_online` and `user_offline`, to the others."""
         if not came_or_went:
             return ()
         seen = happened.presence
-        body: dict[str, Any] = {"userId": outward(seen.user_id)}
+        body: dict[str, Any] = {"userId": format_id(seen.user_id)}
         if is_here(seen):
             said = event("user_online", body)
         else:
@@ -236,25 +236,25 @@ SHAPES: Final = shapes
 """How the HTTP interface answers in this dialect."""
 
 
-def made(surroundings: Surroundings) -> Dialect:
+def create_dialect(surroundings: DialectContext) -> Dialect:
     """This dialect."""
     return ProjectsDialect(surroundings)
 
 
-def _where_joined(conversation_id: str, speech: Speech) -> Speech:
+def _where_joined(conversation_id: str, speech: EncodedEvent) -> EncodedEvent:
     """Something that is for connections alone that have joined a conversation."""
 
-    def to_joined(session: Session) -> Payloads | Later:
+    def to_joined(session: Session) -> Payloads | Deferred:
         if conversation_id not in session.notes.joined:
             return ()
-        return said_to(session, speech)
+        return payloads_for(session, speech)
 
     return to_joined
 
 
 def _join(form: forms.OneConversation, session: Session) -> Command:
     """The window is there before it is filled, so that no message falls between, and who leaves meanwhile has left."""
-    conversation_id = inward(form.conversation_id)
+    conversation_id = parse_id(form.conversation_id)
 
     async def run(calls: UserCalls) -> Result:
         window = session.notes.join(conversation_id)
@@ -264,9 +264,9 @@ def _join(form: forms.OneConversation, session: Session) -> Command:
             if session.notes.joined.get(conversation_id) is window:
                 del session.notes.joined[conversation_id]
             raise
-        return done({"conversationId": outward(conversation_id)})
+        return done({"conversationId": format_id(conversation_id)})
 
-    return Perform(run)
+    return CallUpstream(run)
 
 
 async def _fill(window: Window, calls: UserCalls, conversation_id: str) -> None:
@@ -277,13 +277,13 @@ async def _fill(window: Window, calls: UserCalls, conversation_id: str) -> None:
 
 
 def _leave(form: forms.OneConversation, session: Session) -> Command:
-    conversation_id = inward(form.conversation_id)
+    conversation_id = parse_id(form.conversation_id)
 
     async def run(_: UserCalls) -> Result:
         session.notes.joined.pop(conversation_id, None)
-        return done({"conversationId": outward(conversation_id)})
+        return done({"conversationId": format_id(conversation_id)})
 
-    return Perform(run)
+    return CallUpstream(run)
 
 
 def _send_message(form: forms.SendMessageForm, _: Session) -> Command:
@@ -291,7 +291,7 @@ def _send_message(form: forms.SendMessageForm, _: Session) -> Command:
         raise invalid({"content": "must not be empty"})
     kind: Any = number_of(MESSAGE_KINDS, "type", form.type)
     draft = Draft(
-        conversation_id=inward(form.conversation_id), client_message_id=form.key, text=form.content, kind=kind
+        conversation_id=parse_id(form.conversation_id), client_message_id=form.key, text=form.content, kind=kind
     )
     for attached in form.attachments:
         draft.attachments.add(
@@ -301,7 +301,7 @@ def _send_message(form: forms.SendMessageForm, _: Session) -> Command:
 
 
 def _typing(form: forms.Typing, _: Session) -> Command:
-    return SendSignal(SetTypingRequest(conversation_id=inward(form.conversation_id), active=form.is_typing))
+    return SendSignal(SetTypingRequest(conversation_id=parse_id(form.conversation_id), active=form.is_typing))
 
 
 def _mark_as_read(form: forms.MarkAsRead, _: Session) -> Command:
@@ -309,9 +309,9 @@ def _mark_as_read(form: forms.MarkAsRead, _: Session) -> Command:
     if form.message_id is UNSET:
         if form.conversation_id is UNSET:
             raise invalid({"conversationId": "is missing"})
-        return SendSignal(MarkReadRequest(conversation_id=inward(form.conversation_id), seq=MAX_INTEGER))
-    message_id = inward(form.message_id)
-    claimed = None if form.conversation_id is UNSET else inward(form.conversation_id)
+        return SendSignal(MarkReadRequest(conversation_id=parse_id(form.conversation_id), seq=MAX_INTEGER))
+    message_id = parse_id(form.message_id)
+    claimed = None if form.conversation_id is UNSET else parse_id(form.conversation_id)
 
     async def run(calls: UserCalls) -> Result:
         found = await calls.call(calls.upstreams.messages.GetMessage, GetMessageRequest(message_id=message_id))
@@ -320,16 +320,16 @@ def _mark_as_read(form: forms.MarkAsRead, _: Session) -> Command:
             raise invalid({"messageId": "is of another conversation"})
         request = MarkReadRequest(conversation_id=message.conversation_id, seq=message.seq)
         await calls.call(calls.upstreams.messages.MarkRead, request, conversation_id=message.conversation_id)
-        return done({"conversationId": outward(message.conversation_id)})
+        return done({"conversationId": format_id(message.conversation_id)})
 
-    return Perform(run)
+    return CallUpstream(run)
 
 
-def _receipt_updated(happened: chat.Event) -> Speech:
+def _receipt_updated(happened: chat.Event) -> EncodedEvent:
     receipt = happened.receipt_updated
     if not receipt.HasField("read_time"):
         return ()
-    read_by = [{"user": outward(receipt.user_id), "readAt": time_text(receipt.read_time)}]
+    read_by = [{"user": format_id(receipt.user_id), "readAt": time_text(receipt.read_time)}]
 
     def speech(session: Session) -> Payloads:
         window: Window | None = session.notes.joined.get(receipt.conversation_id)
@@ -337,8 +337,8 @@ def _receipt_updated(happened: chat.Event) -> Speech:
         if not ids:
             return ()
         body = {
-            "conversationId": outward(receipt.conversation_id),
-            "messageIds": [outward(message_id) for message_id in ids],
+            "conversationId": format_id(receipt.conversation_id),
+            "messageIds": [format_id(message_id) for message_id in ids],
             "readBy": read_by,
         }
         return (event("message_update", body),)
@@ -346,11 +346,11 @@ def _receipt_updated(happened: chat.Event) -> Speech:
     return speech
 
 
-def _typing_updated(happened: chat.Event) -> Speech:
+def _typing_updated(happened: chat.Event) -> EncodedEvent:
     typing = happened.typing_updated
     body = {
-        "conversationId": outward(typing.conversation_id),
-        "userId": outward(typing.user_id),
+        "conversationId": format_id(typing.conversation_id),
+        "userId": format_id(typing.user_id),
         "name": typing.name,
         "isTyping": typing.active,
     }

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, UnsetType, field
 
-from gateway.dialects.client_message_ids import Own
+from gateway.dialects.client_message_ids import ClientMessageIds
 from gateway.dialects.ids import AnyId
 from gateway.dialects.native.schemas import TEXT_BYTES
 from gateway.dialects.validation import MAX_INTEGER, Form
@@ -27,7 +27,7 @@ class Attachment(Form):
     size: Annotated[int, Meta(ge=0, le=MAX_INTEGER)] = 0
 
 
-class SendMessageForm(Own):
+class SendMessageForm(ClientMessageIds):
     """`send_message`."""
 
     conversation_id: AnyId

@@ -23,19 +23,27 @@ from parley.notify.v1 import notification_pb2 as notify
 from parley.presence.v1 import presence_pb2 as presence
 
 from chassis.errors import PermissionDeniedError
-from gateway.dialects.base import ChatEncoders, Dialect, Payloads, SocketIoAt, Speech, Surroundings, encoded
+from gateway.dialects.base import (
+    ChatEncoders,
+    Dialect,
+    DialectContext,
+    EncodedEvent,
+    Payloads,
+    SocketIoEndpoint,
+    encode_chat_event,
+)
 from gateway.dialects.client_message_ids import own_ids
-from gateway.dialects.ids import inward, outward
-from gateway.dialects.lookups import last_seen, members_of, seen_by, with_names
-from gateway.dialects.socketio_base import EmittingDialect, Operation, done, event
+from gateway.dialects.ids import format_id, parse_id
+from gateway.dialects.lookups import last_seen, load_profiles, members_of, with_names
+from gateway.dialects.socketio_base import Operation, SocketIoDialect, done, event
 from gateway.dialects.telecom import schemas as forms
 from gateway.dialects.telecom import views as shapes
 from gateway.dialects.validation import MAX_INTEGER, invalid, number_of
-from gateway.sessions.commands import Command, Perform, Result, SendMessage, SendSignal, UserCalls
+from gateway.sessions.commands import CallUpstream, Command, Result, SendMessage, SendSignal, UserCalls
 from gateway.sessions.history import page_before, page_number
 from gateway.sessions.session import Session
 from gateway.upstream.presence_cache import is_here
-from gateway.upstream.user_cache import People
+from gateway.upstream.user_cache import UserCache
 from gateway.wire.enum_names import MESSAGE_KINDS
 from gateway.wire.timestamps import time_text
 
@@ -45,7 +53,7 @@ _UNCONFIRMED_PER_CONVERSATION: Final = 500
 _UNCONFIRMED_CONVERSATIONS: Final = 200
 
 
-class Notes:
+class ConnectionState:
     """What is remembered of one connection.
 
     Attributes:
@@ -77,14 +85,14 @@ class Notes:
         return ids
 
 
-class TelecomDialect(EmittingDialect):
-    """The dialect; see EmittingDialect for what all of Socket.IO share."""
+class TelecomDialect(SocketIoDialect):
+    """The dialect; see SocketIoDialect for what all of Socket.IO share."""
 
     name = NAME
-    entrance = SocketIoAt("/telecom")
+    entrance = SocketIoEndpoint("/telecom")
 
-    def __init__(self, surroundings: Surroundings) -> None:
-        self._people: People = surroundings.people
+    def __init__(self, surroundings: DialectContext) -> None:
+        self._people: UserCache = surroundings.people
         self._roster = surroundings.roster
         super().__init__(
             {
@@ -115,9 +123,9 @@ class TelecomDialect(EmittingDialect):
             "typing_updated": _typing_updated,
         }
 
-    def notes(self) -> Notes:
+    def notes(self) -> ConnectionState:
         """What is remembered of a new connection."""
-        return Notes()
+        return ConnectionState()
 
     def _join_organization(self, _: forms.JoinOrganization, session: Session) -> Command:
         async def run(calls: UserCalls) -> Result:
@@ -126,25 +134,25 @@ class TelecomDialect(EmittingDialect):
             here = [_status(found.presence) for found in self._roster.here(calls.identity)]
             return done({}, *(("userStatusChanged", status) for status in here))
 
-        return Perform(run)
+        return CallUpstream(run)
 
     def _get_or_create_conversation(self, form: forms.GetOrCreateConversation, _: Session) -> Command:
-        request = GetOrCreateDirectConversationRequest(user_id=inward(form.target_user_id))
+        request = GetOrCreateDirectConversationRequest(user_id=parse_id(form.target_user_id))
 
         async def run(calls: UserCalls) -> Result:
             response = await calls.call(calls.upstreams.conversations.GetOrCreateDirectConversation, request)
             conversation = response.conversation
             page = await page_before(calls, conversation.conversation_id, None, forms.LOADED_MESSAGES)
-            seen = await seen_by(calls, self._people, members_of([conversation]))
+            seen = await load_profiles(calls, self._people, members_of([conversation]))
             loaded = {
-                "conversationId": outward(conversation.conversation_id),
+                "conversationId": format_id(conversation.conversation_id),
                 "participants": shapes.participants(conversation, seen),
                 "messages": await shapes.messages(calls, self._people, conversation, page.messages),
                 "unreadCount": conversation.unread_count,
             }
             return done(loaded, ("conversationLoaded", loaded))
 
-        return Perform(run)
+        return CallUpstream(run)
 
     def _get_conversations(self, _: forms.Nothing, __: Session) -> Command:
         async def run(calls: UserCalls) -> Result:
@@ -153,10 +161,10 @@ class TelecomDialect(EmittingDialect):
             listed = {"conversations": await shapes.conversations(calls, self._people, response.conversations)}
             return done(listed, ("conversationsList", listed))
 
-        return Perform(run)
+        return CallUpstream(run)
 
     def _get_messages(self, form: forms.GetMessages, _: Session) -> Command:
-        conversation_id = inward(form.conversation_id)
+        conversation_id = parse_id(form.conversation_id)
 
         async def run(calls: UserCalls) -> Result:
             request = GetConversationRequest(conversation_id=conversation_id)
@@ -164,22 +172,22 @@ class TelecomDialect(EmittingDialect):
             conversation = (await calls.call(get, request, conversation_id=conversation_id)).conversation
             page = await page_number(calls, conversation_id, form.page, form.limit)
             loaded = {
-                "conversationId": outward(conversation_id),
+                "conversationId": format_id(conversation_id),
                 "messages": await shapes.messages(calls, self._people, conversation, page.messages),
                 "hasMore": page.has_more,
                 "page": form.page,
             }
             return done(loaded, ("messagesLoaded", loaded))
 
-        return Perform(run)
+        return CallUpstream(run)
 
     # --- what clients are told
 
-    def chat_event(self, happened: chat.Event) -> Speech:
+    def chat_event(self, happened: chat.Event) -> EncodedEvent:
         """`newMessage`, `messageDeleted`, `messagesRead`, `userTyping` and what belongs to them."""
-        return encoded(self._chat_events, happened)
+        return encode_chat_event(self._chat_events, happened)
 
-    def _message_created(self, happened: chat.Event) -> Speech:
+    def _message_created(self, happened: chat.Event) -> EncodedEvent:
         """To the sender's connections it is also what they wait to hear of: that somebody has it."""
         created = happened.message_created
         message = created.message
@@ -213,7 +221,7 @@ class TelecomDialect(EmittingDialect):
 
         return speech
 
-    def _message_updated(self, happened: chat.Event) -> Speech:
+    def _message_updated(self, happened: chat.Event) -> EncodedEvent:
         message = happened.message_updated.message
         return with_names(
             self._people,
@@ -233,7 +241,7 @@ class TelecomDialect(EmittingDialect):
             return ()
         return (event("newNotification", {"notification": shapes.notification(happened.notification_created)}),)
 
-    def presence_event(self, happened: presence.Event, came_or_went: bool) -> Speech:
+    def presence_event(self, happened: presence.Event, came_or_went: bool) -> EncodedEvent:
         """`userStatusChanged`, to those who have joined the organization."""
         if not came_or_went:
             return ()
@@ -245,12 +253,12 @@ SHAPES: Final = shapes
 """How the HTTP interface answers in this dialect."""
 
 
-def made(surroundings: Surroundings) -> Dialect:
+def create_dialect(surroundings: DialectContext) -> Dialect:
     """This dialect."""
     return TelecomDialect(surroundings)
 
 
-def _nothing(_: chat.Event) -> Speech:
+def _nothing(_: chat.Event) -> EncodedEvent:
     """The front-end has no word for it: it asks for its conversations when a message of a new one comes."""
     return ()
 
@@ -260,21 +268,21 @@ def _send_message(form: forms.SendMessageForm, _: Session) -> Command:
         raise invalid({"content": "must not be empty"})
     kind: Any = number_of(MESSAGE_KINDS, "messageType", form.message_type)
     return SendMessage(
-        Draft(conversation_id=inward(form.conversation_id), client_message_id=form.key, text=form.content, kind=kind)
+        Draft(conversation_id=parse_id(form.conversation_id), client_message_id=form.key, text=form.content, kind=kind)
     )
 
 
 def _mark_as_read(form: forms.OneConversation, _: Session) -> Command:
     """A seq beyond the last message counts as the last."""
-    return SendSignal(MarkReadRequest(conversation_id=inward(form.conversation_id), seq=MAX_INTEGER))
+    return SendSignal(MarkReadRequest(conversation_id=parse_id(form.conversation_id), seq=MAX_INTEGER))
 
 
 def _typing(form: forms.Typing, _: Session) -> Command:
-    return SendSignal(SetTypingRequest(conversation_id=inward(form.conversation_id), active=form.is_typing))
+    return SendSignal(SetTypingRequest(conversation_id=parse_id(form.conversation_id), active=form.is_typing))
 
 
 def _delete_message(form: forms.DeleteMessage, _: Session) -> Command:
-    message_id = inward(form.message_id)
+    message_id = parse_id(form.message_id)
 
     async def run(calls: UserCalls) -> Result:
         found = await calls.call(calls.upstreams.messages.GetMessage, GetMessageRequest(message_id=message_id))
@@ -284,28 +292,28 @@ def _delete_message(form: forms.DeleteMessage, _: Session) -> Command:
         request = DeleteMessageRequest(conversation_id=message.conversation_id, message_id=message_id)
         delete = calls.upstreams.messages.DeleteMessage
         await calls.call(delete, request, conversation_id=message.conversation_id)
-        return done({"messageId": outward(message_id), "conversationId": outward(message.conversation_id)})
+        return done({"messageId": format_id(message_id), "conversationId": format_id(message.conversation_id)})
 
-    return Perform(run)
+    return CallUpstream(run)
 
 
-def _message_deleted(happened: chat.Event) -> Speech:
+def _message_deleted(happened: chat.Event) -> EncodedEvent:
     message = happened.message_deleted.message
     body = {
-        "messageId": outward(message.message_id),
-        "conversationId": outward(message.conversation_id),
+        "messageId": format_id(message.message_id),
+        "conversationId": format_id(message.conversation_id),
         "timestamp": time_text(message.delete_time),
     }
     return (event("messageDeleted", body),)
 
 
-def _receipt_updated(happened: chat.Event) -> Speech:
+def _receipt_updated(happened: chat.Event) -> EncodedEvent:
     receipt = happened.receipt_updated
     read: Payloads = ()
     if receipt.HasField("read_time"):
         body = {
-            "conversationId": outward(receipt.conversation_id),
-            "readBy": outward(receipt.user_id),
+            "conversationId": format_id(receipt.conversation_id),
+            "readBy": format_id(receipt.user_id),
             "timestamp": time_text(receipt.read_time),
         }
         read = (event("messagesRead", body),)
@@ -321,18 +329,18 @@ def _receipt_updated(happened: chat.Event) -> Speech:
 
 def _delivered(conversation_id: str, message_id: str) -> bytes:
     body = {
-        "messageId": outward(message_id),
-        "conversationId": outward(conversation_id),
+        "messageId": format_id(message_id),
+        "conversationId": format_id(conversation_id),
         "timestamp": shapes.now(),
     }
     return event("messageDelivered", body)
 
 
-def _typing_updated(happened: chat.Event) -> Speech:
+def _typing_updated(happened: chat.Event) -> EncodedEvent:
     typing = happened.typing_updated
     body = {
-        "conversationId": outward(typing.conversation_id),
-        "userId": outward(typing.user_id),
+        "conversationId": format_id(typing.conversation_id),
+        "userId": format_id(typing.user_id),
         "isTyping": typing.active,
     }
     return (event("userTyping", body),)
@@ -340,7 +348,7 @@ def _typing_updated(happened: chat.Event) -> Speech:
 
 def _status(seen: presence.Presence) -> dict[str, Any]:
     return {
-        "userId": outward(seen.user_id),
+        "userId": format_id(seen.user_id),
         "isOnline": is_here(seen),
         "lastSeen": last_seen(seen),
         "timestamp": shapes.now(),

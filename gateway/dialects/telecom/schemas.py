@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
-from gateway.dialects.client_message_ids import Own
+from gateway.dialects.client_message_ids import ClientMessageIds
 from gateway.dialects.ids import AnyId
 from gateway.dialects.native.schemas import TEXT_BYTES
 from gateway.dialects.validation import Form
@@ -26,7 +26,7 @@ class GetOrCreateConversation(Form):
     target_user_id: AnyId
 
 
-class SendMessageForm(Own):
+class SendMessageForm(ClientMessageIds):
     """`sendMessage`."""
 
     conversation_id: AnyId

@@ -9,11 +9,11 @@ from typing import Any
 from parley.chat.v1.chat_pb2 import Conversation, Message
 from parley.notify.v1.notification_pb2 import NotificationCreated
 
-from gateway.dialects.ids import outward
-from gateway.dialects.lookups import Seen, members_of, seen_by
+from gateway.dialects.ids import format_id
+from gateway.dialects.lookups import UserProfile, load_profiles, members_of
 from gateway.dialects.socketio_base import notification_object
 from gateway.sessions.commands import UserCalls
-from gateway.upstream.user_cache import People, Person
+from gateway.upstream.user_cache import CachedUser, UserCache
 from gateway.wire.enum_names import MESSAGE_KINDS
 from gateway.wire.timestamps import time_text, time_text_of
 
@@ -25,14 +25,14 @@ def now() -> str:
     return time_text_of(time.time())
 
 
-def participants(conversation: Conversation, seen: Mapping[str, Seen]) -> list[Object]:
+def participants(conversation: Conversation, seen: Mapping[str, UserProfile]) -> list[Object]:
     """`participants`: everybody who is listed."""
     return [_participant(seen[member.user_id]) for member in conversation.members]
 
 
-def _participant(seen: Seen) -> Object:
+def _participant(seen: UserProfile) -> Object:
     return {
-        "userId": outward(seen.person.user_id),
+        "userId": format_id(seen.person.user_id),
         "name": seen.person.name,
         "role": seen.person.role,
         "isOnline": seen.is_online,
@@ -51,18 +51,18 @@ def message(sent: Message, sender_name: str, organization_id: str, read_at: str 
     """
     created = time_text(sent.create_time)
     changed = sent.delete_time if sent.HasField("delete_time") else sent.edit_time
-    conversation_id = outward(sent.conversation_id)
+    conversation_id = format_id(sent.conversation_id)
     made: Object = {
-        "id": outward(sent.message_id),
+        "id": format_id(sent.message_id),
         "conversationId": conversation_id,
         "chatSessionId": conversation_id,
-        "senderId": outward(sent.sender_id),
+        "senderId": format_id(sent.sender_id),
         "senderName": sender_name,
         "content": sent.text,
         "messageType": MESSAGE_KINDS.name(sent.kind),
         "isRead": read_at is not None,
         "readAt": read_at,
-        "organizationId": outward(organization_id),
+        "organizationId": format_id(organization_id),
         "createdAt": created,
         "updatedAt": time_text(changed) if changed.seconds else created,
     }
@@ -80,7 +80,7 @@ def _read_at(sent: Message, conversation: Conversation) -> str | None:
 
 
 async def messages(
-    calls: UserCalls, people: People, conversation: Conversation, sent: Sequence[Message]
+    calls: UserCalls, people: UserCache, conversation: Conversation, sent: Sequence[Message]
 ) -> list[Object]:
     """Messages of one conversation. Raises AppError."""
     organization_id = calls.identity.organization_id
@@ -88,20 +88,20 @@ async def messages(
     return [_named(one, senders, organization_id, conversation) for one in sent]
 
 
-def _named(sent: Message, people: Mapping[str, Person], organization_id: str, conversation: Conversation) -> Object:
+def _named(sent: Message, people: Mapping[str, CachedUser], organization_id: str, conversation: Conversation) -> Object:
     return message(sent, people[sent.sender_id].name, organization_id, _read_at(sent, conversation))
 
 
-async def conversations(calls: UserCalls, people: People, listed: Iterable[Conversation]) -> list[Object]:
+async def conversations(calls: UserCalls, people: UserCache, listed: Iterable[Conversation]) -> list[Object]:
     """Conversations, in the order given. Raises AppError."""
     found = list(listed)
     organization_id = calls.identity.organization_id
     last_senders = [one.last_message.sender_id for one in found if one.HasField("last_message")]
-    seen = await seen_by(calls, people, members_of(found))
+    seen = await load_profiles(calls, people, members_of(found))
     senders = await people.get(organization_id, last_senders)
     return [
         {
-            "id": outward(one.conversation_id),
+            "id": format_id(one.conversation_id),
             "participants": participants(one, seen),
             "lastMessage": (
                 _named(one.last_message, senders, organization_id, one) if one.HasField("last_message") else None

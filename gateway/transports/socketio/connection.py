@@ -21,16 +21,16 @@ from starlette.types import ASGIApp
 from chassis.errors import AppError, InvalidArgumentError, NotFoundError, UnauthenticatedError
 from chassis.identity import Identity
 from chassis.process.logs import logger
-from gateway.dialects.base import Dialect, Front
-from gateway.dialects.socketio_base import Emitted
+from gateway.dialects.base import Dialect, WireFormat
+from gateway.dialects.socketio_base import EmittedFrame
 from gateway.metrics import CLOSED, PROTOCOL_VIOLATIONS, REFUSED
 from gateway.sessions.session import Session, SessionLimits
-from gateway.transports.socketio.engine import SEPARATOR, EngineServer, Line, Wire, environment
+from gateway.transports.socketio.engine import SEPARATOR, EngineServer, EngineWebSocket, SessionOutput, environment
 from gateway.transports.socketio.server import UNREADABLE, SocketIoServer
-from gateway.transports.websocket.connection import Desk
+from gateway.transports.websocket.connection import Dispatcher
 from gateway.transports.websocket.framing import text_frame
 from gateway.transports.websocket.handshake import UpgradeRequest, foreign_origin, status_of, token_of, user_of
-from gateway.transports.websocket.server import Granted
+from gateway.transports.websocket.server import UpgradeResult
 from gateway.transports.websocket.socket import Liveness
 from gateway.wire import close_codes
 
@@ -62,7 +62,13 @@ class SocketIoConnection:
     """
 
     def __init__(
-        self, *, session: Session, fronts: tuple[Front, Front], line: Line, desk: Desk, end: Callable[[bool], None]
+        self,
+        *,
+        session: Session,
+        fronts: tuple[WireFormat, WireFormat],
+        line: SessionOutput,
+        desk: Dispatcher,
+        end: Callable[[bool], None],
     ) -> None:
         self.session = session
         self.closing = False
@@ -74,7 +80,7 @@ class SocketIoConnection:
         self._end = end
 
     @property
-    def front(self) -> Front:
+    def front(self) -> WireFormat:
         """See `gateway.connections.hub.Connection`."""
         return self._direct if self._line.is_direct else self._polling
 
@@ -122,7 +128,7 @@ class SocketIo:
         self,
         *,
         dialects: Mapping[str, Dialect],
-        desk: Desk,
+        desk: Dispatcher,
         begin: Callable[[Identity, str, Dialect], Session],
         verify: Callable[[str], Identity],
         keep_pace: Callable[[], None],
@@ -131,7 +137,7 @@ class SocketIo:
         limits: SessionLimits,
         liveness: Liveness,
         unsent_bytes: int,
-        wires: Callable[..., Wire],
+        wires: Callable[..., EngineWebSocket],
     ) -> None:
         self._dialects = dialects
         self._fronts = {namespace: _fronts(namespace, dialect) for namespace, dialect in dialects.items()}
@@ -175,20 +181,20 @@ class SocketIo:
         application: ASGIApp = socketio.ASGIApp(self._server, other, socketio_path=PATH)
         return application
 
-    def admit(self, request: UpgradeRequest) -> Granted:
+    def admit(self, request: UpgradeRequest) -> UpgradeResult:
         """Grants an upgrade; who comes is asked in Socket.IO's own packet. Raises AppError."""
         if not request.target.startswith(f"/{PATH}/"):
             raise NotFoundError("NOT_FOUND", f"WebSocket is at /{PATH}/ here")
         if not self._welcomes(request.origin, request.host):
             raise foreign_origin()
 
-        def serve(wire: Wire) -> None:
+        def serve(wire: EngineWebSocket) -> None:
             about = environment(request.target, request.origin, request.host, request.authorization, wire)
             self._start(self._serve(wire, about))
 
-        return Granted(self._wires(serve=serve, take_event=self.take_event))
+        return UpgradeResult(self._wires(serve=serve, take_event=self.take_event))
 
-    async def _serve(self, wire: Wire, about: dict[str, Any]) -> None:
+    async def _serve(self, wire: EngineWebSocket, about: dict[str, Any]) -> None:
         """Has python-engineio serve a WebSocket to its end, which is also when it can't read what comes."""
         try:
             await self._engine.handle_request(about)
@@ -268,7 +274,7 @@ class SocketIo:
         if line.wire is not None:
             line.wire.close(close_codes.RESTART, "restart")
 
-    def line(self, engine_sid: str) -> Line | None:
+    def line(self, engine_sid: str) -> SessionOutput | None:
         """The way out to a client that is connected."""
         return self._engine.lines.get(engine_sid)
 
@@ -284,7 +290,7 @@ class SocketIo:
             REFUSED.labels(str(status_of(error).value)).inc()
             return False
         socket = self._engine.sockets[engine_sid]
-        self._engine.lines[engine_sid] = Line(socket, self._limits.frames_per_second, self._unsent_bytes)
+        self._engine.lines[engine_sid] = SessionOutput(socket, self._limits.frames_per_second, self._unsent_bytes)
         self._expect(engine_sid)
         return True
 
@@ -320,7 +326,7 @@ class SocketIo:
         if body < 0 or not (acknowledgement == "" or (acknowledgement.isascii() and acknowledgement.isdigit())):
             self._desk.unreadable(connection, InvalidArgumentError("MALFORMED_PACKET", "the packet is no event"))
             return
-        self._desk.received(connection, Emitted(packet[body:], acknowledgement))
+        self._desk.received(connection, EmittedFrame(packet[body:], acknowledgement))
 
     def take_polled(self, engine_sid: str, packet: str) -> None:
         """Takes an event packet that came by polling."""
@@ -344,7 +350,7 @@ async def _guarded(work: Coroutine[Any, Any, object]) -> None:
         _log.error("socketio_failed", incident=secrets.token_hex(8), exc_info=error)
 
 
-def _fronts(namespace: str, dialect: Dialect) -> tuple[Front, Front]:
+def _fronts(namespace: str, dialect: Dialect) -> tuple[WireFormat, WireFormat]:
     """What a dialect is in a namespace: by polling, and on a WebSocket."""
     within = b"" if namespace == _ROOT else namespace.encode() + b","
 
@@ -354,7 +360,7 @@ def _fronts(namespace: str, dialect: Dialect) -> tuple[Front, Front]:
     def framed(payload: bytes) -> bytes:
         return text_frame(b"4" + payload[:1] + within + payload[1:])
 
-    return Front(dialect, polled), Front(dialect, framed)
+    return WireFormat(dialect, polled), WireFormat(dialect, framed)
 
 
 def _token(auth: object, environ: Mapping[str, Any]) -> str:

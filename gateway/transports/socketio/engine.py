@@ -19,7 +19,7 @@ from chassis.errors import AppError
 from gateway.metrics import CLOSED
 from gateway.sessions.session import FrameRate
 from gateway.transports.websocket.framing import text_frame
-from gateway.transports.websocket.socket import Socket
+from gateway.transports.websocket.socket import WebSocketBase
 from gateway.wire import close_codes
 
 WIRE: Final = "parley.wire"
@@ -33,7 +33,7 @@ _UNSUPPORTED: Final = 1003
 _MAX_UNREAD: Final = 100  # packets other than events are few; they wait while a client joins a namespace
 
 
-class Wire(Socket):
+class EngineWebSocket(WebSocketBase):
     """One WebSocket of Engine.IO.
 
     Args:
@@ -43,7 +43,7 @@ class Wire(Socket):
     """
 
     def __init__(
-        self, *, serve: Callable[[Wire], object], take_event: Callable[[str, str], None], **options: Any
+        self, *, serve: Callable[[EngineWebSocket], object], take_event: Callable[[str, str], None], **options: Any
     ) -> None:
         super().__init__(**options)
         self._serve = serve
@@ -88,7 +88,7 @@ class Driver:
     def __init__(self, handler: Any, server: EngineServer) -> None:
         self._handler = handler
         self._lines = server.lines
-        self._wire: Wire
+        self._wire: EngineWebSocket
 
     async def __call__(self, environ: dict[str, Any]) -> str:
         """Serves it until it ends."""
@@ -114,7 +114,7 @@ class Driver:
         self._wire.close(close_codes.RESTART, "closed")
 
 
-class Line:
+class SessionOutput:
     """The way out to one Engine.IO session: python-engineio's queue, and once that is empty, the WebSocket itself.
 
     Args:
@@ -128,7 +128,7 @@ class Line:
         self._unsent_bytes = unsent_bytes
         self._queued_bytes = 0
         self._rate = FrameRate(frames_per_second)
-        self.wire: Wire | None = None
+        self.wire: EngineWebSocket | None = None
         socket.handle_post_request = self._take_posted
         self._switching = False
 
@@ -180,7 +180,7 @@ class Line:
 class _Switch(Packet):  # type: ignore[misc]  # engineio has no types
     """No packet: what was queued before it has been written when it is to be."""
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: EngineWebSocket) -> None:
         super().__init__(NOOP)
         self._wire = wire
 
@@ -195,7 +195,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
 
     def __init__(self, **options: Any) -> None:
         super().__init__(async_mode="asgi", **options)
-        self.lines: dict[str, Line] = {}
+        self.lines: dict[str, SessionOutput] = {}
         self._async: dict[str, Any] = {
             **asgi._async,  # what a driver is made of
             "translate_request": _translate,
@@ -217,14 +217,16 @@ async def _translate(scope: dict[str, Any], *channels: Any) -> dict[str, Any]:
 
 
 async def _respond(status: str, headers: Sequence[tuple[str, str]], payload: bytes, environ: dict[str, Any]) -> None:
-    wire: Wire | None = environ.get(WIRE)
+    wire: EngineWebSocket | None = environ.get(WIRE)
     if wire is None:
         await asgi.make_response(status, headers, payload, environ)
     else:
         wire.close(close_codes.MALFORMED, status)
 
 
-def environment(target: str, origin: str | None, host: str, authorization: str, wire: Wire) -> dict[str, Any]:
+def environment(
+    target: str, origin: str | None, host: str, authorization: str, wire: EngineWebSocket
+) -> dict[str, Any]:
     """What python-engineio and python-socketio are told of a request that has become a WebSocket."""
     environ: dict[str, Any] = {
         "REQUEST_METHOD": "GET",

@@ -10,7 +10,7 @@ from socketio.packet import CONNECT_ERROR, DISCONNECT, EVENT
 
 from chassis.process.logs import logger
 from gateway.metrics import PROTOCOL_VIOLATIONS
-from gateway.transports.socketio.engine import EngineServer, Line
+from gateway.transports.socketio.engine import EngineServer, SessionOutput
 from gateway.transports.websocket.framing import text_frame
 
 UNREADABLE: Final = (ValueError, LookupError, TypeError, RecursionError)
@@ -22,10 +22,10 @@ _NO_NAMESPACE: Final = {"message": "Invalid namespace"}
 _log = logger("socketio")
 
 
-class Hall(Protocol):
+class SocketIoCallbacks(Protocol):
     """Who looks after clients."""
 
-    def line(self, engine_sid: str) -> Line | None:
+    def line(self, engine_sid: str) -> SessionOutput | None:
         """The way out to a client that is connected."""
 
     def begin_line(self, engine_sid: str) -> bool:
@@ -50,7 +50,7 @@ class Hall(Protocol):
 class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has no types
     """python-socketio's server, past which events go."""
 
-    def __init__(self, hall: Hall, **options: Any) -> None:
+    def __init__(self, hall: SocketIoCallbacks, **options: Any) -> None:
         self._hall = hall
         super().__init__(
             client_manager=socketio.AsyncManager(),

@@ -8,18 +8,18 @@ from typing import Final, Protocol
 
 from chassis.errors import AppError, UnauthenticatedError
 from gateway.connections.hub import Connection
-from gateway.dialects.base import Dialect, Front
-from gateway.metrics import Tally
-from gateway.sessions.commands import Refuse
+from gateway.dialects.base import Dialect, WireFormat
+from gateway.metrics import HotPathCounters
+from gateway.sessions.commands import Reject
 from gateway.sessions.session import Session, SessionLimits
-from gateway.transports.websocket.socket import Liveness, Outbox, Socket
+from gateway.transports.websocket.socket import Liveness, WebSocketBase, WriteScheduler
 from gateway.wire import close_codes
 
 GREETING_SECONDS: Final = 10.0
 """How long a client has to say who it is."""
 
 
-class Desk(Protocol):
+class Dispatcher(Protocol):
     """Who looks after connections."""
 
     def opened(self, connection: Connection) -> None:
@@ -35,14 +35,14 @@ class Desk(Protocol):
         """A connection is no more; said once or more often."""
 
 
-class GreetedDialect(Dialect, Protocol):
+class FirstFrameAuthDialect(Dialect, Protocol):
     """A dialect whose clients say who they are in their first frame."""
 
     def greeting(self, text: str) -> str:
         """The token in a frame that greets; empty where it has none. Raises AppError for any other frame."""
 
 
-class WebSocketConnection(Socket):
+class WebSocketConnection(WebSocketBase):
     """One connection; see `gateway.connections.hub.Connection`.
 
     Args:
@@ -59,10 +59,10 @@ class WebSocketConnection(Socket):
         self,
         *,
         session: Session,
-        front: Front,
-        desk: Desk,
-        outbox: Outbox,
-        tally: Tally,
+        front: WireFormat,
+        desk: Dispatcher,
+        outbox: WriteScheduler,
+        tally: HotPathCounters,
         liveness: Liveness,
         unsent_bytes: int,
     ) -> None:
@@ -90,7 +90,7 @@ class WebSocketConnection(Socket):
         self._desk.closed(self)
 
 
-class GreetedConnection(Socket):
+class FirstFrameAuthConnection(WebSocketBase):
     """One connection that says in its first frame who it is; nothing else is taken before that.
 
     Args:
@@ -109,11 +109,11 @@ class GreetedConnection(Socket):
         token: str,
         begin: Callable[[str], Session],
         limits: SessionLimits,
-        dialect: GreetedDialect,
-        front: Front,
-        desk: Desk,
-        outbox: Outbox,
-        tally: Tally,
+        dialect: FirstFrameAuthDialect,
+        front: WireFormat,
+        desk: Dispatcher,
+        outbox: WriteScheduler,
+        tally: HotPathCounters,
         liveness: Liveness,
         unsent_bytes: int,
     ) -> None:
@@ -142,7 +142,7 @@ class GreetedConnection(Socket):
         try:
             session = self._begin(self._dialect.greeting(text) or self._token)
             command = self._dialect.decode(text, session).command
-            if isinstance(command, Refuse):
+            if isinstance(command, Reject):
                 raise command.error
         except AppError as error:
             self._refuse(error)

@@ -44,7 +44,7 @@ class UpgradeRequest(NamedTuple):
     subprotocols: Iterable[str]
 
 
-class Admission(NamedTuple):
+class AuthorizedUpgrade(NamedTuple):
     """The upgrade is granted: what is spoken, to whom, with what token, and the subprotocol that is agreed on.
 
     Where the token comes later, there is nobody yet, and perhaps no token.
@@ -56,7 +56,7 @@ class Admission(NamedTuple):
     subprotocol: str
 
 
-class Door(NamedTuple):
+class Route(NamedTuple):
     """What is at a path.
 
     Attributes:
@@ -70,7 +70,7 @@ class Door(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Doorkeeper:
+class UpgradeAuthorizer:
     """Decides about upgrades.
 
     Attributes:
@@ -82,10 +82,10 @@ class Doorkeeper:
 
     verify: Callable[[str], Identity]
     welcomes: Callable[[str | None, str], bool]
-    doors: Mapping[str, Door]
+    doors: Mapping[str, Route]
     keep_pace: Callable[[], None] = lambda: None
 
-    def admit(self, request: UpgradeRequest) -> Admission:
+    def admit(self, request: UpgradeRequest) -> AuthorizedUpgrade:
         """Grants an upgrade, or raises AppError; `status_of` says with what status."""
         door = self.doors.get(request.target.partition("?")[0])
         if door is None:
@@ -96,13 +96,13 @@ class Doorkeeper:
         if door.is_greeted:
             token = token_of(request.authorization, offered, required=False)
             self.keep_pace()
-            return Admission(door.dialects[""], None, token, _agreeable(offered))
+            return AuthorizedUpgrade(door.dialects[""], None, token, _agreeable(offered))
         token = token_of(request.authorization, offered)
         identity = user_of(self.verify, token)
         self.keep_pace()  # not before: who has no token doesn't slow down those who have
         for subprotocol in offered:
             if subprotocol in door.dialects:
-                return Admission(door.dialects[subprotocol], identity, token, subprotocol)
+                return AuthorizedUpgrade(door.dialects[subprotocol], identity, token, subprotocol)
         raise InvalidArgumentError(
             "SUBPROTOCOL_REQUIRED", f"offer a subprotocol that is spoken here: {', '.join(sorted(door.dialects))}"
         )
@@ -128,7 +128,7 @@ def foreign_origin() -> PermissionDeniedError:
 
 
 @dataclass(frozen=True, slots=True)
-class Origins:
+class OriginPolicy:
     """From where browsers may come: from some origins, and from the host that they connect to."""
 
     allowed: Collection[str]

@@ -28,7 +28,7 @@ from chassis.process.logs import logger
 from chassis.rpc.server import PortTakenError
 from gateway.metrics import PROTOCOL_VIOLATIONS, REFUSED
 from gateway.transports.websocket.handshake import UpgradeRequest, status_of
-from gateway.transports.websocket.socket import Socket
+from gateway.transports.websocket.socket import WebSocketBase
 from gateway.wire import json_objects
 
 HANDSHAKE_SECONDS: Final = 10.0
@@ -42,14 +42,14 @@ _READ_TO_THE_END: Final = 4
 _log = logger("websocket")
 
 
-class Granted(NamedTuple):
+class UpgradeResult(NamedTuple):
     """An upgrade is granted: what the socket is from now on, and the subprotocol, if one was agreed on."""
 
-    socket: Socket
+    socket: WebSocketBase
     subprotocol: str = ""
 
 
-Admit = Callable[[UpgradeRequest], Granted]
+Admit = Callable[[UpgradeRequest], UpgradeResult]
 """Grants an upgrade. Raises AppError."""
 
 

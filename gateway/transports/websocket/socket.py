@@ -14,7 +14,7 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from chassis.errors import AppError, InvalidArgumentError
 from chassis.process.logs import logger
-from gateway.metrics import CLOSED, Tally
+from gateway.metrics import CLOSED, HotPathCounters
 from gateway.sessions.session import FrameRate, SessionLimits
 from gateway.wire import close_codes
 
@@ -28,13 +28,13 @@ _TEXT: Final = WSMsgType.TEXT
 _log = logger("websocket")
 
 
-class Outbox:
+class WriteScheduler:
     """The sockets that have something to write: each writes once in a turn of the event loop."""
 
     def __init__(self) -> None:
-        self._waiting: list[Socket] = []
+        self._waiting: list[WebSocketBase] = []
 
-    def add(self, socket: Socket) -> None:
+    def add(self, socket: WebSocketBase) -> None:
         """Has a socket write before the next turn."""
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self._write_all)
@@ -54,7 +54,7 @@ class Liveness:
     silence_seconds: float
 
 
-class Socket(WSListener):
+class WebSocketBase(WSListener):
     """One open WebSocket.
 
     Args:
@@ -64,7 +64,9 @@ class Socket(WSListener):
         unsent_bytes: a peer that leaves more than so many unread is given up.
     """
 
-    def __init__(self, *, limits: SessionLimits, outbox: Outbox, tally: Tally, unsent_bytes: int) -> None:
+    def __init__(
+        self, *, limits: SessionLimits, outbox: WriteScheduler, tally: HotPathCounters, unsent_bytes: int
+    ) -> None:
         self._frame_bytes = limits.frame_bytes
         self._rate = FrameRate(limits.frames_per_second)
         self._outbox = outbox

@@ -16,7 +16,7 @@ from parley.notify.v1 import notification_pb2
 
 from chassis.process.supervise import supervised
 from services.notify import chat_events
-from services.notify.bus import Announcer, open_logs
+from services.notify.bus import EventPublisher, open_logs
 from services.notify.consumer import GROUP, ChatConsumer
 from services.notify.folding import fold
 from services.notify.projection import Projection
@@ -188,7 +188,7 @@ async def test_a_database_that_is_away_for_longer_than_a_call_waits_loses_nothin
         )
         consumer = ChatConsumer(
             chat_log,
-            Projection(store, Announcer(own_log)),
+            Projection(store, EventPublisher(own_log)),
             settings.replica,
             coalesce_seconds=0.0,
             claim_idle_seconds=60.0,

@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pymongo import AsyncMongoClient
 
-from services.notify.domain import Notification, NotificationType, Owner, State, joined, thing
+from services.notify.domain import Notification, NotificationType, Owner, State, joined, source_event
 from services.notify.store import NotificationStore, open_client
 from tests.unit.notify.states import states
 
 RETENTION = timedelta(days=90)
-UNREAD = thing(1, 1, 1_000, title="Task", body="", data="{}")
+UNREAD = source_event(1, 1, 1_000, title="Task", body="", data="{}")
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ async def test_upserts_of_the_same_new_notifications_at_once_all_take_effect(sto
     notifications = [_notification(State()) for _ in range(100)]
 
     async def replica(seq: int) -> None:
-        state = thing(seq, seq, seq, title="t", body="b", data="{}")
+        state = source_event(seq, seq, seq, title="t", body="b", data="{}")
         await store.join([_changed(notification, state) for notification in notifications])
 
     await asyncio.gather(*(replica(seq) for seq in range(1, 9)))
@@ -107,7 +107,7 @@ async def test_what_is_unread_is_kept_and_what_is_read_or_deleted_expires(
 ) -> None:
     owner = Owner("acme", secrets.token_hex(8))
     inserted, read, hidden = (_notification(UNREAD, owner, NotificationType.REMINDER) for _ in range(3))
-    joined_one = _notification(thing(3, 3, 3, title="t", body="b", data="{}"), owner)
+    joined_one = _notification(source_event(3, 3, 3, title="t", body="b", data="{}"), owner)
     bare = _notification(State(read_seq=3), owner)
     await store.insert([inserted, read, hidden])
     await store.join([joined_one, bare])
@@ -123,10 +123,10 @@ async def test_what_is_unread_is_kept_and_what_is_read_or_deleted_expires(
 
 
 async def test_what_becomes_unread_again_no_longer_expires(store: NotificationStore, database: Any) -> None:
-    notification = _notification(thing(3, 3, 3, title="t", body="b", data="{}"))
+    notification = _notification(source_event(3, 3, 3, title="t", body="b", data="{}"))
     await store.join([notification])
     await store.mark_read(notification.owner, notification.notification_id)
-    await store.join([_changed(notification, thing(4, 4, 4, title="t", body="b", data="{}"))])
+    await store.join([_changed(notification, source_event(4, 4, 4, title="t", body="b", data="{}"))])
     document = await database.notifications.find_one({"_id": notification.notification_id})
     assert "expire_at" not in document
 

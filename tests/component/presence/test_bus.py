@@ -13,7 +13,7 @@ from chassis.events.log import EventLog
 from deploy.local.process import ManagedProcess
 from services.presence.bus import PresenceBus, SessionChange, Settlement, open_bus
 from services.presence.convert import encoded_event, events_of
-from services.presence.domain import Choice, Presence, Status, UserKey
+from services.presence.domain import Presence, Status, UserKey, UserSetting
 
 KEY = UserKey("org", "ann")
 LEASE_MS = 60_000
@@ -59,7 +59,7 @@ async def test_a_change_of_sessions_makes_what_was_read_before_it_stale(opened: 
     await _with_a_session(bus)
     _, [state] = await bus.read([KEY])
     await _with_a_session(bus, "i")
-    assert await bus.settle([Settlement(state, replace(state, choice=Choice(Status.DND, "", 1)))]) == [None]
+    assert await bus.settle([Settlement(state, replace(state, choice=UserSetting(Status.DND, "", 1)))]) == [None]
     _, [now] = await bus.read([KEY])
     assert now.choice is None
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.chat.sequencing import Draft
-from services.chat.write_queue import ChangeItem, Mailboxes, SendItem, Taken
+from services.chat.write_queue import ChangeItem, SendItem, Taken, WriteQueue
 
 
 def send(conversation_id: str, key: str = "") -> SendItem:
@@ -27,7 +27,7 @@ def keys(taken: Taken) -> list[str]:
     return [item.draft.client_message_id for item in taken.sends]
 
 
-async def take_now(mailboxes: Mailboxes, most: int = 10) -> Taken | None:
+async def take_now(mailboxes: WriteQueue, most: int = 10) -> Taken | None:
     """What can be taken without waiting."""
     taking = asyncio.create_task(mailboxes.take(most))
     for _ in range(3):
@@ -39,7 +39,7 @@ async def take_now(mailboxes: Mailboxes, most: int = 10) -> Taken | None:
 
 
 async def test_a_conversation_in_somebodys_hands_is_nobody_elses() -> None:
-    mailboxes = Mailboxes()
+    mailboxes = WriteQueue()
     mailboxes.put("a", send("a", "1"))
     mailboxes.put("b", send("b", "2"))
     first = await mailboxes.take(1)
@@ -53,7 +53,7 @@ async def test_a_conversation_in_somebodys_hands_is_nobody_elses() -> None:
 
 
 async def test_a_change_is_taken_alone_and_nothing_passes_it() -> None:
-    mailboxes = Mailboxes()
+    mailboxes = WriteQueue()
     first, made, last = send("a", "1"), change(), send("a", "2")
     for item in (first, made, last):
         mailboxes.put("a", item)
@@ -67,7 +67,7 @@ async def test_a_change_is_taken_alone_and_nothing_passes_it() -> None:
 
 
 async def test_what_is_left_over_comes_first_in_its_mailbox_and_behind_the_other_conversations() -> None:
-    mailboxes = Mailboxes()
+    mailboxes = WriteQueue()
     for key in ("1", "2"):
         mailboxes.put("a", send("a", key))
     taken = await mailboxes.take(10)
@@ -77,7 +77,7 @@ async def test_what_is_left_over_comes_first_in_its_mailbox_and_behind_the_other
     assert keys(await mailboxes.take(10)) == ["4", "1", "2", "3"]
 
 
-async def suspected(mailboxes: Mailboxes, conversation_ids: Iterable[str]) -> None:
+async def suspected(mailboxes: WriteQueue, conversation_ids: Iterable[str]) -> None:
     """Makes suspects of conversations."""
     for conversation_id in conversation_ids:
         mailboxes.put(conversation_id, send(conversation_id, conversation_id))
@@ -88,7 +88,7 @@ async def suspected(mailboxes: Mailboxes, conversation_ids: Iterable[str]) -> No
 
 
 async def test_suspects_are_taken_alone_and_one_at_a_time() -> None:
-    mailboxes = Mailboxes()
+    mailboxes = WriteQueue()
     await suspected(mailboxes, ("a", "b"))
     mailboxes.put("c", send("c", "1"))
     suspect = await mailboxes.take(10)
@@ -100,7 +100,7 @@ async def test_suspects_are_taken_alone_and_one_at_a_time() -> None:
 
 
 async def test_a_suspect_that_stays_one_leaves_the_others_their_turn() -> None:
-    mailboxes = Mailboxes()
+    mailboxes = WriteQueue()
     await suspected(mailboxes, ("a",))
     taken_keys = []
     for number in range(6):
@@ -116,7 +116,7 @@ class Office:
     """Mailboxes, those who work at them, and what was seen of each conversation."""
 
     def __init__(self) -> None:
-        self.mailboxes = Mailboxes()
+        self.mailboxes = WriteQueue()
         self.put: dict[str, list[str]] = {}
         self.seen: dict[str, list[str]] = {}
         self.out: list[Taken] = []

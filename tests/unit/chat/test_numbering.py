@@ -14,11 +14,11 @@ from services.chat.domain import (
     Message,
     advance,
     direct_conversation_id,
-    heir,
     may_delete,
     message_id_of,
+    successor,
 )
-from services.chat.sequencing import Draft, number
+from services.chat.sequencing import Draft, assign_seq
 
 START = Head(seq=0, rev=0, last_message_id="", last_message_ms=0, changed_ms=0)
 
@@ -32,7 +32,7 @@ def test_numbers_have_no_gaps_and_times_never_run_backwards(steps: list[tuple[bo
     head, messages = START, list[Message]()
     for step, (is_message, now_ms) in enumerate(steps):
         if is_message:
-            messages.append(number(draft(str(step)), (), head, now_ms))
+            messages.append(assign_seq(draft(str(step)), (), head, now_ms))
             head = advance(head, messages[-1])
         else:
             head = advance(head, Change("c", head.rev + 1, head.seq, ChangeKind.EDITED, "ann", now_ms))
@@ -68,13 +68,13 @@ def test_a_group_passes_to_the_longest_standing_admin_else_member() -> None:
     bob = Member("bob", MemberRole.MEMBER, joined_rev=1)
     cat = Member("cat", MemberRole.ADMIN, joined_rev=7)
     dan = Member("dan", MemberRole.ADMIN, joined_rev=5)
-    assert heir([owner, bob, cat, dan], "ann") == "dan"
-    assert heir([owner, bob], "ann") == "bob"
-    assert heir([owner], "ann") is None
+    assert successor([owner, bob, cat, dan], "ann") == "dan"
+    assert successor([owner, bob], "ann") == "bob"
+    assert successor([owner], "ann") is None
 
 
 def test_the_sender_and_those_in_charge_delete() -> None:
-    message = number(draft("1"), (), START, 0)
+    message = assign_seq(draft("1"), (), START, 0)
     member = Member("bob", MemberRole.MEMBER)
     assert may_delete(message, Member("ann", MemberRole.MEMBER), "employee")
     assert may_delete(message, Member("bob", MemberRole.ADMIN), "employee")
@@ -83,7 +83,7 @@ def test_the_sender_and_those_in_charge_delete() -> None:
 
 
 def test_a_tombstone_keeps_ids_and_times_and_nothing_else() -> None:
-    message = number(draft("1"), (), START, 5)
+    message = assign_seq(draft("1"), (), START, 5)
     gone = message.tombstone(9, 7)
     assert (gone.message_id, gone.seq, gone.position, gone.create_ms) == (message.message_id, 1, 1, 5)
     assert (gone.text, gone.attachments, gone.mentions, gone.rev, gone.delete_ms) == ("", (), (), 9, 7)

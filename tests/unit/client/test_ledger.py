@@ -1,14 +1,14 @@
 """What becomes of requests when connections come and go."""
 
-from parley_client.ledger import Entry, Ledger
+from parley_client.ledger import Entry, PendingRequests
 
 
-def add(ledger: Ledger[str], request_id: int, *, repeatable: bool) -> None:
+def add(ledger: PendingRequests[str], request_id: int, *, repeatable: bool) -> None:
     ledger.add(Entry(request_id, f"frame {request_id}".encode(), repeatable, context=f"caller {request_id}"))
 
 
 def test_requests_are_sent_once_in_the_order_in_which_they_were_made() -> None:
-    ledger: Ledger[str] = Ledger()
+    ledger: PendingRequests[str] = PendingRequests()
     for request_id in (1, 2, 3):
         add(ledger, request_id, repeatable=True)
 
@@ -17,7 +17,7 @@ def test_requests_are_sent_once_in_the_order_in_which_they_were_made() -> None:
 
 
 def test_what_was_given_up_is_not_sent() -> None:
-    ledger: Ledger[str] = Ledger()
+    ledger: PendingRequests[str] = PendingRequests()
     add(ledger, 1, repeatable=True)
     add(ledger, 2, repeatable=True)
 
@@ -28,7 +28,7 @@ def test_what_was_given_up_is_not_sent() -> None:
 
 
 def test_a_lost_connection_strikes_out_what_must_not_be_repeated_and_sends_the_rest_again_in_order() -> None:
-    ledger: Ledger[str] = Ledger()
+    ledger: PendingRequests[str] = PendingRequests()
     for request_id, repeatable in ((1, True), (2, False), (3, True)):
         add(ledger, request_id, repeatable=repeatable)
     list(ledger.take_unsent())
@@ -41,7 +41,7 @@ def test_a_lost_connection_strikes_out_what_must_not_be_repeated_and_sends_the_r
 
 
 def test_what_was_never_sent_survives_a_lost_connection_whatever_it_is() -> None:
-    ledger: Ledger[str] = Ledger()
+    ledger: PendingRequests[str] = PendingRequests()
     add(ledger, 1, repeatable=False)
 
     assert ledger.connection_lost() == []
@@ -49,7 +49,7 @@ def test_what_was_never_sent_survives_a_lost_connection_whatever_it_is() -> None
 
 
 def test_a_request_counts_as_sent_while_it_is_being_written() -> None:
-    ledger: Ledger[str] = Ledger()
+    ledger: PendingRequests[str] = PendingRequests()
     add(ledger, 1, repeatable=False)
     add(ledger, 2, repeatable=False)
 
@@ -62,7 +62,7 @@ def test_a_request_counts_as_sent_while_it_is_being_written() -> None:
 
 
 def test_only_what_was_sent_and_not_answered_is_in_flight() -> None:
-    ledger: Ledger[str] = Ledger()
+    ledger: PendingRequests[str] = PendingRequests()
     add(ledger, 1, repeatable=True)
     assert not ledger.in_flight
 
@@ -74,7 +74,7 @@ def test_only_what_was_sent_and_not_answered_is_in_flight() -> None:
 
 
 def test_clearing_hands_back_every_caller() -> None:
-    ledger: Ledger[str] = Ledger()
+    ledger: PendingRequests[str] = PendingRequests()
     add(ledger, 1, repeatable=True)
     list(ledger.take_unsent())
     add(ledger, 2, repeatable=False)

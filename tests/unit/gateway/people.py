@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 from chassis.identity import Identity
-from gateway.dialects.base import Front
+from gateway.dialects.base import WireFormat
 from gateway.dialects.native.dialect import NativeDialect
 from gateway.sessions.session import Session, SessionLimits
 
@@ -34,15 +34,15 @@ def session(who: Identity | None = None, limits: SessionLimits = LIMITS) -> Sess
     return Session(f"session-{next(_numbers)}", who or identity(), "token", limits)
 
 
-def native_front() -> Front:
+def native_front() -> WireFormat:
     """The native dialect, with a line for each frame."""
-    return Front(NativeDialect(), lambda payload: payload + b"\n")
+    return WireFormat(NativeDialect(), lambda payload: payload + b"\n")
 
 
 class KeepingConnection:
     """A connection that keeps what is written."""
 
-    def __init__(self, front: Front, who: Identity | None = None, *, ready: bool = True) -> None:
+    def __init__(self, front: WireFormat, who: Identity | None = None, *, ready: bool = True) -> None:
         self.session = session(who)
         self.session.ready = ready
         self.front = front

@@ -20,13 +20,13 @@ from chassis.errors import AppError, UnauthenticatedError
 from chassis.identity import Identity
 from gateway.connections.hub import Connection
 from gateway.dialects.base import Dialect
-from gateway.metrics import Tally
+from gateway.metrics import HotPathCounters
 from gateway.sessions.session import Session, SessionLimits
 from gateway.transports.socketio.connection import PATH, SocketIo
-from gateway.transports.socketio.engine import SEPARATOR, Wire
+from gateway.transports.socketio.engine import SEPARATOR, EngineWebSocket
 from gateway.transports.websocket.framing import text_frame
 from gateway.transports.websocket.handshake import UpgradeRequest
-from gateway.transports.websocket.socket import Liveness, Outbox
+from gateway.transports.websocket.socket import Liveness, WriteScheduler
 from tests.unit.gateway.dialects.fixture import dialects
 from tests.unit.gateway.people import identity
 
@@ -73,7 +73,7 @@ class KeepingDesk:
             self.open.remove(connection)
 
 
-class Hall:
+class SocketIoHarness:
     """Socket.IO, and its clients; tokens are the names of users, and `bad` is none."""
 
     def __init__(self, desk: KeepingDesk | None = None, *, unsent_bytes: int = 1_000_000) -> None:
@@ -91,7 +91,13 @@ class Hall:
             limits=LIMITS,
             liveness=Liveness(25, 60),
             unsent_bytes=unsent_bytes,
-            wires=partial(Wire, limits=LIMITS, outbox=Outbox(), tally=Tally(), unsent_bytes=unsent_bytes),
+            wires=partial(
+                EngineWebSocket,
+                limits=LIMITS,
+                outbox=WriteScheduler(),
+                tally=HotPathCounters(),
+                unsent_bytes=unsent_bytes,
+            ),
         )
         transport = httpx.ASGITransport(app=self.socketio.beside(_not_found))
         self.http = httpx.AsyncClient(transport=transport, base_url="http://gateway.example")
@@ -109,9 +115,9 @@ class Hall:
 
 
 @asynccontextmanager
-async def open_hall(desk: KeepingDesk | None = None, **options: Any) -> AsyncIterator[Hall]:
+async def open_hall(desk: KeepingDesk | None = None, **options: Any) -> AsyncIterator[SocketIoHarness]:
     """A hall that serves while the context is open."""
-    hall = Hall(desk, **options)
+    hall = SocketIoHarness(desk, **options)
     async with hall.socketio.running(), hall.http:
         yield hall
 
@@ -140,7 +146,7 @@ def joining(namespace: str = "/", token: str = "ann") -> str:  # noqa: S107  # a
 class Poller:
     """A client that polls."""
 
-    def __init__(self, hall: Hall) -> None:
+    def __init__(self, hall: SocketIoHarness) -> None:
         self._http = hall.http
         self.sid = ""
 
@@ -190,10 +196,10 @@ class WebSocketClient:
         sid: its session, if it was there before by polling.
     """
 
-    def __init__(self, hall: Hall, sid: str = "") -> None:
+    def __init__(self, hall: SocketIoHarness, sid: str = "") -> None:
         target = f"/{PATH}/?EIO=4&transport=websocket" + (f"&sid={sid}" if sid else "")
         granted = hall.socketio.admit(UpgradeRequest(target, "gateway.example", None, "", ()))
-        self.wire = cast(Wire, granted.socket)
+        self.wire = cast(EngineWebSocket, granted.socket)
         self._transport = _Transport()
         self.wire.on_ws_connected(cast(Any, self._transport))
 

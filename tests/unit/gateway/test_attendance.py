@@ -7,15 +7,15 @@ from typing import Any, cast
 from parley.presence.v1.presence_pb2 import AttachResponse, Session
 
 from chassis.rpc.channel import Metadata
-from gateway.upstream.presence_stream import SESSIONS_PER_REQUEST, Attendance
+from gateway.upstream.presence_stream import SESSIONS_PER_REQUEST, PresenceReporter
 
 
 async def no_metadata() -> Metadata:
     return ()
 
 
-def attendance_with(sessions: int) -> Attendance:
-    made = Attendance(
+def attendance_with(sessions: int) -> PresenceReporter:
+    made = PresenceReporter(
         cast(Any, None),  # the stream itself is not opened here
         gateway_id="gateway-1",
         metadata=no_metadata,

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chassis.errors import AppError, PermissionDeniedError, ResourceExhaustedError, UnavailableError
-from gateway.upstream.batcher import MAX_ITEMS_PER_CALL, MAX_WAIT_SECONDS, Batches
+from gateway.upstream.batcher import MAX_ITEMS_PER_CALL, MAX_WAIT_SECONDS, Batcher
 
 
 class Far:
@@ -39,7 +39,7 @@ class Far:
 
 
 @asynccontextmanager
-async def running(batches: Batches[Any, Any]) -> AsyncIterator[None]:
+async def running(batches: Batcher[Any, Any]) -> AsyncIterator[None]:
     task = asyncio.create_task(batches.run())
     try:
         yield
@@ -49,7 +49,7 @@ async def running(batches: Batches[Any, Any]) -> AsyncIterator[None]:
             await task
 
 
-async def settled(batches: Batches[Any, Any], answers: list[Any], expected: int) -> None:
+async def settled(batches: Batcher[Any, Any], answers: list[Any], expected: int) -> None:
     async with asyncio.timeout(20):
         while len(answers) < expected:
             await asyncio.sleep(0)
@@ -62,7 +62,7 @@ async def test_items_of_a_lane_arrive_in_the_order_of_their_offers_and_are_answe
     ticks: list[list[tuple[int, int]]],
 ) -> None:
     far, answers = Far(), list[tuple[int, Any]]()
-    batches: Batches[Any, Any] = Batches("test", far.exchange, lanes=3, capacity=1_000)
+    batches: Batcher[Any, Any] = Batcher("test", far.exchange, lanes=3, capacity=1_000)
     offered: dict[int, list[Any]] = {0: [], 1: [], 2: []}
     async with running(batches):
         for tick in ticks:
@@ -80,7 +80,7 @@ async def test_items_of_a_lane_arrive_in_the_order_of_their_offers_and_are_answe
 
 async def test_what_comes_while_a_call_is_under_way_goes_together_in_the_next() -> None:
     far, answers = Far(), list[Any]()
-    batches: Batches[int, int] = Batches("test", far.exchange, lanes=1, capacity=10_000)
+    batches: Batcher[int, int] = Batcher("test", far.exchange, lanes=1, capacity=10_000)
     far.may_answer.clear()
     async with running(batches):
         batches.offer(0, 0, answers.append)
@@ -94,7 +94,7 @@ async def test_what_comes_while_a_call_is_under_way_goes_together_in_the_next() 
 
 async def test_items_with_one_key_become_one_and_each_is_answered() -> None:
     far, answers = Far(), list[Any]()
-    batches: Batches[int, int] = Batches("test", far.exchange, merge=max, lanes=1, capacity=10)
+    batches: Batcher[int, int] = Batcher("test", far.exchange, merge=max, lanes=1, capacity=10)
     async with running(batches):
         for value in (3, 9, 5):
             batches.offer(0, value, answers.append, key="a")
@@ -106,7 +106,7 @@ async def test_items_with_one_key_become_one_and_each_is_answered() -> None:
 
 async def test_a_full_lane_refuses_with_a_time_to_try_again_and_others_go_on() -> None:
     far = Far()
-    batches: Batches[int, int] = Batches("test", far.exchange, lanes=2, capacity=2)
+    batches: Batcher[int, int] = Batcher("test", far.exchange, lanes=2, capacity=2)
     batches.offer(0, 1, lambda _: None)
     batches.offer(0, 2, lambda _: None)
     with pytest.raises(ResourceExhaustedError) as refusal:
@@ -121,7 +121,7 @@ async def test_a_full_lane_refuses_with_a_time_to_try_again_and_others_go_on() -
 )
 async def test_a_failed_call_answers_every_item_with_an_error_to_retry_and_the_next_goes_on(error: AppError) -> None:
     far, answers = Far(), list[Any]()
-    batches: Batches[int, int] = Batches("test", far.exchange, lanes=1, capacity=10)
+    batches: Batcher[int, int] = Batcher("test", far.exchange, lanes=1, capacity=10)
     async with running(batches):
         far.error = error
         batches.offer(0, 1, answers.append)
@@ -140,7 +140,7 @@ async def test_outcomes_that_do_not_match_the_items_are_nobodys() -> None:
     async def too_few(_: int, items: Sequence[int]) -> Sequence[int]:
         return items[1:]
 
-    batches: Batches[int, int] = Batches("test", too_few, lanes=1, capacity=10)
+    batches: Batcher[int, int] = Batcher("test", too_few, lanes=1, capacity=10)
     async with running(batches):
         batches.offer(0, 1, answers.append)
         batches.offer(0, 2, answers.append)
@@ -150,7 +150,7 @@ async def test_outcomes_that_do_not_match_the_items_are_nobodys() -> None:
 
 async def test_what_waited_too_long_is_not_carried_any_more() -> None:
     far, answers, clock = Far(), list[Any](), [100.0]
-    batches: Batches[int, int] = Batches("test", far.exchange, lanes=1, capacity=10, now=lambda: clock[0])
+    batches: Batcher[int, int] = Batcher("test", far.exchange, lanes=1, capacity=10, now=lambda: clock[0])
     batches.offer(0, 1, answers.append)
     clock[0] += MAX_WAIT_SECONDS + 1
     batches.offer(0, 2, answers.append)

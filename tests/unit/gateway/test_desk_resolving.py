@@ -22,18 +22,18 @@ from parley.chat.v1.message_pb2 import ListMessagesResponse, Receipt, SendMessag
 
 from chassis.errors import PermissionDeniedError
 from gateway.connections import dispatcher as desks
-from gateway.connections.delivery_queue import Lines
-from gateway.connections.dispatcher import Desk
+from gateway.connections.delivery_queue import DeliveryQueue
+from gateway.connections.dispatcher import RequestDispatcher
 from gateway.connections.hub import Hub
-from gateway.connections.readiness import Arrivals
-from gateway.dialects.base import Front
-from gateway.sessions.message_sender import Sends
+from gateway.connections.readiness import ReadinessTracker
+from gateway.dialects.base import WireFormat
+from gateway.sessions.message_sender import MessageSender
 from gateway.sessions.session import Session, SessionLimits
-from gateway.sessions.signal_sender import Signals
-from gateway.sessions.user_client import running_errands
+from gateway.sessions.signal_sender import SignalSender
+from gateway.sessions.user_client import running_background_tasks
 from gateway.upstream import presence_cache as rosters
-from gateway.upstream.presence_cache import Roster
-from gateway.upstream.presence_stream import Attendance
+from gateway.upstream.presence_cache import PresenceCache
+from gateway.upstream.presence_stream import PresenceReporter
 from gateway.upstream.subscriptions import Subscription
 from tests.unit.gateway.dialects.fixture import dialects
 from tests.unit.gateway.dialects.services import Services
@@ -46,12 +46,12 @@ REFUSED = PermissionDeniedError("NOT_PERMITTED", "not with you")
 class Helpdesk:
     """A desk with everything that it knows, and a client of the helpdesk's; conversations are found when told to."""
 
-    def __init__(self, desk: Desk, hub: Hub, services: Services) -> None:
+    def __init__(self, desk: RequestDispatcher, hub: Hub, services: Services) -> None:
         self.desk = desk
         self.hub = hub
         self.searches: list[asyncio.Future[Any]] = []
         self.sent: list[tuple[str, str]] = []
-        self.connection = KeepingConnection(Front(dialects()["helpdesk"], lambda payload: payload + b"\n"))
+        self.connection = KeepingConnection(WireFormat(dialects()["helpdesk"], lambda payload: payload + b"\n"))
         self.connection.session = Session("session-1", identity(), "token", LIMITS)
         services.answers |= {
             "SendMessages": self._take,
@@ -95,7 +95,7 @@ class Helpdesk:
                 await asyncio.sleep(0.001)
 
 
-def _arrivals() -> Arrivals:
+def _arrivals() -> ReadinessTracker:
     async def no_metadata() -> Any:
         return ()
 
@@ -106,24 +106,24 @@ def _arrivals() -> Arrivals:
         )
         for name in ("test-chat", "test-notify")
     ]
-    attendance = Attendance(
+    attendance = PresenceReporter(
         nowhere, gateway_id="g", metadata=no_metadata, deliver=lambda _: None, complete=lambda _: None
     )
-    return Arrivals(chat, notify, attendance, Roster())
+    return ReadinessTracker(chat, notify, attendance, PresenceCache())
 
 
 @asynccontextmanager
 async def helpdesk() -> AsyncIterator[Helpdesk]:
     services = Services()
-    sends = Sends(services.upstreams, 20_000)
-    hub = Hub(20, Roster(), Lines(lambda *_: None), lambda *_: None)
-    async with running_errands() as errands:
+    sends = MessageSender(services.upstreams, 20_000)
+    hub = Hub(20, PresenceCache(), DeliveryQueue(lambda *_: None), lambda *_: None)
+    async with running_background_tasks() as errands:
         sending = asyncio.create_task(sends.run())
-        desk = Desk(
+        desk = RequestDispatcher(
             hub=hub,
             arrivals=_arrivals(),
             sends=sends,
-            signals=Signals(services.upstreams, 20_000),
+            signals=SignalSender(services.upstreams, 20_000),
             errands=errands,
             upstreams=services.upstreams,
             verifier=cast(Any, None),  # no token is refreshed here

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from chassis.errors import InternalError, NotFoundError
-from gateway.sessions.user_client import running_errands
+from gateway.sessions.user_client import running_background_tasks
 
 
 async def give(value: Any) -> Any:
@@ -18,7 +18,7 @@ async def give(value: Any) -> Any:
 
 async def outcome_of(value: Any) -> Any:
     outcomes: asyncio.Queue[Any] = asyncio.Queue()
-    async with running_errands() as errands:
+    async with running_background_tasks() as errands:
         errands.start("test", give(value), outcomes.put_nowait)
         return await asyncio.wait_for(outcomes.get(), 20)
 
@@ -41,7 +41,7 @@ async def test_a_fault_of_ours_is_answered_with_an_incident_and_without_its_text
 
 async def test_what_is_under_way_when_the_gateway_stops_is_given_up() -> None:
     outcomes: list[Any] = []
-    async with running_errands() as errands:
+    async with running_background_tasks() as errands:
         errands.start("test", asyncio.Event().wait(), outcomes.append)
         await asyncio.sleep(0)
         assert len(errands) == 1

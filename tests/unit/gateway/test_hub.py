@@ -7,14 +7,14 @@ from parley.chat.v1 import chat_pb2, event_pb2
 from parley.notify.v1 import notification_pb2 as notify
 from parley.presence.v1 import presence_pb2 as presence
 
-from gateway.connections.delivery_queue import Lines
+from gateway.connections.delivery_queue import DeliveryQueue
 from gateway.connections.hub import Hub, TooManyConnectionsError
-from gateway.upstream.presence_cache import Roster
+from gateway.upstream.presence_cache import PresenceCache
 from tests.unit.gateway.people import KeepingConnection, identity, native_front
 
 
 def new_hub() -> Hub:
-    return Hub(3, Roster(), Lines(lambda *_: None), lambda *_: None)
+    return Hub(3, PresenceCache(), DeliveryQueue(lambda *_: None), lambda *_: None)
 
 
 class Room:

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chassis.errors import UnavailableError
-from gateway.connections.delivery_queue import MAX_WAITING, Lines
-from gateway.dialects.base import Later, Payloads
+from gateway.connections.delivery_queue import MAX_WAITING, DeliveryQueue
+from gateway.dialects.base import Deferred, Payloads
 from gateway.sessions.commands import UserCalls
-from gateway.sessions.user_client import Errands, running_errands
+from gateway.sessions.user_client import BackgroundTasks, running_background_tasks
 from gateway.wire import close_codes
 from tests.unit.gateway.people import KeepingConnection, native_front
 
@@ -21,8 +21,8 @@ AWAY = UnavailableError("AUTH_UNAVAILABLE", "the directory is away")
 class Told:
     """Lines, and connections that are told numbers: at once, or after a lookup that ends when it is told to."""
 
-    def __init__(self, errands: Errands) -> None:
-        self.lines = Lines(lambda _, run, answer: errands.start("event", run(None), answer))  # type: ignore[arg-type]
+    def __init__(self, errands: BackgroundTasks) -> None:
+        self.lines = DeliveryQueue(lambda _, run, answer: errands.start("event", run(None), answer))  # type: ignore[arg-type]
         self.connections = [KeepingConnection(native_front()) for _ in range(2)]
         self.lookups: list[asyncio.Future[Payloads]] = []
         self.expected: list[list[int]] = [[], []]
@@ -55,7 +55,7 @@ class Told:
                 raise ZeroDivisionError
             return (b"%d" % number,) if outcome == "well" else ()
 
-        self.lines.tell(self.connections[index], Later(run))
+        self.lines.tell(self.connections[index], Deferred(run))
 
     def answer(self, number: int) -> None:
         """Ends a lookup."""
@@ -90,7 +90,7 @@ def test_everybody_is_told_everything_in_order(steps: list[tuple[str, int]]) -> 
 
 
 async def play(steps: list[tuple[str, int]]) -> None:
-    async with running_errands() as errands:
+    async with running_background_tasks() as errands:
         told = Told(errands)
         for step, number in steps:
             if step == "tell":
@@ -108,7 +108,7 @@ async def play(steps: list[tuple[str, int]]) -> None:
 
 
 async def test_who_waits_for_nothing_is_told_at_once_also_while_another_waits() -> None:
-    async with running_errands() as errands:
+    async with running_background_tasks() as errands:
         told = Told(errands)
         told.tell_later(0, "well")
         told.tell(0)
@@ -120,7 +120,7 @@ async def test_who_waits_for_nothing_is_told_at_once_also_while_another_waits() 
 
 
 async def test_one_lookup_of_a_connection_is_under_way_at_a_time() -> None:
-    async with running_errands() as errands:
+    async with running_background_tasks() as errands:
         told = Told(errands)
         for _ in range(5):
             told.tell_later(0, "well")
@@ -133,7 +133,7 @@ async def test_one_lookup_of_a_connection_is_under_way_at_a_time() -> None:
 
 
 async def test_a_line_that_grows_too_long_is_given_up_with_its_connection() -> None:
-    async with running_errands() as errands:
+    async with running_background_tasks() as errands:
         told = Told(errands)
         told.tell_later(0, "well")
         told.tell_later(1, "well")

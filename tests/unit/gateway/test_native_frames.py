@@ -12,7 +12,7 @@ from parley.notify.v1 import notification_pb2 as notify
 from parley.presence.v1 import presence_pb2 as presence
 
 from chassis.errors import InvalidArgumentError, ResourceExhaustedError
-from gateway.dialects.base import Later, Payloads, Speech
+from gateway.dialects.base import Deferred, EncodedEvent, Payloads
 from gateway.dialects.native.dialect import NativeDialect
 from tests.unit.gateway.people import identity, session
 
@@ -48,9 +48,9 @@ def only(payloads: Payloads) -> Any:
     return json.loads(payload)
 
 
-def said(speech: Speech | Later) -> Any:
+def said(speech: EncodedEvent | Deferred) -> Any:
     assert not callable(speech)
-    assert not isinstance(speech, Later)
+    assert not isinstance(speech, Deferred)
     return only(speech)
 
 

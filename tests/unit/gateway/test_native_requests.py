@@ -14,10 +14,10 @@ from chassis.errors import Category
 from gateway.dialects.native.dialect import NativeDialect
 from gateway.dialects.native.requests import OPERATIONS
 from gateway.sessions.commands import (
+    CallUpstream,
     Malformed,
-    Perform,
     RefreshSession,
-    Refuse,
+    Reject,
     Request,
     SendMessage,
     SendSignal,
@@ -109,7 +109,7 @@ def test_receipts_and_typing_are_signals(op: str, body: dict[str, Any], command:
 
 def test_presence_is_either_a_status_or_idleness() -> None:
     assert ask("presence.set", idle=True).command == SetIdle(True)
-    assert isinstance(ask("presence.set", status="dnd", text="").command, Perform)
+    assert isinstance(ask("presence.set", status="dnd", text="").command, CallUpstream)
 
 
 def test_a_refresh_carries_its_token() -> None:
@@ -156,7 +156,7 @@ def test_every_op_has_a_good_example() -> None:
 def test_the_good_example_of_an_op_is_a_command(op: str) -> None:
     request = ask(op, **GOOD[op])
     assert request.operation == op
-    assert not isinstance(request.command, Refuse | Malformed)
+    assert not isinstance(request.command, Reject | Malformed)
 
 
 def test_an_op_without_fields_needs_no_body() -> None:
@@ -165,7 +165,7 @@ def test_an_op_without_fields_needs_no_body() -> None:
         '{"op":"user.me","id":1,"body":null}',
         '{"id":1,"op":"user.me","body":{}}',
     ):
-        assert isinstance(decode(frame).command, Perform)
+        assert isinstance(decode(frame).command, CallUpstream)
 
 
 LONG = "x" * 65
@@ -224,7 +224,7 @@ BAD_FIELDS: list[tuple[str, dict[str, Any], set[str]]] = [
 def test_every_bad_field_is_named(op: str, body: dict[str, Any], fields: set[str]) -> None:
     request = ask(op, **body)
     assert request.reference == 7
-    assert isinstance(request.command, Refuse)
+    assert isinstance(request.command, Reject)
     error = request.command.error
     assert error.category is Category.INVALID_ARGUMENT
     assert error.reason == "INVALID_FIELDS"
@@ -235,7 +235,7 @@ def test_every_bad_field_is_named(op: str, body: dict[str, Any], fields: set[str
 @pytest.mark.parametrize("body", [[], "x", 5, True])
 def test_a_body_that_is_no_object_is_said_to_be_none(body: object) -> None:
     request = decode(json.dumps({"id": 1, "op": "message.send", "body": body}))
-    assert isinstance(request.command, Refuse)
+    assert isinstance(request.command, Reject)
     assert request.command.error.fields == {"body": "must be an object"}
 
 
@@ -256,7 +256,7 @@ def test_an_unknown_op_is_unimplemented(op: str) -> None:
     request = ask(op)
     assert request.reference == 7
     assert request.operation == "unknown"
-    assert isinstance(request.command, Refuse)
+    assert isinstance(request.command, Reject)
     assert request.command.error.category is Category.UNIMPLEMENTED
 
 

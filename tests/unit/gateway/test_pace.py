@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chassis.errors import UnavailableError
-from gateway.transports.rate_limit import Pace
+from gateway.transports.rate_limit import RateLimiter
 
 
 @given(
@@ -17,7 +17,7 @@ from gateway.transports.rate_limit import Pace
 )
 def test_never_more_than_the_burst_and_what_time_adds(per_second: int, burst: int, steps: list[float]) -> None:
     now = 0.0
-    pace = Pace(per_second, burst, lambda: now)
+    pace = RateLimiter(per_second, burst, lambda: now)
     let_in = 0
     for step in steps:
         now += step
@@ -33,7 +33,7 @@ def test_never_more_than_the_burst_and_what_time_adds(per_second: int, burst: in
 
 def test_after_the_wait_there_is_room_again() -> None:
     now = 0.0
-    pace = Pace(1, 1, lambda: now)
+    pace = RateLimiter(1, 1, lambda: now)
     pace.keep()
     with pytest.raises(UnavailableError):
         pace.keep()

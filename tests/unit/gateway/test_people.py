@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from parley.auth.v1.user_pb2 import ROLE_SALES, User
 
 from chassis.errors import UnavailableError
-from gateway.upstream.user_cache import REMEMBERED_SECONDS, People, Person
+from gateway.upstream.user_cache import REMEMBERED_SECONDS, CachedUser, UserCache
 
 AWAY = UnavailableError("AUTH_UNAVAILABLE", "the directory is away")
 
@@ -23,7 +23,7 @@ class Directory:
     def __init__(self) -> None:
         self.questions: list[tuple[str, tuple[str, ...], asyncio.Future[None]]] = []
         self.clock = 0.0
-        self.people = People(self._fetch, lambda: self.clock)
+        self.people = UserCache(self._fetch, lambda: self.clock)
 
     async def _fetch(self, organization_id: str, user_ids: Sequence[str]) -> Iterable[User]:
         answered: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -51,8 +51,8 @@ def user(user_id: str) -> User:
     return User(user_id=user_id, name=user_id.title(), role=ROLE_SALES, avatar_url=f"https://crm.example/{user_id}.png")
 
 
-def person(user_id: str) -> Person:
-    return Person(user_id, user_id.title(), "sales", f"https://crm.example/{user_id}.png")
+def person(user_id: str) -> CachedUser:
+    return CachedUser(user_id, user_id.title(), "sales", f"https://crm.example/{user_id}.png")
 
 
 def many(first: int, last: int) -> list[str]:
@@ -74,7 +74,7 @@ async def test_a_user_is_as_the_directory_says_and_an_unknown_one_is_called_by_t
     asking = directory.ask("ann", "nobody")
     await turns()
     directory.answer(0)
-    assert await answer_of(asking) == {"ann": person("ann"), "nobody": Person("nobody", "nobody", "", "")}
+    assert await answer_of(asking) == {"ann": person("ann"), "nobody": CachedUser("nobody", "nobody", "", "")}
     assert directory.people.known("acme", "ann") == person("ann")
     assert directory.people.known("other", "ann") is None
 

@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from gateway.upstream.attachment_tracker import Changes, Roll
+from gateway.upstream.attachment_tracker import AttachmentTracker, Changes
 
 
 class RollMachine(RuleBasedStateMachine):
@@ -14,7 +14,7 @@ class RollMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.roll: Roll[int, tuple[int, int]] = Roll()
+        self.roll: AttachmentTracker[int, tuple[int, int]] = AttachmentTracker()
         self.wanted: dict[int, tuple[int, int]] = {}
         self.under_way: list[Changes[int, tuple[int, int]]] = []
         self.far: dict[int, tuple[int, int]] = {}
@@ -80,7 +80,7 @@ test_the_far_side_ends_with_what_is_wanted_and_nothing_is_promised_early = RollM
 
 
 def test_an_entry_in_effect_is_so_at_once() -> None:
-    roll: Roll[str, str] = Roll()
+    roll: AttachmentTracker[str, str] = AttachmentTracker()
     told: list[str] = []
     roll.put("a", "a")
     roll.when_in_effect("a", lambda: told.append("first"))
@@ -90,7 +90,7 @@ def test_an_entry_in_effect_is_so_at_once() -> None:
 
 
 def test_an_entry_that_was_told_of_waits_for_the_acknowledgement() -> None:
-    roll: Roll[str, str] = Roll()
+    roll: AttachmentTracker[str, str] = AttachmentTracker()
     told: list[str] = []
     roll.put("a", "a")
     number = roll.changes().number
@@ -101,7 +101,7 @@ def test_an_entry_that_was_told_of_waits_for_the_acknowledgement() -> None:
 
 
 def test_what_was_dropped_may_be_told_by_itself_before_what_was_put() -> None:
-    roll: Roll[str, str] = Roll()
+    roll: AttachmentTracker[str, str] = AttachmentTracker()
     for key in "abc":
         roll.put(key, key.upper())
     roll.changes()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from parley.presence.v1 import presence_pb2 as presence
 
 from gateway.upstream import presence_cache as rosters
-from gateway.upstream.presence_cache import Roster, is_here
+from gateway.upstream.presence_cache import PresenceCache, is_here
 from tests.unit.gateway.people import identity
 
 HERE = [presence.STATUS_ONLINE, presence.STATUS_AWAY, presence.STATUS_DND]
@@ -24,7 +24,7 @@ def event(organization_id: str, user_id: str, status: presence.Status.ValueType)
     return presence.Event(organization_id=organization_id, presence=seen, role=ROLES[user_id])
 
 
-def seen_by(roster: Roster, organization_id: str, user_id: str) -> set[str]:
+def seen_by(roster: PresenceCache, organization_id: str, user_id: str) -> set[str]:
     who = identity(user_id, organization_id=organization_id, role=ROLES[user_id])
     return {found.presence.user_id for found in roster.here(who)}
 
@@ -39,7 +39,7 @@ def seen_by(roster: Roster, organization_id: str, user_id: str) -> set[str]:
 def test_who_comes_and_goes_is_noticed_once(
     steps: list[tuple[str, str | None, presence.Status.ValueType | None]],
 ) -> None:
-    roster = Roster()
+    roster = PresenceCache()
     roster.complete(["acme", "other"])
     here: dict[str, set[str]] = {"acme": set(), "other": set()}
     for organization_id, user_id, status in steps:
@@ -59,7 +59,7 @@ def test_who_comes_and_goes_is_noticed_once(
 
 def test_who_was_here_before_does_not_come_but_goes() -> None:
     """Presence tells of those first, and then says that these were all."""
-    roster = Roster()
+    roster = PresenceCache()
     assert not roster.note(event("acme", "bob", presence.STATUS_ONLINE))
     roster.complete(["acme"])
     assert not roster.note(event("acme", "bob", presence.STATUS_AWAY))
@@ -68,7 +68,7 @@ def test_who_was_here_before_does_not_come_but_goes() -> None:
 
 
 def test_the_latest_is_what_is_known() -> None:
-    roster = Roster()
+    roster = PresenceCache()
     for status in HERE:
         roster.note(event("acme", "bob", status))
         (found,) = roster.here(identity())
@@ -83,7 +83,7 @@ def test_who_is_online_in_any_way_is_here(status: presence.Status.ValueType) -> 
 
 async def test_it_is_waited_for_until_everybody_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rosters, "PATIENCE_SECONDS", 1_000.0)
-    roster = Roster()
+    roster = PresenceCache()
     waiting = [asyncio.ensure_future(roster.known(one)) for one in ("acme", "acme", "other")]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -98,7 +98,7 @@ async def test_it_is_waited_for_until_everybody_is_known(monkeypatch: pytest.Mon
 
 
 def test_who_waits_is_called_once_everybody_is_known_and_not_after_the_organization_is_left() -> None:
-    roster = Roster()
+    roster = PresenceCache()
     called: list[str] = []
     roster.when_known("acme", lambda: called.append("acme"))
     roster.when_known("other", lambda: called.append("other"))
@@ -116,7 +116,7 @@ def test_who_waits_is_called_once_everybody_is_known_and_not_after_the_organizat
 
 async def test_it_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rosters, "PATIENCE_SECONDS", 0.01)
-    roster = Roster()
+    roster = PresenceCache()
     async with asyncio.timeout(20):
         await roster.known("acme")
         roster.complete(["acme"])

@@ -7,12 +7,12 @@ from typing import Any, cast
 import pytest
 from parley.presence.v1 import presence_pb2 as presence
 
-from gateway.connections.delivery_queue import Lines
+from gateway.connections.delivery_queue import DeliveryQueue
 from gateway.connections.hub import Hub
-from gateway.dialects.base import Dialect, Front
+from gateway.dialects.base import Dialect, WireFormat
 from gateway.upstream import presence_cache as rosters
-from gateway.upstream.presence_cache import Roster
-from gateway.upstream.presence_stream import Attendance
+from gateway.upstream.presence_cache import PresenceCache
+from gateway.upstream.presence_stream import PresenceReporter
 from tests.unit.gateway.dialects.fixture import dialects
 from tests.unit.gateway.people import KeepingConnection, identity, native_front
 
@@ -25,17 +25,17 @@ class Gateway:
     """The hub, who is here, and what presence is told of that."""
 
     def __init__(self, dialect: Dialect | None = None) -> None:
-        self.roster = Roster()
-        self.lines = Lines(lambda *_: None)
+        self.roster = PresenceCache()
+        self.lines = DeliveryQueue(lambda *_: None)
         self.hub = Hub(20, self.roster, self.lines, lambda *_: None)
-        self.attendance = Attendance(
+        self.attendance = PresenceReporter(
             cast(Any, None),  # the stream is not opened here
             gateway_id="g",
             metadata=cast(Any, None),
             deliver=self.hub.deliver_presence,
             complete=self.hub.presence_complete,
         )
-        self._front = native_front() if dialect is None else Front(dialect, lambda payload: payload + b"\n")
+        self._front = native_front() if dialect is None else WireFormat(dialect, lambda payload: payload + b"\n")
 
     def come(self) -> KeepingConnection:
         """Ann comes."""

@@ -6,25 +6,25 @@ import pytest
 from parley.chat.v1.message_pb2 import Draft
 
 from chassis.errors import AppError, InvalidArgumentError, PermissionDeniedError, UnimplementedError
-from gateway.sessions.commands import Malformed, Refuse, Request, SendMessage
-from gateway.sessions.session import Answer, CarryOut, End, FrameRate
+from gateway.sessions.commands import Malformed, Reject, Request, SendMessage
+from gateway.sessions.session import Close, Execute, FrameRate, Reply
 from tests.unit.gateway.people import LIMITS, identity, session
 
 SEND = Request(1, "message.send", SendMessage(Draft()))
 MALFORMED = Request(0, "unknown", Malformed(InvalidArgumentError("MALFORMED_FRAME", "not JSON")))
-REFUSED = Request(2, "unknown", Refuse(UnimplementedError("UNKNOWN_OP", "no such op")))
+REFUSED = Request(2, "unknown", Reject(UnimplementedError("UNKNOWN_OP", "no such op")))
 
 
 def test_a_good_request_is_carried_out() -> None:
     one = session()
-    assert isinstance(one.admit(SEND), CarryOut)
+    assert isinstance(one.admit(SEND), Execute)
     assert one.in_flight == 1
 
 
 def test_a_bad_request_is_answered_with_its_error_and_is_not_in_flight() -> None:
     one = session()
     effect = one.admit(REFUSED)
-    assert isinstance(effect, Answer)
+    assert isinstance(effect, Reply)
     assert effect.error.reason == "UNKNOWN_OP"
     assert one.in_flight == 0
 
@@ -32,9 +32,9 @@ def test_a_bad_request_is_answered_with_its_error_and_is_not_in_flight() -> None
 def test_the_tenth_malformed_frame_in_a_row_ends_the_connection() -> None:
     one = session()
     effects = [one.admit(MALFORMED) for _ in range(10)]
-    assert all(isinstance(effect, Answer) for effect in effects[:9])
+    assert all(isinstance(effect, Reply) for effect in effects[:9])
     last = effects[9]
-    assert isinstance(last, End)
+    assert isinstance(last, Close)
     assert last.code == 4400
 
 
@@ -43,19 +43,19 @@ def test_a_readable_frame_among_malformed_ones_begins_the_count_anew(readable: R
     one = session()
     for _ in range(3):
         for _ in range(9):
-            assert isinstance(one.admit(MALFORMED), Answer)
+            assert isinstance(one.admit(MALFORMED), Reply)
         one.admit(readable)
 
 
 def test_more_requests_than_may_be_unanswered_are_refused_until_one_is_answered() -> None:
     one = session()
-    assert [type(one.admit(SEND)) for _ in range(4)] == [CarryOut, CarryOut, CarryOut, Answer]
+    assert [type(one.admit(SEND)) for _ in range(4)] == [Execute, Execute, Execute, Reply]
     refusal = one.admit(SEND)
-    assert isinstance(refusal, Answer)
+    assert isinstance(refusal, Reply)
     assert refusal.error.reason == "TOO_MANY_REQUESTS"
     assert refusal.error.retry_after_ms
     one.answered()
-    assert isinstance(one.admit(SEND), CarryOut)
+    assert isinstance(one.admit(SEND), Execute)
 
 
 def test_a_flood_of_frames_ends_the_connection() -> None:

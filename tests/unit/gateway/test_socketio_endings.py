@@ -10,16 +10,16 @@ import pytest
 from gateway.transports.socketio import connection as socketio
 from gateway.wire import close_codes
 from tests.unit.gateway.socketio_harness import (
-    Hall,
     KeepingDesk,
     Poller,
+    SocketIoHarness,
     WebSocketClient,
     joining,
     nothing_logged,
     open_hall,
 )
 
-Going = Callable[[Hall, WebSocketClient], Awaitable[None]]
+Going = Callable[[SocketIoHarness, WebSocketClient], Awaitable[None]]
 
 
 async def turns() -> None:
@@ -27,29 +27,29 @@ async def turns() -> None:
         await asyncio.sleep(0)
 
 
-async def breaks(_: Hall, client: WebSocketClient) -> None:
+async def breaks(_: SocketIoHarness, client: WebSocketClient) -> None:
     client.go()
 
 
-async def says_so(_: Hall, client: WebSocketClient) -> None:
+async def says_so(_: SocketIoHarness, client: WebSocketClient) -> None:
     client.say("1")
 
 
-async def leaves_its_namespace_and_breaks(_: Hall, client: WebSocketClient) -> None:
+async def leaves_its_namespace_and_breaks(_: SocketIoHarness, client: WebSocketClient) -> None:
     client.say("41")
     client.go()
 
 
-async def is_sent_away(hall: Hall, client: WebSocketClient) -> None:
+async def is_sent_away(hall: SocketIoHarness, client: WebSocketClient) -> None:
     await hall.socketio.leave(client.wire.sid)
 
 
-async def is_closed_for_good(hall: Hall, _: WebSocketClient) -> None:
+async def is_closed_for_good(hall: SocketIoHarness, _: WebSocketClient) -> None:
     for connection in tuple(hall.desk.open):
         connection.close(close_codes.TOKEN_ENDED, "the token has expired")
 
 
-async def talks_nonsense(_: Hall, client: WebSocketClient) -> None:
+async def talks_nonsense(_: SocketIoHarness, client: WebSocketClient) -> None:
     client.say("451-[]")
 
 

@@ -9,8 +9,15 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.connections.hub import Connection, say
-from tests.unit.gateway.socketio_harness import Hall, Poller, WebSocketClient, joining, nothing_logged, open_hall
+from gateway.connections.hub import Connection, send
+from tests.unit.gateway.socketio_harness import (
+    Poller,
+    SocketIoHarness,
+    WebSocketClient,
+    joining,
+    nothing_logged,
+    open_hall,
+)
 
 STEPS = st.lists(
     st.one_of(
@@ -25,7 +32,7 @@ STEPS = st.lists(
 class Upgrading:
     """A client that polls and goes over to a WebSocket, as those of Socket.IO do: step by step, when it is told to."""
 
-    def __init__(self, hall: Hall) -> None:
+    def __init__(self, hall: SocketIoHarness) -> None:
         self._hall = hall
         self._poller = Poller(hall)
         self._socket: WebSocketClient | None = None
@@ -45,7 +52,7 @@ class Upgrading:
         """Has the gateway tell it something, several things at once."""
         numbers = range(self._told, self._told + count)
         self._told += count
-        say(connection, tuple(b'2["told",%d]' % number for number in numbers))
+        send(connection, tuple(b'2["told",%d]' % number for number in numbers))
 
     def poll(self) -> None:
         """Asks what has come, unless it does so already, or does it no more."""

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.dialects.socketio_base import Emitted
+from gateway.dialects.socketio_base import EmittedFrame
 from gateway.sessions.commands import Request
 from tests.unit.gateway.socketio_harness import (
     LIMITS,
-    Hall,
     KeepingDesk,
     Poller,
+    SocketIoHarness,
     WebSocketClient,
     joining,
     nothing_logged,
@@ -35,12 +35,12 @@ class DecodingDesk(KeepingDesk):
 
 
 @pytest.fixture
-async def hall() -> AsyncIterator[Hall]:
+async def hall() -> AsyncIterator[SocketIoHarness]:
     async with open_hall(DecodingDesk()) as opened:
         yield opened
 
 
-async def joined(hall: Hall, *namespaces: str) -> WebSocketClient:
+async def joined(hall: SocketIoHarness, *namespaces: str) -> WebSocketClient:
     client = WebSocketClient(hall)
     await client.hears("0")
     for namespace in namespaces or ("/",):
@@ -63,18 +63,20 @@ async def joined(hall: Hall, *namespaces: str) -> WebSocketClient:
         ("2999999999999999999[]", "/", "[]", "999999999999999999"),
     ],
 )
-async def test_an_event_is_taken(hall: Hall, packet: str, namespace: str, event: str, acknowledgement: str) -> None:
+async def test_an_event_is_taken(
+    hall: SocketIoHarness, packet: str, namespace: str, event: str, acknowledgement: str
+) -> None:
     client = await joined(hall, "/", "/projects", "/telecom")
     client.say("4" + packet)
     ((connection, frame),) = hall.desk.came
-    assert frame == Emitted(event, acknowledgement)
+    assert frame == EmittedFrame(event, acknowledgement)
     assert connection.front.dialect is hall.dialects[namespace]
 
 
 @pytest.mark.parametrize(
     "packet", ['2{"a":1}', "2", "27", "2 7[]", "2-7[]", "2x[]", "2\u0667[]", "29999999999999999999[]", "2/projects,"]
 )
-async def test_what_is_no_event_is_refused(hall: Hall, packet: str) -> None:
+async def test_what_is_no_event_is_refused(hall: SocketIoHarness, packet: str) -> None:
     client = await joined(hall, "/", "/projects")
     client.say("4" + packet)
     assert hall.desk.came == []
@@ -82,35 +84,35 @@ async def test_what_is_no_event_is_refused(hall: Hall, packet: str) -> None:
 
 
 @pytest.mark.parametrize("packet", ['2/projects,["a"]', '2/nowhere,["a"]', "2/projects", "2/", "2//,[]", "2/,[]"])
-async def test_what_is_of_no_namespace_that_was_joined_is_passed_over(hall: Hall, packet: str) -> None:
+async def test_what_is_of_no_namespace_that_was_joined_is_passed_over(hall: SocketIoHarness, packet: str) -> None:
     client = await joined(hall, "/telecom")
     client.say("4" + packet)
     assert (hall.desk.came, hall.desk.unread) == ([], [])
 
 
-async def test_what_comes_by_polling_is_taken_the_same_way(hall: Hall) -> None:
+async def test_what_comes_by_polling_is_taken_the_same_way(hall: SocketIoHarness) -> None:
     client = Poller(hall)
     await client.open()
     await client.post(joining("/projects"))
     assert (await client.poll())[0].startswith("40/projects,")
     await client.post('42/projects,7["typing",{}]', '42/projects,["typing",{}]')
     assert [frame for _, frame in hall.desk.came] == [
-        Emitted('["typing",{}]', "7"),
-        Emitted('["typing",{}]', ""),
+        EmittedFrame('["typing",{}]', "7"),
+        EmittedFrame('["typing",{}]', ""),
     ]
 
 
-async def test_however_much_a_client_says_at_once_by_polling_is_taken(hall: Hall) -> None:
+async def test_however_much_a_client_says_at_once_by_polling_is_taken(hall: SocketIoHarness) -> None:
     client = Poller(hall)
     await client.open()
     await client.post(joining())
     await client.poll()
     await client.post(*(f'42["typing",{number}]' for number in range(300)))
-    assert [frame for _, frame in hall.desk.came] == [Emitted(f'["typing",{number}]', "") for number in range(300)]
+    assert [frame for _, frame in hall.desk.came] == [EmittedFrame(f'["typing",{number}]', "") for number in range(300)]
 
 
 @pytest.mark.parametrize("packet", ['42["typing"]', "3", "5", "40", "41/nowhere,"])
-async def test_a_flood_by_polling_ends_the_session_whatever_it_is_of(hall: Hall, packet: str) -> None:
+async def test_a_flood_by_polling_ends_the_session_whatever_it_is_of(hall: SocketIoHarness, packet: str) -> None:
     client = Poller(hall)
     await client.open()
     await client.post(joining())
@@ -148,7 +150,7 @@ async def take_all(came: list[str]) -> None:
                 hall.socketio.take_event(client.wire.sid, "2" + packet)
             hall.socketio.take_event("nobody", "2[]")
             client.say('42["last"]')
-        assert hall.desk.came[-1][1] == Emitted('["last"]', "")
+        assert hall.desk.came[-1][1] == EmittedFrame('["last"]', "")
 
 
 @settings(max_examples=150, deadline=None)
@@ -172,11 +174,11 @@ async def take_instead(packet: str, is_polled: bool) -> None:
             for _ in range(20):
                 await asyncio.sleep(0)
         other.say('42["still here"]')
-        assert hall.desk.came[-1][1] == Emitted('["still here"]', "")
+        assert hall.desk.came[-1][1] == EmittedFrame('["still here"]', "")
 
 
 @pytest.mark.parametrize("depth", [100, 900, 1_000, 60_000])
-async def test_a_token_that_is_nested_without_end_is_no_fault_of_ours(hall: Hall, depth: int) -> None:
+async def test_a_token_that_is_nested_without_end_is_no_fault_of_ours(hall: SocketIoHarness, depth: int) -> None:
     client = WebSocketClient(hall)
     await client.hears("0")
     poller = Poller(hall)

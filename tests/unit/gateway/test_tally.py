@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, generate_latest
 
-from gateway.metrics import Tally
+from gateway.metrics import HotPathCounters
 
 
 def test_counts_and_gauges_are_those_of_the_moment() -> None:
-    registry, tally, queue = CollectorRegistry(), Tally(), [1, 2]
+    registry, tally, queue = CollectorRegistry(), HotPathCounters(), [1, 2]
     registry.register(tally)
     tally.watch("parley_gateway_messages_waiting", queue.__len__)
     tally.frames_in += 3

@@ -9,7 +9,7 @@ import pytest
 
 from chassis.errors import AppError, UnauthenticatedError, UnavailableError
 from chassis.identity import Identity
-from gateway.transports.websocket.handshake import Door, Doorkeeper, Origins, UpgradeRequest, status_of
+from gateway.transports.websocket.handshake import OriginPolicy, Route, UpgradeAuthorizer, UpgradeRequest, status_of
 from tests.unit.gateway.people import identity
 
 PREFIX = "base64url.bearer.authorization.parley."
@@ -25,10 +25,10 @@ def verify(token: str) -> Identity:
 
 
 DOORS = {
-    "/ws": Door({"parley.v1.json": "native"}),
-    "/greeted": Door({"": "greeted"}, is_greeted=True),
+    "/ws": Route({"parley.v1.json": "native"}),
+    "/greeted": Route({"": "greeted"}, is_greeted=True),
 }
-DOORKEEPER = Doorkeeper(verify, Origins(frozenset({"https://crm.example"})).welcome, DOORS)
+DOORKEEPER = UpgradeAuthorizer(verify, OriginPolicy(frozenset({"https://crm.example"})).welcome, DOORS)
 
 
 def announced(token: str) -> str:

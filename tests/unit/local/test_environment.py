@@ -7,7 +7,7 @@ from types import MappingProxyType
 import pytest
 
 from deploy.local.credentials import Credentials
-from deploy.local.environment import Surroundings, plain_environment, secret_names, service_settings
+from deploy.local.environment import StackEnvironment, plain_environment, secret_names, service_settings
 from deploy.local.options import StackOptions
 from deploy.local.services import METRICS, OUTSIDE_CALLERS, RPC, SERVICES, Needs, Service
 
@@ -19,10 +19,10 @@ def surroundings(
     services: tuple[Service, ...] = SERVICES,
     replicas: Mapping[str, int] = MappingProxyType({}),
     options: StackOptions | None = None,
-) -> Surroundings:
+) -> StackEnvironment:
     """Return what a stack of these services shares."""
     secrets = {name: f"secret of {name}" for name in secret_names(services, OUTSIDE_CALLERS)}
-    return Surroundings(
+    return StackEnvironment(
         services,
         replicas,
         OUTSIDE_CALLERS,
@@ -34,7 +34,7 @@ def surroundings(
     )
 
 
-def settings_of(name: str, shared: Surroundings | None = None) -> Mapping[str, str]:
+def settings_of(name: str, shared: StackEnvironment | None = None) -> Mapping[str, str]:
     """Return the settings of a service's first replica."""
     shared = shared or surroundings()
     service = next(service for service in shared.services if service.name == name)

@@ -19,7 +19,7 @@ from services.notify.domain import (
     announce,
     digest_id,
     joined,
-    thing,
+    source_event,
 )
 from tests.unit.notify.states import states
 
@@ -53,10 +53,10 @@ def test_only_what_is_listed_is_unread_and_counts(state: State) -> None:
 
 
 OWNER = Owner("acme", "ann")
-UNREAD = thing(7, 7, 1_000, title="Ben", body="hello", data="{}")
+UNREAD = source_event(7, 7, 1_000, title="Ben", body="hello", data="{}")
 READ = UNREAD.join(State(read_seq=7))
 HIDDEN = READ.join(State(hidden_seq=7))
-NEWER = UNREAD.join(thing(8, 9, 2_000, title="Ben", body="again", data="{}"))
+NEWER = UNREAD.join(source_event(8, 9, 2_000, title="Ben", body="again", data="{}"))
 BARE = State(read_seq=7)
 
 
@@ -119,7 +119,7 @@ def test_repeated_bare_marks_are_not_announced() -> None:
 
 
 def test_a_notification_of_one_thing_counts_as_one_read_or_not() -> None:
-    state = thing(1, 1, 1_000, title="Task", body="", data="{}")
+    state = source_event(1, 1, 1_000, title="Task", body="", data="{}")
     read = state.join(State(read_seq=1))
     assert _notification(state, NotificationType.TASK_ASSIGNED).count == 1
     assert _notification(read, NotificationType.TASK_ASSIGNED).count == 1

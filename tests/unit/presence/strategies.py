@@ -6,14 +6,14 @@ from hypothesis import strategies as st
 
 from services.presence.domain import (
     CHOICES,
-    Choice,
-    Footprint,
     Grace,
+    PersistedState,
     Presence,
     Record,
     Sessions,
     Status,
     UserKey,
+    UserSetting,
     UserState,
 )
 
@@ -21,7 +21,7 @@ TIMES = st.integers(min_value=1, max_value=2**45)
 MAYBE_TIMES = st.none() | TIMES
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=140)
 ROLES = st.sampled_from(["", "client", "employee", "agent_l1"])
-CHOSEN = st.builds(Choice, st.sampled_from(sorted(CHOICES)), TEXTS, st.integers(0, 2**40))
+CHOSEN = st.builds(UserSetting, st.sampled_from(sorted(CHOICES)), TEXTS, st.integers(0, 2**40))
 SESSIONS = st.integers(0, 20).flatmap(lambda n: st.builds(Sessions, st.just(n), st.integers(0, n)))
 RECORDS = st.builds(Record, ROLES, CHOSEN, MAYBE_TIMES, st.booleans())
 
@@ -30,8 +30,8 @@ def _presence(status: Status, text: str, seen: int | None) -> Presence:
     return Presence(status, text, seen if status is Status.OFFLINE else None)
 
 
-def _footprint(role: str, present: bool, seen: int | None) -> Footprint:
-    return Footprint(role, present, None if present else seen)
+def _footprint(role: str, present: bool, seen: int | None) -> PersistedState:
+    return PersistedState(role, present, None if present else seen)
 
 
 def states(*, known: bool | None = None) -> st.SearchStrategy[UserState]:

@@ -11,13 +11,13 @@ from parley.presence.v1 import presence_pb2
 
 from services.presence.domain import (
     CHOICES,
-    Choice,
     Grace,
     Presence,
     Record,
     Sessions,
     Status,
     UserKey,
+    UserSetting,
     UserState,
     effective_status,
     may_know,
@@ -68,7 +68,7 @@ def test_settling_twice_is_settling_once(state: UserState, now: int) -> None:
 
 @given(states(known=True).filter(lambda state: not state.sessions.open), TIMES, st.booleans())
 def test_a_grace_counts_as_the_last_session_until_it_is_over(state: UserState, until: int, active: bool) -> None:
-    state = replace(state, grace=Grace(until, active), choice=Choice())
+    state = replace(state, grace=Grace(until, active), choice=UserSetting())
     assert state.settled(until - 1).seen_by_others.status is (Status.ONLINE if active else Status.AWAY)
     assert state.settled(until).seen_by_others.status is Status.OFFLINE
 
@@ -77,7 +77,7 @@ def test_a_grace_counts_as_the_last_session_until_it_is_over(state: UserState, u
 def test_a_record_is_taken_in_once(state: UserState, record: Record) -> None:
     known = state.with_record(record)
     assert known.choice == record.choice
-    assert known.with_record(Record(choice=Choice(Status.DND, "another", 9))) == known
+    assert known.with_record(Record(choice=UserSetting(Status.DND, "another", 9))) == known
 
 
 @given(st.none() | RECORDS.filter(lambda record: not record.present), TIMES)
@@ -110,14 +110,16 @@ def test_activity_noted_before_the_record_was_read_does_not_give_an_invisible_us
     ],
 )
 def test_who_goes_invisible_was_seen_then_if_active(sessions: Sessions, chosen: Status, seen: int) -> None:
-    before = UserState(KEY, sessions=sessions, choice=Choice(chosen), seen_ms=7)
-    hidden = before.choosing(Choice(Status.INVISIBLE, "", 1), "employee", 50)
+    before = UserState(KEY, sessions=sessions, choice=UserSetting(chosen), seen_ms=7)
+    hidden = before.choosing(UserSetting(Status.INVISIBLE, "", 1), "employee", 50)
     assert hidden.seen_by_others == Presence(Status.OFFLINE, "", seen)
 
 
 @given(states(known=True), CHOSEN, TIMES)
-def test_showing_oneself_again_does_not_move_the_last_seen_time(state: UserState, choice: Choice, now: int) -> None:
-    hidden = replace(state, choice=Choice(Status.INVISIBLE))
+def test_showing_oneself_again_does_not_move_the_last_seen_time(
+    state: UserState, choice: UserSetting, now: int
+) -> None:
+    hidden = replace(state, choice=UserSetting(Status.INVISIBLE))
     assert hidden.choosing(choice, "employee", now).seen_ms == state.seen_ms
 
 

@@ -8,7 +8,7 @@ import pytest
 from parley.presence.v1.presence_pb2 import Event, Presence
 
 from chassis.errors import ResourceExhaustedError, UnavailableError
-from services.presence.delivery import MAX_EVENTS_PER_RESPONSE, MAX_PENDING_EVENTS, Outbox
+from services.presence.delivery import MAX_EVENTS_PER_RESPONSE, MAX_PENDING_EVENTS, SubscriberQueue
 
 
 def events(*user_ids: str) -> list[Event]:
@@ -19,7 +19,7 @@ def names(found: list[Event]) -> list[str]:
     return [event.presence.user_id for event in found]
 
 
-async def says_something(outbox: Outbox) -> bool:
+async def says_something(outbox: SubscriberQueue) -> bool:
     """Whether it has something to say now."""
     waiting = asyncio.create_task(outbox.wait())
     await asyncio.sleep(0)
@@ -30,7 +30,7 @@ async def says_something(outbox: Outbox) -> bool:
 
 
 async def test_events_come_in_order_and_in_bounded_parts() -> None:
-    outbox = Outbox()
+    outbox = SubscriberQueue()
     sent = [f"user-{number}" for number in range(2 * MAX_EVENTS_PER_RESPONSE + 1)]
     outbox.offer("org", events(*sent))
     parts = []
@@ -41,7 +41,7 @@ async def test_events_come_in_order_and_in_bounded_parts() -> None:
 
 
 async def test_what_is_told_while_a_snapshot_is_read_follows_it() -> None:
-    outbox = Outbox()
+    outbox = SubscriberQueue()
     outbox.hold_back("org")
     outbox.offer("org", events("before"))
     outbox.need_snapshot("org")
@@ -56,7 +56,7 @@ async def test_what_is_told_while_a_snapshot_is_read_follows_it() -> None:
 
 
 async def test_a_snapshot_needed_again_while_one_is_read_holds_back_for_the_second() -> None:
-    outbox = Outbox()
+    outbox = SubscriberQueue()
     outbox.need_snapshot("org")
     assert outbox.take_snapshot_due() == "org"
     outbox.need_snapshot("org")
@@ -69,7 +69,7 @@ async def test_a_snapshot_needed_again_while_one_is_read_holds_back_for_the_seco
 
 
 async def test_an_organization_forgotten_leaves_nothing_behind() -> None:
-    outbox = Outbox()
+    outbox = SubscriberQueue()
     outbox.need_snapshot("org")
     outbox.offer("org", events("ann"))
     outbox.forget("org")
@@ -80,7 +80,7 @@ async def test_an_organization_forgotten_leaves_nothing_behind() -> None:
 
 @pytest.mark.parametrize("held_back", [False, True])
 async def test_a_reader_that_is_too_slow_is_cut_off(held_back: bool) -> None:
-    outbox = Outbox()
+    outbox = SubscriberQueue()
     if held_back:
         outbox.hold_back("org")
     many = events("ann") * MAX_PENDING_EVENTS
@@ -96,7 +96,7 @@ async def test_a_reader_that_is_too_slow_is_cut_off(held_back: bool) -> None:
 
 
 async def test_a_reader_that_keeps_up_is_never_cut_off() -> None:
-    outbox = Outbox()
+    outbox = SubscriberQueue()
     for _ in range(MAX_PENDING_EVENTS // MAX_EVENTS_PER_RESPONSE * 3):
         outbox.offer("org", events("ann") * MAX_EVENTS_PER_RESPONSE)
         assert await says_something(outbox)
@@ -105,7 +105,7 @@ async def test_a_reader_that_keeps_up_is_never_cut_off() -> None:
 
 
 async def test_an_acknowledgement_is_said_once() -> None:
-    outbox = Outbox()
+    outbox = SubscriberQueue()
     outbox.acknowledge(3)
     outbox.acknowledge(4)
     assert await says_something(outbox)
@@ -113,7 +113,7 @@ async def test_an_acknowledgement_is_said_once() -> None:
 
 
 async def test_the_end_comes_after_what_is_pending_and_an_error_before_it() -> None:
-    outbox = Outbox()
+    outbox = SubscriberQueue()
     outbox.offer("org", events("ann"))
     outbox.end()
     assert await outbox.wait()

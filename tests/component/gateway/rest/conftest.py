@@ -8,7 +8,7 @@ import pytest
 
 from gateway.rest import readiness
 from tests.component.auth_service import running_auth
-from tests.component.gateway.rest.harness import House, serving_chat, serving_notify, serving_rest
+from tests.component.gateway.rest.harness import Harness, serving_chat, serving_notify, serving_rest
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -20,7 +20,7 @@ def patient() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-async def house(mongodb_uri: str, redis_url: str) -> AsyncIterator[House]:
+async def house(mongodb_uri: str, redis_url: str) -> AsyncIterator[Harness]:
     """The services and the HTTP interface before them."""
     async with (
         running_auth(mongodb_uri, redis_url, scopes=("notifications.write", "streams.subscribe")) as auth,
@@ -28,11 +28,11 @@ async def house(mongodb_uri: str, redis_url: str) -> AsyncIterator[House]:
         serving_notify(auth, mongodb_uri, redis_url) as notify_target,
         serving_rest(auth, chat_target=chat_target, notify_target=notify_target) as http,
     ):
-        yield House(auth, http, notify_target)
+        yield Harness(auth, http, notify_target)
 
 
 @pytest.fixture
-async def organization(house: House, organization_id: str) -> str:
+async def organization(house: Harness, organization_id: str) -> str:
     """An organization that no other test uses."""
     await house.auth.create_organization(organization_id)
     return organization_id

@@ -19,7 +19,7 @@ from chassis.rpc.server import serving
 from gateway.settings import Settings
 from gateway.transports.http import serving_http
 from gateway.upstream.clients import open_upstreams
-from gateway.upstream.user_cache import People, fetch_users
+from gateway.upstream.user_cache import UserCache, fetch_users
 from services.chat.settings import Settings as ChatSettings
 from services.chat.wiring import wire as wire_chat
 from services.notify.settings import Settings as NotifySettings
@@ -31,7 +31,7 @@ ORIGIN = "https://crm.example"
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class Harness:
     """The services that run, and the HTTP interface before them.
 
     Attributes:
@@ -153,7 +153,7 @@ async def serving_rest(
     )
     async with open_upstreams(told) as upstreams:
         verifier = TokenVerifier(lambda: fetch_keys(upstreams.auth_channel))
-        people = People(partial(fetch_users, upstreams))
+        people = UserCache(partial(fetch_users, upstreams))
         async with (
             serving_http(told, upstreams, verifier, people, is_stopping=is_stopping) as port,
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False) as client,

@@ -14,7 +14,7 @@ from parley.auth.v1 import user_pb2
 
 from gateway.rest.schemas import Session
 from tests.component.auth_service import PASSWORD, auth_settings, drop_database, running_auth
-from tests.component.gateway.rest.harness import House, Person, answer_of, problem_of, serving_rest
+from tests.component.gateway.rest.harness import Harness, Person, answer_of, problem_of, serving_rest
 from tests.rest_shapes import check_shape
 
 SHARED_SECRET = "a secret of at least thirty-two bytes"
@@ -24,7 +24,7 @@ async def log_in(http: httpx.AsyncClient, email: str, password: str = PASSWORD, 
     return await http.post("/api/auth/login", json={"email": email, "password": password}, **given)
 
 
-async def test_an_address_and_a_password_give_tokens(house: House, organization: str) -> None:
+async def test_an_address_and_a_password_give_tokens(house: Harness, organization: str) -> None:
     ada = await house.join(organization, "admin")
     answer = answer_of(await log_in(house.http, ada.signed_in.user.email))
     check_shape(answer, Session)
@@ -32,7 +32,7 @@ async def test_an_address_and_a_password_give_tokens(house: House, organization:
     assert 0 < answer["expiresIn"] <= house.auth.settings.access_token_seconds
 
 
-async def test_a_wrong_password_and_an_unknown_address_look_alike(house: House, organization: str) -> None:
+async def test_a_wrong_password_and_an_unknown_address_look_alike(house: Harness, organization: str) -> None:
     ada = await house.join(organization, "admin")
     wrong = await log_in(house.http, ada.signed_in.user.email, "not the password")
     unknown = await log_in(house.http, "nobody@nowhere.example")
@@ -41,7 +41,7 @@ async def test_a_wrong_password_and_an_unknown_address_look_alike(house: House, 
     assert wrong.headers["www-authenticate"] == 'Bearer realm="parley"'
 
 
-async def test_a_refresh_token_gives_new_tokens_that_work(house: House, organization: str) -> None:
+async def test_a_refresh_token_gives_new_tokens_that_work(house: Harness, organization: str) -> None:
     ada = await house.join(organization, "admin")
     answer = answer_of(
         await house.http.post("/api/auth/refresh", json={"refreshToken": ada.signed_in.tokens.refresh_token})
@@ -51,19 +51,19 @@ async def test_a_refresh_token_gives_new_tokens_that_work(house: House, organiza
     assert answer_of(me)["user"]["userId"] == ada.id
 
 
-async def test_an_unknown_refresh_token_is_refused(house: House) -> None:
+async def test_an_unknown_refresh_token_is_refused(house: Harness) -> None:
     response = await house.http.post("/api/auth/refresh", json={"refreshToken": "made-up"})
     assert problem_of(response) == (401, "UNAUTHENTICATED", "INVALID_REFRESH_TOKEN")
 
 
-async def test_after_logging_out_the_refresh_token_is_worthless(house: House, organization: str) -> None:
+async def test_after_logging_out_the_refresh_token_is_worthless(house: Harness, organization: str) -> None:
     ada = await house.join(organization, "admin")
     assert await ada.post("/api/auth/logout") == {}
     response = await house.http.post("/api/auth/refresh", json={"refreshToken": ada.signed_in.tokens.refresh_token})
     assert response.status_code == 401
 
 
-async def test_the_crms_own_token_gives_tokens_without_a_sign_up(house: House, organization_id: str) -> None:
+async def test_the_crms_own_token_gives_tokens_without_a_sign_up(house: Harness, organization_id: str) -> None:
     issuer = f"https://{organization_id}.example"
     await house.auth.create_organization(
         organization_id,
@@ -78,7 +78,7 @@ async def test_the_crms_own_token_gives_tokens_without_a_sign_up(house: House, o
     assert (answer["user"]["userId"], answer["user"]["role"]) == ("crm-7", "sales")
 
 
-async def test_a_token_of_nobody_we_trust_is_refused(house: House) -> None:
+async def test_a_token_of_nobody_we_trust_is_refused(house: Harness) -> None:
     response = await house.http.post("/api/auth/exchange", json={"token": "a.b.c"})
     assert response.status_code == 401
 
@@ -103,19 +103,19 @@ async def test_attempts_are_counted_by_the_address_that_our_proxy_saw(mongodb_ur
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-async def test_the_scheme_of_a_token_may_be_written_in_any_case(house: House, organization: str, scheme: str) -> None:
+async def test_the_scheme_of_a_token_may_be_written_in_any_case(house: Harness, organization: str, scheme: str) -> None:
     ada = await house.join(organization, "admin")
     authorization = {"authorization": f"{scheme} {ada.signed_in.access_token}"}
     assert (await house.http.get("/api/users/me", headers=authorization)).status_code == 200
 
 
-async def test_a_services_token_is_no_users(house: House, organization: str) -> None:
+async def test_a_services_token_is_no_users(house: Harness, organization: str) -> None:
     authorization = {"authorization": f"Bearer {await house.auth.service_token(organization)}"}
     response = await house.http.get("/api/users/me", headers=authorization)
     assert problem_of(response) == (403, "PERMISSION_DENIED", "USER_REQUIRED")
 
 
-async def test_a_token_of_another_key_is_no_token(house: House, organization: str) -> None:
+async def test_a_token_of_another_key_is_no_token(house: Harness, organization: str) -> None:
     ada = await house.join(organization, "admin")
     head, claims, _ = ada.signed_in.access_token.split(".")
     forged = Person(house.http, ada.signed_in)

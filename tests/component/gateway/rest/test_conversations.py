@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from gateway.rest.schemas import ConversationAnswer, ConversationPage
-from tests.component.gateway.rest.harness import House, problem_of
+from tests.component.gateway.rest.harness import Harness, problem_of
 from tests.component.notify.waiting import eventually
 from tests.rest_shapes import check_shape
 
 
-async def test_both_sides_and_every_call_get_the_same_direct_conversation(house: House, organization: str) -> None:
+async def test_both_sides_and_every_call_get_the_same_direct_conversation(house: Harness, organization: str) -> None:
     admin, client = await house.join(organization, "admin"), await house.join(organization, "client")
     first = await admin.post("/api/chat/direct/create", {"userId": client.id})
     check_shape(first, ConversationAnswer)
@@ -17,13 +17,13 @@ async def test_both_sides_and_every_call_get_the_same_direct_conversation(house:
     assert await admin.direct(client) == await client.direct(admin) == first["conversation"]["conversationId"]
 
 
-async def test_who_may_not_write_to_another_opens_nothing(house: House, organization: str) -> None:
+async def test_who_may_not_write_to_another_opens_nothing(house: Harness, organization: str) -> None:
     client, other = await house.join(organization, "client"), await house.join(organization, "client")
     response = await client.request("POST", "/api/chat/direct/create", json={"userId": other.id})
     assert response.status_code in {403, 404}
 
 
-async def test_conversations_are_listed_with_unread_counts(house: House, organization: str) -> None:
+async def test_conversations_are_listed_with_unread_counts(house: Harness, organization: str) -> None:
     admin, client = await house.join(organization, "admin"), await house.join(organization, "client")
     conversation_id = await admin.direct(client)
     for number in range(3):
@@ -38,7 +38,7 @@ async def test_conversations_are_listed_with_unread_counts(house: House, organiz
     await eventually(listed, lambda seen: seen == (3, "message 2"))
 
 
-async def test_direct_conversations_are_listed_by_themselves(house: House, organization: str) -> None:
+async def test_direct_conversations_are_listed_by_themselves(house: Harness, organization: str) -> None:
     admin, client = await house.join(organization, "admin"), await house.join(organization, "client")
     conversation_id = await admin.direct(client)
     for path in ("/api/chat/direct", "/api/chat/conversations?kind=direct"):
@@ -47,7 +47,7 @@ async def test_direct_conversations_are_listed_by_themselves(house: House, organ
     assert (await admin.get("/api/chat/conversations", kind="group"))["conversations"] == []
 
 
-async def test_there_are_no_project_conversations_among_others(house: House, organization: str) -> None:
+async def test_there_are_no_project_conversations_among_others(house: Harness, organization: str) -> None:
     admin, client = await house.join(organization, "admin"), await house.join(organization, "client")
     await admin.direct(client)
     page = await admin.get("/api/chat/project")
@@ -55,7 +55,7 @@ async def test_there_are_no_project_conversations_among_others(house: House, org
     assert page["conversations"] == []
 
 
-async def test_a_listing_comes_in_pages(house: House, organization: str) -> None:
+async def test_a_listing_comes_in_pages(house: Harness, organization: str) -> None:
     admin = await house.join(organization, "admin")
     made = {await admin.direct(await house.join(organization, "client")) for _ in range(3)}
     first = await admin.get("/api/chat/conversations", pageSize=2)
@@ -64,7 +64,7 @@ async def test_a_listing_comes_in_pages(house: House, organization: str) -> None
     assert rest["nextPageToken"] == ""
 
 
-async def test_archived_and_recent_ones_can_be_asked_for(house: House, organization: str) -> None:
+async def test_archived_and_recent_ones_can_be_asked_for(house: Harness, organization: str) -> None:
     admin, client = await house.join(organization, "admin"), await house.join(organization, "client")
     conversation_id = await admin.direct(client)
 
@@ -78,7 +78,7 @@ async def test_archived_and_recent_ones_can_be_asked_for(house: House, organizat
     assert await ids(updatedAfter="2101-01-01T00:00:00+02:00") == []
 
 
-async def test_one_conversation_is_read(house: House, organization: str) -> None:
+async def test_one_conversation_is_read(house: Harness, organization: str) -> None:
     admin, client = await house.join(organization, "admin"), await house.join(organization, "client")
     conversation_id = await admin.direct(client)
     answer = await client.get(f"/api/chat/conversations/{conversation_id}")
@@ -86,7 +86,7 @@ async def test_one_conversation_is_read(house: House, organization: str) -> None
     assert answer["conversation"]["conversationId"] == conversation_id
 
 
-async def test_strangers_get_nothing_of_it(house: House, organization: str) -> None:
+async def test_strangers_get_nothing_of_it(house: Harness, organization: str) -> None:
     admin, client = await house.join(organization, "admin"), await house.join(organization, "client")
     conversation_id = await admin.direct(client)
     colleague = await house.join(organization, "manager")
@@ -107,7 +107,7 @@ async def test_strangers_get_nothing_of_it(house: House, organization: str) -> N
         assert problem_of(theirs) == (404, "NOT_FOUND", "CONVERSATION_NOT_FOUND"), path
 
 
-async def test_everything_is_marked_as_read_by_either_path(house: House, organization: str) -> None:
+async def test_everything_is_marked_as_read_by_either_path(house: Harness, organization: str) -> None:
     admin, client = await house.join(organization, "admin"), await house.join(organization, "client")
     conversation_id = await admin.direct(client)
 

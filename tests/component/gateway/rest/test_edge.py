@@ -13,28 +13,28 @@ from prometheus_client import REGISTRY
 from chassis.rpc.server import PortTakenError
 from gateway.rest.request_parsing import MAX_BODY_BYTES
 from gateway.rest.schemas import Health, KeySet, Welcome
-from tests.component.gateway.rest.harness import NOWHERE, ORIGIN, House, answer_of, problem_of, serving_rest
+from tests.component.gateway.rest.harness import NOWHERE, ORIGIN, Harness, answer_of, problem_of, serving_rest
 from tests.rest_shapes import check_shape
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
 
 
 @pytest.mark.parametrize("accept", ["*/*", "application/json", "application/json, text/plain, */*"])
-async def test_programs_are_welcomed_in_json(house: House, accept: str) -> None:
+async def test_programs_are_welcomed_in_json(house: Harness, accept: str) -> None:
     answer = answer_of(await house.http.get("/", headers={"accept": accept}))
     check_shape(answer, Welcome)
     assert answer["message"] == "Welcome to the CRM chat API"
     assert re.match(r"\d+\.\d+", answer["version"])
 
 
-async def test_browsers_are_welcomed_with_a_page(house: House) -> None:
+async def test_browsers_are_welcomed_with_a_page(house: Harness) -> None:
     response = await house.http.get("/", headers=BROWSER)
     assert response.headers["content-type"].startswith("text/html")
     assert 'href="/docs"' in response.text
     assert "accept" in response.headers["vary"].lower()
 
 
-async def test_pages_and_all_that_they_need_are_served(house: House) -> None:
+async def test_pages_and_all_that_they_need_are_served(house: Harness) -> None:
     pages = ["/", "/docs"]
     for page in pages:
         response = await house.http.get(page, headers=BROWSER)
@@ -44,12 +44,12 @@ async def test_pages_and_all_that_they_need_are_served(house: House) -> None:
             assert (await house.http.get(address)).status_code == 200, address
 
 
-async def test_it_lives_and_is_ready(house: House) -> None:
+async def test_it_lives_and_is_ready(house: Harness) -> None:
     for path in ("/healthz", "/readyz"):
         check_shape(answer_of(await house.http.get(path)), Health)
 
 
-async def test_it_is_not_ready_without_chat_but_lives(house: House) -> None:
+async def test_it_is_not_ready_without_chat_but_lives(house: Harness) -> None:
     async with serving_rest(house.auth) as http:
         response = await http.get("/readyz")
         assert problem_of(response) == (503, "UNAVAILABLE", "NOT_READY")
@@ -58,7 +58,7 @@ async def test_it_is_not_ready_without_chat_but_lives(house: House) -> None:
         assert (await http.get("/healthz")).status_code == 200
 
 
-async def test_it_is_not_ready_once_it_is_to_stop(house: House) -> None:
+async def test_it_is_not_ready_once_it_is_to_stop(house: Harness) -> None:
     stopping = asyncio.Event()
     async with serving_rest(house.auth, chat_target=house.auth.target, is_stopping=stopping.is_set) as http:
         assert (await http.get("/readyz")).status_code == 200
@@ -66,7 +66,7 @@ async def test_it_is_not_ready_once_it_is_to_stop(house: House) -> None:
         assert problem_of(await http.get("/readyz")) == (503, "UNAVAILABLE", "NOT_READY")
 
 
-async def test_the_keys_are_public_and_may_be_kept_for_a_while(house: House) -> None:
+async def test_the_keys_are_public_and_may_be_kept_for_a_while(house: Harness) -> None:
     response = await house.http.get("/.well-known/jwks.json")
     check_shape(answer_of(response), KeySet)
     assert response.json()["keys"]
@@ -74,7 +74,7 @@ async def test_the_keys_are_public_and_may_be_kept_for_a_while(house: House) -> 
     assert re.fullmatch(r"public, max-age=\d+", response.headers["cache-control"])
 
 
-async def test_a_service_that_is_away_is_unavailable(house: House, organization: str) -> None:
+async def test_a_service_that_is_away_is_unavailable(house: Harness, organization: str) -> None:
     ada = await house.join(organization, "admin")
     async with serving_rest(house.auth, notify_target=NOWHERE) as http:
         authorization = {"authorization": f"Bearer {ada.signed_in.access_token}"}
@@ -84,7 +84,7 @@ async def test_a_service_that_is_away_is_unavailable(house: House, organization:
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/api", "/api/users/", "/docs/", "/api/chat/conversations/a/b"])
-async def test_an_unknown_path_is_not_found_in_json(house: House, path: str) -> None:
+async def test_an_unknown_path_is_not_found_in_json(house: Harness, path: str) -> None:
     assert problem_of(await house.http.get(path)) == (404, "NOT_FOUND", "PATH_NOT_FOUND")
 
 
@@ -99,25 +99,25 @@ async def test_an_unknown_path_is_not_found_in_json(house: House, path: str) -> 
     ],
 )
 async def test_a_method_that_a_path_does_not_take_is_refused(
-    house: House, method: str, path: str, allowed: str
+    house: Harness, method: str, path: str, allowed: str
 ) -> None:
     response = await house.http.request(method, path)
     assert problem_of(response) == (405, "UNIMPLEMENTED", "METHOD_NOT_ALLOWED")
     assert response.headers["allow"] == allowed
 
 
-async def test_options_says_what_a_path_takes(house: House) -> None:
+async def test_options_says_what_a_path_takes(house: Harness) -> None:
     response = await house.http.options("/api/users/someone")
     assert (response.status_code, response.headers["allow"]) == (204, "GET, HEAD, OPTIONS, PATCH")
 
 
-async def test_head_answers_as_get_without_a_body(house: House) -> None:
+async def test_head_answers_as_get_without_a_body(house: Harness) -> None:
     head, get = await house.http.head("/healthz"), await house.http.get("/healthz")
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["content-length"] == get.headers["content-length"]
 
 
-async def test_answers_are_neither_sniffed_nor_kept(house: House) -> None:
+async def test_answers_are_neither_sniffed_nor_kept(house: Harness) -> None:
     for path in ("/healthz", "/api/users/me", "/nothing"):
         headers = (await house.http.get(path)).headers
         assert headers["x-content-type-options"] == "nosniff"
@@ -125,21 +125,21 @@ async def test_answers_are_neither_sniffed_nor_kept(house: House) -> None:
         assert headers["referrer-policy"] == "no-referrer"
 
 
-async def test_a_request_keeps_the_id_that_the_proxy_gave_it(house: House) -> None:
+async def test_a_request_keeps_the_id_that_the_proxy_gave_it(house: Harness) -> None:
     request_id = "0b8ac2f3-9d3c-4b0e-8f57-6b9a4f3c2d1e"
     response = await house.http.get("/healthz", headers={"x-request-id": request_id})
     assert response.headers["x-request-id"] == request_id
 
 
 @pytest.mark.parametrize("given", [None, "", "a b", "x" * 65, 'a"b'])
-async def test_a_request_without_a_good_id_gets_a_fresh_one(house: House, given: str | None) -> None:
+async def test_a_request_without_a_good_id_gets_a_fresh_one(house: Harness, given: str | None) -> None:
     headers = {} if given is None else {"x-request-id": given}
     ids = {(await house.http.get("/healthz", headers=headers)).headers["x-request-id"] for _ in range(2)}
     assert len(ids) == 2
     assert given not in ids
 
 
-async def test_pages_of_an_allowed_origin_may_call(house: House) -> None:
+async def test_pages_of_an_allowed_origin_may_call(house: Harness) -> None:
     preflight = await house.http.options(
         "/api/chat/send",
         headers={
@@ -159,7 +159,7 @@ async def test_pages_of_an_allowed_origin_may_call(house: House) -> None:
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", f"{ORIGIN}.evil.example", "http://crm.example"])
-async def test_pages_of_other_origins_may_not(house: House, origin: str) -> None:
+async def test_pages_of_other_origins_may_not(house: Harness, origin: str) -> None:
     preflight = await house.http.options(
         "/api/chat/send", headers={"origin": origin, "access-control-request-method": "POST"}
     )
@@ -168,7 +168,7 @@ async def test_pages_of_other_origins_may_not(house: House, origin: str) -> None
     assert "access-control-allow-origin" not in response.headers
 
 
-async def test_a_body_over_the_limit_is_refused_and_the_connection_goes_on(house: House) -> None:
+async def test_a_body_over_the_limit_is_refused_and_the_connection_goes_on(house: Harness) -> None:
     headers = {"content-type": "application/json"}
 
     async def chunks() -> object:
@@ -195,14 +195,14 @@ def measured(labels: tuple[str, str, str]) -> float:
     ],
 )
 async def test_requests_are_measured_by_route_and_never_by_what_a_client_made_up(
-    house: House, method: str, path: str, labels: tuple[str, str, str]
+    house: Harness, method: str, path: str, labels: tuple[str, str, str]
 ) -> None:
     before = measured(labels)
     await house.http.request(method, path)
     assert measured(labels) == before + 1
 
 
-async def test_it_stops_after_what_it_has_begun(house: House) -> None:
+async def test_it_stops_after_what_it_has_begun(house: Harness) -> None:
     """A request whose body is still on its way when the stop begins is answered; a new connection is refused."""
     async with serving_rest(house.auth) as http:
         port = urlsplit(str(http.base_url)).port
@@ -234,14 +234,14 @@ async def _finish_late(port: int | None, reader: asyncio.StreamReader, writer: a
     return answer
 
 
-async def test_a_taken_port_is_told(house: House) -> None:
+async def test_a_taken_port_is_told(house: Harness) -> None:
     taken = urlsplit(str(house.http.base_url)).netloc
     with pytest.raises(PortTakenError, match=re.escape(taken)):
         async with serving_rest(house.auth, http_listen=taken):
             pass
 
 
-async def test_it_is_served_over_ipv6_too(house: House) -> None:
+async def test_it_is_served_over_ipv6_too(house: Harness) -> None:
     async with serving_rest(house.auth, http_listen="[::1]:0") as http:
         port = urlsplit(str(http.base_url)).port
         async with httpx.AsyncClient(trust_env=False) as client:

@@ -7,12 +7,12 @@ import asyncio
 import pytest
 
 from gateway.rest.schemas import History, Sent
-from tests.component.gateway.rest.harness import House, Person, problem_of
+from tests.component.gateway.rest.harness import Harness, Person, problem_of
 from tests.rest_shapes import check_shape
 
 
 @pytest.fixture
-async def pair(house: House, organization: str) -> tuple[Person, Person, str]:
+async def pair(house: Harness, organization: str) -> tuple[Person, Person, str]:
     """Two who talk, and their conversation."""
     admin, client = await house.join(organization, "admin"), await house.join(organization, "client")
     return admin, client, await admin.direct(client)

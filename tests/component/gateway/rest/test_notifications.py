@@ -10,21 +10,21 @@ from parley.notify.v1 import notification_pb2, notification_pb2_grpc
 from chassis.rpc.channel import open_channel
 from gateway.rest.notifications import MAX_PAGE
 from gateway.rest.schemas import Count, NotificationPage, UnreadCount
-from tests.component.gateway.rest.harness import House, Person, answer_of, problem_of
+from tests.component.gateway.rest.harness import Harness, Person, answer_of, problem_of
 from tests.rest_shapes import check_shape
 
 TIMEOUT_SECONDS = 20.0
 
 
 @pytest.fixture
-async def notify(house: House) -> AsyncIterator[notification_pb2_grpc.NotificationServiceStub]:
+async def notify(house: Harness) -> AsyncIterator[notification_pb2_grpc.NotificationServiceStub]:
     """How other services send notifications."""
     async with open_channel(house.notify_target) as channel:
         yield notification_pb2_grpc.NotificationServiceStub(channel)
 
 
 @pytest.fixture
-async def sam(house: House, organization: str, notify: notification_pb2_grpc.NotificationServiceStub) -> Person:
+async def sam(house: Harness, organization: str, notify: notification_pb2_grpc.NotificationServiceStub) -> Person:
     """Somebody with five notifications, the fifth being the latest."""
     sam = await house.join(organization, "sales")
     for number in range(1, 6):
@@ -97,7 +97,7 @@ async def test_one_is_deleted(sam: Person) -> None:
 
 
 async def test_another_users_notification_is_not_found_like_an_absent_one(
-    house: House, organization: str, sam: Person
+    house: Harness, organization: str, sam: Person
 ) -> None:
     other = await house.join(organization, "sales")
     theirs = await id_of(sam, "n1")
@@ -123,7 +123,7 @@ async def test_another_users_notification_is_not_found_like_an_absent_one(
         ("unreadOnly=true&unreadOnly=false", "unreadOnly"),
     ],
 )
-async def test_a_bad_place_in_the_listing_is_refused(house: House, organization: str, query: str, bad: str) -> None:
+async def test_a_bad_place_in_the_listing_is_refused(house: Harness, organization: str, query: str, bad: str) -> None:
     person = await house.join(organization, "sales")
     response = await person.request("GET", f"/api/notifications?{query}")
     assert problem_of(response) == (400, "INVALID_ARGUMENT", "INVALID_FIELDS")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.component.gateway.rest.harness import House, problem_of
+from tests.component.gateway.rest.harness import Harness, problem_of
 
 MALFORMED = {
     "empty": b"",
@@ -62,7 +62,7 @@ BAD_QUERIES = [
 
 
 @pytest.fixture(scope="session")
-async def documented(house: House) -> list[tuple[str, str, dict[str, Any]]]:
+async def documented(house: Harness) -> list[tuple[str, str, dict[str, Any]]]:
     """Every operation: method, path with its parameters filled in, and what the document says of it."""
     api = (await house.http.get("/openapi.json")).json()
     return [
@@ -73,7 +73,7 @@ async def documented(house: House) -> list[tuple[str, str, dict[str, Any]]]:
 
 
 async def test_nothing_but_the_public_answers_without_a_token(
-    house: House, documented: list[tuple[str, str, dict[str, Any]]]
+    house: Harness, documented: list[tuple[str, str, dict[str, Any]]]
 ) -> None:
     for method, path, operation in documented:
         response = await house.http.request(method, path)
@@ -85,7 +85,7 @@ async def test_nothing_but_the_public_answers_without_a_token(
 
 
 async def test_bodies_are_json_or_refused(
-    house: House, organization: str, documented: list[tuple[str, str, dict[str, Any]]]
+    house: Harness, organization: str, documented: list[tuple[str, str, dict[str, Any]]]
 ) -> None:
     admin = await house.join(organization, "admin")
     for method, path, operation in documented:
@@ -96,7 +96,7 @@ async def test_bodies_are_json_or_refused(
 
 @pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED.keys())
 async def test_malformed_bodies_are_refused(
-    house: House, organization: str, documented: list[tuple[str, str, dict[str, Any]]], body: bytes
+    house: Harness, organization: str, documented: list[tuple[str, str, dict[str, Any]]], body: bytes
 ) -> None:
     admin = await house.join(organization, "admin")
     for method, path, operation in documented:
@@ -107,7 +107,7 @@ async def test_malformed_bodies_are_refused(
 
 @pytest.mark.parametrize(("target", "body", "bad"), BAD_BODIES)
 async def test_bad_fields_are_all_named(
-    house: House, organization: str, target: tuple[str, str], body: dict[str, Any], bad: set[str]
+    house: Harness, organization: str, target: tuple[str, str], body: dict[str, Any], bad: set[str]
 ) -> None:
     admin = await house.join(organization, "admin")
     response = await admin.request(*target, json=body)
@@ -116,7 +116,7 @@ async def test_bad_fields_are_all_named(
 
 
 @pytest.mark.parametrize(("path", "bad"), BAD_QUERIES)
-async def test_bad_parameters_are_all_named(house: House, organization: str, path: str, bad: set[str]) -> None:
+async def test_bad_parameters_are_all_named(house: Harness, organization: str, path: str, bad: set[str]) -> None:
     admin = await house.join(organization, "admin")
     response = await admin.request("GET", path)
     assert problem_of(response)[:2] == (400, "INVALID_ARGUMENT")
@@ -125,7 +125,7 @@ async def test_bad_parameters_are_all_named(house: House, organization: str, pat
 
 @pytest.mark.parametrize("conversation_id", ["x", "A" * 22, "A" * 65, "%F0%9F%91%8B", "%00", "a%20b", "..%2e"])
 async def test_an_id_that_names_nothing_is_never_a_fault_of_ours(
-    house: House, organization: str, conversation_id: str
+    house: Harness, organization: str, conversation_id: str
 ) -> None:
     admin = await house.join(organization, "admin")
     for path in (f"/api/chat/conversations/{conversation_id}", f"/api/users/{conversation_id}"):

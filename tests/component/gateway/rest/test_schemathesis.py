@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.component.gateway.rest.harness import House
+from tests.component.gateway.rest.harness import Harness
 
 EXAMPLES = 20
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
@@ -60,7 +60,7 @@ def exercise(
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["as described", "otherwise"])
-async def test_everything_described_is_called(house: House, organization: str, mode: GenerationMode) -> None:
+async def test_everything_described_is_called(house: Harness, organization: str, mode: GenerationMode) -> None:
     admin = await house.join(organization, "admin")
     document = (await house.http.get("/openapi.json")).json()
     schema = schemathesis.openapi.from_dict(document)

@@ -8,25 +8,25 @@ import pytest
 
 from gateway.rest.schemas import AccountAnswer, UserAnswer, UserPage
 from tests.component.auth_service import PASSWORD
-from tests.component.gateway.rest.harness import House, answer_of, problem_of
+from tests.component.gateway.rest.harness import Harness, answer_of, problem_of
 from tests.rest_shapes import check_shape
 
 
-async def test_everyone_can_read_themselves(house: House, organization: str) -> None:
+async def test_everyone_can_read_themselves(house: Harness, organization: str) -> None:
     lea = await house.join(organization, "lead", name="Lea", teams=["east"])
     answer = await lea.get("/api/users/me")
     check_shape(answer, UserAnswer)
     assert answer == {"user": {"userId": lea.id, "name": "Lea", "role": "lead", "teams": ["east"]}}
 
 
-async def test_a_user_is_read_by_id_whatever_it_is_made_of(house: House, organization: str) -> None:
+async def test_a_user_is_read_by_id_whatever_it_is_made_of(house: Harness, organization: str) -> None:
     admin = await house.join(organization, "admin")
     user = await house.auth.create_user(organization, "sales", user_id="crm:7@old.site")
     answer = await admin.get(f"/api/users/{quote(user.user_id, safe='')}")
     assert answer["user"]["userId"] == user.user_id
 
 
-async def test_users_are_listed_and_filtered(house: House, organization: str) -> None:
+async def test_users_are_listed_and_filtered(house: Harness, organization: str) -> None:
     admin = await house.join(organization, "admin", name="Ada")
     east = await house.join(organization, "sales", name="Eve", teams=["east"])
     west = await house.join(organization, "sales", name="Wes", teams=["west"])
@@ -43,7 +43,7 @@ async def test_users_are_listed_and_filtered(house: House, organization: str) ->
     assert await ids(query="", role="sales", team="east", pageToken="") == {east.id}
 
 
-async def test_a_listing_comes_in_pages(house: House, organization: str) -> None:
+async def test_a_listing_comes_in_pages(house: Harness, organization: str) -> None:
     admin = await house.join(organization, "admin")
     for _ in range(4):
         await house.auth.create_user(organization, "employee")
@@ -52,7 +52,7 @@ async def test_a_listing_comes_in_pages(house: House, organization: str) -> None
     assert (len(first["users"]), len(rest["users"]), rest["nextPageToken"]) == (3, 1, "")
 
 
-async def test_a_page_token_of_another_listing_is_refused(house: House, organization: str) -> None:
+async def test_a_page_token_of_another_listing_is_refused(house: Harness, organization: str) -> None:
     admin = await house.join(organization, "admin")
     for _ in range(2):
         await house.auth.create_user(organization, "employee")
@@ -62,13 +62,13 @@ async def test_a_page_token_of_another_listing_is_refused(house: House, organiza
         assert problem_of(response) == (400, "INVALID_ARGUMENT", "INVALID_PAGE_TOKEN")
 
 
-async def test_a_client_does_not_find_another_client(house: House, organization: str) -> None:
+async def test_a_client_does_not_find_another_client(house: Harness, organization: str) -> None:
     client, other = await house.join(organization, "client"), await house.join(organization, "client")
     response = await client.request("GET", f"/api/users/{other.id}")
     assert problem_of(response) == (404, "NOT_FOUND", "USER_NOT_FOUND")
 
 
-async def test_another_organizations_user_is_not_found_like_an_absent_one(house: House, organization: str) -> None:
+async def test_another_organizations_user_is_not_found_like_an_absent_one(house: Harness, organization: str) -> None:
     admin = await house.join(organization, "admin")
     await house.auth.create_organization(f"{organization}-2")
     stranger = await house.join(f"{organization}-2", "admin")
@@ -78,7 +78,7 @@ async def test_another_organizations_user_is_not_found_like_an_absent_one(house:
     assert theirs.content == absent.content
 
 
-async def test_an_admin_makes_a_user_who_can_sign_in(house: House, organization: str) -> None:
+async def test_an_admin_makes_a_user_who_can_sign_in(house: Harness, organization: str) -> None:
     admin = await house.join(organization, "admin")
     email = f"{organization}@new.example"
     body = {
@@ -105,26 +105,26 @@ async def test_an_admin_makes_a_user_who_can_sign_in(house: House, organization:
     assert session["user"]["userId"] == "crm-9"
 
 
-async def test_a_user_without_an_id_gets_one(house: House, organization: str) -> None:
+async def test_a_user_without_an_id_gets_one(house: Harness, organization: str) -> None:
     admin = await house.join(organization, "admin")
     made = await admin.post("/api/users", {"name": "Nia", "role": "bot"})
     assert made["user"]["userId"]
 
 
-async def test_a_taken_id_is_a_conflict(house: House, organization: str) -> None:
+async def test_a_taken_id_is_a_conflict(house: Harness, organization: str) -> None:
     admin = await house.join(organization, "admin")
     response = await admin.request("POST", "/api/users", json={"userId": admin.id, "name": "Nia", "role": "bot"})
     assert problem_of(response) == (409, "ALREADY_EXISTS", "USER_EXISTS")
 
 
 @pytest.mark.parametrize("role", ["manager", "sales", "client"])
-async def test_only_admins_make_users(house: House, organization: str, role: str) -> None:
+async def test_only_admins_make_users(house: Harness, organization: str, role: str) -> None:
     person = await house.join(organization, role)
     response = await person.request("POST", "/api/users", json={"name": "Nia", "role": "bot"})
     assert problem_of(response) == (403, "PERMISSION_DENIED", "NOT_ALLOWED")
 
 
-async def test_a_change_touches_only_what_it_names(house: House, organization: str) -> None:
+async def test_a_change_touches_only_what_it_names(house: Harness, organization: str) -> None:
     admin = await house.join(organization, "admin")
     sam = await house.join(organization, "sales", name="Sam", teams=["east"])
     answer = answer_of(await admin.request("PATCH", f"/api/users/{sam.id}", json={"role": "lead", "teams": ["a", "b"]}))
@@ -141,21 +141,21 @@ async def test_a_change_touches_only_what_it_names(house: House, organization: s
     assert (cleared["user"]["teams"], cleared["user"]["role"]) == ([], "lead")
 
 
-async def test_an_admin_disables_and_enables_a_user(house: House, organization: str) -> None:
+async def test_an_admin_disables_and_enables_a_user(house: Harness, organization: str) -> None:
     admin, sam = await house.join(organization, "admin"), await house.join(organization, "sales")
     for disabled in (True, False):
         answer = answer_of(await admin.request("PATCH", f"/api/users/{sam.id}", json={"disabled": disabled}))
         assert answer["user"]["disabled"] is disabled
 
 
-async def test_a_change_of_nothing_is_refused(house: House, organization: str) -> None:
+async def test_a_change_of_nothing_is_refused(house: Harness, organization: str) -> None:
     admin = await house.join(organization, "admin")
     for body in ({}, {"name": None}, {"unknown": 1}):
         response = await admin.request("PATCH", f"/api/users/{admin.id}", json=body)
         assert problem_of(response) == (400, "INVALID_ARGUMENT", "NOTHING_TO_CHANGE")
 
 
-async def test_nobody_but_an_admin_changes_roles(house: House, organization: str) -> None:
+async def test_nobody_but_an_admin_changes_roles(house: Harness, organization: str) -> None:
     sam = await house.join(organization, "sales")
     response = await sam.request("PATCH", f"/api/users/{sam.id}", json={"role": "admin"})
     assert response.status_code == 403

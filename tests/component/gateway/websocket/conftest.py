@@ -10,7 +10,7 @@ from deploy.local.ports import LOOPBACK, PortClaims
 from tests.component.auth_service import RunningAuth, SignedIn, running_auth
 from tests.component.gateway.websocket.harness import (
     Databases,
-    House,
+    Harness,
     Targets,
     running_chat,
     running_gateway,
@@ -35,7 +35,7 @@ async def auth(stores: Databases) -> AsyncIterator[RunningAuth]:
 
 
 @pytest.fixture(scope="session")
-async def house(auth: RunningAuth, stores: Databases) -> AsyncIterator[House]:
+async def house(auth: RunningAuth, stores: Databases) -> AsyncIterator[Harness]:
     """All services, and a gateway before them."""
     async with (
         running_chat(auth, stores) as chat,
@@ -44,7 +44,7 @@ async def house(auth: RunningAuth, stores: Databases) -> AsyncIterator[House]:
     ):
         targets = Targets(chat, presence, notify)
         async with running_gateway(auth, targets) as gateway:
-            yield House(auth, targets, gateway)
+            yield Harness(auth, targets, gateway)
 
 
 @pytest.fixture

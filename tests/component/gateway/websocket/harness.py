@@ -243,7 +243,7 @@ def _common(auth: RunningAuth, databases: Databases) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class Harness:
     """All services, and one gateway before them."""
 
     auth: RunningAuth

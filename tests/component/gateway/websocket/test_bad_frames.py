@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.component.auth_service import SignedIn
-from tests.component.gateway.websocket.harness import Client, House
+from tests.component.gateway.websocket.harness import Client, Harness
 
 LIMIT = 65_536
 CONTINUATION, TEXT, BINARY, PING = 0, 1, 2, 9
@@ -42,7 +42,7 @@ def a_request(size: int, request_id: int = 99) -> bytes:
 
 
 @pytest.fixture
-async def client(house: House, ann: SignedIn) -> Client:
+async def client(house: Harness, ann: SignedIn) -> Client:
     """A connection."""
     return await house.gateway.connect(ann)
 

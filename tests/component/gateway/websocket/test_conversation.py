@@ -9,10 +9,10 @@ from parley.notify.v1 import notification_pb2, notification_pb2_grpc
 
 from chassis.rpc.channel import open_channel
 from tests.component.auth_service import SignedIn
-from tests.component.gateway.websocket.harness import Client, House, running_gateway, send, talking
+from tests.component.gateway.websocket.harness import Client, Harness, running_gateway, send, talking
 
 
-async def test_the_first_event_says_who_one_is(house: House, ann: SignedIn) -> None:
+async def test_the_first_event_says_who_one_is(house: Harness, ann: SignedIn) -> None:
     client = await house.gateway.connect(ann)
     (ready,) = client.bodies("session.ready")
     assert client.events[0]["event"] == "session.ready"
@@ -22,7 +22,7 @@ async def test_the_first_event_says_who_one_is(house: House, ann: SignedIn) -> N
 
 
 async def test_a_message_reaches_the_other_and_ones_own_other_device(
-    house: House, ann: SignedIn, bob: SignedIn
+    house: Harness, ann: SignedIn, bob: SignedIn
 ) -> None:
     anns, bobs, conversation_id = await talking(house.gateway, ann, bob)
     anns_phone = await house.gateway.connect(ann)
@@ -36,7 +36,7 @@ async def test_a_message_reaches_the_other_and_ones_own_other_device(
     assert [body["message"]["text"] for body in anns.bodies("message.created")] == ["hi there"]
 
 
-async def test_a_repeated_send_is_answered_with_the_first_outcome(house: House, ann: SignedIn, bob: SignedIn) -> None:
+async def test_a_repeated_send_is_answered_with_the_first_outcome(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
     anns, bobs, conversation_id = await talking(house.gateway, ann, bob)
     key = secrets.token_hex(8)
     first, *others = await asyncio.gather(
@@ -48,7 +48,7 @@ async def test_a_repeated_send_is_answered_with_the_first_outcome(house: House, 
     assert [body["message"]["seq"] for body in bobs.bodies("message.created")] == [1, 2]
 
 
-async def test_many_messages_at_once_keep_their_order(house: House, ann: SignedIn, bob: SignedIn) -> None:
+async def test_many_messages_at_once_keep_their_order(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
     anns, bobs, conversation_id = await talking(house.gateway, ann, bob)
     receipts = await asyncio.gather(*(send(anns, conversation_id, f"{n}") for n in range(200)))
     assert [receipt["seq"] for receipt in receipts] == list(range(1, 201))
@@ -56,7 +56,7 @@ async def test_many_messages_at_once_keep_their_order(house: House, ann: SignedI
     assert [body["message"]["text"] for body in bobs.bodies("message.created")] == [f"{n}" for n in range(200)]
 
 
-async def test_edits_and_deletions_are_told(house: House, ann: SignedIn, bob: SignedIn) -> None:
+async def test_edits_and_deletions_are_told(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
     anns, bobs, conversation_id = await talking(house.gateway, ann, bob)
     message_id = (await send(anns, conversation_id, "helo"))["messageId"]
     place = {"conversationId": conversation_id, "messageId": message_id}
@@ -68,7 +68,7 @@ async def test_edits_and_deletions_are_told(house: House, ann: SignedIn, bob: Si
     assert "deleteTime" in tombstone
 
 
-async def test_receipts_and_typing_are_told(house: House, ann: SignedIn, bob: SignedIn) -> None:
+async def test_receipts_and_typing_are_told(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
     anns, bobs, conversation_id = await talking(house.gateway, ann, bob)
     await send(anns, conversation_id, "hello")
     assert await bobs.ask("receipt.delivered", conversationId=conversation_id, seq=1) == {}
@@ -79,7 +79,7 @@ async def test_receipts_and_typing_are_told(house: House, ann: SignedIn, bob: Si
     assert bobs.bodies("typing.updated") == []
 
 
-async def test_signals_to_a_conversation_of_others_are_refused(house: House, ann: SignedIn, bob: SignedIn) -> None:
+async def test_signals_to_a_conversation_of_others_are_refused(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
     _, _, conversation_id = await talking(house.gateway, ann, bob)
     eve = await house.gateway.connect(await house.join(ann.user.organization_id, "admin"))
     not_a_member = ("PERMISSION_DENIED", "NOT_A_MEMBER")
@@ -89,7 +89,7 @@ async def test_signals_to_a_conversation_of_others_are_refused(house: House, ann
     assert await eve.refused("message.send", **sent) == not_a_member
 
 
-async def test_a_group_lives(house: House, ann: SignedIn, bob: SignedIn) -> None:
+async def test_a_group_lives(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
     anns, bobs = await house.gateway.connect(ann), await house.gateway.connect(bob)
     made = {"kind": "group", "name": "Team", "memberIds": [bob.user_id], "externalRef": "deal-1"}
     group = (await anns.ask("conversation.create", **made))["conversation"]
@@ -117,7 +117,7 @@ async def test_a_group_lives(house: House, ann: SignedIn, bob: SignedIn) -> None
     assert bobs.bodies("message.created") == []
 
 
-async def test_muting_is_ones_own_and_ends_with_null(house: House, ann: SignedIn, bob: SignedIn) -> None:
+async def test_muting_is_ones_own_and_ends_with_null(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
     anns, bobs, conversation_id = await talking(house.gateway, ann, bob)
     until = "2099-01-01T00:00:00.000Z"
     muted = await anns.ask("conversation.update", conversationId=conversation_id, mutedUntil=until)
@@ -128,7 +128,7 @@ async def test_muting_is_ones_own_and_ends_with_null(house: House, ann: SignedIn
     assert "mutedUntil" not in unmuted["conversation"]
 
 
-async def test_history_and_catching_up(house: House, ann: SignedIn, bob: SignedIn) -> None:
+async def test_history_and_catching_up(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
     anns, bobs, conversation_id = await talking(house.gateway, ann, bob)
     for n in range(1, 6):
         await send(anns, conversation_id, f"{n}")
@@ -151,14 +151,14 @@ async def test_history_and_catching_up(house: House, ann: SignedIn, bob: SignedI
     assert await bobs.refused("conversation.list", pageToken="tampered") == ("INVALID_ARGUMENT", "INVALID_PAGE_TOKEN")
 
 
-async def test_people_are_found_by_whom_may_write_to_them(house: House, ann: SignedIn, bob: SignedIn) -> None:
+async def test_people_are_found_by_whom_may_write_to_them(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
     anns, bobs = await house.gateway.connect(ann), await house.gateway.connect(bob)
     assert (await anns.ask("user.me"))["user"]["userId"] == ann.user_id
     found = await bobs.ask("user.search", query="")
     assert [user["userId"] for user in found["users"]] == [ann.user_id]
 
 
-async def test_another_organizations_ids_look_like_absent_ones(house: House, ann: SignedIn, bob: SignedIn) -> None:
+async def test_another_organizations_ids_look_like_absent_ones(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
     _, _, conversation_id = await talking(house.gateway, ann, bob)
     elsewhere = f"org-{secrets.token_hex(8)}"
     await house.auth.create_organization(elsewhere)
@@ -176,7 +176,7 @@ async def test_another_organizations_ids_look_like_absent_ones(house: House, ann
         assert real["error"] == absent["error"]
 
 
-async def test_presence_is_told_and_can_be_chosen(house: House, ann: SignedIn, bob: SignedIn) -> None:
+async def test_presence_is_told_and_can_be_chosen(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
     anns, bobs = await house.gateway.connect(ann), await house.gateway.connect(bob)
     await anns.event("presence.updated", userId=bob.user_id, status="online")
     await bobs.ask("presence.set", status="dnd", text="busy")
@@ -191,7 +191,7 @@ async def test_presence_is_told_and_can_be_chosen(house: House, ann: SignedIn, b
     assert "lastSeenTime" in seen
 
 
-async def test_clients_hear_nothing_of_other_clients(house: House, organization: str, ann: SignedIn) -> None:
+async def test_clients_hear_nothing_of_other_clients(house: Harness, organization: str, ann: SignedIn) -> None:
     cleo, carl = await house.join(organization, "client"), await house.join(organization, "client")
     cleos = await house.gateway.connect(cleo)
     anns = await house.gateway.connect(ann)
@@ -202,7 +202,7 @@ async def test_clients_hear_nothing_of_other_clients(house: House, organization:
     assert {body["userId"] for body in cleos.bodies("presence.updated")} <= {cleo.user_id, ann.user_id}
 
 
-async def test_notifications_are_told_listed_and_read(house: House, ann: SignedIn) -> None:
+async def test_notifications_are_told_listed_and_read(house: Harness, ann: SignedIn) -> None:
     anns = await house.gateway.connect(ann)
     async with open_channel(house.targets.notify) as channel:
         await notification_pb2_grpc.NotificationServiceStub(channel).CreateNotifications(
@@ -231,7 +231,7 @@ async def test_notifications_are_told_listed_and_read(house: House, ann: SignedI
     assert await anns.ask("notification.preferences.get") == {"preferences": muted}
 
 
-async def test_two_gateways_are_one_place(house: House, ann: SignedIn, bob: SignedIn) -> None:
+async def test_two_gateways_are_one_place(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
     async with running_gateway(house.auth, house.targets, chat_shards=4) as other:
         anns: Client = await house.gateway.connect(ann)
         bobs = await other.connect(bob)

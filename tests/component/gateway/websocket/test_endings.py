@@ -19,7 +19,7 @@ from tests.component.gateway.websocket.harness import (
     SUBPROTOCOL,
     Client,
     Databases,
-    House,
+    Harness,
     Targets,
     announced,
     running_chat,
@@ -74,7 +74,7 @@ async def test_a_connection_ends_with_its_token_unless_a_newer_one_came(
         assert await refreshed.closed() == 4401
 
 
-async def test_a_refresh_takes_a_valid_token_of_the_same_user(house: House, ann: SignedIn, bob: SignedIn) -> None:
+async def test_a_refresh_takes_a_valid_token_of_the_same_user(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
     anns = await house.gateway.connect(ann)
     assert await anns.refused("session.refresh", accessToken=bob.access_token) == (
         "PERMISSION_DENIED",
@@ -86,7 +86,7 @@ async def test_a_refresh_takes_a_valid_token_of_the_same_user(house: House, ann:
     await anns.ask("user.me")
 
 
-async def test_signing_out_closes_the_connections_of_that_session_alone(house: House, ann: SignedIn) -> None:
+async def test_signing_out_closes_the_connections_of_that_session_alone(house: Harness, ann: SignedIn) -> None:
     elsewhere = await house.auth.sign_in(ann.user.email)
     here, there = await house.gateway.connect(ann), await house.gateway.connect(elsewhere)
     await house.auth.auth.SignOut(auth_pb2.SignOutRequest(), metadata=ann.metadata, timeout=20)
@@ -94,7 +94,7 @@ async def test_signing_out_closes_the_connections_of_that_session_alone(house: H
     await there.ask("user.me")
 
 
-async def test_disabling_an_account_closes_all_of_its_connections(house: House, ann: SignedIn, bob: SignedIn) -> None:
+async def test_disabling_an_account_closes_all_of_its_connections(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
     bobs, bobs_phone, anns = [await house.gateway.connect(user) for user in (bob, bob, ann)]
     await house.auth.directory.DeactivateUser(
         directory_pb2.DeactivateUserRequest(user_id=bob.user_id),
@@ -106,7 +106,7 @@ async def test_disabling_an_account_closes_all_of_its_connections(house: House, 
     await anns.ask("user.me")
 
 
-async def test_a_user_has_only_so_many_connections(house: House, ann: SignedIn, bob: SignedIn) -> None:
+async def test_a_user_has_only_so_many_connections(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
     async with running_gateway(house.auth, house.targets, connections_per_user=2) as gateway:
         first, _ = await gateway.connect(ann), await gateway.connect(ann)
         assert await (await gateway.connect(ann, ready=False)).closed() == 4429
@@ -116,14 +116,14 @@ async def test_a_user_has_only_so_many_connections(house: House, ann: SignedIn, 
 
 
 @pytest.mark.parametrize("flood", [frame(1, b'{"id":1,"op":"nothing"}'), frame(PING, b"")])
-async def test_a_flood_of_frames_closes(house: House, ann: SignedIn, flood: bytes) -> None:
+async def test_a_flood_of_frames_closes(house: Harness, ann: SignedIn, flood: bytes) -> None:
     async with running_gateway(house.auth, house.targets, frames_per_second=50) as gateway:
         client = await gateway.connect(ann)
         write(client, flood * 200)
         assert await client.closed() == 4429
 
 
-async def test_more_requests_than_may_be_unanswered_are_refused(house: House, ann: SignedIn) -> None:
+async def test_more_requests_than_may_be_unanswered_are_refused(house: Harness, ann: SignedIn) -> None:
     async with running_gateway(house.auth, house.targets, requests_in_flight=2) as gateway:
         client = await gateway.connect(ann)
         replies = await asyncio.gather(*(client.request("user.me") for _ in range(10)))
@@ -134,7 +134,7 @@ async def test_more_requests_than_may_be_unanswered_are_refused(house: House, an
 
 
 async def test_a_reader_that_is_too_slow_is_closed_and_catches_up_while_the_others_go_on(
-    house: House, ann: SignedIn, bob: SignedIn, monkeypatch: pytest.MonkeyPatch
+    house: Harness, ann: SignedIn, bob: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transport, "LINGER_SECONDS", 60.0)  # it reads when all has been sent, however long that takes
     async with running_gateway(house.auth, house.targets, unsent_bytes=65_536) as gateway:
@@ -169,7 +169,7 @@ async def synced(client: Client, conversation_id: str) -> list[int]:
     return sorted(seqs)
 
 
-async def test_a_silent_peer_is_dropped_and_one_that_answers_pings_is_not(house: House, ann: SignedIn) -> None:
+async def test_a_silent_peer_is_dropped_and_one_that_answers_pings_is_not(house: Harness, ann: SignedIn) -> None:
     async with running_gateway(house.auth, house.targets, ping_seconds=0.5, silence_seconds=4.0) as gateway:
         silent, alive = await gateway.connect(ann), await gateway.connect(ann)
         silent.socket.transport.pause_reading()
@@ -179,7 +179,7 @@ async def test_a_silent_peer_is_dropped_and_one_that_answers_pings_is_not(house:
         await alive.ask("user.me")
 
 
-async def test_a_goodbye_is_answered(house: House, ann: SignedIn) -> None:
+async def test_a_goodbye_is_answered(house: Harness, ann: SignedIn) -> None:
     client: Client = await house.gateway.connect(ann)
     await client.socket.close(4000, "bye")
     assert client.socket.protocol.close_rcvd is not None

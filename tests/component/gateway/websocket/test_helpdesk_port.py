@@ -9,12 +9,12 @@ from websockets.asyncio.client import connect
 
 from gateway.listeners import UnknownDialectError
 from tests.component.auth_service import RunningAuth, SignedIn
-from tests.component.gateway.websocket.harness import House, running_gateway
+from tests.component.gateway.websocket.harness import Harness, running_gateway
 
 
 @pytest.mark.parametrize("path", ["", "/", "/helpdesk"])
 async def test_the_helpdesk_is_at_any_path_of_its_own_port(
-    auth: RunningAuth, house: House, ann: SignedIn, address: str, path: str
+    auth: RunningAuth, house: Harness, ann: SignedIn, address: str, path: str
 ) -> None:
     async with (
         running_gateway(auth, house.targets, helpdesk_listen=address),
@@ -24,7 +24,7 @@ async def test_the_helpdesk_is_at_any_path_of_its_own_port(
         assert json.loads(await desk.recv())["type"] == "joined"
 
 
-async def test_a_default_dialect_that_there_is_not_is_said_at_the_start(auth: RunningAuth, house: House) -> None:
+async def test_a_default_dialect_that_there_is_not_is_said_at_the_start(auth: RunningAuth, house: Harness) -> None:
     with pytest.raises(ExceptionGroup) as refused:
         async with running_gateway(auth, house.targets, default_dialect="nonsense"):
             pass

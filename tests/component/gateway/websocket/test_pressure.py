@@ -10,11 +10,11 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from tests.component.auth_service import SignedIn
-from tests.component.gateway.websocket.harness import House, running_gateway, talking
+from tests.component.gateway.websocket.harness import Harness, running_gateway, talking
 from tests.component.gateway.websocket.test_upgrades import upgrade
 
 
-async def test_connections_beyond_the_pace_are_told_when_to_come_again(house: House, ann: SignedIn) -> None:
+async def test_connections_beyond_the_pace_are_told_when_to_come_again(house: Harness, ann: SignedIn) -> None:
     async with running_gateway(
         house.auth, house.targets, connections_per_second=1, connections_burst=5, connections_per_user=1_000
     ) as gateway:
@@ -34,7 +34,7 @@ async def test_connections_beyond_the_pace_are_told_when_to_come_again(house: Ho
                 await asyncio.sleep(0.2)
 
 
-async def test_those_without_a_token_do_not_use_up_the_pace(house: House, ann: SignedIn) -> None:
+async def test_those_without_a_token_do_not_use_up_the_pace(house: Harness, ann: SignedIn) -> None:
     async with running_gateway(house.auth, house.targets, connections_per_second=1, connections_burst=3) as gateway:
         strangers = await asyncio.gather(*(upgrade(gateway.port, "no token") for _ in range(20)))
         assert {status for status, _, _ in strangers} == {401}
@@ -42,7 +42,7 @@ async def test_those_without_a_token_do_not_use_up_the_pace(house: House, ann: S
 
 
 async def test_when_chat_stalls_what_waits_is_bounded_and_goes_on_afterwards(
-    house: House, ann: SignedIn, bob: SignedIn
+    house: Harness, ann: SignedIn, bob: SignedIn
 ) -> None:
     """The gateway holds so many messages, those in the call that stalls and those behind it, and refuses the rest."""
     flowing = asyncio.Event()

@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from gateway.transports.socketio import connection
 from tests.component.auth_service import RunningAuth, SignedIn
-from tests.component.gateway.websocket.harness import ORIGIN, Gateway, House, running_gateway
+from tests.component.gateway.websocket.harness import ORIGIN, Gateway, Harness, running_gateway
 from tests.component.notify.waiting import eventually
 
 POLLING = "/socket.io/?EIO=4&transport=polling"
@@ -54,7 +54,7 @@ class Poller:
 
 
 @pytest.fixture
-async def http(house: House) -> AsyncIterator[httpx.AsyncClient]:
+async def http(house: Harness) -> AsyncIterator[httpx.AsyncClient]:
     """HTTP to the gateway of the house."""
     async with _client(house.gateway) as client:
         yield client
@@ -78,7 +78,7 @@ async def _ended(socket: ClientConnection) -> int | None:
 
 
 async def test_who_doesn_t_say_who_it_is_is_sent_away(
-    house: House, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    house: Harness, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "CONNECT_SECONDS", 0.3)
     poller = Poller(http)
@@ -93,7 +93,7 @@ async def test_who_doesn_t_say_who_it_is_is_sent_away(
 
 
 async def test_who_is_refused_in_every_namespace_is_sent_away_too(
-    house: House, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    house: Harness, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "CONNECT_SECONDS", 3.0)
     async with _websocket(house.gateway) as socket:
@@ -102,7 +102,7 @@ async def test_who_is_refused_in_every_namespace_is_sent_away_too(
         assert await _ended(socket) is not None
 
 
-async def test_who_fetches_nothing_is_given_up(auth: RunningAuth, house: House, ann: SignedIn) -> None:
+async def test_who_fetches_nothing_is_given_up(auth: RunningAuth, house: Harness, ann: SignedIn) -> None:
     bob = await auth.sign_in_new(ann.user.organization_id, "employee")
     async with running_gateway(auth, house.targets, unsent_bytes=20_000) as gateway, _client(gateway) as http:
         poller = Poller(http)
@@ -121,7 +121,7 @@ async def test_who_fetches_nothing_is_given_up(auth: RunningAuth, house: House, 
         await eventually(polled, lambda status: status == httpx.codes.BAD_REQUEST)
 
 
-async def test_more_than_a_gateway_can_greet_are_refused(auth: RunningAuth, house: House) -> None:
+async def test_more_than_a_gateway_can_greet_are_refused(auth: RunningAuth, house: Harness) -> None:
     settings = {"connections_per_second": 1, "connections_burst": 5}
     async with running_gateway(auth, house.targets, **settings) as gateway, _client(gateway) as http:
         answers = await asyncio.gather(*(Poller(http).open() for _ in range(60)))
@@ -130,7 +130,7 @@ async def test_more_than_a_gateway_can_greet_are_refused(auth: RunningAuth, hous
         assert (await http.get("/healthz")).status_code == httpx.codes.OK
 
 
-async def test_pages_of_other_origins_may_not_connect(house: House, http: httpx.AsyncClient) -> None:
+async def test_pages_of_other_origins_may_not_connect(house: Harness, http: httpx.AsyncClient) -> None:
     foreign, ours = {"Origin": "https://evil.example"}, {"Origin": ORIGIN}
     assert (await http.get(POLLING, headers=foreign)).status_code == httpx.codes.BAD_REQUEST
     welcome = await http.get(POLLING, headers=ours)
@@ -147,7 +147,7 @@ NONSENSE = ["4", "49", "44{}", "4x", "40{", "40/,0/,0/,", "43[]", "451-[]", "7",
 
 
 @pytest.mark.parametrize("packet", NONSENSE)
-async def test_nonsense_ends_its_own_connection_alone(house: House, ann: SignedIn, packet: str) -> None:
+async def test_nonsense_ends_its_own_connection_alone(house: Harness, ann: SignedIn, packet: str) -> None:
     async with _websocket(house.gateway) as good, _websocket(house.gateway) as bad:
         for socket in (good, bad):
             await socket.send("40" + json.dumps({"token": ann.access_token}))
@@ -163,7 +163,7 @@ async def _until(socket: ClientConnection, beginning: str) -> None:
             pass
 
 
-async def test_a_client_that_vanishes_while_it_joins_leaves_nothing_behind(house: House, ann: SignedIn) -> None:
+async def test_a_client_that_vanishes_while_it_joins_leaves_nothing_behind(house: Harness, ann: SignedIn) -> None:
     watcher = await house.gateway.connect(ann)
     bob = await house.auth.sign_in_new(ann.user.organization_id, "employee")
     for _ in range(5):

@@ -16,7 +16,7 @@ from gateway.connections import draining
 from tests.component.auth_service import RunningAuth, SignedIn
 from tests.component.gateway.websocket.harness import (
     Databases,
-    House,
+    Harness,
     Targets,
     running_chat,
     running_gateway,
@@ -25,7 +25,7 @@ from tests.component.gateway.websocket.harness import (
 )
 
 
-async def test_without_presence_and_notify_there_is_still_a_chat(house: House, ann: SignedIn, bob: SignedIn) -> None:
+async def test_without_presence_and_notify_there_is_still_a_chat(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
     async with running_gateway(house.auth, Targets(chat=house.targets.chat)) as gateway:
         anns, bobs, conversation_id = await talking(gateway, ann, bob)
         await send(anns, conversation_id, "still here")
@@ -95,7 +95,7 @@ async def test_when_events_were_lost_clients_are_sent_away_to_catch_up(
                 assert [message["text"] for message in page["messages"]] == ["before"]
 
 
-async def test_a_stop_tells_clients_finishes_requests_and_closes(house: House, ann: SignedIn, bob: SignedIn) -> None:
+async def test_a_stop_tells_clients_finishes_requests_and_closes(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
     async with AsyncExitStack() as life:
         gateway = await life.enter_async_context(running_gateway(house.auth, house.targets))
         anns, bobs, conversation_id = await talking(gateway, ann, bob)
@@ -112,7 +112,7 @@ async def test_a_stop_tells_clients_finishes_requests_and_closes(house: House, a
 
 
 async def test_a_stop_waits_for_those_who_have_yet_to_read_of_it(
-    house: House, ann: SignedIn, bob: SignedIn, monkeypatch: pytest.MonkeyPatch
+    house: Harness, ann: SignedIn, bob: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request that was under way for long is answered: its client leaves by itself, with all its answers."""
     monkeypatch.setattr(draining, "_LEAVING_SECONDS", 60.0)

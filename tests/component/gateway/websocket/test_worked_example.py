@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 import gateway.dialects
 from tests.component.auth_service import RunningAuth, SignedIn
-from tests.component.gateway.websocket.harness import House, running_gateway
+from tests.component.gateway.websocket.harness import Harness, running_gateway
 
 DOCUMENT = Path(__file__).parents[4] / "docs" / "dialects.md"
 MOST_LINES = 100
@@ -53,7 +53,7 @@ def test_it_is_short() -> None:
 
 
 async def test_it_works_as_it_stands(
-    auth: RunningAuth, house: House, ann: SignedIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    auth: RunningAuth, house: Harness, ann: SignedIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "pager").mkdir()
     (tmp_path / "pager" / "__init__.py").touch()

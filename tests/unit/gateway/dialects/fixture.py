@@ -12,14 +12,14 @@ from parley.chat.v1.conversation_pb2 import GetConversationResponse
 from parley.chat.v1.message_pb2 import ListMessagesResponse
 from parley.presence.v1.presence_pb2 import STATUS_ONLINE, GetPresenceResponse, Presence
 
-from gateway.connections.delivery_queue import Lines
+from gateway.connections.delivery_queue import DeliveryQueue
 from gateway.connections.hub import Hub
-from gateway.dialects.base import Dialect, Front, Surroundings
+from gateway.dialects.base import Dialect, DialectContext, WireFormat
 from gateway.dialects.registry import all_dialects
-from gateway.dialects.socketio_base import Emitted
-from gateway.sessions.commands import Perform
-from gateway.sessions.user_client import Errands, running_errands
-from gateway.upstream.presence_cache import Roster
+from gateway.dialects.socketio_base import EmittedFrame
+from gateway.sessions.commands import CallUpstream
+from gateway.sessions.user_client import BackgroundTasks, running_background_tasks
+from gateway.upstream.presence_cache import PresenceCache
 from tests.unit.gateway.dialects import story
 from tests.unit.gateway.dialects.services import USERS, Services, everybody
 from tests.unit.gateway.people import KeepingConnection, identity
@@ -41,9 +41,9 @@ JOINING: Final[Mapping[str, list[list[Any]]]] = {
 """What clients emit to be told of more, in the dialects that have it."""
 
 
-def dialects(roster: Roster | None = None) -> dict[str, Dialect]:
+def dialects(roster: PresenceCache | None = None) -> dict[str, Dialect]:
     """All dialects, by name."""
-    return all_dialects(Surroundings(everybody(), roster or Roster()))
+    return all_dialects(DialectContext(everybody(), roster or PresenceCache()))
 
 
 def readable(payload: bytes) -> Any:
@@ -82,7 +82,7 @@ class Listener(KeepingConnection):
 
     def __init__(self, dialect: Dialect, user_id: str) -> None:
         name = USERS[user_id].name
-        super().__init__(Front(dialect, lambda payload: payload + b"\n"), identity(user_id, name=name))
+        super().__init__(WireFormat(dialect, lambda payload: payload + b"\n"), identity(user_id, name=name))
         self.session.notes = dialect.notes()
 
     def take(self) -> Frames:
@@ -99,11 +99,11 @@ class Stage:
         errands: what takes calls is done here.
     """
 
-    def __init__(self, dialect: Callable[[Roster], Dialect], errands: Errands) -> None:
-        roster = Roster()
+    def __init__(self, dialect: Callable[[PresenceCache], Dialect], errands: BackgroundTasks) -> None:
+        roster = PresenceCache()
         self.services = services()
         self.dialect = dialect(roster)
-        self.lines = Lines(
+        self.lines = DeliveryQueue(
             lambda session, run, answer: errands.start("event", run(self.services.calls(session.identity)), answer)
         )
         self.hub = Hub(20, roster, self.lines, lambda *_: None)
@@ -125,8 +125,8 @@ class Stage:
         listener = self.listeners["bob (joined)"] = Listener(self.dialect, story.BOB)
         self.hub.add(listener)
         for emitted in JOINING[self.dialect.name]:
-            request = self.dialect.decode(Emitted(json.dumps(emitted), ""), listener.session)
-            assert isinstance(request.command, Perform)
+            request = self.dialect.decode(EmittedFrame(json.dumps(emitted), ""), listener.session)
+            assert isinstance(request.command, CallUpstream)
             await request.command.run(self.services.calls(listener.session.identity))
 
     async def told(self) -> dict[str, Frames]:
@@ -138,7 +138,7 @@ class Stage:
 
 async def told(name: str) -> dict[str, dict[str, Frames]]:
     """The whole story in a dialect: by event, and by whom it is told to."""
-    async with running_errands() as errands:
+    async with running_background_tasks() as errands:
         stage = Stage(lambda roster: dialects(roster)[name], errands)
         await stage.join()
         origin = stage.listeners["ann"].session.session_id

@@ -11,18 +11,18 @@ from parley.chat.v1.message_pb2 import Receipt
 
 from chassis.errors import AppError, InvalidArgumentError, PermissionDeniedError, ResourceExhaustedError
 from gateway.dialects.base import Dialect
-from gateway.dialects.socketio_base import Emitted
-from gateway.sessions.commands import Resolve, SendMessage
+from gateway.dialects.socketio_base import EmittedFrame
+from gateway.sessions.commands import ResolveConversation, SendMessage
 from tests.unit.gateway.dialects import story
 from tests.unit.gateway.dialects.fixture import Frames, dialects, readable
 from tests.unit.gateway.people import identity, session
 
 
-def _emitted(acknowledgement: str, *event: Any) -> Emitted:
-    return Emitted(json.dumps(event), acknowledgement)
+def _emitted(acknowledgement: str, *event: Any) -> EmittedFrame:
+    return EmittedFrame(json.dumps(event), acknowledgement)
 
 
-def _emitting(send: str, body: Mapping[str, Any], act: str) -> dict[str, Emitted]:
+def _emitting(send: str, body: Mapping[str, Any], act: str) -> dict[str, EmittedFrame]:
     """What the dialects of Socket.IO have in common."""
     to = {"conversationId": story.DIRECT}
     return {
@@ -37,7 +37,7 @@ def _emitting(send: str, body: Mapping[str, Any], act: str) -> dict[str, Emitted
         "something else, with an acknowledgement": _emitted("10", act, to),
         "an event that there is not": _emitted("", "noSuchEvent", to),
         "an event that there is not, with an acknowledgement": _emitted("11", "noSuchEvent", to),
-        "no event": Emitted("[", "12"),
+        "no event": EmittedFrame("[", "12"),
     }
 
 
@@ -97,7 +97,9 @@ def _answers(dialect: Dialect, frame: Any) -> dict[str, Any]:
     said: dict[str, Any] = {"operation": request.operation}
     if refusal is not None:
         return said | {"refused": _frames(dialect.failed(reference, refusal))}
-    command = request.command.then(story.DIRECT) if isinstance(request.command, Resolve) else request.command
+    command = (
+        request.command.then(story.DIRECT) if isinstance(request.command, ResolveConversation) else request.command
+    )
     if isinstance(command, SendMessage):
         said["sent"] = _frames(dialect.sent(reference, RECEIPT))
     else:

@@ -13,9 +13,9 @@ from chassis.errors import AppError, NotFoundError
 from chassis.identity import Identity
 from chassis.rpc.channel import ServiceTokens
 from gateway.sessions.commands import UserCalls
-from gateway.sessions.user_client import CallsForUser
+from gateway.sessions.user_client import UserClient
 from gateway.upstream.clients import Upstreams
-from gateway.upstream.user_cache import Fetch, People
+from gateway.upstream.user_cache import Fetch, UserCache
 
 USERS = {
     "ann": User(user_id="ann", name="Ann", role=ROLE_SALES, avatar_url="https://crm.example/ann.png"),
@@ -50,7 +50,7 @@ class Services:
 
     def calls(self, who: Identity) -> UserCalls:
         """Calls for a user."""
-        return CallsForUser(self.upstreams, who, "token")
+        return UserClient(self.upstreams, who, "token")
 
     async def answer(self, method: str, request: Any) -> Any:
         """The answer to a request. Raises AppError."""
@@ -96,6 +96,6 @@ def directory(users: Mapping[str, User] = USERS, told: Callable[[Sequence[str]],
     return fetch
 
 
-def everybody() -> People:
+def everybody() -> UserCache:
     """People who are looked up among `USERS`."""
-    return People(directory())
+    return UserCache(directory())

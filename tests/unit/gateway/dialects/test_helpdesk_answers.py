@@ -14,12 +14,12 @@ from parley.chat.v1.conversation_pb2 import GetConversationResponse
 from parley.chat.v1.message_pb2 import ListMessagesResponse
 from parley.presence.v1 import presence_pb2 as presence
 
-from gateway.dialects.base import Surroundings
+from gateway.dialects.base import DialectContext
 from gateway.dialects.helpdesk.dialect import HelpdeskDialect
-from gateway.sessions.commands import Perform, Resolve
+from gateway.sessions.commands import CallUpstream, ResolveConversation
 from gateway.sessions.session import Session
-from gateway.upstream.presence_cache import Roster
-from gateway.upstream.user_cache import People
+from gateway.upstream.presence_cache import PresenceCache
+from gateway.upstream.user_cache import UserCache
 from tests.unit.gateway.dialects.services import USERS, Services, everybody
 from tests.unit.gateway.people import LIMITS, identity
 
@@ -44,14 +44,14 @@ async def test_who_has_gone_while_names_were_looked_up_is_not_listed_as_here() -
         await answer.wait()
         return [USERS[user_id] for user_id in user_ids if user_id in USERS]
 
-    roster = Roster()
+    roster = PresenceCache()
     for user_id in ("42", "carl"):
         roster.note(seen(user_id, presence.STATUS_ONLINE))
     roster.complete(["acme"])
-    dialect = HelpdeskDialect(Surroundings(People(fetch), roster))
+    dialect = HelpdeskDialect(DialectContext(UserCache(fetch), roster))
     session = ready_session()
     command = dialect.decode(json.dumps({"type": "user_join", "userId": "ann"}), session).command
-    assert isinstance(command, Perform)
+    assert isinstance(command, CallUpstream)
     joining = asyncio.ensure_future(command.run(Services().calls(session.identity)))
     async with asyncio.timeout(20):
         await asked.wait()
@@ -78,9 +78,9 @@ async def test_an_id_that_is_all_digits_is_answered_as_a_number(frame: dict[str,
         }
     )
     session = ready_session()
-    dialect = HelpdeskDialect(Surroundings(everybody(), Roster()))
+    dialect = HelpdeskDialect(DialectContext(everybody(), PresenceCache()))
     command = dialect.decode(json.dumps(frame), session).command
-    assert isinstance(command, Resolve)
+    assert isinstance(command, ResolveConversation)
     found = command.then("c")
-    assert isinstance(found, Perform)
+    assert isinstance(found, CallUpstream)
     assert (await found.run(services.calls(session.identity)))[field] == 42

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.dialects.ids import AnyId, inward, is_repeated, key_inward, key_outward, outward
+from gateway.dialects.ids import AnyId, format_id, is_repeated, key_inward, key_outward, parse_id
 from gateway.dialects.validation import MAX_INTEGER
 
 texts = st.text(min_size=1, max_size=64) | st.from_regex(r"'?[0-9]{1,20}", fullmatch=True)
@@ -39,27 +39,27 @@ numbers = st.integers(0, MAX_INTEGER)
     ],
 )
 def test_only_what_is_all_digits_and_a_number_goes_out_as_one(known: str, said: str | int) -> None:
-    assert outward(known) == said
-    assert type(outward(known)) is type(said)
+    assert format_id(known) == said
+    assert type(format_id(known)) is type(said)
 
 
 @given(texts)
 def test_an_id_that_went_out_means_the_same_when_it_comes_back(known: str) -> None:
-    assert inward(outward(known)) == known
+    assert parse_id(format_id(known)) == known
 
 
 @given(texts)
 def test_a_front_end_in_javascript_keeps_it(known: str) -> None:
     """Numbers there have 53 bits."""
-    said = json.loads(json.dumps(outward(known)))
+    said = json.loads(json.dumps(format_id(known)))
     assert not isinstance(said, int) or int(float(said)) == said
-    assert inward(said) == known
+    assert parse_id(said) == known
 
 
 @given(numbers)
 def test_a_number_and_its_digits_come_in_as_the_same(number: int) -> None:
-    assert inward(number) == inward(str(number))
-    assert outward(inward(number)) == number
+    assert parse_id(number) == parse_id(str(number))
+    assert format_id(parse_id(number)) == number
 
 
 @given(texts | numbers)

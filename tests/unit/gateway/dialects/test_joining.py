@@ -12,8 +12,8 @@ from parley.chat.v1.conversation_pb2 import GetConversationResponse
 from parley.chat.v1.message_pb2 import ListMessagesResponse
 
 from chassis.errors import NotFoundError
-from gateway.dialects.socketio_base import Emitted
-from gateway.sessions.commands import Perform
+from gateway.dialects.socketio_base import EmittedFrame
+from gateway.sessions.commands import CallUpstream
 from gateway.sessions.session import Session
 from tests.unit.gateway.dialects.fixture import dialects
 from tests.unit.gateway.dialects.services import Services
@@ -38,8 +38,8 @@ class Client:
 
     def emit(self, event: str) -> asyncio.Task[Any]:
         """Emits something about the conversation."""
-        command = PROJECTS.decode(Emitted(json.dumps([event, {"conversationId": "c1"}]), ""), self.session).command
-        assert isinstance(command, Perform)
+        command = PROJECTS.decode(EmittedFrame(json.dumps([event, {"conversationId": "c1"}]), ""), self.session).command
+        assert isinstance(command, CallUpstream)
         return asyncio.ensure_future(command.run(self._services.calls(self.session.identity)))
 
     @property

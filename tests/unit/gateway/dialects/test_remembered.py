@@ -21,7 +21,7 @@ def message(conversation_id: str, seq: int) -> Message:
 
 @given(st.lists(st.tuples(st.sampled_from(["sent", "delivered"]), CONVERSATIONS, SEQS), max_size=60))
 def test_each_own_message_is_told_as_delivered_once_when_it_is(steps: list[tuple[str, str, int]]) -> None:
-    notes = telecom.Notes()
+    notes = telecom.ConnectionState()
     last: dict[str, int] = defaultdict(int)
     waiting: dict[str, list[int]] = defaultdict(list)
     for step, conversation_id, number in steps:
@@ -40,7 +40,7 @@ def test_each_own_message_is_told_as_delivered_once_when_it_is(steps: list[tuple
 
 
 def test_of_very_many_messages_that_nobody_gets_the_first_are_forgotten() -> None:
-    notes = telecom.Notes()
+    notes = telecom.ConnectionState()
     most = telecom._UNCONFIRMED_PER_CONVERSATION
     for seq in range(1, most + 11):
         notes.sent(message("a", seq))
@@ -99,7 +99,7 @@ def test_a_window_holds_the_latest_messages_in_whatever_order_they_come() -> Non
 
 
 def test_only_so_many_conversations_are_joined_at_once() -> None:
-    notes = projects.Notes()
+    notes = projects.ConnectionState()
     most = projects._JOINED_CONVERSATIONS
     first = notes.join("conversation-0")
     assert notes.join("conversation-0") is first

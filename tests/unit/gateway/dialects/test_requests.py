@@ -12,9 +12,17 @@ from parley.chat.v1.message_pb2 import MarkReadRequest, Receipt, SetTypingReques
 
 from chassis.errors import AppError, InvalidArgumentError, NotFoundError
 from gateway.dialects.client_message_ids import MADE_HERE
-from gateway.dialects.socketio_base import Emitted
+from gateway.dialects.socketio_base import EmittedFrame
 from gateway.dialects.validation import MAX_INTEGER
-from gateway.sessions.commands import Malformed, Perform, Refuse, Request, Resolve, SendMessage, SendSignal
+from gateway.sessions.commands import (
+    CallUpstream,
+    Malformed,
+    Reject,
+    Request,
+    ResolveConversation,
+    SendMessage,
+    SendSignal,
+)
 from gateway.sessions.session import Session
 from tests.unit.gateway.dialects.fixture import dialects, readable
 from tests.unit.gateway.people import LIMITS, identity
@@ -135,18 +143,18 @@ def new_session(name: str) -> Session:
 def decoded(name: str, asked: str, body: Any, acknowledgement: str = "7") -> Request:
     if name == "helpdesk":
         return DIALECTS[name].decode(json.dumps({"type": asked, **body}), new_session(name))
-    return DIALECTS[name].decode(Emitted(json.dumps([asked, body]), acknowledgement), new_session(name))
+    return DIALECTS[name].decode(EmittedFrame(json.dumps([asked, body]), acknowledgement), new_session(name))
 
 
 def error_of(request: Request) -> AppError:
-    assert isinstance(request.command, Refuse | Malformed), request.command
+    assert isinstance(request.command, Reject | Malformed), request.command
     return request.command.error
 
 
 @pytest.mark.parametrize(("name", "asked", "body"), [(name, *good) for name in ALL for good in GOOD[name]])
 def test_what_is_as_it_should_be_is_carried_out(name: str, asked: str, body: dict[str, Any]) -> None:
     request = decoded(name, asked, body)
-    assert isinstance(request.command, SendMessage | SendSignal | Perform | Resolve), request.command
+    assert isinstance(request.command, SendMessage | SendSignal | CallUpstream | ResolveConversation), request.command
     assert request.operation == asked
 
 
@@ -170,7 +178,7 @@ def test_what_is_missing_or_mistyped_is_named(name: str, asked: str, body: Any, 
     error = error_of(request)
     assert (error.category.name, error.reason) == ("INVALID_ARGUMENT", "INVALID_FIELDS")
     assert set(error.fields) == wrong
-    assert isinstance(request.command, Refuse)  # and not Malformed: of those, too many in a row end the connection
+    assert isinstance(request.command, Reject)  # and not Malformed: of those, too many in a row end the connection
     assert request.operation == asked
 
 
@@ -234,7 +242,7 @@ def test_what_there_is_not_is_counted_as_unknown(name: str) -> None:
 @pytest.mark.parametrize("text", ["", "[", "{}", "7", "null", '"typing"', "[]", "[7]", "[null]", '[["typing"]]'])
 @pytest.mark.parametrize("name", ["telecom", "projects"])
 def test_what_is_no_event_is_malformed(name: str, text: str) -> None:
-    request = DIALECTS[name].decode(Emitted(text, ""), new_session(name))
+    request = DIALECTS[name].decode(EmittedFrame(text, ""), new_session(name))
     assert isinstance(request.command, Malformed)
     assert (request.operation, request.command.error.reason) == ("unknown", "MALFORMED_EVENT")
 
@@ -268,7 +276,7 @@ def test_a_front_ends_own_id_is_the_key_of_its_message(
     name: str, asked: str, to: dict[str, Any], own: dict[str, Any], key: str
 ) -> None:
     request = decoded(name, asked, {**to, "content": "hi", **own})
-    command = request.command.then("12") if isinstance(request.command, Resolve) else request.command
+    command = request.command.then("12") if isinstance(request.command, ResolveConversation) else request.command
     assert isinstance(command, SendMessage)
     refusal = DIALECTS[name].failed(request.reference, NotFoundError("NOT_FOUND", "there is none"))
     for said in (DIALECTS[name].sent(request.reference, Receipt()), refusal):
@@ -293,7 +301,7 @@ def test_what_the_helpdesk_sends_goes_to_the_conversation_that_was_found() -> No
     for asked, name in (("message", ("user", "42")), ("room_message", ("room", "42"))):
         field = "receiverId" if asked == "message" else "roomId"
         command = decoded("helpdesk", asked, {field: 42, "content": "hi", "tempId": "temp-1"}).command
-        assert isinstance(command, Resolve)
+        assert isinstance(command, ResolveConversation)
         assert command.name == name
         sending = command.then("c1")
         assert isinstance(sending, SendMessage)

@@ -13,7 +13,7 @@ from gateway.rest.operation import Group
 from gateway.rest.readiness import Readiness
 from gateway.settings import Settings
 from gateway.upstream.clients import open_upstreams
-from gateway.upstream.user_cache import People, fetch_users
+from gateway.upstream.user_cache import UserCache, fetch_users
 
 NOWHERE = "127.0.0.1:1"
 
@@ -30,5 +30,5 @@ async def looked_at() -> AsyncIterator[tuple[Group, ...]]:
         service_secret=SecretStr("unused"),
     )
     async with open_upstreams(settings) as upstreams:
-        people = People(partial(fetch_users, upstreams))
+        people = UserCache(partial(fetch_users, upstreams))
         yield table(upstreams, people, Readiness(upstreams, lambda: False), settings.trusted_proxies)

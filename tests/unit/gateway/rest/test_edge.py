@@ -13,7 +13,7 @@ from starlette.types import ASGIApp
 from chassis.identity import TokenVerifier
 from gateway.rest.app import routes
 from gateway.rest.endpoint import Endpoint
-from gateway.rest.middleware import Edge
+from gateway.rest.middleware import RequestMiddleware
 from gateway.rest.operation import Call, Nothing, Operation
 from gateway.rest.schemas import Empty
 from gateway.wire.json_objects import Object
@@ -39,7 +39,7 @@ async def test_an_unexpected_error_is_answered_with_an_incident() -> None:
     async def fail(_call: Call[Nothing, Nothing]) -> Object:
         raise RuntimeError("a secret")
 
-    async with client_of(Edge(Endpoint([operation("GET", fail)], TokenVerifier(no_keys)))) as client:
+    async with client_of(RequestMiddleware(Endpoint([operation("GET", fail)], TokenVerifier(no_keys)))) as client:
         response = await client.get("/thing")
     assert response.status_code == 500
     assert "incident" in response.json()["error"]["message"]
@@ -55,7 +55,7 @@ async def test_past_the_bound_requests_are_told_to_come_back() -> None:
         await go_on.wait()
         return {}
 
-    app = Edge(Endpoint([operation("GET", wait)], TokenVerifier(no_keys)), max_in_flight=1)
+    app = RequestMiddleware(Endpoint([operation("GET", wait)], TokenVerifier(no_keys)), max_in_flight=1)
     async with client_of(app) as client, asyncio.TaskGroup() as group:
         first = group.create_task(client.get("/thing"))
         await begun.wait()

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from chassis.errors import UnavailableError
-from gateway.rest.readiness import Remembered
+from gateway.rest.readiness import TtlCache
 
 
 class Source:
@@ -27,26 +27,26 @@ class Source:
 
 async def test_a_fresh_answer_is_given_again() -> None:
     source = Source()
-    remembered = Remembered(3_600, source.ask)
+    remembered = TtlCache(3_600, source.ask)
     assert [await remembered.get(), await remembered.get()] == [1, 1]
 
 
 async def test_an_old_answer_is_asked_for_again() -> None:
     source = Source()
-    remembered = Remembered(0, source.ask)
+    remembered = TtlCache(0, source.ask)
     assert [await remembered.get(), await remembered.get()] == [1, 2]
 
 
 async def test_who_asks_at_the_same_time_shares_a_question() -> None:
     source = Source()
-    remembered = Remembered(3_600, source.ask)
+    remembered = TtlCache(3_600, source.ask)
     assert await asyncio.gather(*(remembered.get() for _ in range(20))) == [1] * 20
 
 
 async def test_a_failure_is_told_and_not_remembered() -> None:
     source = Source()
     source.fails = True
-    remembered = Remembered(3_600, source.ask)
+    remembered = TtlCache(3_600, source.ask)
     with pytest.raises(UnavailableError):
         await remembered.get()
     source.fails = False
