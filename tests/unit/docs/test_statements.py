@@ -1,8 +1,11 @@
-"""What the documents say that a test can check."""
+"""Checks what the documents state: links, files, names, ops, settings, metrics."""
 
 from __future__ import annotations
 
+import ast
 import re
+import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -35,12 +38,59 @@ def test_the_protocol_lists_exactly_the_ops_that_there_are() -> None:
     assert listed == set(OPERATIONS)
 
 
-def test_the_way_of_a_message_is_eight_short_files() -> None:
+def test_the_message_flow_names_files_and_what_is_in_them() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text()
-    section = text[text.index("## The way") : text.index("## What makes")]
-    files = re.findall(r"^\d\. `([\w./]+)`", section, re.MULTILINE)
-    assert len(files) == 8
-    assert all(len((ROOT / file).read_text().splitlines()) <= 400 for file in files)
+    section = text[text.index("## Message flow") : text.index("## Index")]
+    steps = re.findall(r"^(\d+)\. `([\w./]+)`(?: \(((?:`[\w.]+`(?:, )?)+)\))?: ", section, re.MULTILINE)
+    assert len(steps) == len(re.findall(r"^\d+\. ", section, re.MULTILINE))
+    numbers = [int(number) for number, _, _ in steps]
+    hops = numbers.index(1, 1)  # the numbers of the message's hops end where those of connections begin
+    assert numbers == [*range(1, hops + 1), *range(1, len(steps) - hops + 1)]
+    assert not [missing for _, file, names in steps for missing in _missing(file, re.findall(r"`([\w.]+)`", names))]
+
+
+def test_the_index_names_files_and_what_is_in_them() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    section = text[text.index("## Index") : text.index("## Invariants")]
+    rows = re.findall(r"^\| (.+\?) \| (.+) \| (.*) ?\|$", section, re.MULTILINE)
+    assert len(rows) == section.count("\n| ") - 2  # but for the heading and the line under it
+    for question, files, names in rows:
+        paths = re.findall(r"`([\w./-]+)`", files)
+        assert paths, question
+        assert not [path for path in paths if not (ROOT / path).is_file()], question
+        assert not _missing(paths[0], re.findall(r"`([\w.]+)`", names)), question
+
+
+def test_the_layers_in_the_architecture_are_those_of_the_linter() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    section = text[text.index("### Gateway") : text.index("### Chassis")]
+    rows = re.findall(r"^\| (`.+?`) \|", section, re.MULTILINE)
+    names = [Path(name).stem for row in rows for name in re.findall(r"`([\w./]+)`", row)]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (layers,) = [contract["layers"] for contract in contracts if contract["name"] == "Layers of the gateway"]
+    assert names == layers
+
+
+def _missing(file: str, names: Iterable[str]) -> list[str]:
+    """The names that a file does not define; a method is written `Class.method`."""
+    path = ROOT / file
+    if not path.is_file():
+        return [file]
+    defined = _defined(ast.parse(path.read_text()).body) if path.suffix == ".py" else set()
+    return [f"{file}: {name}" for name in names if name not in defined]
+
+
+def _defined(body: Iterable[ast.stmt], prefix: str = "") -> set[str]:
+    names: set[str] = set()
+    for node in body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            names.add(prefix + node.name)
+            if isinstance(node, ast.ClassDef):
+                names |= _defined(node.body, f"{prefix}{node.name}.")
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {prefix + target.id for target in targets if isinstance(target, ast.Name)}
+    return names
 
 
 def test_every_setting_that_the_documents_name_is_one() -> None:
