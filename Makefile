@@ -23,7 +23,7 @@ help: ## list what can be made
 setup: $(READY) ## make .venv and install what is needed, if it is not there
 
 # Once for each state of the lock and of our own metadata; a set-up that was interrupted is done again.
-$(READY): requirements.lock pyproject.toml deploy/local/setup.sh
+$(READY): requirements.lock pyproject.toml clients/python/pyproject.toml deploy/local/setup.sh
 	@PYTHON="$(PYTHON)" sh deploy/local/setup.sh
 	@touch $@
 

@@ -6,4 +6,4 @@ cd "$(dirname "$0")/../.."
 
 uv pip compile pyproject.toml deploy/docker/build.in --constraint requirements.lock --quiet \
     --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header \
-    --no-annotate --output-file deploy/docker/requirements.lock >/dev/null
+    --no-annotate --no-emit-package parley-client --output-file deploy/docker/requirements.lock >/dev/null

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes .venv and installs exactly what requirements.lock names, checked by hash; then Parley itself, editable.
+# Makes .venv and installs exactly what requirements.lock names, checked by hash; then Parley and its client, editable.
 # Called by `make setup`. Needs Python 3.11 or newer with its venv module, and nothing else.
 set -eu
 
@@ -26,4 +26,4 @@ fi
 
 echo "Installing into .venv (the first time downloads about 150 MB) ..."
 .venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
-.venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+.venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e clients/python -e .

@@ -26,9 +26,14 @@ def _locked(text: str) -> dict[str, tuple[str, frozenset[str]]]:
 
 
 def _declared(extra: str | None = None) -> set[str]:
+    """The packages that Parley and its client declare; not the client, which is installed from the checkout."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    lines = project["dependencies"] if extra is None else project["optional-dependencies"][extra]
-    return {canonicalize_name(Requirement(line).name) for line in lines}
+    client = tomllib.loads((ROOT / "clients" / "python" / "pyproject.toml").read_text())["project"]
+    lines = [*project["dependencies"], *client["dependencies"]]
+    if extra is not None:
+        lines = project["optional-dependencies"][extra]
+    names: set[str] = {canonicalize_name(Requirement(line).name) for line in lines}
+    return names - {client["name"]}
 
 
 IMAGE: Final = _locked((FOLDER / "requirements.lock").read_text())

@@ -63,5 +63,11 @@ MUTATIONS: Final = {
     "keys are built in": Mutation(image.is_built_from_nothing_private, ignore("\ndeploy/docker/keys", "")),
     "everything is sent to the build": Mutation(image.is_built_from_nothing_private, ignore("\n*\n", "\n")),
     "a service is not built in": Mutation(image.is_built_from_what_runs, ignore("\n!services", "")),
+    "the client is not built in": Mutation(
+        image.is_built_from_what_runs, ignore("\n!clients/python/parley_client", "")
+    ),
+    "the client cannot be installed": Mutation(
+        image.is_built_from_what_runs, ignore("\n!clients/python/pyproject.toml", "")
+    ),
     "the stubs are not built in": Mutation(image.is_built_from_what_runs, ignore("\n!gen", "")),
 }

@@ -17,6 +17,7 @@ from tests.docker.plan import ROOT, Plan
 _NUMERIC: Final = re.compile(r"[1-9]\d*:[1-9]\d*")
 _TAGGED: Final = re.compile(r"[^:@]+:(?!latest\b)[\w][\w.-]*(@sha256:[0-9a-f]{64})?")
 _UNINSTALL: Final = " uninstall "
+_PROJECTS: Final = ("pyproject.toml", "clients/python/pyproject.toml")
 _POD: Final = ROOT / "deploy" / "k8s" / "base" / "shape" / "pod.yaml"
 _PRIVATE: Final = (".git/config", ".env", ".parley/secrets.json", ".venv/pyvenv.cfg", "deploy/docker/keys/auth.env")
 
@@ -105,12 +106,14 @@ def is_built_from_nothing_private(plan: Plan) -> Iterator[str]:
 
 
 def is_built_from_what_runs(plan: Plan) -> Iterator[str]:
-    """The modules of every process, and of the health check."""
+    """The modules of every process, of the health check, and the client that the `parley` command uses."""
     health = (plan.image.health_command or [""])[-1].replace(".", "/")
     modules = [f"{service.module.replace('.', '/')}/__main__" for service in SERVICES]
-    for path in (*modules, health, "cli/__main__", "chassis/process", "gen/parley/chat/v1/message_pb2"):
-        if not is_sent(f"{path}.py", plan.ignore):
-            yield f"{path}.py is not part of the build"
+    modules += [health, "cli/__main__", "chassis/process", "gen/parley/chat/v1/message_pb2"]
+    modules += ["clients/python/parley_client/__init__"]
+    for path in (*(f"{module}.py" for module in modules), *_PROJECTS):
+        if not is_sent(path, plan.ignore):
+            yield f"{path} is not part of the build"
 
 
 def _pip_of(base: str) -> set[str]:
