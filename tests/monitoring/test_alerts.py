@@ -9,7 +9,7 @@ import pytest
 from tests.monitoring.rules import MONITORING, ROOT, RUNBOOKS, Alert, alerts
 
 ALERTS = alerts()
-SECTIONS = ["What it means", "How to see it", "Now", "Afterwards"]
+SECTIONS = ["Meaning", "Diagnosis", "Actions", "Follow-up"]
 SOURCES = "\n".join(
     path.read_text() for folder in ("chassis", "services", "gateway") for path in (ROOT / folder).rglob("*.py")
 )
