@@ -21,8 +21,8 @@ from parley_client.events import (
     ReceiptUpdated,
     TypingUpdated,
 )
-from parley_client.objects import Message
 from parley_client.options import Options
+from parley_client.protocol import Message
 from parley_client.transport import Connect, Transport, websocket_connector
 from rich.console import Console
 

@@ -6,13 +6,12 @@ import asyncio
 import contextlib
 from dataclasses import replace
 
-from parley_client.backoff import Backoff
 from parley_client.client import Client
+from parley_client.connection import default_connect
 from parley_client.errors import ClientError
 from parley_client.events import Event, MessageCreated, MessageDeleted, MessageUpdated, ReceiptUpdated, TypingUpdated
-from parley_client.link import default_connect
-from parley_client.objects import Message
-from parley_client.options import Options
+from parley_client.options import Backoff, Options
+from parley_client.protocol import Message
 
 from tests.faults.check_views import states_of
 from tests.faults.history import History, Kind, Seen, State, View, digest

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Any, Final
 
 from parley_client.client import Client
-from parley_client.objects import Conversation, Message
 from parley_client.options import Options
+from parley_client.protocol import Conversation, Message
 from pymongo import ASCENDING, AsyncMongoClient
 
 from tests.faults.check_views import states_of

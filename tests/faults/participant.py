@@ -13,7 +13,7 @@ from typing import Final
 from parley_client.client import Client
 from parley_client.conversation_state import ConversationState
 from parley_client.errors import ClientClosedError, ConnectionLostError, ParleyError
-from parley_client.objects import Message
+from parley_client.protocol import Message
 
 from tests.faults.device import Device
 from tests.faults.history import Acknowledgement, History, MembersAck, RevisionAck, Send, Stored, digest

@@ -1,10 +1,10 @@
 """The Python client of Parley: one connection, kept up, with requests as methods and events as an async iterator.
 
-The parts that decide anything are free of I/O (frames, ledger, reconnection, replica); sockets, HTTP and tasks are thin
-shells round them (transport, rest, session, link, client).
+The parts that decide anything are free of I/O (protocol, PendingRequests, ReconnectionPolicy, replica); sockets, HTTP and tasks are thin
+shells round them (transport, auth_api, connection, client).
 """
 
-from parley_client.backoff import Backoff
+from parley_client.auth_api import AuthApi, Tokens
 from parley_client.client import Client
 from parley_client.conversation_state import ConversationState
 from parley_client.errors import (
@@ -44,11 +44,9 @@ from parley_client.events import (
     TypingUpdated,
     UnknownEvent,
 )
-from parley_client.objects import Attachment, Conversation, Member, Message, Notification, Presence, User
-from parley_client.options import Options
+from parley_client.options import Backoff, Options
+from parley_client.protocol import Attachment, Conversation, Member, Message, Notification, Presence, User
 from parley_client.replica import Replica
-from parley_client.rest import AuthApi
-from parley_client.tokens import Tokens
 
 __all__ = [
     "AccountDisabledError",

@@ -2,17 +2,83 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
-from parley_client.backoff import Backoff
-from parley_client.clock import Clock
 from parley_client.errors import ClientError, ConnectionLostError, FrameError, ParleyError
-from parley_client.frames import Reply, decode_body, encode_request
-from parley_client.ledger import Entry, PendingRequests
 from parley_client.operations import is_repeatable
+from parley_client.options import Backoff, Clock
+from parley_client.protocol import Reply, decode_body, encode_request
+
+C = TypeVar("C")
+
+
+@dataclass(slots=True)
+class Entry(Generic[C]):
+    """One unanswered request; `context` is the caller's."""
+
+    request_id: int
+    frame: bytes
+    repeatable: bool
+    context: C
+    sent: bool = False
+
+
+class PendingRequests(Generic[C]):
+    """The unanswered requests of one client, over all its connections."""
+
+    def __init__(self) -> None:
+        self._entries: dict[int, Entry[C]] = {}
+        self._unsent: deque[int] = deque()
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether anything was sent on this connection and not answered."""
+        return any(entry.sent for entry in self._entries.values())
+
+    def add(self, entry: Entry[C]) -> None:
+        """Takes in a new request."""
+        self._entries[entry.request_id] = entry
+        self._unsent.append(entry.request_id)
+
+    def take_unsent(self) -> Iterator[bytes]:
+        """The frames to send, each counted as sent from the moment it is handed out.
+
+        That is before it is written: whether a write that fails half-way reached the server is not known either.
+        """
+        while self._unsent:
+            entry = self._entries.get(self._unsent.popleft())
+            if entry is not None:
+                entry.sent = True
+                yield entry.frame
+
+    def forget(self, request_id: int) -> Entry[C] | None:
+        """Strikes out a request that was answered or given up; None when it is not in the ledger."""
+        return self._entries.pop(request_id, None)
+
+    def connection_lost(self) -> list[Entry[C]]:
+        """Makes repeatable requests ready to be sent again, and strikes out and returns those that are not."""
+        lost = [entry for entry in self._entries.values() if entry.sent and not entry.repeatable]
+        for entry in lost:
+            del self._entries[entry.request_id]
+        for entry in self._entries.values():
+            entry.sent = False
+        self._unsent = deque(self._entries)
+        return lost
+
+    def clear(self) -> list[Entry[C]]:
+        """Strikes out everything, and returns it."""
+        entries = list(self._entries.values())
+        self._entries.clear()
+        self._unsent.clear()
+        return entries
+
 
 T = TypeVar("T")
 _logger = logging.getLogger(__name__)

@@ -20,9 +20,9 @@ from parley_client.calls import Calls
 from parley_client.errors import FrameError, ParleyError
 from parley_client.events import Event, SessionReady
 from parley_client.options import Options
-from parley_client.reconnection import CloseCode
+from parley_client.protocol import ConversationPage, SyncPage
 from parley_client.replica import Replica
-from parley_client.replies import ConversationPage, SyncPage
+from parley_client.transport import CloseCode
 
 T = TypeVar("T")
 _logger = logging.getLogger(__name__)

@@ -8,8 +8,11 @@ from typing import Any, Self, TypeVar, overload
 
 from msgspec import UNSET, UnsetType
 
+from parley_client.apply_response import inform
+from parley_client.auth_api import AuthApi, Tokens
 from parley_client.calls import Calls
 from parley_client.catch_up import Synchroniser
+from parley_client.connection import ConnectionLoop
 from parley_client.errors import (
     ClientClosedError,
     ClientError,
@@ -19,22 +22,63 @@ from parley_client.errors import (
     SessionRefusedError,
 )
 from parley_client.event_stream import EventHub, EventStream
-from parley_client.events import CaughtUp, Event, SessionLost, SessionReady
-from parley_client.feed import inform
-from parley_client.frames import EventFrame, decode_event
-from parley_client.gate import ReadyLatch
-from parley_client.link import ConnectionLoop
-from parley_client.objects import User
+from parley_client.events import CaughtUp, Event, SessionLost, SessionReady, decode_event
 from parley_client.options import Options
+from parley_client.protocol import EventFrame, User
 from parley_client.replica import Replica
 from parley_client.requests import Requests
-from parley_client.rest import AuthApi
-from parley_client.token_keeper import TokenKeeper
-from parley_client.token_sources import Credentials, ProvidedTokens, SessionTokens, TokenProvider, TokenSource
-from parley_client.tokens import AccessToken, Tokens
+from parley_client.tokens import (
+    AccessToken,
+    Credentials,
+    ProvidedTokens,
+    SessionTokens,
+    TokenKeeper,
+    TokenProvider,
+    TokenSource,
+)
+
+
+class ReadyLatch:
+    """Open while the client is ready."""
+
+    def __init__(self) -> None:
+        self._changed = asyncio.Event()
+        self._open = False
+        self._error: ClientError | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the client is ready now."""
+        return self._open
+
+    def open(self) -> None:
+        """The client is ready."""
+        self._open = True
+        self._changed.set()
+
+    def shut(self) -> None:
+        """The client is not ready now."""
+        self._open = False
+
+    def fail(self, error: ClientError) -> None:
+        """The client will not be ready any more."""
+        self._open = False
+        self._error = error
+        self._changed.set()
+
+    async def wait(self) -> None:
+        """Waits until the gate is open; raises the error when it has failed."""
+        while not self._open:
+            if self._error is not None:
+                raise self._error
+            self._changed.clear()
+            await self._changed.wait()
+
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Event)
+
+
 _logger = logging.getLogger(__name__)
 _DEFAULTS = Options()
 
@@ -210,7 +254,7 @@ class Client(Requests):
         """A clientMessageId that was never used."""
         return self._options.new_message_id()
 
-    # What the link tells (see link.Owner).
+    # What the link tells (see connection.Owner).
 
     def session_ready(self, ready: SessionReady) -> None:
         """A session began."""

@@ -9,7 +9,6 @@ Two rules make that so, whatever comes late, twice or never:
 
 from collections.abc import Iterable
 
-from parley_client.differences import missed_members, missed_message, missed_settings, settings_of, shared_settings_of
 from parley_client.events import (
     ChangeEvent,
     ConversationCreated,
@@ -21,8 +20,14 @@ from parley_client.events import (
     rev_of,
 )
 from parley_client.members import Membership
-from parley_client.objects import Conversation, Member, Message
-from parley_client.replies import SyncPage
+from parley_client.protocol import Conversation, Member, Message, SyncPage
+from parley_client.replayed_events import (
+    missed_members,
+    missed_message,
+    missed_settings,
+    settings_of,
+    shared_settings_of,
+)
 from parley_client.revisions import RevisionOrder
 from parley_client.timeline import Timeline
 

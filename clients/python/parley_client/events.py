@@ -1,13 +1,23 @@
 """What the server tells without being asked, and what the client itself has to say about its connection.
 
 An event that was missed and is made up for while catching up has the type and shape of the live one, with `replayed`
-set; what its fields then hold is said at `parley_client.differences`.
+set; what its fields then hold is said at `parley_client.replayed_events`.
 """
 
 from datetime import datetime
 from typing import ClassVar
 
-from parley_client.objects import Conversation, Limits, Member, Message, Notification, User, WireObject
+from parley_client.protocol import (
+    Conversation,
+    EventFrame,
+    Limits,
+    Member,
+    Message,
+    Notification,
+    User,
+    WireObject,
+    decode_body,
+)
 
 
 class Event(WireObject, frozen=True, kw_only=True):
@@ -162,11 +172,14 @@ class CaughtUp(Event, frozen=True, kw_only=True):
 # Those that carry a rev: a place in the order of one conversation.
 MessageEvent = MessageCreated | MessageUpdated | MessageDeleted
 ConversationEvent = ConversationCreated | ConversationUpdated
+
+
 MemberEvent = MemberAdded | MemberRemoved | MemberUpdated
 RevisionEvent = MessageEvent | ConversationEvent | MemberEvent
+
+
 # Those whose rev is that of one change, before which all earlier ones have to be applied.
 ChangeEvent = MessageEvent | MemberEvent
-
 _TYPES = (
     MessageCreated,
     MessageUpdated,
@@ -184,6 +197,8 @@ _TYPES = (
     SessionReady,
     SessionClosing,
 )
+
+
 EVENT_TYPES: dict[str, type[Event]] = {event.name: event for event in _TYPES}
 
 
@@ -203,3 +218,15 @@ def rev_of(event: RevisionEvent) -> int:
     if isinstance(event, ConversationEvent):
         return event.conversation.rev
     return event.rev
+
+
+def decode_event(frame: EventFrame) -> Event:
+    """The event, as its own type, or as UnknownEvent where this version has none.
+
+    Raises:
+        FrameError: when a known event's body has not the fields that it must have.
+    """
+    known = EVENT_TYPES.get(frame.name)
+    if known is not None:
+        return decode_body(frame.body, known)
+    return UnknownEvent(event=frame.name, body=decode_body(frame.body, dict[str, object]))

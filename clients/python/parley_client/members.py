@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from parley_client.events import Event, MemberAdded, MemberEvent, MemberRemoved
-from parley_client.objects import Conversation, Member
+from parley_client.protocol import Conversation, Member
 
 
 class Membership:

@@ -1,13 +1,66 @@
 """How a client behaves where programs differ."""
 
+import asyncio
 import random
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
-from parley_client.backoff import Backoff
-from parley_client.clock import Clock, SystemClock
 from parley_client.transport import Connect
+
+# 2**n is beyond any sensible ceiling long before; larger powers overflow a float.
+_MOST_DOUBLINGS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Ceilings of base, 2 base, 4 base, ... up to the cap."""
+
+    base_seconds: float
+    cap_seconds: float
+
+    def ceiling_seconds(self, attempt: int) -> float:
+        """The longest wait before the given attempt, counted from 0."""
+        return min(self.cap_seconds, self.base_seconds * 2.0 ** min(attempt, _MOST_DOUBLINGS))
+
+    def delay_seconds(self, attempt: int, random: Callable[[], float]) -> float:
+        """A wait before the given attempt; `random` draws from [0, 1)."""
+        return self.ceiling_seconds(attempt) * random()
+
+
+class Clock(Protocol):
+    """What the client needs of time."""
+
+    def time(self) -> float:
+        """Seconds since the epoch."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds since some moment; never runs backwards."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Waits."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def time(self) -> float:
+        """Seconds since the epoch."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds since some moment; never runs backwards."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Waits."""
+        await asyncio.sleep(seconds)
+
 
 _RECONNECT_BACKOFF = Backoff(base_seconds=0.25, cap_seconds=15.0)
 _RETRY_BACKOFF = Backoff(base_seconds=0.1, cap_seconds=5.0)

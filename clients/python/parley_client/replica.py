@@ -22,8 +22,7 @@ from parley_client.events import (
     conversation_id_of,
     rev_of,
 )
-from parley_client.objects import Conversation, Member, Message
-from parley_client.replies import SyncPage
+from parley_client.protocol import Conversation, Member, Message, SyncPage
 
 
 class Applied(NamedTuple):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from parley_client.objects import Message
+from parley_client.protocol import Message
 
 
 class Timeline:

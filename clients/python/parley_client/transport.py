@@ -4,6 +4,7 @@ import base64
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from enum import IntEnum
 from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
 
@@ -13,11 +14,28 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import Event
 from websockets.typing import Subprotocol
 
-from parley_client.reconnection import CloseCode
-from parley_client.rest import parse_retry_after
+from parley_client.auth_api import parse_retry_after
+
+
+class CloseCode(IntEnum):
+    """The close codes that mean something to this protocol."""
+
+    NORMAL = 1000
+    GOING_AWAY = 1001
+    PROTOCOL_ERROR = 1002
+    ABNORMAL = 1006
+    RESTART = 1012
+    MALFORMED_FRAMES = 4400
+    TOKEN_EXPIRED = 4401
+    ACCOUNT_DISABLED = 4403
+    TOO_SLOW = 4408
+    TOO_MANY = 4429
+
 
 SUBPROTOCOL = "parley.v1.json"
 _BEARER_PREFIX = "base64url.bearer.authorization.parley."
+
+
 # A page of 200 messages of 16 KiB each, and room for JSON's escapes.
 _MAX_FRAME_BYTES = 16 * 1024 * 1024
 # How long to wait for the server to end the TCP connection once close frames went both ways, when nothing more can be

@@ -21,8 +21,7 @@ from parley_client.events import (
     MessageUpdated,
     ReceiptUpdated,
 )
-from parley_client.objects import Conversation, Member, Message
-from parley_client.replies import SentMessage, SyncPage
+from parley_client.protocol import Conversation, Member, Message, SentMessage, SyncPage
 
 CONVERSATION_ID = "conversation"
 ME = "me"

@@ -2,7 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from parley_client.backoff import Backoff
+from parley_client.options import Backoff
 
 
 @given(

@@ -5,11 +5,10 @@ from collections.abc import Mapping
 
 import msgspec
 import pytest
-from parley_client.backoff import Backoff
 from parley_client.calls import Calls
 from parley_client.errors import ClientClosedError, ConnectionLostError, FrameError, ParleyError
-from parley_client.frames import Reply
-from parley_client.replies import SentMessage, UnreadCount
+from parley_client.options import Backoff
+from parley_client.protocol import Reply, SentMessage, UnreadCount
 
 from tests.unit.client.fake_time import FakeClock, settle
 

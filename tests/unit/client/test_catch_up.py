@@ -7,17 +7,15 @@ from typing import cast
 
 import msgspec
 import pytest
+from parley_client.apply_response import inform
 from parley_client.calls import Calls
 from parley_client.catch_up import Synchroniser
 from parley_client.errors import ParleyError
 from parley_client.events import Event, MemberRemoved, MessageCreated, SessionReady
-from parley_client.feed import inform
-from parley_client.frames import Reply
-from parley_client.objects import Conversation, User
 from parley_client.options import Options
-from parley_client.reconnection import CloseCode
+from parley_client.protocol import Conversation, ConversationPage, Reply, User
 from parley_client.replica import Replica
-from parley_client.replies import ConversationPage
+from parley_client.transport import CloseCode
 
 from tests.unit.client.conversation_log import CONVERSATION_ID, ME, ConversationLog
 from tests.unit.client.fake_time import FakeClock, settle

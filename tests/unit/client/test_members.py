@@ -2,7 +2,7 @@
 
 from parley_client.events import MemberAdded, MemberRemoved, MemberUpdated
 from parley_client.members import Membership
-from parley_client.objects import Conversation, Member
+from parley_client.protocol import Conversation, Member
 
 
 def snapshot(rev: int, *members: Member, count: int | None = None) -> Conversation:

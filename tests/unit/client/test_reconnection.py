@@ -1,7 +1,7 @@
 """What follows from each end of a connection, as the contract's table of close codes says."""
 
 import pytest
-from parley_client.backoff import Backoff
+from parley_client.connection import STABLE_SECONDS, Decision, ReconnectionPolicy, Retry, Stop
 from parley_client.errors import (
     AccountDisabledError,
     MalformedFramesError,
@@ -10,7 +10,7 @@ from parley_client.errors import (
     UnauthenticatedError,
     UpgradeRefusedError,
 )
-from parley_client.reconnection import STABLE_SECONDS, Decision, ReconnectionPolicy, Retry, Stop
+from parley_client.options import Backoff
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What the replica tells of, and when it asks for a sync."""
 
 import pytest
+from parley_client.apply_response import inform
 from parley_client.events import (
     ConversationCreated,
     ConversationUpdated,
@@ -14,10 +15,17 @@ from parley_client.events import (
     ReceiptUpdated,
     TypingUpdated,
 )
-from parley_client.feed import inform
-from parley_client.objects import Conversation, Member, Message
+from parley_client.protocol import (
+    Conversation,
+    ConversationReply,
+    Member,
+    Message,
+    MessagePage,
+    MessageReply,
+    SentMessage,
+    SyncPage,
+)
 from parley_client.replica import Replica
-from parley_client.replies import ConversationReply, MessagePage, MessageReply, SentMessage, SyncPage
 
 from tests.unit.client.conversation_log import CONVERSATION_ID, ME, ConversationLog
 

@@ -5,12 +5,11 @@ from collections import Counter
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from parley_client.apply_response import inform
 from parley_client.conversation_state import ConversationState
 from parley_client.events import Event, MessageCreated, MessageDeleted, MessageUpdated
-from parley_client.feed import inform
-from parley_client.objects import Conversation, Member, Message
+from parley_client.protocol import Conversation, Member, Message, MessageReply
 from parley_client.replica import Replica
-from parley_client.replies import MessageReply
 
 from tests.unit.client.conversation_log import CONVERSATION_ID, ME, ConversationLog
 

@@ -2,7 +2,7 @@
 
 import pytest
 from parley_client.events import ChangeEvent, MessageCreated
-from parley_client.objects import Message
+from parley_client.protocol import Message
 from parley_client.revisions import RevisionOrder
 
 

@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from parley_client.auth_api import Tokens
 from parley_client.errors import ConnectionLostError, ParleyError
 from parley_client.options import Options
-from parley_client.token_keeper import TokenKeeper
-from parley_client.token_sources import ProvidedTokens
-from parley_client.tokens import AccessToken, Tokens
+from parley_client.tokens import AccessToken, ProvidedTokens, TokenKeeper
 
 from tests.unit.client.fake_time import FakeClock, settle
 

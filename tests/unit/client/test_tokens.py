@@ -4,7 +4,8 @@ import base64
 
 import msgspec
 import pytest
-from parley_client.tokens import Tokens, access_token_of
+from parley_client.auth_api import Tokens
+from parley_client.tokens import access_token_of
 
 
 def jwt(claims: object) -> str:

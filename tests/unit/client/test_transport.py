@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
-from parley_client.rest import error_of, parse_retry_after
+from parley_client.auth_api import error_of, parse_retry_after
 from parley_client.transport import subprotocols, websocket_url
 
 _NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)

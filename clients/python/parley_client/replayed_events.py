@@ -25,7 +25,7 @@ from parley_client.events import (
     MessageUpdated,
     ReceiptUpdated,
 )
-from parley_client.objects import Conversation, Member, Message
+from parley_client.protocol import Conversation, Member, Message
 
 Members = Mapping[str, Member]
 

@@ -3,24 +3,19 @@
 import msgspec
 import pytest
 from parley_client.errors import FrameError, ParleyError
-from parley_client.events import (
-    EVENT_TYPES,
-    MessageCreated,
-    ReceiptUpdated,
-    SessionReady,
-    UnknownEvent,
-)
-from parley_client.frames import (
+from parley_client.events import EVENT_TYPES, MessageCreated, ReceiptUpdated, SessionReady, UnknownEvent, decode_event
+from parley_client.protocol import (
+    Conversation,
+    ConversationReply,
     EventFrame,
+    Nothing,
     Reply,
+    SentMessage,
     decode_body,
     decode_error_body,
-    decode_event,
     decode_frame,
     encode_request,
 )
-from parley_client.objects import Conversation
-from parley_client.replies import ConversationReply, Nothing, SentMessage
 
 
 def test_a_request_is_one_json_object() -> None:

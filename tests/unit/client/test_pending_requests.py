@@ -1,6 +1,6 @@
 """What becomes of requests when connections come and go."""
 
-from parley_client.ledger import Entry, PendingRequests
+from parley_client.calls import Entry, PendingRequests
 
 
 def add(ledger: PendingRequests[str], request_id: int, *, repeatable: bool) -> None:

@@ -7,9 +7,16 @@ from collections.abc import Callable, Mapping
 from typing import cast
 
 from parley_client.events import Event
-from parley_client.objects import Attachment, Message
+from parley_client.protocol import (
+    Attachment,
+    ConversationPage,
+    ConversationReply,
+    Message,
+    MessagePage,
+    MessageReply,
+    SentMessage,
+)
 from parley_client.replica import Replica
-from parley_client.replies import ConversationPage, ConversationReply, MessagePage, MessageReply, SentMessage
 
 Body = Mapping[str, object]
 Feed = Callable[[Replica, str, Body, object], list[Event]]

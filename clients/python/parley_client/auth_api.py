@@ -1,14 +1,23 @@
 """Signing in over the HTTP interface: the only place that knows httpx."""
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import httpx
 
 from parley_client.errors import FrameError, ParleyError
-from parley_client.frames import decode_body, decode_error_body
-from parley_client.objects import User, WireObject
-from parley_client.tokens import Tokens
+from parley_client.protocol import User, WireObject, decode_body, decode_error_body
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What signing in and refreshing give; `expires_in` is in seconds."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(default=None, repr=False)
+    expires_in: float | None = None
+
 
 _TIMEOUT_SECONDS = 10.0
 # What a status means where the body does not say: a proxy's own answer, for example.
