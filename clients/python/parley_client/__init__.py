@@ -1,7 +1,7 @@
-"""The Python client of Parley: one connection, kept up, with requests as methods and events as an async iterator.
+"""The Python client of Parley for asyncio: one reconnecting connection, typed requests and event streams.
 
-The parts that decide anything are free of I/O (protocol, PendingRequests, ReconnectionPolicy, replica); sockets, HTTP and tasks are thin
-shells round them (transport, auth_api, connection, client).
+The logic does no I/O (protocol, replica, PendingRequests, ReconnectionPolicy). Thin layers around it own the sockets,
+the HTTP calls and the tasks (transport, auth_api, connection, client).
 """
 
 from parley_client.auth_api import AuthApi, Tokens
