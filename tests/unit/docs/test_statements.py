@@ -28,6 +28,22 @@ def test_links_and_paths_in_documents_lead_somewhere(document: Path) -> None:
     assert not missing
 
 
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_to_headings_lead_to_one(document: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", document.read_text())
+    assert not [
+        f"{path}#{anchor}"
+        for path, anchor in links
+        if anchor not in _anchors(document.parent / path if path else document)
+    ]
+
+
+def _anchors(document: Path) -> set[str]:
+    """The anchors of a document's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
 def test_the_protocol_lists_exactly_the_ops_that_there_are() -> None:
     text = (ROOT / "docs" / "protocol.md").read_text()
     table = text[text.index("## Requests") : text.index("## Events")]
