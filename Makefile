@@ -1,6 +1,6 @@
-# Everything that one does with Parley, by name. `make` alone lists it.
+# Commands for working on Parley; `make` lists them.
 #
-# A first `make run` makes .venv and installs what requirements.lock names; later ones only start.
+# The first command creates .venv and installs the packages of requirements.lock. Later ones use it as it is.
 
 PYTHON ?= python3
 DATA ?= .parley
@@ -16,44 +16,44 @@ READY := .venv/.installed
 .DEFAULT_GOAL := help
 .PHONY: help setup run demo test test-dialects faults rolling bench bench-full profile k8s-check docker-check lint types protos reference monitoring-check clean-data
 
-help: ## list what can be made
+help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@printf '\nARGS="..." is passed on: make run ARGS="--port 9000 --replicas chat=2", make test ARGS="tests/unit"\n'
+	@printf '\nARGS="..." passes arguments on: make run ARGS="--port 9000 --replicas chat=2", make test ARGS="tests/unit"\n'
 
-setup: $(READY) ## make .venv and install what is needed, if it is not there
+setup: $(READY) ## create .venv and install the dependencies, if needed
 
-# Once for each state of the lock and of our own metadata; a set-up that was interrupted is done again.
+# Runs once for each state of these files; an interrupted run is repeated.
 $(READY): requirements.lock pyproject.toml clients/python/pyproject.toml deploy/local/setup.sh
 	@PYTHON="$(PYTHON)" sh deploy/local/setup.sh
 	@touch $@
 
-run: $(READY) ## start everything on this machine, until Ctrl-C
+run: $(READY) ## start the whole stack; Ctrl-C stops it
 	@$(BIN)/parley up $(ARGS)
 
-demo: $(READY) ## watch two users talk through the running stack
+demo: $(READY) ## let two users talk through the running stack
 	@$(BIN)/parley demo $(ARGS)
 
 test: $(READY) ## run all tests
 	@$(BIN)/pytest $(ARGS)
 
-test-dialects: $(READY) ## test the other front-ends' vocabularies with their own clients (needs Node.js 20 or newer)
+test-dialects: $(READY) ## test the dialects with the front-ends' own clients (needs Node.js 20 or newer)
 	@$(BIN)/python -m tests.dialects $(ARGS)
 
-faults: $(READY) ## break things while people talk, and count: MINUTES=, SEED=, RATE=, CLIENTS=
+faults: $(READY) ## inject faults under load and check every guarantee: MINUTES=, SEED=, RATE=, CLIENTS=
 	@$(BIN)/python -m tests.faults --minutes $(MINUTES) --seed $(SEED) --rate $(RATE) --clients $(CLIENTS) $(ARGS)
 
-rolling: $(READY) ## restart every process in turn while people talk, and see that nobody notices
+rolling: $(READY) ## restart every process in turn under load; fail if a user notices
 	@$(BIN)/python -m tests.faults --rolling --minutes $(MINUTES) --seed $(SEED) --rate $(RATE) --clients $(CLIENTS) $(ARGS)
 
-bench: $(READY) ## measure how much it carries beside the usual Node stack, in under 10 minutes (needs Node.js)
+bench: $(READY) ## measure throughput and latency beside the usual Node stack, in under 10 minutes (needs Node.js)
 	@$(BIN)/python -m bench --vs node $(ARGS)
 
-bench-full: $(READY) ## the same at full size, three times; takes an hour
+bench-full: $(READY) ## the same at full size, three times, in about an hour
 	@$(BIN)/python -m bench direct rate group storm history flood growth --size full --runs 3 --vs node $(ARGS)
 	@$(BIN)/python -m bench connections --size full --runs 3 --direct $(ARGS)
 	@$(BIN)/python -m bench soak --size full $(ARGS)
 
-profile: $(READY) ## see where chat and the gateway spend their time under direct messages
+profile: $(READY) ## profile chat and the gateway under direct messages
 	@$(BIN)/python -m bench.profile $(ARGS)
 
 k8s-check: $(READY) ## check the Kubernetes manifests without a cluster (needs kubectl or kustomize)
@@ -65,7 +65,7 @@ docker-check: $(READY) ## check the image and the Compose stack without a contai
 	@$(BIN)/pytest -n 0 tests/docker $(ARGS)
 	@$(BIN)/python -m tests.docker.rehearsal
 
-lint: $(READY) ## check style, formatting and who may import whom
+lint: $(READY) ## check style, formatting and import rules
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
@@ -76,14 +76,14 @@ types: $(READY) ## check types
 protos: $(READY) ## generate the stubs in gen/ from protos/
 	@$(BIN)/python protos/generate.py $(ARGS)
 
-reference: $(READY) ## write anew what is made from the programs: dashboards, docs/settings.md, docs/metrics.md, Envoy's files for TLS and traces
+reference: $(READY) ## regenerate dashboards, docs/settings.md, docs/metrics.md, and Envoy's files for TLS and traces
 	@$(BIN)/python -m deploy.monitoring write
 	@$(BIN)/python -m deploy.k8s.rules
 	@$(BIN)/python -m deploy.tls write
 
-monitoring-check: $(READY) ## let a real Prometheus judge the alerts and dashboards, on a running stack
+monitoring-check: $(READY) ## check alerts and dashboards with a real Prometheus, on a stack of its own
 	@sh deploy/monitoring/setup.sh
 	@$(BIN)/pytest -m "prometheus or not prometheus" -n 0 tests/monitoring $(ARGS)
 
-clean-data: ## remove all data of the stack (refused while it runs)
+clean-data: ## delete all data of the stack (refused while it runs)
 	@$(or $(wildcard $(BIN)/python),$(PYTHON)) -m deploy.local.data_directory $(DATA)
