@@ -19,7 +19,7 @@ def test_the_table_of_requests_is_that_of_the_code() -> None:
 
 
 def test_its_modules_are_all_there_are() -> None:
-    places = _README.split("## Where things are")[1]
+    places = _README.split("## Modules")[1]
     package = Path(parley_client.__file__).parent
     named = {name.rstrip("/") for name in re.findall(r"`([a-z_]+/?)`", places)}
 
