@@ -77,7 +77,7 @@ async def _send(
 ) -> None:
     response = await stub.SendMessages(request, metadata=metadata, timeout=_CALL_SECONDS)
     for outcome in response.outcomes:
-        if not outcome.HasField("receipt"):
+        if not outcome.HasField("result"):
             raise BenchError(f"a message was refused: {outcome.error.message}")
 
 

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from typing import Generic, Protocol, TypeVar
 
-from parley.stream.v1.stream_pb2 import Attachments, Positions
+from parley.stream.v1.stream_pb2 import Attachments, Cursors
 
 from chassis.errors import AppError, UnavailableError
 from chassis.events.log import Entry, EventLog, LogTrimmedError, is_position, position_key
@@ -27,7 +27,7 @@ class Request(Protocol):
         """Users to add and remove."""
 
     @property
-    def resume_after(self) -> Positions:
+    def resume_cursors(self) -> Cursors:
         """Where to resume."""
 
 
@@ -129,13 +129,13 @@ class FanOut(Generic[E]):
         if self._stopping:
             raise _shutting_down()
         subscriber = Subscriber(self._route, self._pending)
-        resume_after = _checked(first.resume_after)
+        resume_cursors = _checked(first.resume_cursors)
         subscriber.attach(first.attachments)
         self._subscribers.add(subscriber)
         self._open.inc()
         reader = asyncio.create_task(_read(subscriber, requests))
         try:
-            async for response in self._catch_up(subscriber, resume_after):
+            async for response in self._catch_up(subscriber, resume_cursors):
                 self._given.inc(len(response[1]))
                 yield response
             while (given := await subscriber.next()) is not None:
@@ -149,16 +149,16 @@ class FanOut(Generic[E]):
             reader.cancel()
 
     async def _catch_up(
-        self, subscriber: Subscriber[E], resume_after: dict[int, str]
+        self, subscriber: Subscriber[E], resume_cursors: dict[int, str]
     ) -> AsyncGenerator[Response[E], None]:
         """Gives a subscriber what it missed, then lets it live on the common reader.
 
         Turn by turn: no more is read before what was read has been given. It lives when it is at least where the
         common reader is, in every shard; between that look and `live = True` nothing is awaited.
         """
-        if resume_after:
-            behind = subscriber.positions = {s: p for s, p in resume_after.items() if s < self._log.shards}
-            if len(resume_after) != len(behind) or len(behind) != self._log.shards:
+        if resume_cursors:
+            behind = subscriber.positions = {s: p for s, p in resume_cursors.items() if s < self._log.shards}
+            if len(resume_cursors) != len(behind) or len(behind) != self._log.shards:
                 subscriber.mark_lost(())  # the log was spread over others: anything may have been missed
             while behind:
                 for entry in await self._missed(subscriber, behind):
@@ -207,12 +207,12 @@ async def _read(subscriber: Subscriber[E], requests: AsyncIterator[R]) -> None:
         subscriber.end()
 
 
-def _checked(resume_after: Positions) -> dict[int, str]:
+def _checked(resume_cursors: Cursors) -> dict[int, str]:
     """The positions to resume after. Raises InvalidArgumentError."""
-    positions = dict(resume_after.shards)
+    positions = dict(resume_cursors.shards)
     checks = FieldChecks()
     well_formed = all(map(is_position, positions.values()))
-    checks.require(well_formed, "resumeAfter.shards", "must be positions that a stream gave")
+    checks.require(well_formed, "resumeCursors.shards", "must be positions that a stream gave")
     checks.done()
     return positions
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
-from parley.stream.v1.stream_pb2 import Attachments, Positions
+from parley.stream.v1.stream_pb2 import Attachments, Cursors
 from prometheus_client import Gauge
 
 from chassis.errors import AppError, ResourceExhaustedError
@@ -34,7 +34,7 @@ E = TypeVar("E", bound=Sized)
 Users = set[str]
 Route = Callable[[E, Users], "E | None"]
 """Gives the event for a subscriber that holds these users of its organization, or None if it is for none of them."""
-Response = tuple[int, list[E], Positions | None, bool]
+Response = tuple[int, list[E], Cursors | None, bool]
 """What a SubscribeResponse says: (acknowledged, events, positions, lost)."""
 
 
@@ -103,8 +103,8 @@ class Subscriber(Generic[E]):
             self._remove(key.organization_id, key.user_id)
         if self._user_count > MAX_USERS:
             raise ResourceExhaustedError("TOO_MANY_USERS", f"a stream may hold {MAX_USERS} users")
-        if attachments.number:
-            self._acknowledged = attachments.number
+        if attachments.request_sequence:
+            self._acknowledged = attachments.request_sequence
             self._wake.set()
 
     def _remove(self, organization_id: str, user_id: str) -> None:
@@ -206,7 +206,7 @@ class Subscriber(Generic[E]):
         if not (acknowledged or events or moved or lost):
             return None
         self._told |= {shard: position_key(position)[0] for shard, position in moved.items()}
-        return acknowledged, events, Positions(shards=moved) if moved else None, lost
+        return acknowledged, events, Cursors(shards=moved) if moved else None, lost
 
     def _take_events(self, moved: dict[int, str]) -> list[E]:
         """Events for one response; notes in `moved` where the subscriber is once it has them."""
@@ -251,7 +251,7 @@ def _parts(entry: Entry, events: list[E]) -> Iterator[_Part[E]]:
 
 def _check(attachments: Attachments) -> None:
     checks = FieldChecks()
-    checks.require(attachments.number >= 0, "attachments.number", "must not be negative")
+    checks.require(attachments.request_sequence >= 0, "attachments.requestSequence", "must not be negative")
     for field, keys in (("attachments.add", attachments.add), ("attachments.remove", attachments.remove)):
         for key in keys:
             checks.user_id(f"{field}.organizationId", key.organization_id)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from parley.chat.v1.message_pb2 import Receipt
+from parley.chat.v1.message_pb2 import SendResult
 
 from chassis.errors import AppError
 from chassis.identity import Identity, TokenVerifier
@@ -138,7 +138,7 @@ class RequestDispatcher:
         except AppError as error:
             self._failed(connection, request, error)
 
-    def _sent(self, connection: Connection, request: Request, outcome: Receipt | AppError) -> None:
+    def _sent(self, connection: Connection, request: Request, outcome: SendResult | AppError) -> None:
         if isinstance(outcome, AppError):
             self._failed(connection, request, outcome)
         else:

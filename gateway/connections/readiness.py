@@ -17,6 +17,7 @@ from gateway.sessions.session import Session
 from gateway.upstream.presence_cache import PresenceCache
 from gateway.upstream.presence_stream import PresenceReporter
 from gateway.upstream.subscriptions import Subscription, User
+from gateway.wire.enum_names import ROLES
 
 PATIENCE_SECONDS: Final = 2.0
 _NOT_WAITED_FOR_LONG: Final = ("notify", "presence", "roster")
@@ -99,7 +100,7 @@ class ReadinessTracker:
                 session_id=session.session_id,
                 organization_id=identity.organization_id,
                 user_id=identity.user_id,
-                role=identity.role,
+                role=ROLES.number(identity.role),  # type: ignore[arg-type]  # a number of that enum
                 idle=idle,
             )
         )

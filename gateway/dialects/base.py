@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from parley.chat.v1 import event_pb2 as chat
-from parley.chat.v1.message_pb2 import Receipt
+from parley.chat.v1.message_pb2 import SendResult
 from parley.notify.v1 import notification_pb2 as notify
 from parley.presence.v1 import presence_pb2 as presence
 
@@ -104,7 +104,7 @@ class Dialect(Protocol):
     def unreadable(self, error: AppError) -> Request:
         """The request that stands for a frame of which there is no text to decode."""
 
-    def sent(self, reference: Any, receipt: Receipt) -> Payloads:
+    def sent(self, reference: Any, receipt: SendResult) -> Payloads:
         """The reply to SendMessage: the one that is on the hot path."""
 
     def done(self, reference: Any, result: Result) -> Payloads:

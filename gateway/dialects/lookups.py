@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from parley.chat.v1.chat_pb2 import Conversation
-from parley.presence.v1.presence_pb2 import STATUS_OFFLINE, GetPresenceRequest, Presence
+from parley.presence.v1.presence_pb2 import PRESENCE_STATUS_OFFLINE, BatchGetPresenceRequest, Presence
 
 from chassis.errors import AppError
 from gateway.dialects.base import Deferred, EncodedEvent, Payloads
@@ -47,10 +47,10 @@ async def load_profiles(calls: UserCalls, people: UserCache, user_ids: Iterable[
     persons = await people.get(calls.identity.organization_id, ids)
     presences: dict[str, Presence] = {}
     for start in range(0, len(ids), _PER_CALL):
-        request = GetPresenceRequest(user_ids=ids[start : start + _PER_CALL])
-        response = await calls.call(calls.upstreams.presence.GetPresence, request)
+        request = BatchGetPresenceRequest(user_ids=ids[start : start + _PER_CALL])
+        response = await calls.call(calls.upstreams.presence.BatchGetPresence, request)
         presences |= {presence.user_id: presence for presence in response.presences}
-    absent = Presence(status=STATUS_OFFLINE)
+    absent = Presence(status=PRESENCE_STATUS_OFFLINE)
     return {user_id: UserProfile(persons[user_id], presences.get(user_id, absent)) for user_id in ids}
 
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from parley.chat.v1.message_pb2 import Receipt
+from parley.chat.v1.message_pb2 import SendResult
 from parley.notify.v1.notification_pb2 import NotificationCreated
 
 from chassis.errors import AppError, InvalidArgumentError, UnimplementedError
@@ -129,7 +129,7 @@ class SocketIoDialect:
         """The request that stands for a packet that is no event."""
         return Request(Reference(_UNKNOWN, "", {}), _UNKNOWN, Malformed(error))
 
-    def sent(self, reference: Reference, receipt: Receipt) -> Payloads:
+    def sent(self, reference: Reference, receipt: SendResult) -> Payloads:
         """The answer to a message that was sent; the event of it comes to everybody, its sender too."""
         if not reference.acknowledgement:
             return ()

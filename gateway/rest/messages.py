@@ -114,8 +114,8 @@ class Messages:
                 self._upstreams.messages.SendMessage, request, token=call.token, conversation_id=body.conversation_id
             )
         if call.query.dialect is None:
-            return {**receipt_object(response.receipt), "clientMessageId": key}
-        get = message_pb2.GetMessageRequest(message_id=response.receipt.message_id)
+            return {**receipt_object(response.result), "clientMessageId": key}
+        get = message_pb2.GetMessageRequest(message_id=response.result.message_id)
         sent = await self._upstreams.call(self._upstreams.messages.GetMessage, get, token=call.token)
         (shape,) = await self._shaping.messages(call, call.query.dialect, body.conversation_id, [sent.message])
         return {"message": shape, "clientMessageId": key}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from parley.chat.v1.message_pb2 import Actor, Draft, Receipt, SendMessagesRequest, SendMessagesResponse
+from parley.chat.v1.message_pb2 import Actor, Draft, SendMessagesRequest, SendMessagesResponse, SendResult
 
 from chassis.errors import AppError
 from chassis.process.tracing import calling
@@ -36,7 +36,7 @@ class MessageSender:
     def __len__(self) -> int:
         return len(self._batches)
 
-    def send(self, actor: Actor, draft: Draft, answer: Callable[[Receipt | AppError], None]) -> None:
+    def send(self, actor: Actor, draft: Draft, answer: Callable[[SendResult | AppError], None]) -> None:
         """Sends a message for a user; `answer` is called once, with where it landed or why not.
 
         Raises:
@@ -57,7 +57,7 @@ class MessageSender:
         return response.outcomes
 
 
-def _landed(outcome: _Outcome | AppError) -> Receipt | AppError:
+def _landed(outcome: _Outcome | AppError) -> SendResult | AppError:
     if isinstance(outcome, AppError):
         return outcome
-    return outcome.receipt if outcome.HasField("receipt") else from_status(outcome.error)
+    return outcome.result if outcome.HasField("result") else from_status(outcome.error)

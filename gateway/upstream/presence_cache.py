@@ -10,7 +10,8 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from parley.presence.v1.presence_pb2 import STATUS_OFFLINE, Event, Presence
+from parley.auth.v1.user_pb2 import ROLE_CLIENT
+from parley.presence.v1.presence_pb2 import PRESENCE_STATUS_OFFLINE, Event, Presence
 
 from chassis.identity import Identity
 
@@ -20,7 +21,7 @@ PATIENCE_SECONDS: Final = 2.0
 
 def is_here(presence: Presence) -> bool:
     """Whether a user is online in any way, such as away or not to be disturbed."""
-    return presence.status != STATUS_OFFLINE
+    return presence.status != PRESENCE_STATUS_OFFLINE
 
 
 class PresenceCache:
@@ -91,4 +92,4 @@ class PresenceCache:
 
 def hidden_from(identity: Identity, event: Event) -> bool:
     """Whether a user is not told of somebody's presence."""
-    return event.role == CLIENT == identity.role and identity.user_id != event.presence.user_id
+    return event.role == ROLE_CLIENT and identity.role == CLIENT and identity.user_id != event.presence.user_id

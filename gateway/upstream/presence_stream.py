@@ -80,8 +80,8 @@ class PresenceReporter(TwoWayStream[AttachRequest, AttachResponse]):
         request = AttachRequest(
             upsert=map(Session.FromString, changes.put),
             closed=changes.dropped,
-            number=changes.number,
-            more=more and self._beginning,
+            request_sequence=changes.number,
+            has_more=more and self._beginning,
         )
         self._beginning = self._beginning and more
         return request
@@ -94,6 +94,6 @@ class PresenceReporter(TwoWayStream[AttachRequest, AttachResponse]):
         """Delivers events, then says whose session is known."""
         self._deliver(response.events)
         self._events.inc(len(response.events))
-        self._complete(response.complete)
-        if response.acknowledged:
-            self._roll.acknowledge(response.acknowledged)
+        self._complete(response.synced_organization_ids)
+        if response.acked_sequence:
+            self._roll.acknowledge(response.acked_sequence)

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Any, Protocol, TypeVar
 
 import grpc
-from parley.stream.v1.stream_pb2 import Attachments, Positions, UserKey
+from parley.stream.v1.stream_pb2 import Attachments, Cursors, UserKey
 
 from chassis.rpc.channel import Metadata
 from gateway.metrics import DELIVERY_SECONDS, EVENTS
@@ -24,22 +24,22 @@ User = tuple[str, str]
 
 
 class SubscribeResponse(Protocol[E_co]):
-    """What the SubscribeResponse of every service looks like."""
+    """The SubscribeResponse of any service."""
 
     @property
-    def acknowledged(self) -> int:
-        """The attachments in effect."""
+    def acked_sequence(self) -> int:
+        """The request_sequence of the latest attachments in effect, or 0."""
 
     @property
     def events(self) -> Collection[E_co]:
         """What happened."""
 
     @property
-    def positions(self) -> Positions:
-        """How far we have got."""
+    def resume_cursors(self) -> Cursors:
+        """Where to resume, for the shards that advanced."""
 
     @property
-    def lost(self) -> bool:
+    def resync_required(self) -> bool:
         """Whether events were missed."""
 
 
@@ -91,8 +91,8 @@ class Subscription(TwoWayStream[Any, SubscribeResponse[E_co]]):
     def first(self) -> Any:
         """All users, and where to resume: what is resumed comes for those named here alone."""
         self._roll.begin()
-        resume_after = Positions(shards=self._positions) if self._positions else None
-        return self._request_type(attachments=_attachments(self._roll.changes()), resume_after=resume_after)
+        resume_cursors = Cursors(shards=self._positions) if self._positions else None
+        return self._request_type(attachments=_attachments(self._roll.changes()), resume_cursors=resume_cursors)
 
     def next(self) -> Any:
         """The users that came and went."""
@@ -106,23 +106,23 @@ class Subscription(TwoWayStream[Any, SubscribeResponse[E_co]]):
         """Delivers events; only then is the position behind them ours, and users of whom we were told attached."""
         self._deliver(response.events)
         self._measure(response)
-        self._positions.update(response.positions.shards)
-        if response.lost:
+        self._positions.update(response.resume_cursors.shards)
+        if response.resync_required:
             self._lost()
-        if response.acknowledged:
-            self._roll.acknowledge(response.acknowledged)
+        if response.acked_sequence:
+            self._roll.acknowledge(response.acked_sequence)
 
     def _measure(self, response: SubscribeResponse[E_co]) -> None:
         """Measures a whole response at once; positions begin with when Redis took the entry, as Unix milliseconds."""
         if response.events:
             self._events.inc(len(response.events))
-        if response.events and response.positions.shards:
-            newest_ms = max(int(position.partition("-")[0]) for position in response.positions.shards.values())
+        if response.events and response.resume_cursors.shards:
+            newest_ms = max(int(position.partition("-")[0]) for position in response.resume_cursors.shards.values())
             self._delivery_seconds.observe(max(0.0, time.time() - newest_ms / 1_000))
 
 
 def _attachments(changes: Changes[User, User]) -> Attachments:
-    return Attachments(add=_keys(changes.put), remove=_keys(changes.dropped), number=changes.number)
+    return Attachments(add=_keys(changes.put), remove=_keys(changes.dropped), request_sequence=changes.number)
 
 
 def _keys(users: Iterable[User]) -> list[UserKey]:

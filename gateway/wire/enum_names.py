@@ -49,7 +49,7 @@ CONVERSATION_KINDS: Final = EnumNames(chat_pb2.DESCRIPTOR.enum_types_by_name["Co
 MEMBER_ROLES: Final = EnumNames(chat_pb2.DESCRIPTOR.enum_types_by_name["MemberRole"], "MEMBER_ROLE_")
 MESSAGE_KINDS: Final = EnumNames(chat_pb2.DESCRIPTOR.enum_types_by_name["MessageKind"], "MESSAGE_KIND_")
 ROLES: Final = EnumNames(user_pb2.DESCRIPTOR.enum_types_by_name["Role"], "ROLE_")
-STATUSES: Final = EnumNames(presence_pb2.DESCRIPTOR.enum_types_by_name["Status"], "STATUS_")
+STATUSES: Final = EnumNames(presence_pb2.DESCRIPTOR.enum_types_by_name["PresenceStatus"], "PRESENCE_STATUS_")
 NOTIFICATION_TYPES: Final = EnumNames(
     notification_pb2.DESCRIPTOR.enum_types_by_name["NotificationType"], "NOTIFICATION_TYPE_", upper=True
 )

@@ -13,7 +13,7 @@ from typing import Any, Final
 from google.protobuf.struct_pb2 import Struct, Value
 from parley.auth.v1.user_pb2 import User
 from parley.chat.v1.chat_pb2 import Attachment, Conversation, Member, Message
-from parley.chat.v1.message_pb2 import Receipt
+from parley.chat.v1.message_pb2 import SendResult
 from parley.notify.v1.notification_pb2 import Notification, Preferences
 from parley.presence.v1.presence_pb2 import Presence
 
@@ -87,7 +87,7 @@ def message_object(message: Message) -> Object:
     return made
 
 
-def receipt_object(receipt: Receipt) -> Object:
+def receipt_object(receipt: SendResult) -> Object:
     """What `message.send` answers: where the message landed."""
     return {
         "messageId": receipt.message_id,
@@ -122,8 +122,8 @@ def conversation_object(conversation: Conversation) -> Object:
     made["memberCount"] = conversation.member_count
     made["readSeq"] = conversation.read_seq
     made["unreadCount"] = conversation.unread_count
-    if conversation.HasField("muted_until"):
-        made["mutedUntil"] = time_text(conversation.muted_until)
+    if conversation.HasField("muted_until_time"):
+        made["mutedUntil"] = time_text(conversation.muted_until_time)
     return made
 
 
@@ -147,7 +147,7 @@ def notification_object(notification: Notification) -> Object:
         "data": struct_object(notification.data),
         "count": notification.count,
         "read": notification.read,
-        "createTime": time_text(notification.create_time),
+        "createTime": time_text(notification.update_time),
     }
 
 

@@ -120,11 +120,11 @@ def conversation_to_proto(
         proto.read_seq = viewer.read_seq
         proto.unread_count = unread(head.seq, viewer.read_seq)
         if viewer.muted_until_ms:
-            proto.muted_until.CopyFrom(timestamp(viewer.muted_until_ms))
+            proto.muted_until_time.CopyFrom(timestamp(viewer.muted_until_ms))
     return proto
 
 
-def write_receipt(proto: message_pb2.Receipt, message: Message) -> None:
+def write_receipt(proto: message_pb2.SendResult, message: Message) -> None:
     """Writes where a message landed to an empty receipt: what was true when it was sent."""
     proto.message_id = message.message_id
     proto.seq = message.seq

@@ -122,7 +122,7 @@ def _views(members: Iterable[Member]) -> Iterable[event_pb2.View]:
     for member in members:
         view = event_pb2.View(user_id=member.user_id, read_seq=member.read_seq)
         if member.muted_until_ms:
-            view.muted_until.CopyFrom(convert.timestamp(member.muted_until_ms))
+            view.muted_until_time.CopyFrom(convert.timestamp(member.muted_until_ms))
         yield view
 
 
@@ -131,11 +131,11 @@ def view_updated(organization_id: str, seen: chat_pb2.Conversation, user_id: str
     event = event_pb2.Event(organization_id=organization_id, recipients=[user_id])
     updated = event.conversation_updated
     updated.conversation.CopyFrom(seen)
-    for own_field in ("read_seq", "unread_count", "muted_until"):
+    for own_field in ("read_seq", "unread_count", "muted_until_time"):
         updated.conversation.ClearField(own_field)
     view = updated.views.add(user_id=user_id, read_seq=seen.read_seq)
-    if seen.HasField("muted_until"):
-        view.muted_until.CopyFrom(seen.muted_until)
+    if seen.HasField("muted_until_time"):
+        view.muted_until_time.CopyFrom(seen.muted_until_time)
     return event
 
 

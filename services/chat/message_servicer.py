@@ -55,7 +55,7 @@ class MessageServicer(MessageServiceServicer):
         if isinstance(outcome, AppError):
             raise outcome
         response = pb.SendMessageResponse()
-        convert.write_receipt(response.receipt, outcome)
+        convert.write_receipt(response.result, outcome)
         return response
 
     async def GetMessage(self, request: pb.GetMessageRequest, context: Context) -> pb.GetMessageResponse:
@@ -240,7 +240,7 @@ def _draft(actor: pb.Actor, proto: pb.Draft) -> Draft:
 
 def _write_outcome(proto: pb.SendMessagesResponse.Outcome, outcome: Outcome) -> None:
     if isinstance(outcome, Message):
-        convert.write_receipt(proto.receipt, outcome)
+        convert.write_receipt(proto.result, outcome)
     else:
         proto.error.CopyFrom(to_status(outcome))
 

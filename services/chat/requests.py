@@ -20,7 +20,7 @@ _SENDABLE_KINDS: Final = frozenset({0, *MessageKind}) - {MessageKind.SYSTEM}  # 
 _FIRST_SECOND: Final = -62_135_596_800  # of the year 1
 _LAST_SECOND: Final = 253_402_300_799  # of the year 9999
 _NANOS: Final = 1_000_000_000
-UPDATABLE: Final = frozenset({"name", "description", "archived", "tags", "muted_until"})
+UPDATABLE: Final = frozenset({"name", "description", "archived", "tags", "muted_until_time"})
 
 
 def check_conversation_id(checks: FieldChecks, value: str) -> None:
@@ -129,12 +129,12 @@ def settings_of(conversation: chat_pb2.Conversation, paths: Collection[str]) -> 
 
 def muted_until_ms(conversation: chat_pb2.Conversation, paths: Collection[str]) -> int | None:
     """Until when an update mutes: 0 to unmute, None when it says nothing of it. Raises InvalidArgumentError."""
-    if "muted_until" not in paths:
+    if "muted_until_time" not in paths:
         return None
     checks = FieldChecks()
-    check_time(checks, "mutedUntil", conversation.muted_until)
+    check_time(checks, "mutedUntil", conversation.muted_until_time)
     checks.done()
-    return convert.milliseconds(conversation.muted_until) if conversation.HasField("muted_until") else 0
+    return convert.milliseconds(conversation.muted_until_time) if conversation.HasField("muted_until_time") else 0
 
 
 def check_user_ids(field: str, user_ids: Collection[str]) -> None:

@@ -151,7 +151,9 @@ class EventServicer(EventServiceServicer):
     ) -> AsyncIterator[event_pb2.SubscribeResponse]:
         """See the contract."""
         async for acknowledged, events, positions, lost in self._fanout.serve(request_iterator):
-            yield event_pb2.SubscribeResponse(acknowledged=acknowledged, events=events, positions=positions, lost=lost)
+            yield event_pb2.SubscribeResponse(
+                acked_sequence=acknowledged, events=events, resume_cursors=positions, resync_required=lost
+            )
 
 
 def _check_conversation(conversation_id: str, user_id: str | None = None) -> None:

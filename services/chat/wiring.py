@@ -166,4 +166,4 @@ def _observe(states: ConversationCache, event: event_pb2.Event) -> None:
     if what == "conversation_updated":
         for view in payload.views:
             if member := state.members.get(view.user_id):
-                member.muted_until_ms = convert.milliseconds(view.muted_until)
+                member.muted_until_ms = convert.milliseconds(view.muted_until_time)

@@ -27,7 +27,7 @@ def to_proto(notification: Notification) -> notification_pb2.Notification:
     )
     if state.latest is not None:
         proto.title = state.latest.title
-        proto.create_time.FromMilliseconds(state.latest.time_ms)
+        proto.update_time.FromMilliseconds(state.latest.time_ms)
         proto.data.CopyFrom(_data_from_json(state.latest.data))
     return proto
 

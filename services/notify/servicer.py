@@ -116,7 +116,7 @@ class NotificationServicer(notification_pb2_grpc.NotificationServiceServicer):
         async with aclosing(self._fan_out.serve(request_iterator)) as responses:
             async for acknowledged, events, positions, lost in responses:
                 yield notification_pb2.SubscribeResponse(
-                    acknowledged=acknowledged, events=events, positions=positions, lost=lost
+                    acked_sequence=acknowledged, events=events, resume_cursors=positions, resync_required=lost
                 )
 
 

@@ -1,17 +1,35 @@
-"""Presence in the contract's messages."""
+"""Converts presence between the domain and the protos."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from google.protobuf.timestamp_pb2 import Timestamp
+from parley.auth.v1.user_pb2 import Role
 from parley.presence.v1 import presence_pb2
 
 from services.presence.domain import Presence, Status, UserKey
+
+_ROLE_PREFIX: Final = "ROLE_"
+
+
+def role_name(role: Role.ValueType) -> str:
+    """Returns a role's name as it stands in tokens, such as "agent_l1"; empty for ROLE_UNSPECIFIED."""
+    return Role.Name(role).removeprefix(_ROLE_PREFIX).lower() if role else ""
+
+
+def role_from_name(name: str) -> Role.ValueType:
+    """Returns the role of a name; ROLE_UNSPECIFIED if there is no such role."""
+    return _ROLES.get(name, Role.ROLE_UNSPECIFIED)
+
+
+_ROLES: Final = {role_name(role): role for role in Role.values()}
 
 
 def presence_message(user_id: str, presence: Presence) -> presence_pb2.Presence:
     """A user's presence as it is told."""
     message = presence_pb2.Presence(
-        user_id=user_id, status=presence_pb2.Status.ValueType(presence.status), text=presence.text
+        user_id=user_id, status=presence_pb2.PresenceStatus.ValueType(presence.status), text=presence.text
     )
     if presence.status is Status.OFFLINE and presence.last_seen_ms is not None:
         last_seen = Timestamp()
@@ -23,7 +41,7 @@ def presence_message(user_id: str, presence: Presence) -> presence_pb2.Presence:
 def event_message(key: UserKey, role: str, presence: Presence) -> presence_pb2.Event:
     """The event that tells of a user's presence."""
     return presence_pb2.Event(
-        organization_id=key.organization_id, presence=presence_message(key.user_id, presence), role=role
+        organization_id=key.organization_id, presence=presence_message(key.user_id, presence), role=role_from_name(role)
     )
 
 

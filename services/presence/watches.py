@@ -12,7 +12,7 @@ from parley.presence.v1.presence_pb2 import Event
 
 from chassis.errors import ResourceExhaustedError, UnauthenticatedError
 from chassis.identity import Identity
-from services.presence.convert import presence_message
+from services.presence.convert import presence_message, role_name
 from services.presence.delivery import Delivery, SubscriberQueue
 from services.presence.domain import may_know
 from services.presence.presences import Presences
@@ -77,7 +77,7 @@ class Watches:
 
 
 def _may_be_told(viewer: Identity, event: Event) -> bool:
-    return may_know(viewer.user_id, viewer.role, event.presence.user_id, event.role)
+    return may_know(viewer.user_id, viewer.role, event.presence.user_id, role_name(event.role))
 
 
 async def _before(expires_at: float, outbox: SubscriberQueue) -> bool:

@@ -34,7 +34,7 @@ with grpc.insecure_channel(target) as channel:
     draft = message_pb2.Draft(
         conversation_id=conversation.conversation_id, client_message_id="from-a-script", text="hello"
     )
-    receipt = messages.SendMessage(message_pb2.SendMessageRequest(draft=draft), metadata=metadata, timeout=30).receipt
+    receipt = messages.SendMessage(message_pb2.SendMessageRequest(draft=draft), metadata=metadata, timeout=30).result
     print(conversation.conversation_id, receipt.seq)
 """
 

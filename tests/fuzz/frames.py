@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final, get_args
 
 from parley.auth.v1.user_pb2 import User
-from parley.chat.v1.message_pb2 import Receipt
+from parley.chat.v1.message_pb2 import SendResult
 
 from chassis.errors import AppError
 from gateway.dialects.base import Dialect, DialectContext, Payloads
@@ -33,7 +33,7 @@ _WHO: Final = identity()
 _COMMANDS: Final = get_args(Command)
 _LARGEST_ID: Final = (1 << 53) - 1
 _ID: Final = "conversation-of-22-chr"
-_RECEIPT: Final = Receipt(message_id="message-of-22-characte", seq=1)
+_RECEIPT: Final = SendResult(message_id="message-of-22-characte", seq=1)
 
 
 def operations_of(name: str) -> Mapping[str, Any]:

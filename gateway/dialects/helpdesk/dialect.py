@@ -19,7 +19,7 @@ from parley.chat.v1.conversation_pb2 import (
     GetOrCreateDirectConversationRequest,
     JoinRoomRequest,
 )
-from parley.chat.v1.message_pb2 import Draft, MarkReadRequest, Receipt, SetTypingRequest
+from parley.chat.v1.message_pb2 import Draft, MarkReadRequest, SendResult, SetTypingRequest
 from parley.notify.v1 import notification_pb2 as notify
 from parley.presence.v1 import presence_pb2 as presence
 
@@ -66,6 +66,7 @@ from gateway.sessions.session import Session
 from gateway.upstream.presence_cache import is_here
 from gateway.upstream.user_cache import UserCache
 from gateway.wire import json_objects
+from gateway.wire.enum_names import ROLES
 from gateway.wire.field_errors import renamed
 from gateway.wire.timestamps import time_text
 
@@ -188,7 +189,7 @@ class HelpdeskDialect:
 
     def _here(self, identity: Identity) -> dict[str, str]:
         """The roles of those who are here, by user id; one who is joining is, too."""
-        here = {found.presence.user_id: found.role for found in self._roster.here(identity)}
+        here = {found.presence.user_id: ROLES.name(found.role) for found in self._roster.here(identity)}
         return {**here, identity.user_id: identity.role}
 
     def _join_room(self, form: forms.JoinRoom) -> Command:
@@ -250,7 +251,7 @@ class HelpdeskDialect:
 
     # --- frames that go
 
-    def sent(self, reference: Reference, receipt: Receipt) -> Payloads:
+    def sent(self, reference: Reference, receipt: SendResult) -> Payloads:
         """`sent`, where the front-end has an id of its own: the message comes too, but not again for a repeat."""
         if not reference.own_ids:
             return ()
@@ -304,7 +305,7 @@ class HelpdeskDialect:
             self._people,
             happened.organization_id,
             [user_id],
-            lambda people: (_encode({"type": name, **frames.user(people[user_id], happened.role)}),),
+            lambda people: (_encode({"type": name, **frames.user(people[user_id], ROLES.name(happened.role))}),),
         )
 
         def to_others(session: Session) -> Payloads | Deferred:

@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import fields
 from parley.chat.v1 import event_pb2 as chat
 from parley.chat.v1.chat_pb2 import Conversation
-from parley.chat.v1.message_pb2 import Receipt
+from parley.chat.v1.message_pb2 import SendResult
 from parley.notify.v1 import notification_pb2 as notify
 from parley.presence.v1 import presence_pb2 as presence
 
@@ -78,7 +78,7 @@ class NativeDialect:
         """The request that stands for a frame without text."""
         return Request(_NO_ID, _UNKNOWN, Malformed(error))
 
-    def sent(self, reference: int, receipt: Receipt) -> Payloads:
+    def sent(self, reference: int, receipt: SendResult) -> Payloads:
         """The reply to `message.send`."""
         return (_encode({"id": reference, "ok": json_objects.receipt_object(receipt)}),)
 
@@ -240,8 +240,8 @@ def _conversation(name: str) -> Callable[[Any], EncodedEvent]:
         def to(session: Session) -> Payloads:
             view = views.get(session.identity.user_id) or chat.View()
             own = dict(common, readSeq=view.read_seq, unreadCount=max(0, conversation.seq - view.read_seq))
-            if view.HasField("muted_until"):
-                own["mutedUntil"] = time_text(view.muted_until)
+            if view.HasField("muted_until_time"):
+                own["mutedUntil"] = time_text(view.muted_until_time)
             return _event(name, {"conversation": own})
 
         return to

@@ -160,13 +160,16 @@ def _conversation_update(form: forms.ConversationUpdate, _: Identity) -> Command
         elif name != "muted_until":
             setattr(conversation, name, value)
         elif value is not None:
-            conversation.muted_until.CopyFrom(_time("mutedUntil", value))
-    request = conversations.UpdateConversationRequest(conversation=conversation, update_mask=FieldMask(paths=present))
+            conversation.muted_until_time.CopyFrom(_time("mutedUntil", value))
+    request = conversations.UpdateConversationRequest(
+        conversation=conversation, update_mask=FieldMask(paths=[_MASK_PATHS.get(name, name) for name in present])
+    )
     return _ask(
         lambda upstreams: upstreams.conversations.UpdateConversation, request, _conversation, form.conversation_id
     )
 
 
+_MASK_PATHS: Final = {"muted_until": "muted_until_time"}
 _UPDATABLE: Final = ("name", "description", "archived", "tags", "muted_until")
 
 
@@ -296,11 +299,11 @@ def _nothing(_: object) -> Result:
 
 
 def _presence_get(form: forms.PresenceGet, _: Identity) -> Command:
-    request = presence.GetPresenceRequest(user_ids=form.user_ids)
-    return _ask(lambda upstreams: upstreams.presence.GetPresence, request, _presences)
+    request = presence.BatchGetPresenceRequest(user_ids=form.user_ids)
+    return _ask(lambda upstreams: upstreams.presence.BatchGetPresence, request, _presences)
 
 
-def _presences(response: presence.GetPresenceResponse) -> Result:
+def _presences(response: presence.BatchGetPresenceResponse) -> Result:
     return {"presences": [json_objects.presence_object(one) for one in response.presences]}
 
 

@@ -14,6 +14,7 @@ from typing import Final
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from parley.auth.v1 import auth_pb2, directory_pb2, user_pb2
+from parley.auth.v1.user_pb2 import ROLE_EMPLOYEE
 from parley.chat.v1 import chat_pb2, conversation_pb2, event_pb2, message_pb2
 from parley.notify.v1 import notification_pb2
 from parley.presence.v1 import presence_pb2
@@ -115,12 +116,12 @@ def _send_signals(thing: Thing) -> Message:
 
 
 def _attachments(thing: Thing) -> Attachments:
-    return Attachments(add=[UserKey(organization_id=thing.organization_id, user_id="ann")], number=1)
+    return Attachments(add=[UserKey(organization_id=thing.organization_id, user_id="ann")], request_sequence=1)
 
 
 def _attach(thing: Thing) -> Message:
-    session = p.Session(session_id="s", organization_id=thing.organization_id, user_id="ann", role="employee")
-    return p.AttachRequest(gateway_id=secrets.token_hex(8), upsert=[session], number=1)
+    session = p.Session(session_id="s", organization_id=thing.organization_id, user_id="ann", role=ROLE_EMPLOYEE)
+    return p.AttachRequest(gateway_id=secrets.token_hex(8), upsert=[session], request_sequence=1)
 
 
 def _new_organization(thing: Thing) -> Message:
@@ -279,13 +280,13 @@ TABLE: dict[str, Case] = {
     "MessageService/SendSignals": Case(SERVICES, _send_signals, "conversation", ACTING),
     # presence
     "PresenceService/Attach": Case(SERVICES, _attach, answers=LIMITED),
-    "PresenceService/GetPresence": Case(
-        USERS, lambda t: p.GetPresenceRequest(user_ids=[t.user_id]), "user", dict.fromkeys(OF_USER, OK)
+    "PresenceService/BatchGetPresence": Case(
+        USERS, lambda t: p.BatchGetPresenceRequest(user_ids=[t.user_id]), "user", dict.fromkeys(OF_USER, OK)
     ),
     "PresenceService/WatchPresence": Case(
         USERS, lambda t: p.WatchPresenceRequest(user_ids=[t.user_id]), "user", dict.fromkeys(OF_USER, OK)
     ),
-    "PresenceService/SetStatus": Case(USERS, lambda _: p.SetStatusRequest(status=p.STATUS_ONLINE)),
+    "PresenceService/SetStatus": Case(USERS, lambda _: p.SetStatusRequest(status=p.CHOSEN_STATUS_ONLINE)),
     # notify
     "NotificationService/CreateNotifications": Case(
         ADMINS, _notification, "user", {"colleague": OK, "foreign": NO_USER, "absent": NO_USER}

@@ -36,9 +36,9 @@ class Edgy(presence_pb2_grpc.PresenceServiceServicer):
     def __init__(self) -> None:
         self.streams_closed = 0
 
-    async def GetPresence(
-        self, request: presence_pb2.GetPresenceRequest, context: Context
-    ) -> presence_pb2.GetPresenceResponse:
+    async def BatchGetPresence(
+        self, request: presence_pb2.BatchGetPresenceRequest, context: Context
+    ) -> presence_pb2.BatchGetPresenceResponse:
         match list(request.user_ids):
             case ["busy"]:
                 raise ResourceExhaustedError("BUSY", "come back", retry_after_ms=250, fields={"userIds": "too many"})
@@ -51,7 +51,9 @@ class Edgy(presence_pb2_grpc.PresenceServiceServicer):
         assert caller_token()
         who = calling_user()
         text = f"{who.organization_id} {who.role} {','.join(who.teams)}"
-        return presence_pb2.GetPresenceResponse(presences=[presence_pb2.Presence(user_id=caller().user_id, text=text)])
+        return presence_pb2.BatchGetPresenceResponse(
+            presences=[presence_pb2.Presence(user_id=caller().user_id, text=text)]
+        )
 
     async def SetStatus(
         self, request: presence_pb2.SetStatusRequest, context: Context
@@ -73,7 +75,7 @@ class Edgy(presence_pb2_grpc.PresenceServiceServicer):
         self, request_iterator: AsyncIterator[presence_pb2.AttachRequest], context: Context
     ) -> AsyncIterator[presence_pb2.AttachResponse]:
         async for request in request_iterator:
-            yield presence_pb2.AttachResponse(acknowledged=request.number)
+            yield presence_pb2.AttachResponse(acked_sequence=request.request_sequence)
 
 
 KEY = ECKey.generate_key("P-256", parameters={"kid": "one"})
@@ -126,12 +128,12 @@ async def failure(call: Awaitable[object]) -> AppError:
     return from_rpc_error(raised.value)
 
 
-def asking(*user_ids: str) -> presence_pb2.GetPresenceRequest:
-    return presence_pb2.GetPresenceRequest(user_ids=user_ids)
+def asking(*user_ids: str) -> presence_pb2.BatchGetPresenceRequest:
+    return presence_pb2.BatchGetPresenceRequest(user_ids=user_ids)
 
 
 async def test_a_verified_user_is_known_to_the_servicer(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
-    answer = await grpc_stub.GetPresence(asking(), metadata=bearer(token()), timeout=30)
+    answer = await grpc_stub.BatchGetPresence(asking(), metadata=bearer(token()), timeout=30)
     assert (answer.presences[0].user_id, answer.presences[0].text) == ("ann", "acme manager east")
 
 
@@ -164,16 +166,16 @@ BAD_CALLERS: dict[str, tuple[Metadata, Category, str]] = {
 async def test_a_caller_who_may_not_is_told_so(
     grpc_stub: presence_pb2_grpc.PresenceServiceStub, metadata: Metadata, category: Category, reason: str
 ) -> None:
-    error = await failure(grpc_stub.GetPresence(asking(), metadata=metadata, timeout=30))
+    error = await failure(grpc_stub.BatchGetPresence(asking(), metadata=metadata, timeout=30))
     assert (error.category, error.reason) == (category, reason)
 
 
 async def test_a_scope_opens_the_methods_that_ask_for_it(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
     call = grpc_stub.Attach(metadata=bearer(service_token("streams.subscribe")), timeout=30)
-    await call.write(presence_pb2.AttachRequest(number=7))
+    await call.write(presence_pb2.AttachRequest(request_sequence=7))
     answer = await call.read()
     assert isinstance(answer, presence_pb2.AttachResponse)
-    assert answer.acknowledged == 7
+    assert answer.acked_sequence == 7
     call.cancel()
     refused = grpc_stub.Attach(metadata=bearer(service_token("users.act")), timeout=30)
     error = await failure(refused.read())  # nothing is written: the refusal may be there before
@@ -185,41 +187,43 @@ async def test_a_scope_opens_the_methods_that_ask_for_it(grpc_stub: presence_pb2
 )
 async def test_bytes_that_are_no_request_are_the_callers_fault(grpc_channel: Any, data: bytes) -> None:
     path = f"/{DESCRIPTOR.full_name}/"
-    error = await failure(grpc_channel.unary_unary(path + "GetPresence")(data, metadata=bearer(token()), timeout=30))
+    error = await failure(
+        grpc_channel.unary_unary(path + "BatchGetPresence")(data, metadata=bearer(token()), timeout=30)
+    )
     assert (error.category, error.reason) == (Category.INVALID_ARGUMENT, "MALFORMED_REQUEST")
     stream = grpc_channel.stream_stream(path + "Attach")(
         metadata=bearer(service_token("streams.subscribe")), timeout=30
     )
-    await stream.write(presence_pb2.AttachRequest(number=7).SerializeToString())
-    assert presence_pb2.AttachResponse.FromString(await stream.read()).acknowledged == 7
+    await stream.write(presence_pb2.AttachRequest(request_sequence=7).SerializeToString())
+    assert presence_pb2.AttachResponse.FromString(await stream.read()).acked_sequence == 7
     await stream.write(data)
     error = await failure(stream.read())
     assert (error.category, error.reason) == (Category.INVALID_ARGUMENT, "MALFORMED_REQUEST")
 
 
 async def test_an_expected_failure_arrives_whole(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
-    error = await failure(grpc_stub.GetPresence(asking("busy"), metadata=bearer(token()), timeout=30))
+    error = await failure(grpc_stub.BatchGetPresence(asking("busy"), metadata=bearer(token()), timeout=30))
     assert isinstance(error, ResourceExhaustedError)
     assert (error.reason, error.message, error.retry_after_ms) == ("BUSY", "come back", 250)
     assert error.fields == {"userIds": "too many"}
 
 
 async def test_a_bug_leaves_as_an_incident_and_nothing_else(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
-    error = await failure(grpc_stub.GetPresence(asking("bug"), metadata=bearer(token()), timeout=30))
+    error = await failure(grpc_stub.BatchGetPresence(asking("bug"), metadata=bearer(token()), timeout=30))
     assert (error.category, error.reason) == (Category.INTERNAL, "INTERNAL")
     assert "incident" in error.message
     assert "secret" not in error.message
 
 
 async def test_a_store_that_is_away_is_unavailable(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
-    error = await failure(grpc_stub.GetPresence(asking("outage"), metadata=bearer(token()), timeout=30))
+    error = await failure(grpc_stub.BatchGetPresence(asking("outage"), metadata=bearer(token()), timeout=30))
     assert (error.category, error.reason) == (Category.UNAVAILABLE, "STORE_UNAVAILABLE")
     assert error.retry_after_ms
     assert "mongodb" not in error.message
 
 
 async def test_the_callers_deadline_ends_a_slow_call(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
-    error = await failure(grpc_stub.GetPresence(asking("slow"), metadata=bearer(token()), timeout=0.2))
+    error = await failure(grpc_stub.BatchGetPresence(asking("slow"), metadata=bearer(token()), timeout=0.2))
     assert error.category is Category.DEADLINE_EXCEEDED
 
 

@@ -10,7 +10,7 @@ from contextlib import aclosing, suppress
 
 import pytest
 from parley.chat.v1 import event_pb2
-from parley.stream.v1.stream_pb2 import Attachments, Positions, UserKey
+from parley.stream.v1.stream_pb2 import Attachments, Cursors, UserKey
 
 from chassis.errors import InvalidArgumentError, UnavailableError
 from chassis.events.fanout import FanOut
@@ -53,7 +53,7 @@ async def requests(resume_after: dict[int, str], until: asyncio.Event) -> AsyncI
     """What a gateway sends that holds Ann everywhere."""
     keys = [UserKey(organization_id=organization, user_id="ann") for organization in ORGANIZATIONS]
     yield event_pb2.SubscribeRequest(
-        attachments=Attachments(add=keys, number=1), resume_after=Positions(shards=resume_after)
+        attachments=Attachments(add=keys, request_sequence=1), resume_cursors=Cursors(shards=resume_after)
     )
     await until.wait()
 
@@ -120,7 +120,7 @@ async def test_a_stream_whose_later_request_is_malformed_ends_with_that(log: Log
     _, fanout = log
 
     async def badly() -> AsyncIterator[event_pb2.SubscribeRequest]:
-        yield event_pb2.SubscribeRequest(attachments=Attachments(number=1))
+        yield event_pb2.SubscribeRequest(attachments=Attachments(request_sequence=1))
         yield event_pb2.SubscribeRequest(attachments=Attachments(add=[UserKey()]))
 
     with pytest.raises(InvalidArgumentError):

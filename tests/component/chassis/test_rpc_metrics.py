@@ -17,7 +17,7 @@ from tests.component.chassis.test_edge import asking, failure, token
 grpc_service = test_edge.grpc_service
 servicer = test_edge.servicer
 ANN = bearer(token())
-UNARY = {"grpc_type": "unary", "grpc_service": "parley.presence.v1.PresenceService", "grpc_method": "GetPresence"}
+UNARY = {"grpc_type": "unary", "grpc_service": "parley.presence.v1.PresenceService", "grpc_method": "BatchGetPresence"}
 STREAM = {**UNARY, "grpc_type": "server_stream", "grpc_method": "WatchPresence"}
 
 
@@ -59,19 +59,19 @@ async def until(counted: Counted, expected: tuple[float, float, float]) -> None:
 
 async def test_a_call_that_succeeds(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
     counted = Counted(UNARY, "OK")
-    await grpc_stub.GetPresence(asking("x"), metadata=ANN)
+    await grpc_stub.BatchGetPresence(asking("x"), metadata=ANN)
     await until(counted, (1, 1, 1))
 
 
 async def test_a_call_that_is_refused(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
     counted = Counted(UNARY, "RESOURCE_EXHAUSTED")
-    assert (await failure(grpc_stub.GetPresence(asking("busy"), metadata=ANN))).reason == "BUSY"
+    assert (await failure(grpc_stub.BatchGetPresence(asking("busy"), metadata=ANN))).reason == "BUSY"
     await until(counted, (1, 1, 1))
 
 
 async def test_a_call_that_its_caller_gives_up(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
     counted = Counted(UNARY, "CANCELLED")
-    call = grpc_stub.GetPresence(asking("slow"), metadata=ANN)
+    call = grpc_stub.BatchGetPresence(asking("slow"), metadata=ANN)
     await until(counted, (1, 0, 0))
     call.cancel()
     await until(counted, (1, 1, 1))
@@ -88,6 +88,6 @@ async def test_a_stream_that_its_reader_leaves(grpc_stub: presence_pb2_grpc.Pres
 async def test_what_has_not_happened_yet_is_there_as_nothing(
     grpc_stub: presence_pb2_grpc.PresenceServiceStub,
 ) -> None:
-    await grpc_stub.GetPresence(asking("x"), metadata=ANN)
+    await grpc_stub.BatchGetPresence(asking("x"), metadata=ANN)
     labels = {**UNARY, "grpc_code": "DATA_LOSS"}
     assert REGISTRY.get_sample_value("grpc_server_handled_total", labels) == 0

@@ -83,7 +83,7 @@ class Person:
 
     async def send(
         self, conversation_id: str, text: str, client_message_id: str | None = None, **draft: object
-    ) -> message_pb2.Receipt:
+    ) -> message_pb2.SendResult:
         """Sends a message."""
         request = message_pb2.SendMessageRequest(
             draft=message_pb2.Draft(
@@ -93,7 +93,7 @@ class Person:
                 **draft,  # type: ignore[arg-type]
             )
         )
-        return (await self.chat.messages.SendMessage(request, metadata=self.metadata, timeout=TIMEOUT)).receipt
+        return (await self.chat.messages.SendMessage(request, metadata=self.metadata, timeout=TIMEOUT)).result
 
     async def history(self, conversation_id: str, **place: object) -> message_pb2.ListMessagesResponse:
         """A page of history."""

@@ -77,14 +77,17 @@ def send_signals(stage: Stage) -> Message:
 
 def subscribe(stage: Stage) -> Message:
     key = UserKey(organization_id=stage.organization_id, user_id=stage.ann.user_id)
-    return event_pb2.SubscribeRequest(attachments=Attachments(add=[key], number=1))
+    return event_pb2.SubscribeRequest(attachments=Attachments(add=[key], request_sequence=1))
 
 
 def update_conversation(stage: Stage) -> Message:
     conversation = chat_pb2.Conversation(
-        conversation_id=stage.conversation_id, name="Launch", tags=["a"], muted_until=Timestamp(seconds=4_000_000_000)
+        conversation_id=stage.conversation_id,
+        name="Launch",
+        tags=["a"],
+        muted_until_time=Timestamp(seconds=4_000_000_000),
     )
-    mask = FieldMask(paths=["name", "description", "archived", "tags", "muted_until"])
+    mask = FieldMask(paths=["name", "description", "archived", "tags", "muted_until_time"])
     return conversation_pb2.UpdateConversationRequest(conversation=conversation, update_mask=mask)
 
 
@@ -208,7 +211,7 @@ ROWS = [
     *_invalid("UpdateConversation", "conversation.name", "name", "", " ", "x" * 201),
     *_invalid("UpdateConversation", "conversation.description", "description", "x" * 2_001),
     *_invalid("UpdateConversation", "conversation.tags", "tags", [""], ["x" * 51], [f"t{n}" for n in range(21)]),
-    *_invalid("UpdateConversation", "conversation.muted_until", "mutedUntil", LATE, EARLY, NEGATIVE),
+    *_invalid("UpdateConversation", "conversation.muted_until_time", "mutedUntil", LATE, EARLY, NEGATIVE),
     *_invalid("AddMembers", "user_ids", "userIds", [], [""], ["a b"], [f"u{n}" for n in range(5_000)]),
     Row("AddMembers", "user_ids", ["nobody"], MISSING, "USER_NOT_FOUND"),
     Row("AddMembers", "user_ids", ["FOREIGN USER"], MISSING, "USER_NOT_FOUND"),
@@ -253,10 +256,10 @@ ROWS = [
     Row("DeleteMessage", "message_id", "FOREIGN MESSAGE", MISSING, "MESSAGE_NOT_FOUND"),
     *_invalid("MarkRead", "seq", "seq", 0, -1),
     *_invalid("MarkDelivered", "seq", "seq", 0, -1),
-    *_invalid("Subscribe", "attachments.number", "attachments.number", -1),
+    *_invalid("Subscribe", "attachments.request_sequence", "attachments.requestSequence", -1),
     *_invalid("Subscribe", "attachments.add", "attachments.add.organizationId", [UserKey(user_id="ann")]),
     *_invalid("Subscribe", "attachments.remove", "attachments.remove.userId", [UserKey(organization_id="acme")]),
-    *_invalid("Subscribe", "resume_after.shards", "resumeAfter.shards", {0: ""}, {0: "abc"}, {1: "1-2-3"}),
+    *_invalid("Subscribe", "resume_cursors.shards", "resumeCursors.shards", {0: ""}, {0: "abc"}, {1: "1-2-3"}),
     Row("SendMessages", "items", [m.SendMessagesRequest.Item()] * 1_001, BAD, "INVALID_FIELDS", "items"),
     Row("SendSignals", "items", [m.SendSignalsRequest.Item()] * 1_001, BAD, "INVALID_FIELDS", "items"),
 ]  # fmt: skip
@@ -338,7 +341,7 @@ async def test_a_bad_item_of_a_batch_harms_no_other(stage: Stage) -> None:
     stub = stage.ann.chat.messages
     outcomes = (await stub.SendMessages(request, metadata=stage.service, timeout=20)).outcomes
     assert [o.error.code for o in outcomes[::2]] == [category for *_, category in BATCH_ROWS.values()]
-    assert [o.HasField("receipt") for o in outcomes[1::2]] == [True] * len(BATCH_ROWS)
+    assert [o.HasField("result") for o in outcomes[1::2]] == [True] * len(BATCH_ROWS)
 
 
 async def test_a_bad_signal_of_a_batch_harms_no_other(stage: Stage) -> None:

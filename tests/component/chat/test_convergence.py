@@ -117,9 +117,9 @@ async def follow(world: World, auth: RunningAuth, reader: Reader, key: str, atta
     call = world.replicas[1].events.Subscribe(metadata=await auth.service_metadata())
     try:
         add = [UserKey(organization_id=world.organization_id, user_id=person.user_id)]
-        await call.write(event_pb2.SubscribeRequest(attachments=Attachments(add=add, number=1)))
+        await call.write(event_pb2.SubscribeRequest(attachments=Attachments(add=add, request_sequence=1)))
         async for response in call:
-            if response.acknowledged:
+            if response.acked_sequence:
                 attached.set()
             for event in response.events:
                 if key in str(event):

@@ -37,7 +37,7 @@ async def test_a_batch_of_messages_sends_those_of_the_own_organization_alone(
             item.draft.client_message_id = f"{caller} {number}"
         metadata = await auth.service_metadata(caller)
         outcomes = (await chat.messages.SendMessages(request, metadata=metadata, timeout=TIMEOUT)).outcomes
-        assert [outcome.HasField("receipt") for outcome in outcomes] == [sent, False, sent, False]
+        assert [outcome.HasField("result") for outcome in outcomes] == [sent, False, sent, False]
         refused = [denied(outcome.error) for outcome in outcomes]
         assert refused == [not sent, sent, not sent, True]
     assert [m.text for m in (await bob.history(key)).messages] == [f"as {organization_id}"] * 2
@@ -72,11 +72,11 @@ async def test_a_stream_ends_that_asks_for_users_of_another_organization(
 ) -> None:
     call = chat.events.Subscribe(metadata=await auth.service_metadata(organization_id), timeout=TIMEOUT)
     if later:
-        own = Attachments(add=[UserKey(organization_id=organization_id, user_id="ann")], number=1)
+        own = Attachments(add=[UserKey(organization_id=organization_id, user_id="ann")], request_sequence=1)
         await call.write(event_pb2.SubscribeRequest(attachments=own))
         first = await call.read()
         assert isinstance(first, event_pb2.SubscribeResponse)
-        assert first.acknowledged == 1
+        assert first.acked_sequence == 1
     request = event_pb2.SubscribeRequest()
     getattr(request.attachments, field).add(organization_id=f"{organization_id}-2", user_id="ann")
     await call.write(request)

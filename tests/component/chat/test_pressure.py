@@ -92,10 +92,10 @@ async def bobs_events(
 ) -> AsyncIterator[AsyncIterator[event_pb2.SubscribeResponse]]:
     """A stream that Bob is attached to."""
     call: Any = chat.events.Subscribe(metadata=await auth.service_metadata())
-    attachments = Attachments(add=[UserKey(organization_id=organization_id, user_id=bob.user_id)], number=1)
+    attachments = Attachments(add=[UserKey(organization_id=organization_id, user_id=bob.user_id)], request_sequence=1)
     await call.write(event_pb2.SubscribeRequest(attachments=attachments))
     responses = aiter(call)
-    assert (await anext(responses)).acknowledged == 1
+    assert (await anext(responses)).acked_sequence == 1
     yield responses
     call.cancel()
 

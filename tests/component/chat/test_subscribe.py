@@ -40,9 +40,13 @@ class Stream:
     async def attach(self, number: int, *users: str, remove: bool = False) -> None:
         """Attaches or detaches users, and waits until that is in effect."""
         keys = [UserKey(organization_id=self._organization_id, user_id=user) for user in users]
-        attachments = Attachments(remove=keys, number=number) if remove else Attachments(add=keys, number=number)
+        attachments = (
+            Attachments(remove=keys, request_sequence=number)
+            if remove
+            else Attachments(add=keys, request_sequence=number)
+        )
         await self._call.write(event_pb2.SubscribeRequest(attachments=attachments))
-        while (await self.read()).acknowledged != number:
+        while (await self.read()).acked_sequence != number:
             pass
 
     async def read(self) -> event_pb2.SubscribeResponse:
@@ -51,8 +55,8 @@ class Stream:
             response = await self._call.read()
         assert isinstance(response, event_pb2.SubscribeResponse), "the stream ended"
         self.texts += [e.message_created.message.text[:20] for e in response.events if e.HasField("message_created")]
-        self.positions |= response.positions.shards
-        self.lost += response.lost
+        self.positions |= response.resume_cursors.shards
+        self.lost += response.resync_required
         self.largest = max(self.largest, response.ByteSize())
         return response
 
@@ -83,11 +87,11 @@ async def subscribed(
     try:
         request = event_pb2.SubscribeRequest(
             attachments=Attachments(
-                add=[UserKey(organization_id=organization_id, user_id=user) for user in users], number=1
+                add=[UserKey(organization_id=organization_id, user_id=user) for user in users], request_sequence=1
             )
         )
         if resume_after is not None:
-            request.resume_after.shards.update(resume_after)
+            request.resume_cursors.shards.update(resume_after)
         await call.write(request)
         yield stream
     finally:
@@ -238,4 +242,4 @@ async def test_a_malformed_position_is_refused(
     async with subscribed(auth, chat, organization_id, "ann", resume_after={0: position}) as stream:
         error = await stream.to_its_end()
     assert (error.category, error.reason) == (Category.INVALID_ARGUMENT, "INVALID_FIELDS")
-    assert list(error.fields) == ["resumeAfter.shards"]
+    assert list(error.fields) == ["resumeCursors.shards"]

@@ -23,7 +23,7 @@ UNARY = {
     "/parley.auth.v1.AuthService/SignIn": "auth",
     "/parley.auth.v1.DirectoryService/GetUser": "auth",
     "/parley.chat.v1.MessageService/SendMessages": "chat",
-    "/parley.presence.v1.PresenceService/GetPresence": "presence",
+    "/parley.presence.v1.PresenceService/BatchGetPresence": "presence",
     "/parley.notify.v1.NotificationService/ListNotifications": "notify",
 }
 STREAMS = [

@@ -34,13 +34,13 @@ class Subscription:
             response = await self._call.read()
         assert isinstance(response, notification_pb2.SubscribeResponse), "the stream ended"
         self.events.extend(response.events)
-        self.positions.update(response.positions.shards)
-        self.lost = self.lost or response.lost
+        self.positions.update(response.resume_cursors.shards)
+        self.lost = self.lost or response.resync_required
         return response
 
     async def acknowledged(self, number: int) -> None:
         """Waits until an attachment is in effect."""
-        while (await self._next()).acknowledged != number:
+        while (await self._next()).acked_sequence != number:
             pass
 
     async def until(self, holds: Callable[[list[notification_pb2.Event]], bool]) -> list[notification_pb2.Event]:
@@ -68,9 +68,9 @@ async def subscribed(
 ) -> AsyncIterator[Subscription]:
     """A stream that holds some users, from the moment on that this yields."""
     keys = [stream_pb2.UserKey(organization_id=organization_id, user_id=user_id) for user_id in user_ids]
-    request = notification_pb2.SubscribeRequest(attachments=stream_pb2.Attachments(add=keys, number=1))
+    request = notification_pb2.SubscribeRequest(attachments=stream_pb2.Attachments(add=keys, request_sequence=1))
     if resume_after is not None:
-        request.resume_after.shards.update(resume_after)
+        request.resume_cursors.shards.update(resume_after)
     call = stub.Subscribe(metadata=await auth.service_metadata())
     try:
         await call.write(request)

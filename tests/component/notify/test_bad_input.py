@@ -34,7 +34,7 @@ GOOD: dict[str, Callable[[str], Message]] = {
     "GetPreferences": lambda _: pb.GetPreferencesRequest(),
     "UpdatePreferences": lambda _: pb.UpdatePreferencesRequest(preferences=pb.Preferences()),
     "Subscribe": lambda _: pb.SubscribeRequest(
-        attachments=Attachments(add=[UserKey(organization_id="acme", user_id="ann")], number=1)
+        attachments=Attachments(add=[UserKey(organization_id="acme", user_id="ann")], request_sequence=1)
     ),
 }
 
@@ -73,9 +73,9 @@ ROWS = [
         BAD,
         "INVALID_FIELDS",
     ),
-    Row("Subscribe", pb.SubscribeRequest(attachments=Attachments(number=-1)), BAD, "INVALID_FIELDS"),
+    Row("Subscribe", pb.SubscribeRequest(attachments=Attachments(request_sequence=-1)), BAD, "INVALID_FIELDS"),
     Row("Subscribe", pb.SubscribeRequest(attachments=Attachments(add=[UserKey()])), BAD, "INVALID_FIELDS"),
-    Row("Subscribe", pb.SubscribeRequest(resume_after={"shards": {0: "abc"}}), BAD, "INVALID_FIELDS"),  # type: ignore[arg-type]
+    Row("Subscribe", pb.SubscribeRequest(resume_cursors={"shards": {0: "abc"}}), BAD, "INVALID_FIELDS"),  # type: ignore[arg-type]
 ]
 WITHOUT_FIELDS = {"MarkAllNotificationsRead", "GetUnreadCount", "GetPreferences"}
 

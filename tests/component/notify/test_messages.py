@@ -33,7 +33,7 @@ async def test_the_unread_messages_of_a_conversation_make_one_notification(
         "senderId": "ann",
         "seq": 3,
     }
-    assert notification.create_time.ToMilliseconds() == START_MS + 3
+    assert notification.update_time.ToMilliseconds() == START_MS + 3
     assert await ben.unread() == 1
     assert await ann.notifications() == []
 

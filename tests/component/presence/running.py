@@ -18,6 +18,7 @@ from chassis.errors import AppError
 from chassis.rpc.channel import Metadata, open_channel
 from chassis.rpc.server import serving
 from chassis.rpc.status import from_rpc_error
+from services.presence.convert import role_from_name
 from services.presence.settings import Settings
 from services.presence.wiring import wire
 from tests.component.auth_service import RunningAuth, SignedIn
@@ -90,15 +91,15 @@ class User:
             session_id=session_id,
             organization_id=self.organization_id,
             user_id=self.user_id,
-            role=self.role,
+            role=role_from_name(self.role),
             idle=idle,
         )
 
     async def sees(self, channel: grpc.aio.Channel, *user_ids: str) -> list[pb.Presence]:
         """The presence of users as this one sees it."""
         stub = presence_pb2_grpc.PresenceServiceStub(channel)
-        request = pb.GetPresenceRequest(user_ids=user_ids)
-        return list((await stub.GetPresence(request, metadata=self.metadata, timeout=TIMEOUT)).presences)
+        request = pb.BatchGetPresenceRequest(user_ids=user_ids)
+        return list((await stub.BatchGetPresence(request, metadata=self.metadata, timeout=TIMEOUT)).presences)
 
     async def sees_until(
         self, channel: grpc.aio.Channel, other: str, holds: Callable[[pb.Presence], bool]
@@ -110,11 +111,11 @@ class User:
             return (await self.sees(channel, other))[0]
 
     async def choose(
-        self, channel: grpc.aio.Channel, status: pb.Status.ValueType, text: str | None = None
+        self, channel: grpc.aio.Channel, status: pb.PresenceStatus.ValueType, text: str | None = None
     ) -> pb.Presence:
         """Sets the user's status."""
         stub = presence_pb2_grpc.PresenceServiceStub(channel)
-        request = pb.SetStatusRequest(status=status, text=text)
+        request = pb.SetStatusRequest(status=pb.ChosenStatus.ValueType(status), text=text)
         return (await stub.SetStatus(request, metadata=self.metadata, timeout=TIMEOUT)).presence
 
 
@@ -142,7 +143,7 @@ class Watch:
         self._reader.cancel()
         await asyncio.wait([self._reader])
 
-    def statuses(self, user_id: str) -> list[pb.Status.ValueType]:
+    def statuses(self, user_id: str) -> list[pb.PresenceStatus.ValueType]:
         """What was told of a user, in order."""
         return [each.status for presences in self.responses for each in presences if each.user_id == user_id]
 
@@ -209,7 +210,7 @@ class Gateway:
         more: bool = False,
     ) -> None:
         """Reports sessions, and waits until that is acknowledged."""
-        number = await self.send(pb.AttachRequest(upsert=upsert, closed=closed, more=more))
+        number = await self.send(pb.AttachRequest(upsert=upsert, closed=closed, has_more=more))
         await self.until(lambda: self._acknowledged >= number or self.ended)
         if self.error is not None:
             raise self.error
@@ -218,7 +219,7 @@ class Gateway:
         """Sends a request under the next number; gives the number."""
         async with self._sending:
             self._number += 1
-            request.number = self._number
+            request.request_sequence = self._number
             if self._number == 1:
                 request.gateway_id = self._gateway_id
             with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):  # the reader learns why
@@ -233,11 +234,11 @@ class Gateway:
             if (event.organization_id, event.presence.user_id) == (user.organization_id, user.user_id)
         ]
 
-    def statuses(self, user: User) -> list[pb.Status.ValueType]:
+    def statuses(self, user: User) -> list[pb.PresenceStatus.ValueType]:
         """The statuses told of a user, in order."""
         return [presence.status for presence in self.told(user)]
 
-    def latest(self, user: User) -> pb.Status.ValueType | None:
+    def latest(self, user: User) -> pb.PresenceStatus.ValueType | None:
         """The status told of a user last; None when nothing was."""
         told = self.statuses(user)
         return told[-1] if told else None
@@ -247,7 +248,7 @@ class Gateway:
         async with asyncio.timeout(TIMEOUT), self._news:
             await self._news.wait_for(holds)
 
-    async def until_told(self, user: User, status: pb.Status.ValueType) -> None:
+    async def until_told(self, user: User, status: pb.PresenceStatus.ValueType) -> None:
         """Waits until a status is what was told of a user last."""
         await self.until(lambda: self.latest(user) == status)
 
@@ -259,7 +260,7 @@ class Gateway:
     async def _read(self) -> None:
         try:
             async for response in self._call:
-                self._acknowledged = max(self._acknowledged, response.acknowledged)
+                self._acknowledged = max(self._acknowledged, response.acked_sequence)
                 self.events += response.events
                 await self._tell()
         except grpc.aio.AioRpcError as error:

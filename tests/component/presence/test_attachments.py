@@ -7,6 +7,7 @@ import secrets
 
 import grpc
 import pytest
+from parley.auth.v1.user_pb2 import ROLE_EMPLOYEE
 from parley.presence.v1 import presence_pb2 as pb
 
 from chassis.errors import InvalidArgumentError, UnavailableError
@@ -14,7 +15,7 @@ from services.presence.settings import Settings
 from tests.component.presence.conftest import Attach, NewUser
 from tests.component.presence.running import Gateway, User, replica
 
-ONLINE, AWAY, OFFLINE = pb.STATUS_ONLINE, pb.STATUS_AWAY, pb.STATUS_OFFLINE
+ONLINE, AWAY, OFFLINE = pb.PRESENCE_STATUS_ONLINE, pb.PRESENCE_STATUS_AWAY, pb.PRESENCE_STATUS_OFFLINE
 
 
 async def test_a_gateway_is_told_who_is_present_and_who_left_lately(
@@ -38,7 +39,7 @@ async def test_a_large_organization_is_told_in_full(
 ) -> None:
     names = {f"colleague-{number}" for number in range(1_700)}
     crowd = [
-        pb.Session(session_id=name, organization_id=organization_id, user_id=name, role="employee") for name in names
+        pb.Session(session_id=name, organization_id=organization_id, user_id=name, role=ROLE_EMPLOYEE) for name in names
     ]
     first = await attach(one)
     await first.report(*crowd)
@@ -140,7 +141,7 @@ async def test_heartbeats_keep_sessions_beyond_the_lease(
 
 
 def _session(**fields: object) -> pb.Session:
-    good = {"session_id": "s", "organization_id": "o", "user_id": "u", "role": "employee"}
+    good = {"session_id": "s", "organization_id": "o", "user_id": "u", "role": ROLE_EMPLOYEE}
     return pb.Session(**(good | fields))  # type: ignore[arg-type]
 
 
@@ -152,7 +153,7 @@ def _session(**fields: object) -> pb.Session:
         (pb.AttachRequest(upsert=[_session(organization_id="")]), "upsert.organizationId"),
         (pb.AttachRequest(upsert=[_session(organization_id="o/u")]), "upsert.organizationId"),
         (pb.AttachRequest(upsert=[_session(user_id="u/s")]), "upsert.userId"),
-        (pb.AttachRequest(upsert=[_session(role="")]), "upsert.role"),
+        (pb.AttachRequest(upsert=[_session(role=0)]), "upsert.role"),
         (pb.AttachRequest(upsert=[_session(), _session(user_id="another")]), "upsert"),
         (pb.AttachRequest(upsert=[_session(session_id=f"s{n}") for n in range(5_000)], closed=["s"]), "upsert"),
         (pb.AttachRequest(closed=[f"s{n}" for n in range(5_001)]), "upsert"),

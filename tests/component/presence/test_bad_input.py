@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.message import Message
+from parley.auth.v1.user_pb2 import ROLE_EMPLOYEE
 from parley.presence.v1 import presence_pb2 as pb
 
 from chassis.errors import Category
@@ -15,18 +16,18 @@ from tests.component.bad_input import Call, answer, check, methods_of
 from tests.component.presence.running import User
 
 METHODS = methods_of(pb.DESCRIPTOR.services_by_name["PresenceService"])
-SESSION = pb.Session(session_id="s1", organization_id="acme", user_id="ann", role="employee")
+SESSION = pb.Session(session_id="s1", organization_id="acme", user_id="ann", role=ROLE_EMPLOYEE)
 GOOD: dict[str, Message] = {
-    "Attach": pb.AttachRequest(upsert=[SESSION], number=1, gateway_id="edge"),
-    "GetPresence": pb.GetPresenceRequest(user_ids=["ann"]),
+    "Attach": pb.AttachRequest(upsert=[SESSION], request_sequence=1, gateway_id="edge"),
+    "BatchGetPresence": pb.BatchGetPresenceRequest(user_ids=["ann"]),
     "WatchPresence": pb.WatchPresenceRequest(user_ids=["ann"]),
-    "SetStatus": pb.SetStatusRequest(status=pb.STATUS_DND, text="away"),
+    "SetStatus": pb.SetStatusRequest(status=pb.CHOSEN_STATUS_DND, text="away"),
 }
 
 
 def session(**changed: Any) -> pb.AttachRequest:
     """A good first request whose session has other fields."""
-    request = pb.AttachRequest(gateway_id="edge", number=1, upsert=[SESSION])
+    request = pb.AttachRequest(gateway_id="edge", request_sequence=1, upsert=[SESSION])
     request.upsert[0].MergeFrom(pb.Session(**changed))
     for name, value in changed.items():
         setattr(request.upsert[0], name, value)
@@ -35,23 +36,23 @@ def session(**changed: Any) -> pb.AttachRequest:
 
 ROWS: dict[str, list[tuple[Message, str]]] = {
     "Attach": [
-        (pb.AttachRequest(number=1), "gatewayId"),
+        (pb.AttachRequest(request_sequence=1), "gatewayId"),
         (pb.AttachRequest(gateway_id="x" * 129), "gatewayId"),
         (pb.AttachRequest(gateway_id="a b"), "gatewayId"),
         (pb.AttachRequest(gateway_id="ä"), "gatewayId"),
-        (pb.AttachRequest(gateway_id="edge", number=-1), "number"),
+        (pb.AttachRequest(gateway_id="edge", request_sequence=-1), "requestSequence"),
         (pb.AttachRequest(gateway_id="edge", upsert=[SESSION] * 5_001), "upsert"),
         (pb.AttachRequest(gateway_id="edge", closed=["s"] * 5_001), "upsert"),
         (session(session_id=""), "upsert.sessionId"),
         (session(session_id="x" * 129), "upsert.sessionId"),
         (session(organization_id=""), "upsert.organizationId"),
         (session(user_id="a/b"), "upsert.userId"),
-        (session(role=""), "upsert.role"),
+        (session(role=0), "upsert.role"),
     ],
-    "GetPresence": [
-        (pb.GetPresenceRequest(user_ids=["ann"] * 201), "userIds"),
-        (pb.GetPresenceRequest(user_ids=[""]), "userIds"),
-        (pb.GetPresenceRequest(user_ids=["a b"]), "userIds"),
+    "BatchGetPresence": [
+        (pb.BatchGetPresenceRequest(user_ids=["ann"] * 201), "userIds"),
+        (pb.BatchGetPresenceRequest(user_ids=[""]), "userIds"),
+        (pb.BatchGetPresenceRequest(user_ids=["a b"]), "userIds"),
     ],
     "WatchPresence": [
         (pb.WatchPresenceRequest(user_ids=["ann"] * 201), "userIds"),
@@ -59,9 +60,9 @@ ROWS: dict[str, list[tuple[Message, str]]] = {
     ],
     "SetStatus": [
         (pb.SetStatusRequest(), "status"),
-        (pb.SetStatusRequest(status=pb.STATUS_OFFLINE), "status"),
+        (pb.SetStatusRequest(status=5), "status"),  # type: ignore[arg-type]  # offline is not a choice
         (pb.SetStatusRequest(status=99), "status"),  # type: ignore[arg-type]  # there is no such status
-        (pb.SetStatusRequest(status=pb.STATUS_AWAY, text="x" * 141), "text"),
+        (pb.SetStatusRequest(status=pb.CHOSEN_STATUS_AWAY, text="x" * 141), "text"),
     ],
 }
 

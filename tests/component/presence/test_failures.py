@@ -17,7 +17,7 @@ from tests.component.presence.conftest import Attach, NewUser
 from tests.component.presence.running import LEASE_SECONDS, User, replica, until_stored
 from tests.component.presence.servers import Wire, presence_process
 
-ONLINE, AWAY, OFFLINE = pb.STATUS_ONLINE, pb.STATUS_AWAY, pb.STATUS_OFFLINE
+ONLINE, AWAY, OFFLINE = pb.PRESENCE_STATUS_ONLINE, pb.PRESENCE_STATUS_AWAY, pb.PRESENCE_STATUS_OFFLINE
 
 
 async def test_the_sessions_of_a_dead_gateway_are_closed_with_the_time_it_was_last_heard(
@@ -118,11 +118,11 @@ async def test_after_redis_lost_everything_gateways_report_again_and_the_truth_r
     watching, dying = await attach(one, "watching"), await attach(other)
     await watching.report(ann.session("anns"), staying.session("stays"), closed_meanwhile.session("closes"))
     await watching.report(choosy.session("choosys"))
-    await choosy.choose(one, pb.STATUS_DND, "as I said")
+    await choosy.choose(one, pb.PRESENCE_STATUS_DND, "as I said")
     await dying.report(on_dead_gateway.session("dies"))
     present = (staying, closed_meanwhile, on_dead_gateway)
     await watching.until(lambda: all(watching.latest(user) == ONLINE for user in present))
-    await watching.until_told(choosy, pb.STATUS_DND)
+    await watching.until_told(choosy, pb.PRESENCE_STATUS_DND)
     await until_stored(valkey)
     await dying.break_off()
     await valkey.flushall()
@@ -133,10 +133,10 @@ async def test_after_redis_lost_everything_gateways_report_again_and_the_truth_r
     await back.until(lambda: back.latest(closed_meanwhile) == back.latest(on_dead_gateway) == OFFLINE)
     await back.until_told(staying, ONLINE)
     await back.until(
-        lambda: [(told.status, told.text) for told in back.told(choosy)][-1:] == [(pb.STATUS_DND, "as I said")]
+        lambda: [(told.status, told.text) for told in back.told(choosy)][-1:] == [(pb.PRESENCE_STATUS_DND, "as I said")]
     )
     seen = await ann.sees(one, staying.user_id, choosy.user_id, closed_meanwhile.user_id, on_dead_gateway.user_id)
-    assert [each.status for each in seen] == [ONLINE, pb.STATUS_DND, OFFLINE, OFFLINE]
+    assert [each.status for each in seen] == [ONLINE, pb.PRESENCE_STATUS_DND, OFFLINE, OFFLINE]
     assert OFFLINE not in back.statuses(staying)
     assert all(each.HasField("last_seen_time") for each in seen[2:])
 

@@ -24,7 +24,7 @@ async def test_a_session_of_another_organization_ends_the_stream(
             assert ended is not None
             assert (ended.category, ended.reason) == (Category.PERMISSION_DENIED, "ORGANIZATION_NOT_ALLOWED")
     (presence,) = await ann.sees(one, ann.user_id)
-    assert presence.status == pb.STATUS_OFFLINE
+    assert presence.status == pb.PRESENCE_STATUS_OFFLINE
 
 
 async def test_a_limited_gateway_of_the_same_name_is_another_gateway(
@@ -32,10 +32,10 @@ async def test_a_limited_gateway_of_the_same_name_is_another_gateway(
 ) -> None:
     gateway = await attach(one, "edge")
     await gateway.report(ann.session("s1"))
-    await bob.sees_until(one, ann.user_id, lambda presence: presence.status == pb.STATUS_ONLINE)
+    await bob.sees_until(one, ann.user_id, lambda presence: presence.status == pb.PRESENCE_STATUS_ONLINE)
     foreign = await auth.service_metadata(f"{ann.organization_id}-2")
     async with Gateway(one, foreign, "edge") as limited:
         await limited.report()
         await gateway.report(bob.session("s2"))  # its word still counts
         (presence,) = await bob.sees(one, ann.user_id)
-        assert presence.status == pb.STATUS_ONLINE
+        assert presence.status == pb.PRESENCE_STATUS_ONLINE

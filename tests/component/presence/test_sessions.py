@@ -12,7 +12,7 @@ from services.presence.settings import Settings
 from tests.component.presence.conftest import Attach, NewUser
 from tests.component.presence.running import GRACE_SECONDS, User, replica
 
-ONLINE, AWAY, OFFLINE = pb.STATUS_ONLINE, pb.STATUS_AWAY, pb.STATUS_OFFLINE
+ONLINE, AWAY, OFFLINE = pb.PRESENCE_STATUS_ONLINE, pb.PRESENCE_STATUS_AWAY, pb.PRESENCE_STATUS_OFFLINE
 
 
 async def test_a_user_never_seen_is_offline_without_a_last_seen_time(one: grpc.aio.Channel, ann: User) -> None:

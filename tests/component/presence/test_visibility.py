@@ -6,6 +6,7 @@ import time
 
 import grpc
 import pytest
+from parley.auth.v1.user_pb2 import ROLE_CLIENT, ROLE_EMPLOYEE
 from parley.presence.v1 import presence_pb2 as pb
 from parley.presence.v1 import presence_pb2_grpc
 
@@ -17,7 +18,12 @@ from tests.component.auth_service import RunningAuth, auth_settings, running_aut
 from tests.component.presence.conftest import Attach, NewUser
 from tests.component.presence.running import TIMEOUT, User, Watch, replica
 
-ONLINE, AWAY, OFFLINE, DND = pb.STATUS_ONLINE, pb.STATUS_AWAY, pb.STATUS_OFFLINE, pb.STATUS_DND
+ONLINE, AWAY, OFFLINE, DND = (
+    pb.PRESENCE_STATUS_ONLINE,
+    pb.PRESENCE_STATUS_AWAY,
+    pb.PRESENCE_STATUS_OFFLINE,
+    pb.PRESENCE_STATUS_DND,
+)
 
 
 async def test_a_client_sees_staff_and_itself_but_no_other_client(
@@ -50,7 +56,7 @@ async def test_events_name_the_role_by_which_a_gateway_filters(
     await gateway.report(ann.session("anns"), client.session("clients"))
     await gateway.until(lambda: gateway.latest(ann) == gateway.latest(client) == ONLINE)
     roles = {event.presence.user_id: event.role for event in gateway.events}
-    assert roles == {ann.user_id: "employee", client.user_id: "client"}
+    assert roles == {ann.user_id: ROLE_EMPLOYEE, client.user_id: ROLE_CLIENT}
 
 
 async def test_a_client_that_only_ever_set_a_status_is_kept_from_other_clients(
@@ -115,7 +121,9 @@ async def test_asking_for_too_many_or_for_what_is_no_id_is_refused(
 ) -> None:
     stub = presence_pb2_grpc.PresenceServiceStub(one)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await stub.GetPresence(pb.GetPresenceRequest(user_ids=user_ids), metadata=ann.metadata, timeout=TIMEOUT)
+        await stub.BatchGetPresence(
+            pb.BatchGetPresenceRequest(user_ids=user_ids), metadata=ann.metadata, timeout=TIMEOUT
+        )
     error = from_rpc_error(caught.value)
     assert isinstance(error, InvalidArgumentError) and set(error.fields) == {"userIds"}
     async with Watch(one, ann, user_ids) as watch:
@@ -140,8 +148,8 @@ async def test_a_watch_tells_of_everyone_then_of_whoever_changes(
         await watch.until(lambda: watch.statuses(bob.user_id)[-1] == AWAY)
         await gateway.report(ann.session("anns"))
         await watch.until(lambda: watch.statuses(ann.user_id)[-1] == ONLINE)
-        await ann.choose(one, pb.STATUS_INVISIBLE)
-        await watch.until(lambda: watch.statuses(ann.user_id)[-1] == pb.STATUS_INVISIBLE)
+        await ann.choose(one, pb.PRESENCE_STATUS_INVISIBLE)
+        await watch.until(lambda: watch.statuses(ann.user_id)[-1] == pb.PRESENCE_STATUS_INVISIBLE)
         assert not watch.statuses(unwatched.user_id)
 
 
@@ -190,7 +198,10 @@ async def test_every_method_takes_a_token_of_the_right_kind(
     one: grpc.aio.Channel, ann: User, gateway_metadata: Metadata
 ) -> None:
     stub = presence_pb2_grpc.PresenceServiceStub(one)
-    unary = [(stub.GetPresence, pb.GetPresenceRequest()), (stub.SetStatus, pb.SetStatusRequest(status=ONLINE))]
+    unary = [
+        (stub.BatchGetPresence, pb.BatchGetPresenceRequest()),
+        (stub.SetStatus, pb.SetStatusRequest(status=pb.CHOSEN_STATUS_ONLINE)),
+    ]
     for method, request in unary:
         for metadata, expected in (
             ((), UnauthenticatedError),

@@ -176,7 +176,7 @@ def test_after_a_loss_a_lower_position_counts_again_and_the_old_one_is_never_tol
 def test_users_come_and_go() -> None:
     stream = subscriber()
     offer(stream, 1, event("one"))
-    stream.attach(Attachments(remove=[UserKey(organization_id=ORGANIZATION, user_id="ann")], number=3))
+    stream.attach(Attachments(remove=[UserKey(organization_id=ORGANIZATION, user_id="ann")], request_sequence=3))
     offer(stream, 2, event("two"))
     response = stream.take()
     assert response is not None
@@ -188,7 +188,7 @@ BAD_ATTACHMENTS = {
     "no user": Attachments(add=[UserKey(organization_id="acme")]),
     "a long user": Attachments(add=[UserKey(organization_id="acme", user_id="x" * 65)]),
     "a strange organization": Attachments(remove=[UserKey(organization_id="a/b", user_id="ann")]),
-    "a negative number": Attachments(number=-1),
+    "a negative number": Attachments(request_sequence=-1),
 }
 
 

@@ -32,7 +32,7 @@ def test_more_sessions_than_one_request_holds_are_reported_in_several() -> None:
     requests = [attendance.first(), attendance.next(), attendance.next()]
     assert [request.gateway_id for request in requests] == ["gateway-1", "", ""]
     assert [len(request.upsert) for request in requests] == [SESSIONS_PER_REQUEST, SESSIONS_PER_REQUEST, 1]
-    assert [request.more for request in requests] == [True, True, False]
+    assert [request.has_more for request in requests] == [True, True, False]
     reported = {session.session_id for request in requests for session in request.upsert}
     assert len(reported) == SESSIONS_PER_REQUEST * 2 + 1
 
@@ -42,19 +42,19 @@ def test_a_session_is_known_when_the_request_that_reported_it_is_acknowledged() 
     for session_id in ("0", f"{SESSIONS_PER_REQUEST}"):
         attendance.when_reported(session_id, lambda session_id=session_id: known.append(session_id))  # type: ignore[misc]
     first, second = attendance.first(), attendance.next()
-    attendance.take(AttachResponse(acknowledged=first.number))
+    attendance.take(AttachResponse(acked_sequence=first.request_sequence))
     assert known == ["0"]
-    attendance.take(AttachResponse(acknowledged=second.number))
+    attendance.take(AttachResponse(acked_sequence=second.request_sequence))
     assert known == ["0", f"{SESSIONS_PER_REQUEST}"]
 
 
 def test_later_changes_never_say_that_more_is_to_come() -> None:
     attendance = attendance_with(1)
-    assert not attendance.first().more
+    assert not attendance.first().has_more
     for number in range(SESSIONS_PER_REQUEST + 1):
         attendance.report(Session(session_id=f"later-{number}"))
     attendance.close("0")
     requests = [attendance.next(), attendance.next(), attendance.next()]
-    assert [request.more for request in requests] == [False, False, False]
+    assert [request.has_more for request in requests] == [False, False, False]
     assert [list(request.closed) for request in requests] == [["0"], [], []]
     assert [len(request.upsert) for request in requests] == [0, SESSIONS_PER_REQUEST, 1]

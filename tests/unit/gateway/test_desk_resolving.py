@@ -18,7 +18,7 @@ from parley.chat.v1.conversation_pb2 import (
     JoinRoomResponse,
 )
 from parley.chat.v1.event_pb2 import SubscribeRequest
-from parley.chat.v1.message_pb2 import ListMessagesResponse, Receipt, SendMessagesRequest, SendMessagesResponse
+from parley.chat.v1.message_pb2 import ListMessagesResponse, SendMessagesRequest, SendMessagesResponse, SendResult
 
 from chassis.errors import PermissionDeniedError
 from gateway.connections import dispatcher as desks
@@ -74,7 +74,7 @@ class Helpdesk:
 
     def _take(self, request: SendMessagesRequest) -> SendMessagesResponse:
         self.sent += [(item.draft.conversation_id, item.draft.text) for item in request.items]
-        outcomes = [SendMessagesResponse.Outcome(receipt=Receipt(message_id="m", seq=1)) for _ in request.items]
+        outcomes = [SendMessagesResponse.Outcome(result=SendResult(message_id="m", seq=1)) for _ in request.items]
         return SendMessagesResponse(outcomes=outcomes)
 
     def say(self, **frame: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from parley.auth.v1.user_pb2 import ROLE_CLIENT, ROLE_SALES
 from parley.chat.v1 import chat_pb2, event_pb2
 from parley.notify.v1 import notification_pb2 as notify
 from parley.presence.v1 import presence_pb2 as presence
@@ -122,8 +123,8 @@ def test_notifications_reach_their_user_alone(room: Room) -> None:
 def test_clients_are_not_told_of_other_clients(room: Room) -> None:
     staff = room.join("ann")
     client, other_client = room.join("cleo", role="client"), room.join("carl", role="client")
-    about_client = presence.Event(organization_id="acme", presence=presence.Presence(user_id="cleo"), role="client")
-    about_staff = presence.Event(organization_id="acme", presence=presence.Presence(user_id="ann"), role="sales")
+    about_client = presence.Event(organization_id="acme", presence=presence.Presence(user_id="cleo"), role=ROLE_CLIENT)
+    about_staff = presence.Event(organization_id="acme", presence=presence.Presence(user_id="ann"), role=ROLE_SALES)
     room.hub.deliver_presence([about_client, about_staff])
     told = [[frame["body"]["userId"] for frame in one.frames] for one in (staff, client, other_client)]
     assert told == [["cleo", "ann"], ["cleo", "ann"], ["ann"]]

@@ -7,7 +7,7 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from parley.chat.v1 import chat_pb2, event_pb2
-from parley.chat.v1.message_pb2 import Receipt
+from parley.chat.v1.message_pb2 import SendResult
 from parley.notify.v1 import notification_pb2 as notify
 from parley.presence.v1 import presence_pb2 as presence
 
@@ -55,7 +55,7 @@ def said(speech: EncodedEvent | Deferred) -> Any:
 
 
 def test_a_sent_message_is_answered_with_where_it_landed() -> None:
-    receipt = Receipt(message_id="m1", seq=3, rev=9, create_time=NOON)
+    receipt = SendResult(message_id="m1", seq=3, rev=9, create_time=NOON)
     assert only(DIALECT.sent(7, receipt)) == {
         "id": 7,
         "ok": {"messageId": "m1", "seq": 3, "rev": 9, "createTime": NOON_TEXT},
@@ -137,7 +137,7 @@ def test_each_member_sees_a_conversation_with_marks_of_its_own() -> None:
             ),
             views=[
                 event_pb2.View(user_id="ann", read_seq=5),
-                event_pb2.View(user_id="bob", read_seq=2, muted_until=NOON),
+                event_pb2.View(user_id="bob", read_seq=2, muted_until_time=NOON),
             ],
         )
     )
@@ -157,7 +157,7 @@ def test_notifications() -> None:
         title="T",
         body="B",
         count=1,
-        create_time=NOON,
+        update_time=NOON,
     )
     notification.data.update({"leadId": 5, "score": 0.5, "tags": ["a", None], "deep": {"yes": True}})
     created = notify.Event(notification_created=notify.NotificationCreated(notification=notification, unread_count=2))
@@ -183,8 +183,8 @@ def test_notifications() -> None:
 
 
 def test_presence() -> None:
-    seen = presence.Presence(user_id="bob", status=presence.STATUS_OFFLINE, last_seen_time=NOON)
-    busy = presence.Presence(user_id="bob", status=presence.STATUS_DND, text="busy")
+    seen = presence.Presence(user_id="bob", status=presence.PRESENCE_STATUS_OFFLINE, last_seen_time=NOON)
+    busy = presence.Presence(user_id="bob", status=presence.PRESENCE_STATUS_DND, text="busy")
     assert only(DIALECT.presence_event(presence.Event(presence=seen), True)) == {
         "event": "presence.updated",
         "body": {"userId": "bob", "status": "offline", "lastSeenTime": NOON_TEXT},

@@ -8,20 +8,23 @@ from functools import partial
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from parley.auth.v1.user_pb2 import Role
 from parley.presence.v1 import presence_pb2 as presence
 
 from gateway.upstream import presence_cache as rosters
 from gateway.upstream.presence_cache import PresenceCache, is_here
 from tests.unit.gateway.people import identity
 
-HERE = [presence.STATUS_ONLINE, presence.STATUS_AWAY, presence.STATUS_DND]
+HERE = [presence.PRESENCE_STATUS_ONLINE, presence.PRESENCE_STATUS_AWAY, presence.PRESENCE_STATUS_DND]
 ROLES = {"ann": "sales", "bob": "sales", "cleo": "client", "carl": "client"}
 ORGANIZATIONS = st.sampled_from(["acme", "other"])
 
 
-def event(organization_id: str, user_id: str, status: presence.Status.ValueType) -> presence.Event:
+def event(organization_id: str, user_id: str, status: presence.PresenceStatus.ValueType) -> presence.Event:
     seen = presence.Presence(user_id=user_id, status=status)
-    return presence.Event(organization_id=organization_id, presence=seen, role=ROLES[user_id])
+    return presence.Event(
+        organization_id=organization_id, presence=seen, role=Role.Value(f"ROLE_{ROLES[user_id].upper()}")
+    )
 
 
 def seen_by(roster: PresenceCache, organization_id: str, user_id: str) -> set[str]:
@@ -31,13 +34,15 @@ def seen_by(roster: PresenceCache, organization_id: str, user_id: str) -> set[st
 
 @given(
     st.lists(
-        st.tuples(ORGANIZATIONS, st.sampled_from(sorted(ROLES)), st.sampled_from([*HERE, presence.STATUS_OFFLINE]))
+        st.tuples(
+            ORGANIZATIONS, st.sampled_from(sorted(ROLES)), st.sampled_from([*HERE, presence.PRESENCE_STATUS_OFFLINE])
+        )
         | st.tuples(ORGANIZATIONS, st.none(), st.none()),
         max_size=50,
     )
 )
 def test_who_comes_and_goes_is_noticed_once(
-    steps: list[tuple[str, str | None, presence.Status.ValueType | None]],
+    steps: list[tuple[str, str | None, presence.PresenceStatus.ValueType | None]],
 ) -> None:
     roster = PresenceCache()
     roster.complete(["acme", "other"])
@@ -49,7 +54,9 @@ def test_who_comes_and_goes_is_noticed_once(
             here[organization_id].clear()
             continue
         was = user_id in here[organization_id]
-        (here[organization_id].discard if status == presence.STATUS_OFFLINE else here[organization_id].add)(user_id)
+        (here[organization_id].discard if status == presence.PRESENCE_STATUS_OFFLINE else here[organization_id].add)(
+            user_id
+        )
         assert roster.note(event(organization_id, user_id, status)) == (was != (user_id in here[organization_id]))
         for organization, users in here.items():
             assert seen_by(roster, organization, "ann") == users
@@ -60,11 +67,11 @@ def test_who_comes_and_goes_is_noticed_once(
 def test_who_was_here_before_does_not_come_but_goes() -> None:
     """Presence tells of those first, and then says that these were all."""
     roster = PresenceCache()
-    assert not roster.note(event("acme", "bob", presence.STATUS_ONLINE))
+    assert not roster.note(event("acme", "bob", presence.PRESENCE_STATUS_ONLINE))
     roster.complete(["acme"])
-    assert not roster.note(event("acme", "bob", presence.STATUS_AWAY))
-    assert roster.note(event("acme", "bob", presence.STATUS_OFFLINE))
-    assert roster.note(event("acme", "bob", presence.STATUS_ONLINE))
+    assert not roster.note(event("acme", "bob", presence.PRESENCE_STATUS_AWAY))
+    assert roster.note(event("acme", "bob", presence.PRESENCE_STATUS_OFFLINE))
+    assert roster.note(event("acme", "bob", presence.PRESENCE_STATUS_ONLINE))
 
 
 def test_the_latest_is_what_is_known() -> None:
@@ -76,9 +83,9 @@ def test_the_latest_is_what_is_known() -> None:
 
 
 @pytest.mark.parametrize("status", HERE)
-def test_who_is_online_in_any_way_is_here(status: presence.Status.ValueType) -> None:
+def test_who_is_online_in_any_way_is_here(status: presence.PresenceStatus.ValueType) -> None:
     assert is_here(presence.Presence(status=status))
-    assert not is_here(presence.Presence(status=presence.STATUS_OFFLINE))
+    assert not is_here(presence.Presence(status=presence.PRESENCE_STATUS_OFFLINE))
 
 
 async def test_it_is_waited_for_until_everybody_is_known(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 import pytest
+from parley.auth.v1.user_pb2 import ROLE_SALES
 from parley.presence.v1 import presence_pb2 as presence
 
 from gateway.connections.delivery_queue import DeliveryQueue
@@ -17,7 +18,9 @@ from tests.unit.gateway.dialects.fixture import dialects
 from tests.unit.gateway.people import KeepingConnection, identity, native_front
 
 BOB = presence.Event(
-    organization_id="acme", presence=presence.Presence(user_id="bob", status=presence.STATUS_ONLINE), role="sales"
+    organization_id="acme",
+    presence=presence.Presence(user_id="bob", status=presence.PRESENCE_STATUS_ONLINE),
+    role=ROLE_SALES,
 )
 
 
@@ -42,7 +45,7 @@ class Gateway:
         connection = KeepingConnection(self._front, identity("ann"))
         self.hub.add(connection)
         session = presence.Session(
-            session_id=connection.session.session_id, organization_id="acme", user_id="ann", role="sales"
+            session_id=connection.session.session_id, organization_id="acme", user_id="ann", role=ROLE_SALES
         )
         self.attendance.report(session)
         return connection
@@ -62,7 +65,7 @@ def test_who_is_here_is_known_while_somebody_is_connected() -> None:
     gateway = Gateway()
     first = gateway.come()
     gateway.attendance.first()
-    gateway.attendance.take(presence.AttachResponse(events=[BOB], complete=["acme"]))
+    gateway.attendance.take(presence.AttachResponse(events=[BOB], synced_organization_ids=["acme"]))
     gateway.come()
     gateway.go(first)
     assert gateway.here == ["bob"]
@@ -73,7 +76,7 @@ def test_who_is_here_is_known_when_the_last_one_goes_and_comes_back_in_one_breat
     gateway = Gateway()
     connection = gateway.come()
     gateway.attendance.first()
-    gateway.attendance.take(presence.AttachResponse(events=[BOB], complete=["acme"]))
+    gateway.attendance.take(presence.AttachResponse(events=[BOB], synced_organization_ids=["acme"]))
     gateway.go(connection)
     assert gateway.here == []
     returned = gateway.come()
@@ -81,7 +84,7 @@ def test_who_is_here_is_known_when_the_last_one_goes_and_comes_back_in_one_breat
     assert (list(end.closed), list(end.upsert)) == ([connection.session.session_id], [])
     assert [session.session_id for session in beginning.upsert] == [returned.session.session_id]
     assert list(beginning.closed) == []
-    gateway.attendance.take(presence.AttachResponse(events=[BOB], complete=["acme"]))
+    gateway.attendance.take(presence.AttachResponse(events=[BOB], synced_organization_ids=["acme"]))
     assert gateway.here == ["bob"]
 
 
@@ -91,7 +94,7 @@ def test_those_who_were_here_before_the_first_connection_do_not_come_now() -> No
     ann = gateway.come()
     gateway.attendance.first()
     gateway.attendance.take(presence.AttachResponse(events=[BOB]))
-    gateway.attendance.take(presence.AttachResponse(complete=["acme"]))
+    gateway.attendance.take(presence.AttachResponse(synced_organization_ids=["acme"]))
     assert gateway.here == ["bob"]
     assert ann.frames == []
     assert ann not in gateway.lines.waiting

@@ -29,8 +29,10 @@ CHOICE_STATUSES = st.sampled_from(sorted(CHOICES))
 
 
 def test_the_numbers_are_the_contracts() -> None:
-    named = {f"STATUS_{status.name}": int(status) for status in Status}
-    assert named | {"STATUS_UNSPECIFIED": 0} == dict(presence_pb2.Status.items())
+    observed = {f"PRESENCE_STATUS_{status.name}": int(status) for status in Status}
+    assert observed | {"PRESENCE_STATUS_UNSPECIFIED": 0} == dict(presence_pb2.PresenceStatus.items())
+    chosen = {f"CHOSEN_STATUS_{status.name}": int(status) for status in CHOICES}
+    assert chosen | {"CHOSEN_STATUS_UNSPECIFIED": 0} == dict(presence_pb2.ChosenStatus.items())
 
 
 @given(SESSIONS, CHOICE_STATUSES)

@@ -174,7 +174,7 @@ class Conversation(_message.Message):
     MEMBER_COUNT_FIELD_NUMBER: _builtins.int
     READ_SEQ_FIELD_NUMBER: _builtins.int
     UNREAD_COUNT_FIELD_NUMBER: _builtins.int
-    MUTED_UNTIL_FIELD_NUMBER: _builtins.int
+    MUTED_UNTIL_TIME_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     conversation_id: _builtins.str
@@ -218,7 +218,7 @@ class Conversation(_message.Message):
         """All members, when there are at most 200; else none."""
 
     @_builtins.property
-    def muted_until(self) -> _timestamp_pb2.Timestamp:
+    def muted_until_time(self) -> _timestamp_pb2.Timestamp:
         """Until when the viewer wants no notifications; absent when not muted."""
 
     @_builtins.property
@@ -248,13 +248,13 @@ class Conversation(_message.Message):
         member_count: _builtins.int = ...,
         read_seq: _builtins.int = ...,
         unread_count: _builtins.int = ...,
-        muted_until: _timestamp_pb2.Timestamp | None = ...,
+        muted_until_time: _timestamp_pb2.Timestamp | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "last_activity_time", b"last_activity_time", "last_message", b"last_message", "muted_until", b"muted_until", "update_time", b"update_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "last_activity_time", b"last_activity_time", "last_message", b"last_message", "muted_until_time", b"muted_until_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "conversation_id", b"conversation_id", "create_time", b"create_time", "created_by", b"created_by", "description", b"description", "external_ref", b"external_ref", "kind", b"kind", "last_activity_time", b"last_activity_time", "last_message", b"last_message", "member_count", b"member_count", "members", b"members", "muted_until", b"muted_until", "name", b"name", "read_seq", b"read_seq", "rev", b"rev", "seq", b"seq", "tags", b"tags", "unread_count", b"unread_count", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "conversation_id", b"conversation_id", "create_time", b"create_time", "created_by", b"created_by", "description", b"description", "external_ref", b"external_ref", "kind", b"kind", "last_activity_time", b"last_activity_time", "last_message", b"last_message", "member_count", b"member_count", "members", b"members", "muted_until_time", b"muted_until_time", "name", b"name", "read_seq", b"read_seq", "rev", b"rev", "seq", b"seq", "tags", b"tags", "unread_count", b"unread_count", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

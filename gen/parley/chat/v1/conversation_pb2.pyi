@@ -311,7 +311,7 @@ class UpdateConversationRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Of name, description, archived, tags, muted_until."""
+        """Of name, description, archived, tags, muted_until_time."""
 
     def __init__(
         self,

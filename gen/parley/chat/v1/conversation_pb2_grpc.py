@@ -138,7 +138,7 @@ class ConversationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UpdateConversation(self, request, context):
-        """Changes the fields that the mask names. muted_until is the caller's own; the rest takes an owner or admin
+        """Changes the fields that the mask names. muted_until_time is the caller's own; the rest takes an owner or admin
         in a group, and either side of a direct conversation may archive or tag it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

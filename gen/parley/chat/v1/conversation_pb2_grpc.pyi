@@ -40,7 +40,7 @@ class ConversationServiceStub:
     ListConversations: _aio.UnaryUnaryMultiCallable[_conversation_pb2.ListConversationsRequest, _conversation_pb2.ListConversationsResponse]
     """The caller's conversations, latest activity first."""
     UpdateConversation: _aio.UnaryUnaryMultiCallable[_conversation_pb2.UpdateConversationRequest, _conversation_pb2.UpdateConversationResponse]
-    """Changes the fields that the mask names. muted_until is the caller's own; the rest takes an owner or admin
+    """Changes the fields that the mask names. muted_until_time is the caller's own; the rest takes an owner or admin
     in a group, and either side of a direct conversation may archive or tag it.
     """
     AddMembers: _aio.UnaryUnaryMultiCallable[_conversation_pb2.AddMembersRequest, _conversation_pb2.AddMembersResponse]
@@ -116,7 +116,7 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_pb2.UpdateConversationRequest,
         context: _aio.ServicerContext[_conversation_pb2.UpdateConversationRequest, _abc.Awaitable[_conversation_pb2.UpdateConversationResponse]],
     ) -> _abc.Awaitable[_conversation_pb2.UpdateConversationResponse]:
-        """Changes the fields that the mask names. muted_until is the caller's own; the rest takes an owner or admin
+        """Changes the fields that the mask names. muted_until_time is the caller's own; the rest takes an owner or admin
         in a group, and either side of a direct conversation may archive or tag it.
         """
 

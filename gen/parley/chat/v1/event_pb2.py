@@ -28,7 +28,7 @@ from parley.options.v1 import rule_pb2 as parley_dot_options_dot_v1_dot_rule__pb
 from parley.stream.v1 import stream_pb2 as parley_dot_stream_dot_v1_dot_stream__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aparley/chat/v1/event.proto\x12\x0eparley.chat.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19parley/chat/v1/chat.proto\x1a\x1cparley/options/v1/rule.proto\x1a\x1dparley/stream/v1/stream.proto\"y\n\x10SubscribeRequest\x12\x32\n\x0b\x61ttachments\x18\x01 \x01(\x0b\x32\x1d.parley.stream.v1.Attachments\x12\x31\n\x0cresume_after\x18\x02 \x01(\x0b\x32\x1b.parley.stream.v1.Positions\"\x8e\x01\n\x11SubscribeResponse\x12\x14\n\x0c\x61\x63knowledged\x18\x01 \x01(\x03\x12%\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x15.parley.chat.v1.Event\x12.\n\tpositions\x18\x03 \x01(\x0b\x32\x1b.parley.stream.v1.Positions\x12\x0c\n\x04lost\x18\x04 \x01(\x08\"\xa5\x05\n\x05\x45vent\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12\x12\n\nrecipients\x18\x02 \x03(\t\x12\x0e\n\x06origin\x18\x03 \x01(\t\x12\x39\n\x0fmessage_created\x18\x04 \x01(\x0b\x32\x1e.parley.chat.v1.MessageCreatedH\x00\x12\x39\n\x0fmessage_updated\x18\x05 \x01(\x0b\x32\x1e.parley.chat.v1.MessageUpdatedH\x00\x12\x39\n\x0fmessage_deleted\x18\x06 \x01(\x0b\x32\x1e.parley.chat.v1.MessageDeletedH\x00\x12\x43\n\x14\x63onversation_created\x18\x07 \x01(\x0b\x32#.parley.chat.v1.ConversationCreatedH\x00\x12\x43\n\x14\x63onversation_updated\x18\x08 \x01(\x0b\x32#.parley.chat.v1.ConversationUpdatedH\x00\x12\x33\n\x0cmember_added\x18\t \x01(\x0b\x32\x1b.parley.chat.v1.MemberAddedH\x00\x12\x37\n\x0emember_removed\x18\n \x01(\x0b\x32\x1d.parley.chat.v1.MemberRemovedH\x00\x12\x37\n\x0emember_updated\x18\x0b \x01(\x0b\x32\x1d.parley.chat.v1.MemberUpdatedH\x00\x12\x39\n\x0freceipt_updated\x18\x0c \x01(\x0b\x32\x1e.parley.chat.v1.ReceiptUpdatedH\x00\x12\x37\n\x0etyping_updated\x18\r \x01(\x0b\x32\x1d.parley.chat.v1.TypingUpdatedH\x00\x42\t\n\x07payload\"\xcc\x01\n\x0eMessageCreated\x12(\n\x07message\x18\x01 \x01(\x0b\x32\x17.parley.chat.v1.Message\x12\x13\n\x0bsender_name\x18\x02 \x01(\t\x12\x19\n\x11\x63onversation_name\x18\x03 \x01(\t\x12\r\n\x05muted\x18\x04 \x03(\t\x12.\n\x04kind\x18\x05 \x01(\x0e\x32 .parley.chat.v1.ConversationKind\x12\x13\n\x0breceiver_id\x18\x06 \x01(\t\x12\x0c\n\x04room\x18\x07 \x01(\t\":\n\x0eMessageUpdated\x12(\n\x07message\x18\x01 \x01(\x0b\x32\x17.parley.chat.v1.Message\":\n\x0eMessageDeleted\x12(\n\x07message\x18\x01 \x01(\x0b\x32\x17.parley.chat.v1.Message\"Z\n\x04View\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x10\n\x08read_seq\x18\x02 \x01(\x03\x12/\n\x0bmuted_until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"n\n\x13\x43onversationCreated\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\x12#\n\x05views\x18\x02 \x03(\x0b\x32\x14.parley.chat.v1.View\"n\n\x13\x43onversationUpdated\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\x12#\n\x05views\x18\x02 \x03(\x0b\x32\x14.parley.chat.v1.View\"\x88\x01\n\x0bMemberAdded\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12&\n\x06member\x18\x02 \x01(\x0b\x32\x16.parley.chat.v1.Member\x12\x0b\n\x03rev\x18\x03 \x01(\x03\x12\x10\n\x08\x61\x63tor_id\x18\x04 \x01(\t\x12\x19\n\x11\x63onversation_name\x18\x05 \x01(\t\"o\n\rMemberRemoved\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12&\n\x06member\x18\x02 \x01(\x0b\x32\x16.parley.chat.v1.Member\x12\x0b\n\x03rev\x18\x03 \x01(\x03\x12\x10\n\x08\x61\x63tor_id\x18\x04 \x01(\t\"o\n\rMemberUpdated\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12&\n\x06member\x18\x02 \x01(\x0b\x32\x16.parley.chat.v1.Member\x12\x0b\n\x03rev\x18\x03 \x01(\x03\x12\x10\n\x08\x61\x63tor_id\x18\x04 \x01(\t\"\xd0\x01\n\x0eReceiptUpdated\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x10\n\x08read_seq\x18\x03 \x01(\x03\x12\x15\n\rdelivered_seq\x18\x04 \x01(\x03\x12-\n\tread_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x04kind\x18\x06 \x01(\x0e\x32 .parley.chat.v1.ConversationKind\x12\x0c\n\x04room\x18\x07 \x01(\t\"\x95\x01\n\rTypingUpdated\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0e\n\x06\x61\x63tive\x18\x03 \x01(\x08\x12.\n\x04kind\x18\x04 \x01(\x0e\x32 .parley.chat.v1.ConversationKind\x12\x0c\n\x04room\x18\x05 \x01(\t\x12\x0c\n\x04name\x18\x06 \x01(\t\"3\n\nEventBatch\x12%\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x15.parley.chat.v1.Event2}\n\x0c\x45ventService\x12m\n\tSubscribe\x12 .parley.chat.v1.SubscribeRequest\x1a!.parley.chat.v1.SubscribeResponse\"\x17\xca\xf3\x18\x13\"\x11streams.subscribe(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aparley/chat/v1/event.proto\x12\x0eparley.chat.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19parley/chat/v1/chat.proto\x1a\x1cparley/options/v1/rule.proto\x1a\x1dparley/stream/v1/stream.proto\"y\n\x10SubscribeRequest\x12\x32\n\x0b\x61ttachments\x18\x01 \x01(\x0b\x32\x1d.parley.stream.v1.Attachments\x12\x31\n\x0eresume_cursors\x18\x02 \x01(\x0b\x32\x19.parley.stream.v1.Cursors\"\x9e\x01\n\x11SubscribeResponse\x12\x16\n\x0e\x61\x63ked_sequence\x18\x01 \x01(\x03\x12%\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x15.parley.chat.v1.Event\x12\x31\n\x0eresume_cursors\x18\x03 \x01(\x0b\x32\x19.parley.stream.v1.Cursors\x12\x17\n\x0fresync_required\x18\x04 \x01(\x08\"\xa5\x05\n\x05\x45vent\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12\x12\n\nrecipients\x18\x02 \x03(\t\x12\x0e\n\x06origin\x18\x03 \x01(\t\x12\x39\n\x0fmessage_created\x18\x04 \x01(\x0b\x32\x1e.parley.chat.v1.MessageCreatedH\x00\x12\x39\n\x0fmessage_updated\x18\x05 \x01(\x0b\x32\x1e.parley.chat.v1.MessageUpdatedH\x00\x12\x39\n\x0fmessage_deleted\x18\x06 \x01(\x0b\x32\x1e.parley.chat.v1.MessageDeletedH\x00\x12\x43\n\x14\x63onversation_created\x18\x07 \x01(\x0b\x32#.parley.chat.v1.ConversationCreatedH\x00\x12\x43\n\x14\x63onversation_updated\x18\x08 \x01(\x0b\x32#.parley.chat.v1.ConversationUpdatedH\x00\x12\x33\n\x0cmember_added\x18\t \x01(\x0b\x32\x1b.parley.chat.v1.MemberAddedH\x00\x12\x37\n\x0emember_removed\x18\n \x01(\x0b\x32\x1d.parley.chat.v1.MemberRemovedH\x00\x12\x37\n\x0emember_updated\x18\x0b \x01(\x0b\x32\x1d.parley.chat.v1.MemberUpdatedH\x00\x12\x39\n\x0freceipt_updated\x18\x0c \x01(\x0b\x32\x1e.parley.chat.v1.ReceiptUpdatedH\x00\x12\x37\n\x0etyping_updated\x18\r \x01(\x0b\x32\x1d.parley.chat.v1.TypingUpdatedH\x00\x42\t\n\x07payload\"\xcc\x01\n\x0eMessageCreated\x12(\n\x07message\x18\x01 \x01(\x0b\x32\x17.parley.chat.v1.Message\x12\x13\n\x0bsender_name\x18\x02 \x01(\t\x12\x19\n\x11\x63onversation_name\x18\x03 \x01(\t\x12\r\n\x05muted\x18\x04 \x03(\t\x12.\n\x04kind\x18\x05 \x01(\x0e\x32 .parley.chat.v1.ConversationKind\x12\x13\n\x0breceiver_id\x18\x06 \x01(\t\x12\x0c\n\x04room\x18\x07 \x01(\t\":\n\x0eMessageUpdated\x12(\n\x07message\x18\x01 \x01(\x0b\x32\x17.parley.chat.v1.Message\":\n\x0eMessageDeleted\x12(\n\x07message\x18\x01 \x01(\x0b\x32\x17.parley.chat.v1.Message\"k\n\x04View\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x10\n\x08read_seq\x18\x02 \x01(\x03\x12@\n\x10muted_until_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nmutedUntil\"n\n\x13\x43onversationCreated\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\x12#\n\x05views\x18\x02 \x03(\x0b\x32\x14.parley.chat.v1.View\"n\n\x13\x43onversationUpdated\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\x12#\n\x05views\x18\x02 \x03(\x0b\x32\x14.parley.chat.v1.View\"\x88\x01\n\x0bMemberAdded\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12&\n\x06member\x18\x02 \x01(\x0b\x32\x16.parley.chat.v1.Member\x12\x0b\n\x03rev\x18\x03 \x01(\x03\x12\x10\n\x08\x61\x63tor_id\x18\x04 \x01(\t\x12\x19\n\x11\x63onversation_name\x18\x05 \x01(\t\"o\n\rMemberRemoved\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12&\n\x06member\x18\x02 \x01(\x0b\x32\x16.parley.chat.v1.Member\x12\x0b\n\x03rev\x18\x03 \x01(\x03\x12\x10\n\x08\x61\x63tor_id\x18\x04 \x01(\t\"o\n\rMemberUpdated\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12&\n\x06member\x18\x02 \x01(\x0b\x32\x16.parley.chat.v1.Member\x12\x0b\n\x03rev\x18\x03 \x01(\x03\x12\x10\n\x08\x61\x63tor_id\x18\x04 \x01(\t\"\xd0\x01\n\x0eReceiptUpdated\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x10\n\x08read_seq\x18\x03 \x01(\x03\x12\x15\n\rdelivered_seq\x18\x04 \x01(\x03\x12-\n\tread_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x04kind\x18\x06 \x01(\x0e\x32 .parley.chat.v1.ConversationKind\x12\x0c\n\x04room\x18\x07 \x01(\t\"\x95\x01\n\rTypingUpdated\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0e\n\x06\x61\x63tive\x18\x03 \x01(\x08\x12.\n\x04kind\x18\x04 \x01(\x0e\x32 .parley.chat.v1.ConversationKind\x12\x0c\n\x04room\x18\x05 \x01(\t\x12\x0c\n\x04name\x18\x06 \x01(\t\"3\n\nEventBatch\x12%\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x15.parley.chat.v1.Event2}\n\x0c\x45ventService\x12m\n\tSubscribe\x12 .parley.chat.v1.SubscribeRequest\x1a!.parley.chat.v1.SubscribeResponse\"\x17\xca\xf3\x18\x13\"\x11streams.subscribe(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,33 +40,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SUBSCRIBEREQUEST']._serialized_start=167
   _globals['_SUBSCRIBEREQUEST']._serialized_end=288
   _globals['_SUBSCRIBERESPONSE']._serialized_start=291
-  _globals['_SUBSCRIBERESPONSE']._serialized_end=433
-  _globals['_EVENT']._serialized_start=436
-  _globals['_EVENT']._serialized_end=1113
-  _globals['_MESSAGECREATED']._serialized_start=1116
-  _globals['_MESSAGECREATED']._serialized_end=1320
-  _globals['_MESSAGEUPDATED']._serialized_start=1322
-  _globals['_MESSAGEUPDATED']._serialized_end=1380
-  _globals['_MESSAGEDELETED']._serialized_start=1382
-  _globals['_MESSAGEDELETED']._serialized_end=1440
-  _globals['_VIEW']._serialized_start=1442
-  _globals['_VIEW']._serialized_end=1532
-  _globals['_CONVERSATIONCREATED']._serialized_start=1534
-  _globals['_CONVERSATIONCREATED']._serialized_end=1644
-  _globals['_CONVERSATIONUPDATED']._serialized_start=1646
-  _globals['_CONVERSATIONUPDATED']._serialized_end=1756
-  _globals['_MEMBERADDED']._serialized_start=1759
-  _globals['_MEMBERADDED']._serialized_end=1895
-  _globals['_MEMBERREMOVED']._serialized_start=1897
-  _globals['_MEMBERREMOVED']._serialized_end=2008
-  _globals['_MEMBERUPDATED']._serialized_start=2010
-  _globals['_MEMBERUPDATED']._serialized_end=2121
-  _globals['_RECEIPTUPDATED']._serialized_start=2124
-  _globals['_RECEIPTUPDATED']._serialized_end=2332
-  _globals['_TYPINGUPDATED']._serialized_start=2335
-  _globals['_TYPINGUPDATED']._serialized_end=2484
-  _globals['_EVENTBATCH']._serialized_start=2486
-  _globals['_EVENTBATCH']._serialized_end=2537
-  _globals['_EVENTSERVICE']._serialized_start=2539
-  _globals['_EVENTSERVICE']._serialized_end=2664
+  _globals['_SUBSCRIBERESPONSE']._serialized_end=449
+  _globals['_EVENT']._serialized_start=452
+  _globals['_EVENT']._serialized_end=1129
+  _globals['_MESSAGECREATED']._serialized_start=1132
+  _globals['_MESSAGECREATED']._serialized_end=1336
+  _globals['_MESSAGEUPDATED']._serialized_start=1338
+  _globals['_MESSAGEUPDATED']._serialized_end=1396
+  _globals['_MESSAGEDELETED']._serialized_start=1398
+  _globals['_MESSAGEDELETED']._serialized_end=1456
+  _globals['_VIEW']._serialized_start=1458
+  _globals['_VIEW']._serialized_end=1565
+  _globals['_CONVERSATIONCREATED']._serialized_start=1567
+  _globals['_CONVERSATIONCREATED']._serialized_end=1677
+  _globals['_CONVERSATIONUPDATED']._serialized_start=1679
+  _globals['_CONVERSATIONUPDATED']._serialized_end=1789
+  _globals['_MEMBERADDED']._serialized_start=1792
+  _globals['_MEMBERADDED']._serialized_end=1928
+  _globals['_MEMBERREMOVED']._serialized_start=1930
+  _globals['_MEMBERREMOVED']._serialized_end=2041
+  _globals['_MEMBERUPDATED']._serialized_start=2043
+  _globals['_MEMBERUPDATED']._serialized_end=2154
+  _globals['_RECEIPTUPDATED']._serialized_start=2157
+  _globals['_RECEIPTUPDATED']._serialized_end=2365
+  _globals['_TYPINGUPDATED']._serialized_start=2368
+  _globals['_TYPINGUPDATED']._serialized_end=2517
+  _globals['_EVENTBATCH']._serialized_start=2519
+  _globals['_EVENTBATCH']._serialized_end=2570
+  _globals['_EVENTSERVICE']._serialized_start=2572
+  _globals['_EVENTSERVICE']._serialized_end=2697
 # @@protoc_insertion_point(module_scope)

@@ -28,24 +28,24 @@ class SubscribeRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ATTACHMENTS_FIELD_NUMBER: _builtins.int
-    RESUME_AFTER_FIELD_NUMBER: _builtins.int
+    RESUME_CURSORS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def attachments(self) -> _stream_pb2.Attachments:
         """Users to add and remove."""
 
     @_builtins.property
-    def resume_after(self) -> _stream_pb2.Positions:
-        """Only in the first request: what the subscriber was last given by an earlier stream."""
+    def resume_cursors(self) -> _stream_pb2.Cursors:
+        """The cursors that the subscriber last received from an earlier stream; only in the first request."""
 
     def __init__(
         self,
         *,
         attachments: _stream_pb2.Attachments | None = ...,
-        resume_after: _stream_pb2.Positions | None = ...,
+        resume_cursors: _stream_pb2.Cursors | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["attachments", b"attachments", "resume_after", b"resume_after"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["attachments", b"attachments", "resume_cursors", b"resume_cursors"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachments", b"attachments", "resume_after", b"resume_after"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachments", b"attachments", "resume_cursors", b"resume_cursors"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -57,33 +57,33 @@ class SubscribeResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ACKNOWLEDGED_FIELD_NUMBER: _builtins.int
+    ACKED_SEQUENCE_FIELD_NUMBER: _builtins.int
     EVENTS_FIELD_NUMBER: _builtins.int
-    POSITIONS_FIELD_NUMBER: _builtins.int
-    LOST_FIELD_NUMBER: _builtins.int
-    acknowledged: _builtins.int
-    """The number of the latest attachments in effect; 0 when nothing new is acknowledged."""
-    lost: _builtins.bool
-    """The log no longer reaches back to resume_after, or was lost: events were missed, and the users must catch up."""
+    RESUME_CURSORS_FIELD_NUMBER: _builtins.int
+    RESYNC_REQUIRED_FIELD_NUMBER: _builtins.int
+    acked_sequence: _builtins.int
+    """The request_sequence of the latest attachments in effect; 0 if there is nothing new to acknowledge."""
+    resync_required: _builtins.bool
+    """Events were missed, because the log was lost or no longer reaches back to resume_cursors: users must catch up."""
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___Event]:
         """What happened, in order."""
 
     @_builtins.property
-    def positions(self) -> _stream_pb2.Positions:
-        """How far the subscriber has now got, for the shards that moved."""
+    def resume_cursors(self) -> _stream_pb2.Cursors:
+        """Where to resume after this response, for the shards that advanced."""
 
     def __init__(
         self,
         *,
-        acknowledged: _builtins.int = ...,
+        acked_sequence: _builtins.int = ...,
         events: _abc.Iterable[Global___Event] | None = ...,
-        positions: _stream_pb2.Positions | None = ...,
-        lost: _builtins.bool = ...,
+        resume_cursors: _stream_pb2.Cursors | None = ...,
+        resync_required: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["positions", b"positions"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["resume_cursors", b"resume_cursors"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "events", b"events", "lost", b"lost", "positions", b"positions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acked_sequence", b"acked_sequence", "events", b"events", "resume_cursors", b"resume_cursors", "resync_required", b"resync_required"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -289,13 +289,13 @@ class View(_message.Message):
 
     USER_ID_FIELD_NUMBER: _builtins.int
     READ_SEQ_FIELD_NUMBER: _builtins.int
-    MUTED_UNTIL_FIELD_NUMBER: _builtins.int
+    MUTED_UNTIL_TIME_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """Whose."""
     read_seq: _builtins.int
     """The member's read mark."""
     @_builtins.property
-    def muted_until(self) -> _timestamp_pb2.Timestamp:
+    def muted_until_time(self) -> _timestamp_pb2.Timestamp:
         """Until when the member wants no notifications; absent when not muted."""
 
     def __init__(
@@ -303,11 +303,11 @@ class View(_message.Message):
         *,
         user_id: _builtins.str = ...,
         read_seq: _builtins.int = ...,
-        muted_until: _timestamp_pb2.Timestamp | None = ...,
+        muted_until_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["muted_until", b"muted_until"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["muted_until_time", b"muted_until_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["muted_until", b"muted_until", "read_seq", b"read_seq", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["muted_until_time", b"muted_until_time", "read_seq", b"read_seq", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -106,7 +106,7 @@ class Draft(_message.Message):
 Global___Draft: _TypeAlias = Draft  # noqa: Y015
 
 @_typing.final
-class Receipt(_message.Message):
+class SendResult(_message.Message):
     """Where a sent message landed."""
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -139,7 +139,7 @@ class Receipt(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Receipt: _TypeAlias = Receipt  # noqa: Y015
+Global___SendResult: _TypeAlias = SendResult  # noqa: Y015
 
 @_typing.final
 class SendMessagesRequest(_message.Message):
@@ -205,10 +205,10 @@ class SendMessagesResponse(_message.Message):
 
         DESCRIPTOR: _descriptor.Descriptor
 
-        RECEIPT_FIELD_NUMBER: _builtins.int
+        RESULT_FIELD_NUMBER: _builtins.int
         ERROR_FIELD_NUMBER: _builtins.int
         @_builtins.property
-        def receipt(self) -> Global___Receipt:
+        def result(self) -> Global___SendResult:
             """Sent, now or before."""
 
         @_builtins.property
@@ -218,14 +218,14 @@ class SendMessagesResponse(_message.Message):
         def __init__(
             self,
             *,
-            receipt: Global___Receipt | None = ...,
+            result: Global___SendResult | None = ...,
             error: _status_pb2.Status | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "outcome", b"outcome", "receipt", b"receipt"]  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "outcome", b"outcome", "result", b"result"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "outcome", b"outcome", "receipt", b"receipt"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "outcome", b"outcome", "result", b"result"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-        _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["receipt", "error"]  # noqa: Y015
+        _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["result", "error"]  # noqa: Y015
         _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
         def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
 
@@ -277,19 +277,19 @@ class SendMessageResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    RECEIPT_FIELD_NUMBER: _builtins.int
+    RESULT_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def receipt(self) -> Global___Receipt:
+    def result(self) -> Global___SendResult:
         """Where it landed."""
 
     def __init__(
         self,
         *,
-        receipt: Global___Receipt | None = ...,
+        result: Global___SendResult | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipt", b"receipt"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

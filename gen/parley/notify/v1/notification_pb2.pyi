@@ -88,7 +88,7 @@ class Notification(_message.Message):
     DATA_FIELD_NUMBER: _builtins.int
     COUNT_FIELD_NUMBER: _builtins.int
     READ_FIELD_NUMBER: _builtins.int
-    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    UPDATE_TIME_FIELD_NUMBER: _builtins.int
     notification_id: _builtins.str
     """22 characters of base64url."""
     type: Global___NotificationType.ValueType
@@ -106,8 +106,8 @@ class Notification(_message.Message):
         """Whatever the user's front-end needs to act on it; at most 8 KiB as JSON."""
 
     @_builtins.property
-    def create_time(self) -> _timestamp_pb2.Timestamp:
-        """When the latest thing that it stands for happened."""
+    def update_time(self) -> _timestamp_pb2.Timestamp:
+        """When the latest event that it stands for happened. Its JSON name is from before the field had this one."""
 
     def __init__(
         self,
@@ -119,11 +119,11 @@ class Notification(_message.Message):
         data: _struct_pb2.Struct | None = ...,
         count: _builtins.int = ...,
         read: _builtins.bool = ...,
-        create_time: _timestamp_pb2.Timestamp | None = ...,
+        update_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "data", b"data"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "count", b"count", "create_time", b"create_time", "data", b"data", "notification_id", b"notification_id", "read", b"read", "title", b"title", "type", b"type"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "count", b"count", "data", b"data", "notification_id", b"notification_id", "read", b"read", "title", b"title", "type", b"type", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -601,24 +601,24 @@ class SubscribeRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ATTACHMENTS_FIELD_NUMBER: _builtins.int
-    RESUME_AFTER_FIELD_NUMBER: _builtins.int
+    RESUME_CURSORS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def attachments(self) -> _stream_pb2.Attachments:
         """Users to add and remove."""
 
     @_builtins.property
-    def resume_after(self) -> _stream_pb2.Positions:
-        """Only in the first request: what the subscriber was last given by an earlier stream."""
+    def resume_cursors(self) -> _stream_pb2.Cursors:
+        """The cursors that the subscriber last received from an earlier stream; only in the first request."""
 
     def __init__(
         self,
         *,
         attachments: _stream_pb2.Attachments | None = ...,
-        resume_after: _stream_pb2.Positions | None = ...,
+        resume_cursors: _stream_pb2.Cursors | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["attachments", b"attachments", "resume_after", b"resume_after"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["attachments", b"attachments", "resume_cursors", b"resume_cursors"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachments", b"attachments", "resume_after", b"resume_after"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachments", b"attachments", "resume_cursors", b"resume_cursors"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -630,33 +630,33 @@ class SubscribeResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ACKNOWLEDGED_FIELD_NUMBER: _builtins.int
+    ACKED_SEQUENCE_FIELD_NUMBER: _builtins.int
     EVENTS_FIELD_NUMBER: _builtins.int
-    POSITIONS_FIELD_NUMBER: _builtins.int
-    LOST_FIELD_NUMBER: _builtins.int
-    acknowledged: _builtins.int
-    """The number of the latest attachments in effect; 0 when nothing new is acknowledged."""
-    lost: _builtins.bool
-    """The log no longer reaches back to resume_after, or was lost: events were missed, and the users must catch up."""
+    RESUME_CURSORS_FIELD_NUMBER: _builtins.int
+    RESYNC_REQUIRED_FIELD_NUMBER: _builtins.int
+    acked_sequence: _builtins.int
+    """The request_sequence of the latest attachments in effect; 0 if there is nothing new to acknowledge."""
+    resync_required: _builtins.bool
+    """Events were missed, because the log was lost or no longer reaches back to resume_cursors: users must catch up."""
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___Event]:
         """What happened, in order."""
 
     @_builtins.property
-    def positions(self) -> _stream_pb2.Positions:
-        """How far the subscriber has now got, for the shards that moved."""
+    def resume_cursors(self) -> _stream_pb2.Cursors:
+        """Where to resume after this response, for the shards that advanced."""
 
     def __init__(
         self,
         *,
-        acknowledged: _builtins.int = ...,
+        acked_sequence: _builtins.int = ...,
         events: _abc.Iterable[Global___Event] | None = ...,
-        positions: _stream_pb2.Positions | None = ...,
-        lost: _builtins.bool = ...,
+        resume_cursors: _stream_pb2.Cursors | None = ...,
+        resync_required: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["positions", b"positions"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["resume_cursors", b"resume_cursors"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "events", b"events", "lost", b"lost", "positions", b"positions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acked_sequence", b"acked_sequence", "events", b"events", "resume_cursors", b"resume_cursors", "resync_required", b"resync_required"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from parley.auth.v1 import user_pb2 as _user_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -20,41 +21,73 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
-class _Status:
+class _PresenceStatus:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
 
-class _StatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Status.ValueType], _builtins.type):
+class _PresenceStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PresenceStatus.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
-    STATUS_UNSPECIFIED: _Status.ValueType  # 0
-    """Not given."""
-    STATUS_ONLINE: _Status.ValueType  # 1
-    """At least one active session; as a choice: follow the sessions."""
-    STATUS_AWAY: _Status.ValueType  # 2
-    """All sessions idle; as a choice: shown even when active."""
-    STATUS_DND: _Status.ValueType  # 3
-    """Does not want to be disturbed; only while a session is open."""
-    STATUS_INVISIBLE: _Status.ValueType  # 4
-    """Shown as offline to others; only as a choice."""
-    STATUS_OFFLINE: _Status.ValueType  # 5
-    """No session, after a grace of 10 s. Never a choice."""
+    PRESENCE_STATUS_UNSPECIFIED: _PresenceStatus.ValueType  # 0
+    """Not set."""
+    PRESENCE_STATUS_ONLINE: _PresenceStatus.ValueType  # 1
+    """At least one session is active."""
+    PRESENCE_STATUS_AWAY: _PresenceStatus.ValueType  # 2
+    """All sessions are idle, or the user chose to appear away."""
+    PRESENCE_STATUS_DND: _PresenceStatus.ValueType  # 3
+    """The user asked not to be disturbed, and has a session open."""
+    PRESENCE_STATUS_INVISIBLE: _PresenceStatus.ValueType  # 4
+    """The user chose to appear offline. Only the user sees this value; others see OFFLINE."""
+    PRESENCE_STATUS_OFFLINE: _PresenceStatus.ValueType  # 5
+    """No session has been open for 10 s."""
 
-class Status(_Status, metaclass=_StatusEnumTypeWrapper):
-    """How present a user is."""
+class PresenceStatus(_PresenceStatus, metaclass=_PresenceStatusEnumTypeWrapper):
+    """A user's presence as it is observed. The values of ChosenStatus have the same numbers."""
 
-STATUS_UNSPECIFIED: Status.ValueType  # 0
-"""Not given."""
-STATUS_ONLINE: Status.ValueType  # 1
-"""At least one active session; as a choice: follow the sessions."""
-STATUS_AWAY: Status.ValueType  # 2
-"""All sessions idle; as a choice: shown even when active."""
-STATUS_DND: Status.ValueType  # 3
-"""Does not want to be disturbed; only while a session is open."""
-STATUS_INVISIBLE: Status.ValueType  # 4
-"""Shown as offline to others; only as a choice."""
-STATUS_OFFLINE: Status.ValueType  # 5
-"""No session, after a grace of 10 s. Never a choice."""
-Global___Status: _TypeAlias = Status  # noqa: Y015
+PRESENCE_STATUS_UNSPECIFIED: PresenceStatus.ValueType  # 0
+"""Not set."""
+PRESENCE_STATUS_ONLINE: PresenceStatus.ValueType  # 1
+"""At least one session is active."""
+PRESENCE_STATUS_AWAY: PresenceStatus.ValueType  # 2
+"""All sessions are idle, or the user chose to appear away."""
+PRESENCE_STATUS_DND: PresenceStatus.ValueType  # 3
+"""The user asked not to be disturbed, and has a session open."""
+PRESENCE_STATUS_INVISIBLE: PresenceStatus.ValueType  # 4
+"""The user chose to appear offline. Only the user sees this value; others see OFFLINE."""
+PRESENCE_STATUS_OFFLINE: PresenceStatus.ValueType  # 5
+"""No session has been open for 10 s."""
+Global___PresenceStatus: _TypeAlias = PresenceStatus  # noqa: Y015
+
+class _ChosenStatus:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ChosenStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ChosenStatus.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CHOSEN_STATUS_UNSPECIFIED: _ChosenStatus.ValueType  # 0
+    """Not set."""
+    CHOSEN_STATUS_ONLINE: _ChosenStatus.ValueType  # 1
+    """Follow the sessions: online, away or offline."""
+    CHOSEN_STATUS_AWAY: _ChosenStatus.ValueType  # 2
+    """Appear away even while a session is active."""
+    CHOSEN_STATUS_DND: _ChosenStatus.ValueType  # 3
+    """Do not disturb, while a session is open."""
+    CHOSEN_STATUS_INVISIBLE: _ChosenStatus.ValueType  # 4
+    """Appear offline to others."""
+
+class ChosenStatus(_ChosenStatus, metaclass=_ChosenStatusEnumTypeWrapper):
+    """A status that a user chooses."""
+
+CHOSEN_STATUS_UNSPECIFIED: ChosenStatus.ValueType  # 0
+"""Not set."""
+CHOSEN_STATUS_ONLINE: ChosenStatus.ValueType  # 1
+"""Follow the sessions: online, away or offline."""
+CHOSEN_STATUS_AWAY: ChosenStatus.ValueType  # 2
+"""Appear away even while a session is active."""
+CHOSEN_STATUS_DND: ChosenStatus.ValueType  # 3
+"""Do not disturb, while a session is open."""
+CHOSEN_STATUS_INVISIBLE: ChosenStatus.ValueType  # 4
+"""Appear offline to others."""
+Global___ChosenStatus: _TypeAlias = ChosenStatus  # noqa: Y015
 
 @_typing.final
 class Presence(_message.Message):
@@ -68,21 +101,21 @@ class Presence(_message.Message):
     LAST_SEEN_TIME_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """Who."""
-    status: Global___Status.ValueType
-    """Never STATUS_INVISIBLE, except to oneself."""
+    status: Global___PresenceStatus.ValueType
+    """INVISIBLE only to the user themself."""
     text: _builtins.str
     """At most 140 characters."""
     @_builtins.property
     def last_seen_time(self) -> _timestamp_pb2.Timestamp:
-        """When the last session was last active, not counting those while invisible; only with STATUS_OFFLINE, and absent
-        then for a user never seen.
+        """When the last session was last active, not counting those while invisible; only with OFFLINE, and absent for
+        a user never seen.
         """
 
     def __init__(
         self,
         *,
         user_id: _builtins.str = ...,
-        status: Global___Status.ValueType = ...,
+        status: Global___PresenceStatus.ValueType = ...,
         text: _builtins.str = ...,
         last_seen_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
@@ -111,8 +144,8 @@ class Session(_message.Message):
     """The organization."""
     user_id: _builtins.str
     """The user."""
-    role: _builtins.str
-    """The user's role by its name in a token, such as "client": clients are not told of other clients."""
+    role: _user_pb2.Role.ValueType
+    """The user's role: clients do not see the presence of other clients."""
     idle: _builtins.bool
     """Whether the user is at the device."""
     def __init__(
@@ -121,7 +154,7 @@ class Session(_message.Message):
         session_id: _builtins.str = ...,
         organization_id: _builtins.str = ...,
         user_id: _builtins.str = ...,
-        role: _builtins.str = ...,
+        role: _user_pb2.Role.ValueType = ...,
         idle: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
@@ -142,14 +175,14 @@ class AttachRequest(_message.Message):
 
     UPSERT_FIELD_NUMBER: _builtins.int
     CLOSED_FIELD_NUMBER: _builtins.int
-    NUMBER_FIELD_NUMBER: _builtins.int
+    REQUEST_SEQUENCE_FIELD_NUMBER: _builtins.int
     GATEWAY_ID_FIELD_NUMBER: _builtins.int
-    MORE_FIELD_NUMBER: _builtins.int
-    number: _builtins.int
-    """Chosen by the gateway, above 0; comes back in `acknowledged` once the change is in effect."""
+    HAS_MORE_FIELD_NUMBER: _builtins.int
+    request_sequence: _builtins.int
+    """Chosen by the gateway, above 0; returned as `acked_sequence` once the change is in effect."""
     gateway_id: _builtins.str
     """In the first request: the gateway's own name, unique among gateways; 1 to 128 of visible ASCII."""
-    more: _builtins.bool
+    has_more: _builtins.bool
     """In the first requests of a gateway that has more sessions than one request may hold: further requests go on
     reporting them. The sessions of an earlier stream that weren't reported again are closed after the first request
     without this.
@@ -167,13 +200,13 @@ class AttachRequest(_message.Message):
         *,
         upsert: _abc.Iterable[Global___Session] | None = ...,
         closed: _abc.Iterable[_builtins.str] | None = ...,
-        number: _builtins.int = ...,
+        request_sequence: _builtins.int = ...,
         gateway_id: _builtins.str = ...,
-        more: _builtins.bool = ...,
+        has_more: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["closed", b"closed", "gateway_id", b"gateway_id", "more", b"more", "number", b"number", "upsert", b"upsert"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["closed", b"closed", "gateway_id", b"gateway_id", "has_more", b"has_more", "request_sequence", b"request_sequence", "upsert", b"upsert"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -185,29 +218,29 @@ class AttachResponse(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    ACKNOWLEDGED_FIELD_NUMBER: _builtins.int
+    ACKED_SEQUENCE_FIELD_NUMBER: _builtins.int
     EVENTS_FIELD_NUMBER: _builtins.int
-    COMPLETE_FIELD_NUMBER: _builtins.int
-    acknowledged: _builtins.int
-    """The number of the latest request in effect; 0 when nothing new is acknowledged."""
+    SYNCED_ORGANIZATION_IDS_FIELD_NUMBER: _builtins.int
+    acked_sequence: _builtins.int
+    """The request_sequence of the latest request in effect; 0 if there is nothing new to acknowledge."""
     @_builtins.property
     def events(self) -> _containers.RepeatedCompositeFieldContainer[Global___Event]:
         """What changed."""
 
     @_builtins.property
-    def complete(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Organizations of which everyone present has been told by now."""
+    def synced_organization_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Organizations whose complete presence has now been sent."""
 
     def __init__(
         self,
         *,
-        acknowledged: _builtins.int = ...,
+        acked_sequence: _builtins.int = ...,
         events: _abc.Iterable[Global___Event] | None = ...,
-        complete: _abc.Iterable[_builtins.str] | None = ...,
+        synced_organization_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledged", b"acknowledged", "complete", b"complete", "events", b"events"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acked_sequence", b"acked_sequence", "events", b"events", "synced_organization_ids", b"synced_organization_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -224,8 +257,8 @@ class Event(_message.Message):
     ROLE_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """The organization."""
-    role: _builtins.str
-    """The role of whom it is about: not for sessions of clients when it is "client" (but for the user's own)."""
+    role: _user_pb2.Role.ValueType
+    """The role of that user. An event about a client goes to no session of another client."""
     @_builtins.property
     def presence(self) -> Global___Presence:
         """The presence as others see it."""
@@ -235,7 +268,7 @@ class Event(_message.Message):
         *,
         organization_id: _builtins.str = ...,
         presence: Global___Presence | None = ...,
-        role: _builtins.str = ...,
+        role: _user_pb2.Role.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["presence", b"presence"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
@@ -270,8 +303,8 @@ class EventBatch(_message.Message):
 Global___EventBatch: _TypeAlias = EventBatch  # noqa: Y015
 
 @_typing.final
-class GetPresenceRequest(_message.Message):
-    """Request of GetPresence."""
+class BatchGetPresenceRequest(_message.Message):
+    """Request of BatchGetPresence."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -291,11 +324,11 @@ class GetPresenceRequest(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___GetPresenceRequest: _TypeAlias = GetPresenceRequest  # noqa: Y015
+Global___BatchGetPresenceRequest: _TypeAlias = BatchGetPresenceRequest  # noqa: Y015
 
 @_typing.final
-class GetPresenceResponse(_message.Message):
-    """Response of GetPresence."""
+class BatchGetPresenceResponse(_message.Message):
+    """Response of BatchGetPresence."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -315,7 +348,7 @@ class GetPresenceResponse(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___GetPresenceResponse: _TypeAlias = GetPresenceResponse  # noqa: Y015
+Global___BatchGetPresenceResponse: _TypeAlias = BatchGetPresenceResponse  # noqa: Y015
 
 @_typing.final
 class WatchPresenceRequest(_message.Message):
@@ -373,14 +406,14 @@ class SetStatusRequest(_message.Message):
 
     STATUS_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
-    status: Global___Status.ValueType
-    """Not OFFLINE."""
+    status: Global___ChosenStatus.ValueType
+    """The status to show."""
     text: _builtins.str
     """At most 140 characters; absent to leave it as it is, empty to remove it."""
     def __init__(
         self,
         *,
-        status: Global___Status.ValueType = ...,
+        status: Global___ChosenStatus.ValueType = ...,
         text: _builtins.str | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_text", b"_text", "text", b"text"]  # noqa: Y015

@@ -40,10 +40,10 @@ class PresenceServiceStub:
                 request_serializer=parley_dot_presence_dot_v1_dot_presence__pb2.AttachRequest.SerializeToString,
                 response_deserializer=parley_dot_presence_dot_v1_dot_presence__pb2.AttachResponse.FromString,
                 _registered_method=True)
-        self.GetPresence = channel.unary_unary(
-                '/parley.presence.v1.PresenceService/GetPresence',
-                request_serializer=parley_dot_presence_dot_v1_dot_presence__pb2.GetPresenceRequest.SerializeToString,
-                response_deserializer=parley_dot_presence_dot_v1_dot_presence__pb2.GetPresenceResponse.FromString,
+        self.BatchGetPresence = channel.unary_unary(
+                '/parley.presence.v1.PresenceService/BatchGetPresence',
+                request_serializer=parley_dot_presence_dot_v1_dot_presence__pb2.BatchGetPresenceRequest.SerializeToString,
+                response_deserializer=parley_dot_presence_dot_v1_dot_presence__pb2.BatchGetPresenceResponse.FromString,
                 _registered_method=True)
         self.WatchPresence = channel.unary_stream(
                 '/parley.presence.v1.PresenceService/WatchPresence',
@@ -78,7 +78,7 @@ class PresenceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def GetPresence(self, request, context):
+    def BatchGetPresence(self, request, context):
         """The presence of some users, in the order asked for; a client asking for other clients gets them as offline,
         without a last seen time, like users that never were.
         """
@@ -109,10 +109,10 @@ def add_PresenceServiceServicer_to_server(servicer, server):
                     request_deserializer=parley_dot_presence_dot_v1_dot_presence__pb2.AttachRequest.FromString,
                     response_serializer=parley_dot_presence_dot_v1_dot_presence__pb2.AttachResponse.SerializeToString,
             ),
-            'GetPresence': grpc.unary_unary_rpc_method_handler(
-                    servicer.GetPresence,
-                    request_deserializer=parley_dot_presence_dot_v1_dot_presence__pb2.GetPresenceRequest.FromString,
-                    response_serializer=parley_dot_presence_dot_v1_dot_presence__pb2.GetPresenceResponse.SerializeToString,
+            'BatchGetPresence': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchGetPresence,
+                    request_deserializer=parley_dot_presence_dot_v1_dot_presence__pb2.BatchGetPresenceRequest.FromString,
+                    response_serializer=parley_dot_presence_dot_v1_dot_presence__pb2.BatchGetPresenceResponse.SerializeToString,
             ),
             'WatchPresence': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchPresence,
@@ -164,7 +164,7 @@ class PresenceService:
             _registered_method=True)
 
     @staticmethod
-    def GetPresence(request,
+    def BatchGetPresence(request,
             target,
             options=(),
             channel_credentials=None,
@@ -177,9 +177,9 @@ class PresenceService:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/parley.presence.v1.PresenceService/GetPresence',
-            parley_dot_presence_dot_v1_dot_presence__pb2.GetPresenceRequest.SerializeToString,
-            parley_dot_presence_dot_v1_dot_presence__pb2.GetPresenceResponse.FromString,
+            '/parley.presence.v1.PresenceService/BatchGetPresence',
+            parley_dot_presence_dot_v1_dot_presence__pb2.BatchGetPresenceRequest.SerializeToString,
+            parley_dot_presence_dot_v1_dot_presence__pb2.BatchGetPresenceResponse.FromString,
             options,
             channel_credentials,
             insecure,

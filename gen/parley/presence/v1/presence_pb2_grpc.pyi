@@ -29,7 +29,7 @@ class PresenceServiceStub:
     the gateway has attached elsewhere), HEARTBEATS_MISSED, SHUTTING_DOWN, STORE_UNAVAILABLE; with RESOURCE_EXHAUSTED
     SUBSCRIBER_TOO_SLOW. After each of them the gateway attaches again.
     """
-    GetPresence: _aio.UnaryUnaryMultiCallable[_presence_pb2.GetPresenceRequest, _presence_pb2.GetPresenceResponse]
+    BatchGetPresence: _aio.UnaryUnaryMultiCallable[_presence_pb2.BatchGetPresenceRequest, _presence_pb2.BatchGetPresenceResponse]
     """The presence of some users, in the order asked for; a client asking for other clients gets them as offline,
     without a last seen time, like users that never were.
     """
@@ -63,11 +63,11 @@ class PresenceServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
-    def GetPresence(
+    def BatchGetPresence(
         self,
-        request: _presence_pb2.GetPresenceRequest,
-        context: _aio.ServicerContext[_presence_pb2.GetPresenceRequest, _abc.Awaitable[_presence_pb2.GetPresenceResponse]],
-    ) -> _abc.Awaitable[_presence_pb2.GetPresenceResponse]:
+        request: _presence_pb2.BatchGetPresenceRequest,
+        context: _aio.ServicerContext[_presence_pb2.BatchGetPresenceRequest, _abc.Awaitable[_presence_pb2.BatchGetPresenceResponse]],
+    ) -> _abc.Awaitable[_presence_pb2.BatchGetPresenceResponse]:
         """The presence of some users, in the order asked for; a client asking for other clients gets them as offline,
         without a last seen time, like users that never were.
         """

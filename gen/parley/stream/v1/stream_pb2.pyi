@@ -61,10 +61,10 @@ class Attachments(_message.Message):
 
     ADD_FIELD_NUMBER: _builtins.int
     REMOVE_FIELD_NUMBER: _builtins.int
-    NUMBER_FIELD_NUMBER: _builtins.int
-    number: _builtins.int
-    """Chosen by the subscriber, above 0; comes back in `acknowledged` once the change is in effect: whatever happens after
-    that is delivered.
+    REQUEST_SEQUENCE_FIELD_NUMBER: _builtins.int
+    request_sequence: _builtins.int
+    """Chosen by the subscriber, above 0. Returned as `acked_sequence` once the change is in effect; every later event is
+    delivered.
     """
     @_builtins.property
     def add(self) -> _containers.RepeatedCompositeFieldContainer[Global___UserKey]:
@@ -79,19 +79,19 @@ class Attachments(_message.Message):
         *,
         add: _abc.Iterable[Global___UserKey] | None = ...,
         remove: _abc.Iterable[Global___UserKey] | None = ...,
-        number: _builtins.int = ...,
+        request_sequence: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["add", b"add", "number", b"number", "remove", b"remove"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["add", b"add", "remove", b"remove", "request_sequence", b"request_sequence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Attachments: _TypeAlias = Attachments  # noqa: Y015
 
 @_typing.final
-class Positions(_message.Message):
-    """How far a subscriber has got: for each shard of the event log, the last entry that it was given."""
+class Cursors(_message.Message):
+    """Where a subscriber resumes: for each shard of the event log, the last entry that it received."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -131,4 +131,4 @@ class Positions(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Positions: _TypeAlias = Positions  # noqa: Y015
+Global___Cursors: _TypeAlias = Cursors  # noqa: Y015

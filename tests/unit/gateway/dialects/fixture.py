@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from parley.chat.v1.conversation_pb2 import GetConversationResponse
 from parley.chat.v1.message_pb2 import ListMessagesResponse
-from parley.presence.v1.presence_pb2 import STATUS_ONLINE, GetPresenceResponse, Presence
+from parley.presence.v1.presence_pb2 import PRESENCE_STATUS_ONLINE, BatchGetPresenceResponse, Presence
 
 from gateway.connections.delivery_queue import DeliveryQueue
 from gateway.connections.hub import Hub
@@ -72,7 +72,9 @@ def services() -> Services:
         {
             "GetConversation": GetConversationResponse(conversation=story.conversation()),
             "ListMessages": ListMessagesResponse(),
-            "GetPresence": GetPresenceResponse(presences=[Presence(user_id=story.ANN, status=STATUS_ONLINE)]),
+            "BatchGetPresence": BatchGetPresenceResponse(
+                presences=[Presence(user_id=story.ANN, status=PRESENCE_STATUS_ONLINE)]
+            ),
         }
     )
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from parley.chat.v1.message_pb2 import Receipt
+from parley.chat.v1.message_pb2 import SendResult
 
 from chassis.errors import AppError, InvalidArgumentError, PermissionDeniedError, ResourceExhaustedError
 from gateway.dialects.base import Dialect
@@ -77,7 +77,7 @@ FRAMES: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 """Frames as their transports give them, by dialect."""
 
-RECEIPT: Final = Receipt(message_id="message-to-bob-0000001", seq=1, rev=1, create_time=story.at(1))
+RECEIPT: Final = SendResult(message_id="message-to-bob-0000001", seq=1, rev=1, create_time=story.at(1))
 ERRORS: Final[Mapping[str, AppError]] = {
     "fields are wrong": InvalidArgumentError("INVALID_FIELDS", "seq is missing", fields={"seq": "is missing"}),
     "it is not permitted": PermissionDeniedError("NOT_A_MEMBER", "you are no member"),

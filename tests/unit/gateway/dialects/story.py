@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
+from parley.auth.v1.user_pb2 import ROLE_AGENT_L1
 from parley.chat.v1 import chat_pb2, event_pb2
 from parley.notify.v1 import notification_pb2 as notify
 from parley.presence.v1 import presence_pb2 as presence
@@ -96,7 +97,7 @@ def views() -> list[event_pb2.View]:
     """How each member sees the room."""
     return [
         event_pb2.View(user_id=ANN, read_seq=1),
-        event_pb2.View(user_id=BOB, read_seq=0, muted_until=at(60)),
+        event_pb2.View(user_id=BOB, read_seq=0, muted_until_time=at(60)),
         event_pb2.View(user_id=CARL, read_seq=0),
     ]
 
@@ -216,7 +217,7 @@ def notify_events() -> dict[str, notify.Event]:
         title="A lead",
         body="Call them",
         count=1,
-        create_time=at(7),
+        update_time=at(7),
     )
     made.data.update({"senderId": BOB})  # one alone: a Struct keeps no order
     created = notify.NotificationCreated(notification=made, unread_count=2)
@@ -233,13 +234,13 @@ def notify_events() -> dict[str, notify.Event]:
 
 def _presence(status: Any, **fields: Any) -> presence.Event:
     seen = presence.Presence(user_id=BOB, status=status, **fields)
-    return presence.Event(organization_id=ORGANIZATION, presence=seen, role="agent_l1")
+    return presence.Event(organization_id=ORGANIZATION, presence=seen, role=ROLE_AGENT_L1)
 
 
 def presence_events() -> dict[str, presence.Event]:
     """Bob comes, is away from the device, and goes."""
     return {
-        "presence, came": _presence(presence.STATUS_ONLINE, text="at work"),
-        "presence, changed": _presence(presence.STATUS_AWAY),
-        "presence, went": _presence(presence.STATUS_OFFLINE, last_seen_time=at(8)),
+        "presence, came": _presence(presence.PRESENCE_STATUS_ONLINE, text="at work"),
+        "presence, changed": _presence(presence.PRESENCE_STATUS_AWAY),
+        "presence, went": _presence(presence.PRESENCE_STATUS_OFFLINE, last_seen_time=at(8)),
     }

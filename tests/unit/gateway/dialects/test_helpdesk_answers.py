@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
-from parley.auth.v1.user_pb2 import User
+from parley.auth.v1.user_pb2 import ROLE_SALES, User
 from parley.chat.v1.chat_pb2 import Conversation
 from parley.chat.v1.conversation_pb2 import GetConversationResponse
 from parley.chat.v1.message_pb2 import ListMessagesResponse
@@ -24,9 +24,9 @@ from tests.unit.gateway.dialects.services import USERS, Services, everybody
 from tests.unit.gateway.people import LIMITS, identity
 
 
-def seen(user_id: str, status: presence.Status.ValueType) -> presence.Event:
+def seen(user_id: str, status: presence.PresenceStatus.ValueType) -> presence.Event:
     return presence.Event(
-        organization_id="acme", presence=presence.Presence(user_id=user_id, status=status), role="sales"
+        organization_id="acme", presence=presence.Presence(user_id=user_id, status=status), role=ROLE_SALES
     )
 
 
@@ -46,7 +46,7 @@ async def test_who_has_gone_while_names_were_looked_up_is_not_listed_as_here() -
 
     roster = PresenceCache()
     for user_id in ("42", "carl"):
-        roster.note(seen(user_id, presence.STATUS_ONLINE))
+        roster.note(seen(user_id, presence.PRESENCE_STATUS_ONLINE))
     roster.complete(["acme"])
     dialect = HelpdeskDialect(DialectContext(UserCache(fetch), roster))
     session = ready_session()
@@ -55,8 +55,8 @@ async def test_who_has_gone_while_names_were_looked_up_is_not_listed_as_here() -
     joining = asyncio.ensure_future(command.run(Services().calls(session.identity)))
     async with asyncio.timeout(20):
         await asked.wait()
-        roster.note(seen("42", presence.STATUS_OFFLINE))
-        roster.note(seen("who came meanwhile, which is told by itself", presence.STATUS_ONLINE))
+        roster.note(seen("42", presence.PRESENCE_STATUS_OFFLINE))
+        roster.note(seen("who came meanwhile, which is told by itself", presence.PRESENCE_STATUS_ONLINE))
         answer.set()
         users = (await joining)["users"]
     assert [user["userId"] for user in users] == ["carl", "ann"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from parley.chat.v1.chat_pb2 import MESSAGE_KIND_FILE, MESSAGE_KIND_TEXT
-from parley.chat.v1.message_pb2 import MarkReadRequest, Receipt, SetTypingRequest
+from parley.chat.v1.message_pb2 import MarkReadRequest, SendResult, SetTypingRequest
 
 from chassis.errors import AppError, InvalidArgumentError, NotFoundError
 from gateway.dialects.client_message_ids import MADE_HERE
@@ -279,7 +279,7 @@ def test_a_front_ends_own_id_is_the_key_of_its_message(
     command = request.command.then("12") if isinstance(request.command, ResolveConversation) else request.command
     assert isinstance(command, SendMessage)
     refusal = DIALECTS[name].failed(request.reference, NotFoundError("NOT_FOUND", "there is none"))
-    for said in (DIALECTS[name].sent(request.reference, Receipt()), refusal):
+    for said in (DIALECTS[name].sent(request.reference, SendResult()), refusal):
         (answer,) = (readable(payload) for payload in said)
         body = answer if name == "helpdesk" else answer[1][0]
         assert {field: body.get(field) for field in own} == own

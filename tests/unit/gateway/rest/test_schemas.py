@@ -67,7 +67,7 @@ FULL_CONVERSATION = chat_pb2.Conversation(
     member_count=1,
     read_seq=1,
     unread_count=6,
-    muted_until=TIME,
+    muted_until_time=TIME,
 )
 
 
@@ -86,13 +86,14 @@ FULL_CONVERSATION = chat_pb2.Conversation(
             schemas.Conversation,
         ),
         (
-            json_objects.receipt_object(message_pb2.Receipt(message_id="m", seq=1, rev=1)) | {"clientMessageId": "k"},
+            json_objects.receipt_object(message_pb2.SendResult(message_id="m", seq=1, rev=1))
+            | {"clientMessageId": "k"},
             schemas.Sent,
         ),
         (
             json_objects.notification_object(
                 notification_pb2.Notification(
-                    notification_id="n", type=notification_pb2.NOTIFICATION_TYPE_REMINDER, data=DATA, create_time=TIME
+                    notification_id="n", type=notification_pb2.NOTIFICATION_TYPE_REMINDER, data=DATA, update_time=TIME
                 )
             ),
             schemas.Notification,
