@@ -65,10 +65,11 @@ docker-check: $(READY) ## check the image and the Compose stack without a contai
 	@$(BIN)/pytest -n 0 tests/docker $(ARGS)
 	@$(BIN)/python -m tests.docker.rehearsal
 
-lint: $(READY) ## check style, formatting and import rules
+lint: $(READY) ## check style, formatting, imports and the contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports
+	@$(BIN)/buf lint
 
 types: $(READY) ## check types
 	@$(BIN)/mypy

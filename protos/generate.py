@@ -14,11 +14,11 @@ import tempfile
 from importlib.resources import files
 from pathlib import Path
 
-from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from grpc_tools import protoc  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).resolve().parent.parent
 PROTOS = ROOT / "protos"
+GOOGLEAPIS = ROOT / "third_party" / "googleapis"
 GEN = ROOT / "gen"
 
 
@@ -36,19 +36,10 @@ def generate(target: Path) -> None:
         (folder / "__init__.py").touch()
 
 
-def describe(protos: Path) -> FileDescriptorSet:
-    """The contracts in a folder, as descriptors."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "descriptors"
-        _compile(protos, f"--descriptor_set_out={path}")
-        return FileDescriptorSet.FromString(path.read_bytes())
-
-
 def _compile(protos: Path, *outputs: str) -> None:
     sources = sorted(str(path.relative_to(protos)) for path in protos.rglob("*.proto"))
     well_known = files("grpc_tools") / "_proto"
-    google_rpc = Path(str(files("google.rpc") / "status.proto")).parent.parent.parent
-    paths = [f"--proto_path={path}" for path in (protos, well_known, google_rpc)]
+    paths = [f"--proto_path={path}" for path in (protos, well_known, GOOGLEAPIS)]
     if protoc.main(["protoc", *paths, *outputs, *sources]) != 0:
         raise SystemExit("protoc failed; see above")
 
