@@ -74,7 +74,7 @@ def _is_complete(device: Device, history: History) -> bool:
         if conversation_id not in replica:
             return False
         state = replica.conversation(conversation_id)
-        if state.unsettled or state.applied_rev < stored.revs[-1] or state.read_seq < stored.read_seqs[user_id]:
+        if state.out_of_sync or state.applied_rev < stored.revs[-1] or state.read_seq < stored.read_seqs[user_id]:
             return False
     return True
 

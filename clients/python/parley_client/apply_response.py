@@ -19,13 +19,13 @@ from parley_client.protocol import (
 from parley_client.replica import Replica
 
 Body = Mapping[str, object]
-Feed = Callable[[Replica, str, Body, object], list[Event]]
+Applier = Callable[[Replica, str, Body, object], list[Event]]
 
 
-def inform(replica: Replica, user_id: str, op: str, body: Body, reply: object) -> list[Event]:
+def apply_response(replica: Replica, user_id: str, op: str, body: Body, reply: object) -> list[Event]:
     """Tells the replica of an answer; returns the events to pass on, which had waited for it."""
-    feed = _FEEDS.get(op)
-    return [] if feed is None else feed(replica, user_id, body, reply)
+    applier = _APPLIERS.get(op)
+    return [] if applier is None else applier(replica, user_id, body, reply)
 
 
 def _sent(replica: Replica, user_id: str, body: Body, reply: object) -> list[Event]:
@@ -44,18 +44,18 @@ def _sent(replica: Replica, user_id: str, body: Body, reply: object) -> list[Eve
         text=str(body["text"]),
         attachments=cast("list[Attachment]", body.get("attachments", [])),
         reply_to=cast("str | None", body.get("replyTo")),
-        mentions=replica.members_among(conversation_id, mentions),
+        mentions=replica.filter_members(conversation_id, mentions),
         create_time=reply.create_time,
     )
-    return replica.record(message)
+    return replica.apply_local_message(message)
 
 
 def _changed(replica: Replica, _user_id: str, _body: Body, reply: object) -> list[Event]:
-    return replica.record(reply.message) if isinstance(reply, MessageReply) else []
+    return replica.apply_local_message(reply.message) if isinstance(reply, MessageReply) else []
 
 
 def _adopted(replica: Replica, _user_id: str, _body: Body, reply: object) -> list[Event]:
-    return replica.adopt(reply.conversation) if isinstance(reply, ConversationReply) else []
+    return replica.apply_local(reply.conversation) if isinstance(reply, ConversationReply) else []
 
 
 def _removed(replica: Replica, user_id: str, body: Body, reply: object) -> list[Event]:
@@ -64,22 +64,22 @@ def _removed(replica: Replica, user_id: str, body: Body, reply: object) -> list[
     if body["userId"] == user_id:
         replica.leave(reply.conversation.conversation_id, reply.conversation.rev)
         return []
-    return replica.adopt(reply.conversation)
+    return replica.apply_local(reply.conversation)
 
 
 def _looked_up(replica: Replica, _user_id: str, _body: Body, reply: object) -> list[Event]:
-    return replica.learn(reply.conversation) if isinstance(reply, ConversationReply) else []
+    return replica.apply_snapshot(reply.conversation) if isinstance(reply, ConversationReply) else []
 
 
 def _listed(replica: Replica, _user_id: str, _body: Body, reply: object) -> list[Event]:
     if not isinstance(reply, ConversationPage):
         return []
-    return [event for conversation in reply.conversations for event in replica.learn(conversation)]
+    return [event for conversation in reply.conversations for event in replica.apply_snapshot(conversation)]
 
 
 def _history(replica: Replica, _user_id: str, body: Body, reply: object) -> list[Event]:
     if isinstance(reply, MessagePage):
-        replica.admit_history(str(body["conversationId"]), reply.messages)
+        replica.add_history(str(body["conversationId"]), reply.messages)
     return []
 
 
@@ -94,7 +94,7 @@ def _delivered(replica: Replica, _user_id: str, body: Body, _reply: object) -> l
     return []
 
 
-_FEEDS: dict[str, Feed] = {
+_APPLIERS: dict[str, Applier] = {
     "message.send": _sent,
     "message.edit": _changed,
     "message.delete": _changed,

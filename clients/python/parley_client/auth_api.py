@@ -34,7 +34,7 @@ _CODES = {
 }
 
 
-class SignedIn(WireObject, frozen=True, kw_only=True):
+class TokenResponse(WireObject, frozen=True, kw_only=True):
     """What the HTTP interface answers to signing in, refreshing and exchanging; `expires_in` is in seconds."""
 
     access_token: str
@@ -58,15 +58,15 @@ class AuthApi:
         self._url = url
         self._http: httpx.AsyncClient | None = None
 
-    async def sign_in(self, email: str, password: str) -> SignedIn:
+    async def sign_in(self, email: str, password: str) -> TokenResponse:
         """Exchanges an e-mail address and a password for tokens."""
         return await self._post("/api/auth/login", {"email": email, "password": password})
 
-    async def refresh(self, refresh_token: str) -> SignedIn:
+    async def refresh(self, refresh_token: str) -> TokenResponse:
         """Exchanges a refresh token, once, for a new pair."""
         return await self._post("/api/auth/refresh", {"refreshToken": refresh_token})
 
-    async def exchange(self, token: str) -> SignedIn:
+    async def exchange(self, token: str) -> TokenResponse:
         """Exchanges a token that the CRM signed for Parley's."""
         return await self._post("/api/auth/exchange", {"token": token})
 
@@ -75,7 +75,7 @@ class AuthApi:
         if self._http is not None:
             await self._http.aclose()
 
-    async def _post(self, path: str, body: dict[str, str]) -> SignedIn:
+    async def _post(self, path: str, body: dict[str, str]) -> TokenResponse:
         if self._http is None:
             # Made when it is first needed: it loads certificates, which takes longer than all the rest of a client.
             self._http = httpx.AsyncClient(base_url=self._url, timeout=_TIMEOUT_SECONDS)
@@ -84,14 +84,14 @@ class AuthApi:
         except httpx.TransportError as error:
             raise ParleyError("UNAVAILABLE", "UNREACHABLE", type(error).__name__) from error
         if not response.is_success:
-            raise error_of(response)
+            raise error_from(response)
         try:
-            return decode_body(response.content, SignedIn)
+            return decode_body(response.content, TokenResponse)
         except FrameError as error:
             raise ParleyError("INTERNAL", "UNEXPECTED_ANSWER", f"{path} answered something else than tokens") from error
 
 
-def error_of(response: httpx.Response) -> ParleyError:
+def error_from(response: httpx.Response) -> ParleyError:
     """The error that a response stands for: what its body says, or else its status."""
     error = decode_error_body(response.content)
     if error is None:

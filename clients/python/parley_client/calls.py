@@ -17,7 +17,7 @@ C = TypeVar("C")
 
 
 @dataclass(slots=True)
-class Entry(Generic[C]):
+class PendingRequest(Generic[C]):
     """One unanswered request; `context` is the caller's."""
 
     request_id: int
@@ -31,21 +31,21 @@ class PendingRequests(Generic[C]):
     """The unanswered requests of one client, over all its connections."""
 
     def __init__(self) -> None:
-        self._entries: dict[int, Entry[C]] = {}
+        self._requests: dict[int, PendingRequest[C]] = {}
         self._unsent: deque[int] = deque()
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._requests)
 
     @property
     def in_flight(self) -> bool:
         """Whether anything was sent on this connection and not answered."""
-        return any(entry.sent for entry in self._entries.values())
+        return any(request.sent for request in self._requests.values())
 
-    def add(self, entry: Entry[C]) -> None:
+    def add(self, request: PendingRequest[C]) -> None:
         """Takes in a new request."""
-        self._entries[entry.request_id] = entry
-        self._unsent.append(entry.request_id)
+        self._requests[request.request_id] = request
+        self._unsent.append(request.request_id)
 
     def take_unsent(self) -> Iterator[bytes]:
         """The frames to send, each counted as sent from the moment it is handed out.
@@ -53,31 +53,31 @@ class PendingRequests(Generic[C]):
         That is before it is written: whether a write that fails half-way reached the server is not known either.
         """
         while self._unsent:
-            entry = self._entries.get(self._unsent.popleft())
-            if entry is not None:
-                entry.sent = True
-                yield entry.frame
+            request = self._requests.get(self._unsent.popleft())
+            if request is not None:
+                request.sent = True
+                yield request.frame
 
-    def forget(self, request_id: int) -> Entry[C] | None:
-        """Strikes out a request that was answered or given up; None when it is not in the ledger."""
-        return self._entries.pop(request_id, None)
+    def remove(self, request_id: int) -> PendingRequest[C] | None:
+        """Strikes out a request that was answered or given up; None when it is not in the pending."""
+        return self._requests.pop(request_id, None)
 
-    def connection_lost(self) -> list[Entry[C]]:
+    def connection_lost(self) -> list[PendingRequest[C]]:
         """Makes repeatable requests ready to be sent again, and strikes out and returns those that are not."""
-        lost = [entry for entry in self._entries.values() if entry.sent and not entry.repeatable]
-        for entry in lost:
-            del self._entries[entry.request_id]
-        for entry in self._entries.values():
-            entry.sent = False
-        self._unsent = deque(self._entries)
+        lost = [request for request in self._requests.values() if request.sent and not request.repeatable]
+        for request in lost:
+            del self._requests[request.request_id]
+        for request in self._requests.values():
+            request.sent = False
+        self._unsent = deque(self._requests)
         return lost
 
-    def clear(self) -> list[Entry[C]]:
+    def clear(self) -> list[PendingRequest[C]]:
         """Strikes out everything, and returns it."""
-        entries = list(self._entries.values())
-        self._entries.clear()
+        requests = list(self._requests.values())
+        self._requests.clear()
         self._unsent.clear()
-        return entries
+        return requests
 
 
 T = TypeVar("T")
@@ -85,7 +85,7 @@ _logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class Call:
     """Who waits for an answer, and in what shape."""
 
     op: str
@@ -101,7 +101,7 @@ OnReply = Callable[[str, Mapping[str, object], object], None]
 class Calls:
     """The unanswered requests of one client.
 
-    There are as many as there are callers waiting. Requests made while there is no connection wait for the next.
+    There are as many as there are callers call. Requests made while there is no connection wait for the next.
     """
 
     def __init__(self, *, clock: Clock, backoff: Backoff, random: Callable[[], float], on_reply: OnReply) -> None:
@@ -110,7 +110,7 @@ class Calls:
         self._random = random
         self._on_reply = on_reply
         self._ids = count(1)
-        self._ledger: PendingRequests[Waiting] = PendingRequests()
+        self._pending: PendingRequests[Call] = PendingRequests()
         self._stopped: ClientError | None = None
         self._unsent = asyncio.Event()
         self._idle = asyncio.Event()
@@ -132,14 +132,14 @@ class Calls:
         """
         try:
             async with asyncio.timeout(deadline_seconds):
-                return await self._until_final(op, body, shape)
+                return await self._call_with_retries(op, body, shape)
         except TimeoutError:
             raise ParleyError("DEADLINE_EXCEEDED", "CLIENT_DEADLINE", f"no answer to {op} in time") from None
 
     def take_unsent(self) -> Iterator[bytes]:
         """The frames to write now; each counts as sent once it is handed out."""
         self._unsent.clear()
-        return self._ledger.take_unsent()
+        return self._pending.take_unsent()
 
     async def wait_unsent(self) -> None:
         """Waits until there is something to write."""
@@ -147,43 +147,43 @@ class Calls:
 
     async def wait_idle(self) -> None:
         """Waits until nothing that was written is unanswered."""
-        while self._ledger.in_flight:
+        while self._pending.in_flight:
             self._idle.clear()
             await self._idle.wait()
 
-    def answer(self, reply: Reply) -> None:
+    def handle_reply(self, reply: Reply) -> None:
         """Takes in an answer; one that nobody waits for any more is dropped."""
-        entry = self._ledger.forget(reply.request_id)
+        request = self._pending.remove(reply.request_id)
         self._idle.set()
-        if entry is None:
+        if request is None:
             if reply.error is not None and reply.request_id == 0:
                 _logger.warning("request_not_understood", extra={"reason": reply.error.reason})
             return
-        if entry.context.answer.done():
+        if request.context.answer.done():
             return
         if reply.error is not None:
-            entry.context.answer.set_exception(reply.error)
+            request.context.answer.set_exception(reply.error)
             return
-        self._resolve(entry.context, reply)
+        self._resolve(request.context, reply)
 
     def connection_lost(self) -> None:
         """Fails what must not be repeated, and keeps the rest for the next connection."""
-        for entry in self._ledger.connection_lost():
-            _fail(entry, ConnectionLostError(entry.context.op))
+        for request in self._pending.connection_lost():
+            _fail(request, ConnectionLostError(request.context.op))
         self._idle.set()
         self._unsent.set()
 
     def stop(self, error: ClientError) -> None:
         """Fails everything, now and from now on."""
         self._stopped = error
-        for entry in self._ledger.clear():
-            _fail(entry, error)
+        for request in self._pending.clear():
+            _fail(request, error)
         self._idle.set()
 
-    async def _until_final(self, op: str, body: Mapping[str, object], shape: type[T]) -> T:
+    async def _call_with_retries(self, op: str, body: Mapping[str, object], shape: type[T]) -> T:
         for attempt in count():
             try:
-                return await self._once(op, body, shape)
+                return await self._call_once(op, body, shape)
             except ParleyError as error:
                 if not (error.retryable and is_repeatable(op)):
                     raise
@@ -191,7 +191,7 @@ class Calls:
             await self._clock.sleep(least_seconds + self._backoff.delay_seconds(attempt, self._random))
         raise AssertionError("unreachable")
 
-    async def _once(self, op: str, body: Mapping[str, object], shape: type[T]) -> T:
+    async def _call_once(self, op: str, body: Mapping[str, object], shape: type[T]) -> T:
         if self._stopped is not None:
             raise self._stopped
         request_id = next(self._ids)
@@ -200,25 +200,25 @@ class Calls:
             # The server would close the connection over it, and a repeatable one would come again and again.
             raise ParleyError("INVALID_ARGUMENT", "FRAME_TOO_LARGE", f"over {self.frame_limit_bytes} bytes")
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._ledger.add(Entry(request_id, frame, is_repeatable(op), Waiting(op, body, shape, answer)))
+        self._pending.add(PendingRequest(request_id, frame, is_repeatable(op), Call(op, body, shape, answer)))
         self._unsent.set()
         try:
             return await answer
         finally:
-            self._ledger.forget(request_id)
+            self._pending.remove(request_id)
             self._idle.set()
 
-    def _resolve(self, waiting: Waiting, reply: Reply) -> None:
+    def _resolve(self, call: Call, reply: Reply) -> None:
         try:
-            ok = decode_body(reply.ok, waiting.shape)
+            ok = decode_body(reply.ok, call.shape)
         except FrameError as error:
-            waiting.answer.set_exception(error)
+            call.answer.set_exception(error)
             return
         # The caller goes on only after this returns, and so after the replica knows.
-        waiting.answer.set_result(ok)
-        self._on_reply(waiting.op, waiting.body, ok)
+        call.answer.set_result(ok)
+        self._on_reply(call.op, call.body, ok)
 
 
-def _fail(entry: Entry[Waiting], error: ClientError) -> None:
-    if not entry.context.answer.done():
-        entry.context.answer.set_exception(error)
+def _fail(request: PendingRequest[Call], error: ClientError) -> None:
+    if not request.context.answer.done():
+        request.context.answer.set_exception(error)

@@ -4,7 +4,7 @@ Two things go beyond that page, on the safe side:
 
 - The list goes back to the start of the latest one that was completed, less a minute, and not only to the end of the
   last session: so a change counts as missed also when its event was lost while the session seemed well.
-- An account whose conversations fit on one page is listed whole. That costs one request all the same, and also shows
+- An account whose conversations fit on one page is listed full. That costs one request all the same, and also shows
   what `updatedAfter` does not: receipts, and that the user was removed from a conversation.
 """
 
@@ -31,7 +31,7 @@ _MARGIN = timedelta(minutes=1)
 _NO_ACCESS_REASONS = frozenset({"NOT_A_MEMBER", "CONVERSATION_NOT_FOUND"})
 
 
-class Synchroniser:
+class Synchronizer:
     """Keeps a replica complete.
 
     Args:
@@ -50,64 +50,64 @@ class Synchroniser:
         self._publish = publish
         self._page_size = options.page_size
         self._since: datetime | None = None
-        self._server_ahead = timedelta()
-        self._woken = asyncio.Event()
+        self._clock_offset = timedelta()
+        self._sync_requested = asyncio.Event()
         # One at a time: replies of many pages at once would count as unsent data of a slow reader.
         self._lock = asyncio.Lock()
 
     def session_ready(self, ready: SessionReady) -> None:
         """A session began: its time tells how far the server's clock is ahead."""
         if ready.server_time is not None:
-            self._server_ahead = ready.server_time - self._now()
+            self._clock_offset = ready.server_time - self._now()
 
     def session_lost(self, code: int) -> None:
         """A session ended: if we took our answers too slowly, they have to be smaller."""
         if code == CloseCode.TOO_SLOW:
             self._page_size = max(1, self._page_size // 4)
 
-    def wake(self) -> None:
+    def request_sync(self) -> None:
         """Says that a conversation needs a sync."""
-        self._woken.set()
+        self._sync_requested.set()
 
-    async def catch_up(self, *, whole: bool = False) -> None:
+    async def catch_up(self, *, full: bool = False) -> None:
         """Makes up for everything that was missed; tries until it is done.
 
         Args:
-            whole: list all conversations, also where those that changed would do.
+            full: list all conversations, also where those that changed would do.
         """
         async with self._lock:
-            await self._persist(partial(self._list, whole=whole))
-            await self._settle()
+            await self._retry_until_done(partial(self._list, full=full))
+            await self._sync_all()
             self._page_size = min(self._options.page_size, self._page_size * 2)
 
-    async def follow(self) -> None:
+    async def watch_gaps(self) -> None:
         """Makes up for gaps as they show; until cancelled."""
         while True:
-            await self._woken.wait()
-            self._woken.clear()
+            await self._sync_requested.wait()
+            self._sync_requested.clear()
             # What is missing is most often on its way, as the answer to a request of our own.
             await self._options.clock.sleep(self._options.gap_grace_seconds)
             async with self._lock:
-                await self._settle()
+                await self._sync_all()
 
-    async def load(self, conversation_id: str) -> None:
+    async def load_history(self, conversation_id: str) -> None:
         """Fetches all messages of a conversation, from the first."""
         async with self._lock:
             await self._sync(conversation_id, 0)
 
-    async def _list(self, *, whole: bool) -> None:
-        started = self._now() + self._server_ahead
-        whole = whole or self._since is None or len(self._replica) < self._options.page_size
+    async def _list(self, *, full: bool) -> None:
+        started = self._now() + self._clock_offset
+        full = full or self._since is None or len(self._replica) < self._options.page_size
         known = {state.conversation_id for state in self._replica.conversations}
         page = ConversationPage(next_page_token="")
         while True:
-            page = await self._page(None if whole else self._since, page.next_page_token)
+            page = await self._page(None if full else self._since, page.next_page_token)
             known.difference_update(conversation.conversation_id for conversation in page.conversations)
             if not page.next_page_token:
                 break
-        self._publish(self._replica.prime())
-        if whole:
-            self._replica.doubt(known)
+        self._publish(self._replica.mark_loaded())
+        if full:
+            self._replica.mark_unverified(known)
         self._since = started - _MARGIN
 
     async def _page(self, updated_after: datetime | None, page_token: str) -> ConversationPage:
@@ -118,19 +118,19 @@ class Synchroniser:
             body["pageToken"] = page_token
         return await self._call("conversation.list", body, ConversationPage)
 
-    async def _settle(self) -> None:
-        for conversation_id in list(self._replica.unsettled):
-            await self._persist(partial(self._settle_one, conversation_id))
+    async def _sync_all(self) -> None:
+        for conversation_id in list(self._replica.out_of_sync):
+            await self._retry_until_done(partial(self._sync_if_needed, conversation_id))
 
-    async def _settle_one(self, conversation_id: str) -> None:
-        if conversation_id not in self._replica.unsettled:
+    async def _sync_if_needed(self, conversation_id: str) -> None:
+        if conversation_id not in self._replica.out_of_sync:
             return
         try:
             await self._sync(conversation_id, self._replica.conversation(conversation_id).applied_rev)
         except ParleyError as error:
             if error.reason not in _NO_ACCESS_REASONS:
                 raise
-            self._publish(self._replica.dismiss(conversation_id))
+            self._publish(self._replica.remove_inaccessible(conversation_id))
 
     async def _sync(self, conversation_id: str, after_rev: int) -> None:
         has_more = True
@@ -142,7 +142,7 @@ class Synchroniser:
                 raise FrameError("a page of message.sync has more and holds nothing")
             has_more, after_rev = page.has_more, page.messages[-1].rev if page.messages else after_rev
 
-    async def _persist(self, step: Callable[[], Awaitable[None]]) -> None:
+    async def _retry_until_done(self, step: Callable[[], Awaitable[None]]) -> None:
         """Repeats a step until it is done; the connection's end is what cuts it off."""
         for attempt in count():
             try:

@@ -8,10 +8,10 @@ from typing import Any, Self, TypeVar, overload
 
 from msgspec import UNSET, UnsetType
 
-from parley_client.apply_response import inform
+from parley_client.apply_response import apply_response
 from parley_client.auth_api import AuthApi, Tokens
 from parley_client.calls import Calls
-from parley_client.catch_up import Synchroniser
+from parley_client.catch_up import Synchronizer
 from parley_client.connection import ConnectionLoop
 from parley_client.errors import (
     ClientClosedError,
@@ -32,8 +32,8 @@ from parley_client.tokens import (
     Credentials,
     ProvidedTokens,
     SessionTokens,
-    TokenKeeper,
     TokenProvider,
+    TokenRenewer,
     TokenSource,
 )
 
@@ -105,17 +105,19 @@ class Client(Requests):
         self._options = options
         self._tokens = tokens
         self._hub = EventHub(options.event_buffer)
-        self._gate = ReadyLatch()
+        self._ready_latch = ReadyLatch()
         self._calls = Calls(
-            clock=options.clock, backoff=options.retry_backoff, random=options.random, on_reply=self._reply_came
+            clock=options.clock, backoff=options.retry_backoff, random=options.random, on_reply=self._reply_received
         )
         self._replica: Replica | None = None
-        self._synchroniser: Synchroniser | None = None
+        self._synchronizer: Synchronizer | None = None
         if options.track_state:
             self._replica = Replica()
-            self._synchroniser = Synchroniser(self._replica, self._calls, options, self._publish)
-        self._link = ConnectionLoop(url, tokens, options, calls=self._calls, owner=self, work=self._work)
-        self._keeper = TokenKeeper(tokens, options, self._present)
+            self._synchronizer = Synchronizer(self._replica, self._calls, options, self._publish)
+        self._connection_loop = ConnectionLoop(
+            url, tokens, options, calls=self._calls, owner=self, work=self._run_session
+        )
+        self._token_renewer = TokenRenewer(tokens, options, self._send_token)
         self._task: asyncio.Task[None] | None = None
         self._ready: SessionReady | None = None
         self._missed = 0
@@ -142,7 +144,7 @@ class Client(Requests):
         """Begins to connect; see `ready`."""
         if self._task is not None:
             raise ClientClosedError("the client was started before")
-        self._task = asyncio.create_task(self._live(), name="parley-client")
+        self._task = asyncio.create_task(self._run(), name="parley-client")
 
     async def ready(self, timeout_seconds: float | None = None) -> None:
         """Waits until the client is connected, and has caught up if it tracks state.
@@ -153,9 +155,9 @@ class Client(Requests):
         """
         try:
             async with asyncio.timeout(timeout_seconds):
-                await self._gate.wait()
+                await self._ready_latch.wait()
         except TimeoutError:
-            raise ConnectTimeoutError(timeout_seconds or 0.0, self._link.last_problem) from None
+            raise ConnectTimeoutError(timeout_seconds or 0.0, self._connection_loop.last_error) from None
 
     async def close(self) -> None:
         """Ends the connection; requests that wait fail with ClientClosedError."""
@@ -184,7 +186,7 @@ class Client(Requests):
     @property
     def connected(self) -> bool:
         """Whether the client is ready now."""
-        return self._gate.is_open
+        return self._ready_latch.is_open
 
     @property
     def user(self) -> User:
@@ -243,12 +245,12 @@ class Client(Requests):
 
     async def resync(self) -> None:
         """Compares everything with the server, as a client that starts afresh would; what differs comes as events."""
-        await self._tracking().catch_up(whole=True)
+        await self._require_synchronizer().catch_up(full=True)
 
     async def load_history(self, conversation_id: str) -> None:
         """Fetches all messages of a conversation into the replica, also those from before the client began."""
         await self.ready()
-        await self._tracking().load(conversation_id)
+        await self._require_synchronizer().load_history(conversation_id)
 
     def new_message_id(self) -> str:
         """A clientMessageId that was never used."""
@@ -261,12 +263,12 @@ class Client(Requests):
         self._ready = ready
         self._missed = 0
         self._calls.frame_limit_bytes = ready.limits.frame_bytes
-        if self._replica is not None and self._synchroniser is not None:
-            self._replica.identify(ready.user.user_id)
-            self._synchroniser.session_ready(ready)
+        if self._replica is not None and self._synchronizer is not None:
+            self._replica.set_user(ready.user.user_id)
+            self._synchronizer.session_ready(ready)
         self._hub.publish(ready)
 
-    def event_came(self, frame: EventFrame) -> None:
+    def event_received(self, frame: EventFrame) -> None:
         """The session brought an event."""
         if self._replica is None and not self._hub.has_readers:
             return
@@ -280,37 +282,37 @@ class Client(Requests):
 
     def session_lost(self, code: int) -> None:
         """The session ended."""
-        self._gate.shut()
-        if self._synchroniser is not None:
-            self._synchroniser.session_lost(code)
+        self._ready_latch.shut()
+        if self._synchronizer is not None:
+            self._synchronizer.session_lost(code)
         self._hub.publish(SessionLost(code=code))
 
-    def _reply_came(self, op: str, body: Mapping[str, object], reply: object) -> None:
+    def _reply_received(self, op: str, body: Mapping[str, object], reply: object) -> None:
         if self._replica is not None and self._ready is not None:
-            self._publish(inform(self._replica, self._ready.user.user_id, op, body, reply))
+            self._publish(apply_response(self._replica, self._ready.user.user_id, op, body, reply))
 
     def _publish(self, events: list[Event]) -> None:
         for event in events:
             self._missed += event.replayed
             self._hub.publish(event)
-        if self._replica is not None and self._synchroniser is not None and self._replica.unsettled:
-            self._synchroniser.wake()
+        if self._replica is not None and self._synchronizer is not None and self._replica.out_of_sync:
+            self._synchronizer.request_sync()
 
-    async def _work(self) -> None:
+    async def _run_session(self) -> None:
         """What is to be done while a session lasts."""
-        if self._synchroniser is not None:
-            await self._synchroniser.catch_up()
+        if self._synchronizer is not None:
+            await self._synchronizer.catch_up()
         self._hub.publish(CaughtUp(missed=self._missed))
-        self._gate.open()
-        if self._synchroniser is not None:
-            await self._synchroniser.follow()
+        self._ready_latch.open()
+        if self._synchronizer is not None:
+            await self._synchronizer.watch_gaps()
 
-    async def _live(self) -> None:
+    async def _run(self) -> None:
         end: ClientError = ClientClosedError()
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._link.run())
-                group.create_task(self._keep_token())
+                group.create_task(self._connection_loop.run())
+                group.create_task(self._renew_tokens())
         except* SessionRefusedError as refusals:
             end = next(error for error in refusals.exceptions if isinstance(error, SessionRefusedError))
         except* Exception as failures:
@@ -318,23 +320,23 @@ class Client(Requests):
             end = ClientFailedError("the client stopped; see its cause")
             end.__cause__ = failures.exceptions[0]
         finally:
-            self._gate.fail(end)
+            self._ready_latch.fail(end)
             self._calls.stop(end)
             self._hub.end(end)
             await self._tokens.close()
 
-    async def _keep_token(self) -> None:
-        await self._gate.wait()
-        await self._keeper.run(await self._tokens.current())
+    async def _renew_tokens(self) -> None:
+        await self._ready_latch.wait()
+        await self._token_renewer.run(await self._tokens.current())
 
-    async def _present(self, token: AccessToken) -> None:
+    async def _send_token(self, token: AccessToken) -> None:
         if self.connected:
             await self.refresh_session(token.value)
 
-    def _tracking(self) -> Synchroniser:
-        if self._synchroniser is None:
+    def _require_synchronizer(self) -> Synchronizer:
+        if self._synchronizer is None:
             raise RuntimeError("this client does not track state")
-        return self._synchroniser
+        return self._synchronizer
 
     @property
     def _session(self) -> SessionReady:

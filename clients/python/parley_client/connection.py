@@ -51,9 +51,9 @@ Decision = Retry | Stop
 # A session that lasted less does not count as recovery: a server that accepts and then drops keeps seeing backoff.
 STABLE_SECONDS = 5.0
 # Being refused for excess starts this many doublings up.
-_TOO_MANY_ATTEMPT = 3
+_TOO_MANY_MIN_ATTEMPT = 3
 # Statuses of the upgrade that another try may not get.
-_PASSING_STATUSES = frozenset({408, 425, 429})
+_TRANSIENT_STATUSES = frozenset({408, 425, 429})
 _UNAUTHORIZED = 401
 
 
@@ -86,7 +86,7 @@ class ReconnectionPolicy:
                 return Stop(UnauthenticatedError("a fresh token was refused, too"))
             self._token_refused = True
             return Retry(0.0, renew_token=True)
-        if status in _PASSING_STATUSES or status >= _SERVER_ERRORS:
+        if status in _TRANSIENT_STATUSES or status >= _SERVER_ERRORS:
             return Retry(self._next_delay_seconds() + (retry_after_ms or 0) / 1000)
         return Stop(UpgradeRefusedError(status))
 
@@ -107,7 +107,7 @@ class ReconnectionPolicy:
         if lasted_seconds >= STABLE_SECONDS:
             self._attempt = 0
         if code == CloseCode.TOO_MANY:
-            self._attempt = max(self._attempt, _TOO_MANY_ATTEMPT)
+            self._attempt = max(self._attempt, _TOO_MANY_MIN_ATTEMPT)
         if reconnect_after_ms is not None:
             # The server has drawn the jitter already.
             return Retry(reconnect_after_ms / 1000)
@@ -121,10 +121,10 @@ class ReconnectionPolicy:
 
 _logger = logging.getLogger(__name__)
 # How long a connection that the server is about to close is kept for the answers that are still to come.
-_FAREWELL_SECONDS = 5.0
+_DRAIN_SECONDS = 5.0
 
 
-class Session:
+class Connection:
     """One open connection.
 
     Args:
@@ -144,7 +144,7 @@ class Session:
         self._transport = transport
         self._calls = calls
         self._on_event = on_event
-        self._work = work
+        self._run_session = work
         self._closing = asyncio.Event()
         self.reconnect_after_ms: int | None = None
 
@@ -164,8 +164,8 @@ class Session:
     async def run(self) -> int:
         """Serves the connection to its end; returns the close code."""
         async with asyncio.TaskGroup() as group:
-            helpers = [group.create_task(self._write()), group.create_task(self._farewell())]
-            helpers.append(group.create_task(_run(self._work)))
+            helpers = [group.create_task(self._write()), group.create_task(self._close_gracefully())]
+            helpers.append(group.create_task(_run(self._run_session)))
             code = await self._read()
             for helper in helpers:
                 helper.cancel()
@@ -176,9 +176,9 @@ class Session:
             while True:
                 frame = decode_frame(await self._transport.receive())
                 if isinstance(frame, EventFrame):
-                    self._take_event(frame)
+                    self._handle_event(frame)
                 else:
-                    self._calls.answer(frame)
+                    self._calls.handle_reply(frame)
         except TransportClosedError as closed:
             return closed.code
         except FrameError:
@@ -187,7 +187,7 @@ class Session:
             await self._transport.close(CloseCode.PROTOCOL_ERROR)
             return CloseCode.PROTOCOL_ERROR
 
-    def _take_event(self, frame: EventFrame) -> None:
+    def _handle_event(self, frame: EventFrame) -> None:
         if frame.name == SessionClosing.name:
             self.reconnect_after_ms = _reconnect_after_ms(frame)
             self._closing.set()
@@ -207,11 +207,11 @@ class Session:
             # Reading ends for the same reason, and says why.
             return
 
-    async def _farewell(self) -> None:
+    async def _close_gracefully(self) -> None:
         """When the server announces the end: no new requests, the open ones answered, then goodbye."""
         await self._closing.wait()
         try:
-            async with asyncio.timeout(_FAREWELL_SECONDS):
+            async with asyncio.timeout(_DRAIN_SECONDS):
                 await self._calls.wait_idle()
         except TimeoutError:
             _logger.info("farewell_with_open_requests")
@@ -237,7 +237,7 @@ class Owner(Protocol):
         """A session began."""
         ...
 
-    def event_came(self, frame: EventFrame) -> None:
+    def event_received(self, frame: EventFrame) -> None:
         """The session brought an event."""
         ...
 
@@ -264,11 +264,11 @@ class ConnectionLoop:
         self._options = options
         self._calls = calls
         self._owner = owner
-        self._work = work
+        self._run_session = work
         self._connect = options.connect or default_connect(options)
         self._policy = ReconnectionPolicy(options.reconnect_backoff, options.random)
         self._token: AccessToken | None = None
-        self.last_problem = "none yet"
+        self.last_error = "none yet"
 
     async def run(self) -> None:
         """Stays connected.
@@ -290,14 +290,14 @@ class ConnectionLoop:
             token = await self._next_token(renew=renew_token)
             transport = await self._connect(self._url, token.value)
         except ParleyError as error:
-            self.last_problem = str(error)
+            self.last_error = str(error)
             decision = self._policy.sign_in_failed(error)
             return replace(decision, renew_token=renew_token) if isinstance(decision, Retry) else decision
         except UpgradeStatusError as error:
-            self.last_problem = str(error)
+            self.last_error = str(error)
             return self._policy.upgrade_refused(error.status, error.retry_after_ms)
         except UnreachableError as error:
-            self.last_problem = str(error)
+            self.last_error = str(error)
             return self._policy.unreachable()
         return await self._serve(transport)
 
@@ -310,7 +310,7 @@ class ConnectionLoop:
 
     async def _serve(self, transport: Transport) -> Decision:
         clock = self._options.clock
-        session = Session(transport, self._calls, self._owner.event_came, self._work)
+        session = Connection(transport, self._calls, self._owner.event_received, self._run_session)
         ready_at: float | None = None
         try:
             ready = await session.open(self._options.open_timeout_seconds)
@@ -325,7 +325,7 @@ class ConnectionLoop:
         finally:
             self._calls.connection_lost()
             await transport.close()
-        self.last_problem = f"closed with code {code}"
+        self.last_error = f"closed with code {code}"
         if ready_at is None:
             return self._policy.closed(code, lasted_seconds=0.0, reconnect_after_ms=None)
         self._owner.session_lost(code)

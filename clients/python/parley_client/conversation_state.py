@@ -2,7 +2,7 @@
 
 Two rules make that so, whatever comes late, twice or never:
 
-- an event waits while one before it is missing, and a sync is asked for (`unsettled`);
+- an event waits while one before it is missing, and a sync is asked for (`out_of_sync`);
 - an event is passed on only when it is news: a message when it is newer than the one at hand, any other when its
   rev is, or when it still changes something.
 """
@@ -22,9 +22,9 @@ from parley_client.events import (
 from parley_client.members import Membership
 from parley_client.protocol import Conversation, Member, Message, SyncPage
 from parley_client.replayed_events import (
-    missed_members,
-    missed_message,
-    missed_settings,
+    replay_members,
+    replay_message,
+    replay_settings,
     settings_of,
     shared_settings_of,
 )
@@ -43,14 +43,14 @@ class ConversationState:
         self._timeline = Timeline()
         self._order = RevisionOrder()
         # What stands at or before these was there before this client began: no news, unless it changes later.
-        self._first_rev = 0
-        self._first_seq = 0
+        self._start_rev = 0
+        self._start_seq = 0
         # The latest rev of a message that was passed on: what stands before it and the above only comes again.
-        self._told_rev = 0
-        self._joining_awaited = False
+        self._emitted_rev = 0
+        self._awaiting_join = False
         # Whether the program knows of this conversation, by an event or by the answer to its own request.
         self._announced = False
-        self.doubted = False
+        self.unverified = False
 
     # What a program reads.
 
@@ -90,12 +90,12 @@ class ConversationState:
         return self._order.head
 
     @property
-    def joined_by_rev(self) -> int:
+    def known_member_rev(self) -> int:
         """A rev at which the user is known to have been a member."""
         return max(self.applied_rev, self._membership.rev)
 
     @property
-    def begun(self) -> bool:
+    def started(self) -> bool:
         """Whether it is known where this client's knowledge begins."""
         return self._order.applied is not None
 
@@ -124,11 +124,11 @@ class ConversationState:
         return latest
 
     @property
-    def unsettled(self) -> bool:
+    def out_of_sync(self) -> bool:
         """Whether a sync is needed."""
-        if not self.begun:
-            return self._joining_awaited
-        return self._order.behind or self._info is None or self.doubted
+        if not self.started:
+            return self._awaiting_join
+        return self._order.behind or self._info is None or self.unverified
 
     def message(self, message_id: str) -> Message | None:
         """One message, when it is at hand."""
@@ -136,17 +136,17 @@ class ConversationState:
 
     # What changes it. Each returns the events to pass on, in order.
 
-    def begin(self, after_rev: int | None, after_seq: int = 0) -> list[Event]:
+    def start(self, after_rev: int | None, after_seq: int = 0) -> list[Event]:
         """Begins after a rev and seq: what is at or before them is taken for known.
 
         Without a rev it begins with what has come already.
         """
-        early = self._order.begin(after_rev)
-        self._first_rev = self.applied_rev
-        self._first_seq = after_seq
-        return [*self._pass_on(early, fresh=False), *self._release()]
+        early = self._order.start(after_rev)
+        self._start_rev = self.applied_rev
+        self._start_seq = after_seq
+        return [*self._emit(early, fresh=False), *self._apply_buffered()]
 
-    def begin_as_news(self, conversation: Conversation, *, live: bool) -> None:
+    def start_new(self, conversation: Conversation, *, live: bool) -> None:
         """Begins with a conversation that was not known, so that whatever of it is news will come.
 
         Args:
@@ -155,43 +155,43 @@ class ConversationState:
         """
         if conversation.seq == 0:
             # The conversation itself tells all that has happened in it.
-            self.begin(conversation.rev)
+            self.start(conversation.rev)
         elif conversation.rev == conversation.seq + 1:
             # All but the first change, its making, are messages.
-            self.begin(1)
+            self.start(1)
         elif live:
             # Most likely the user was added to one that is older; where, the event that comes next will tell.
-            self._joining_awaited = True
+            self._awaiting_join = True
         else:
-            self.begin(0)
+            self.start(0)
 
-    def offer(self, event: RevisionEvent) -> list[Event]:
+    def apply(self, event: RevisionEvent) -> list[Event]:
         """Applies a live event, or lets it wait for those before it."""
         if isinstance(event, ConversationEvent):
-            return self._offer_conversation(event)
-        earlier = self._await_joining(event) if self._joining_awaited else []
+            return self._apply_conversation_event(event)
+        earlier = self._start_at_join(event) if self._awaiting_join else []
         rev = rev_of(event)
-        if not self._order.is_due(rev):
-            self._order.hold(rev, event)
+        if not self._order.can_apply(rev):
+            self._order.buffer(rev, event)
             return earlier
         fresh = rev > self.applied_rev
-        self._order.reach(rev)
-        return [*earlier, *self._pass_on([event], fresh=fresh), *self._release()]
+        self._order.mark_applied(rev)
+        return [*earlier, *self._emit([event], fresh=fresh), *self._apply_buffered()]
 
-    def record(self, message: Message) -> list[Event]:
+    def apply_local_message(self, message: Message) -> list[Event]:
         """Applies a change that this client made itself, as its answer tells; only what waited for it is passed on."""
         self._put(message)
-        self._order.reach(message.rev)
-        return self._release()
+        self._order.mark_applied(message.rev)
+        return self._apply_buffered()
 
-    def adopt(self, conversation: Conversation) -> None:
+    def apply_local(self, conversation: Conversation) -> None:
         """Takes in what the answer to a change of this client's own says, without events."""
         self._announced = True
-        self._order.hear_of(conversation.rev)
+        self._order.observe_rev(conversation.rev)
         self._replace_info(conversation)
-        self._membership.replace(conversation)
+        self._membership.apply_snapshot(conversation)
 
-    def admit_history(self, messages: Iterable[Message]) -> None:
+    def add_history(self, messages: Iterable[Message]) -> None:
         """Takes in old messages without events; what is not old has its turn."""
         for message in messages:
             if message.rev <= self.applied_rev:
@@ -199,14 +199,14 @@ class ConversationState:
 
     def advance_receipt(self, user_id: str, read_seq: int, delivered_seq: int) -> bool:
         """Moves a user's receipt forward; says whether it moved."""
-        return self._membership.advance(user_id, read_seq, delivered_seq)
+        return self._membership.advance_receipt(user_id, read_seq, delivered_seq)
 
-    def learn(self, conversation: Conversation) -> list[Event]:
-        """Compares with the conversation as the server has it now; what is missing before that makes it unsettled."""
-        self._order.hear_of(conversation.rev)
+    def apply_snapshot(self, conversation: Conversation) -> list[Event]:
+        """Compares with the conversation as the server has it now; what is missing before that makes it out_of_sync."""
+        self._order.observe_rev(conversation.rev)
         if not self._announced:
             return self._announce(conversation)
-        return [] if self._order.behind or not self.begun else self._compare(conversation)
+        return [] if self._order.behind or not self.started else self._emit_differences(conversation)
 
     def merge_page(self, after_rev: int, page: SyncPage) -> list[Event]:
         """Applies a page of the changes after a rev.
@@ -215,107 +215,107 @@ class ConversationState:
         the conversation's rev; pages that begin beyond what is applied leave a gap and account for nothing.
         """
         conversation = page.conversation
-        events = self._begin_without_joining() if self._joining_awaited else []
+        events = self._start_without_join() if self._awaiting_join else []
         if conversation is not None and not self._announced:
             events += self._announce(conversation)
-        events += [event for message in page.messages for event in self._make_up(message)]
+        events += [event for message in page.messages for event in self._replay(message)]
         if conversation is not None:
-            self._order.hear_of(conversation.rev)
+            self._order.observe_rev(conversation.rev)
         if after_rev <= self.applied_rev:
-            self._order.cover(max([after_rev, *(message.rev for message in page.messages)]))
+            self._order.mark_applied_through(max([after_rev, *(message.rev for message in page.messages)]))
             if conversation is not None and not page.has_more:
-                self._order.cover(conversation.rev)
+                self._order.mark_applied_through(conversation.rev)
         if conversation is not None and not page.has_more:
-            self.doubted = False
-            events += self._compare(conversation)
-        return [*events, *self._release()]
+            self.unverified = False
+            events += self._emit_differences(conversation)
+        return [*events, *self._apply_buffered()]
 
-    def _release(self) -> list[Event]:
+    def _apply_buffered(self) -> list[Event]:
         events: list[Event] = []
-        while (due := self._order.next_due()) is not None:
-            events += self._pass_on(due, fresh=True)
+        while (due := self._order.pop_ready()) is not None:
+            events += self._emit(due, fresh=True)
         return events
 
-    def _pass_on(self, events: Iterable[ChangeEvent], *, fresh: bool) -> list[Event]:
-        return [event for event in events if self._is_news(event, fresh=fresh)]
+    def _emit(self, events: Iterable[ChangeEvent], *, fresh: bool) -> list[Event]:
+        return [event for event in events if self._is_new(event, fresh=fresh)]
 
-    def _is_news(self, event: ChangeEvent, *, fresh: bool) -> bool:
+    def _is_new(self, event: ChangeEvent, *, fresh: bool) -> bool:
         if not isinstance(event, MessageEvent):
             return self._membership.apply(event) or fresh
         rev = event.message.rev
-        comes_again = rev <= self._first_rev and rev < self._told_rev
-        self._told_rev = max(self._told_rev, rev)
+        comes_again = rev <= self._start_rev and rev < self._emitted_rev
+        self._emitted_rev = max(self._emitted_rev, rev)
         return self._put(event.message) and not comes_again
 
     def _put(self, message: Message) -> bool:
         """Takes in a message unless a state of it as new is at hand; whoever sends one has read up to it."""
-        self._membership.advance(message.sender_id, message.seq, message.seq)
+        self._membership.advance_receipt(message.sender_id, message.seq, message.seq)
         return self._timeline.put(message)
 
-    def _offer_conversation(self, event: ConversationEvent) -> list[Event]:
+    def _apply_conversation_event(self, event: ConversationEvent) -> list[Event]:
         """Applies what tells of the conversation as it is now, which never has to wait.
 
         Its rev is that of the conversation at the time of telling and not of a change, so it proves only that a change
         exists; unless settings differ from those of the rev before, which only a change of settings can have caused.
         """
         conversation = event.conversation
-        self._order.hear_of(conversation.rev)
+        self._order.observe_rev(conversation.rev)
         if isinstance(event, ConversationCreated):
             if self._announced:
                 return []
-            self.adopt(conversation)
+            self.apply_local(conversation)
             return [event]
         if self._info is None:
             # The sync that it takes to present this conversation tells it, too.
             return []
         changed = shared_settings_of(self._info) != shared_settings_of(conversation)
         news = [event] if self._replace_info(conversation) else []
-        if changed and self._order.is_due(conversation.rev):
-            self._order.reach(conversation.rev)
-        return [*news, *self._release()]
+        if changed and self._order.can_apply(conversation.rev):
+            self._order.mark_applied(conversation.rev)
+        return [*news, *self._apply_buffered()]
 
-    def _await_joining(self, event: ChangeEvent) -> list[Event]:
+    def _start_at_join(self, event: ChangeEvent) -> list[Event]:
         """Begins with the user's own joining: what was said before it counts as read, and is history.
 
         Others may have been added with the user. Anything else means that the joining was missed.
         """
         if not isinstance(event, MemberAdded):
-            return self._begin_without_joining()
+            return self._start_without_join()
         if event.member.user_id != self._own_user_id:
             return []
-        self._joining_awaited = False
-        return self.begin(event.rev, event.member.read_seq)
+        self._awaiting_join = False
+        return self.start(event.rev, event.member.read_seq)
 
-    def _begin_without_joining(self) -> list[Event]:
-        self._joining_awaited = False
-        return self.begin(0)
+    def _start_without_join(self) -> list[Event]:
+        self._awaiting_join = False
+        return self.start(0)
 
-    def _make_up(self, message: Message) -> list[Event]:
-        known = message.message_id in self._timeline or message.seq <= self._first_seq
-        if not self._put(message) or message.rev <= self._first_rev:
+    def _replay(self, message: Message) -> list[Event]:
+        known = message.message_id in self._timeline or message.seq <= self._start_seq
+        if not self._put(message) or message.rev <= self._start_rev:
             return []
-        return [missed_message(message, known=known)]
+        return [replay_message(message, known=known)]
 
     def _announce(self, conversation: Conversation) -> list[Event]:
-        self.adopt(conversation)
+        self.apply_local(conversation)
         return [ConversationCreated(conversation=conversation, replayed=True)]
 
-    def _compare(self, conversation: Conversation) -> list[Event]:
+    def _emit_differences(self, conversation: Conversation) -> list[Event]:
         before_info, before_members, were_known = self._info, self.members, self._membership.known
         self._replace_info(conversation)
-        self._membership.replace(conversation)
+        self._membership.apply_snapshot(conversation)
         events: list[Event] = []
         if before_info is not None and self._info is not None:
-            events += missed_settings(before_info, self._info)
+            events += replay_settings(before_info, self._info)
         if were_known and self._membership.known:
-            events += missed_members(conversation, before_members, self.members)
-            self._membership.told(events)
+            events += replay_members(conversation, before_members, self.members)
+            self._membership.mark_emitted(events)
         return events
 
     def _replace_info(self, conversation: Conversation) -> bool:
         """Takes in the conversation's fields unless newer ones are known; says whether that changed any."""
         before = self._info
-        self._membership.advance(self._own_user_id, conversation.read_seq, conversation.read_seq)
+        self._membership.advance_receipt(self._own_user_id, conversation.read_seq, conversation.read_seq)
         if before is not None and conversation.rev < before.rev:
             return False
         self._info = conversation

@@ -56,9 +56,9 @@ class ClientClosedError(ClientError):
 class ConnectTimeoutError(ClientError):
     """The client was not ready in time."""
 
-    def __init__(self, timeout_seconds: float, last_problem: str) -> None:
-        super().__init__(f"not connected within {timeout_seconds:g} s; the last problem was: {last_problem}")
-        self.last_problem = last_problem
+    def __init__(self, timeout_seconds: float, last_error: str) -> None:
+        super().__init__(f"not connected within {timeout_seconds:g} s; the last problem was: {last_error}")
+        self.last_error = last_error
 
 
 class ClientFailedError(ClientError):

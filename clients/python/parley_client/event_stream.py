@@ -22,15 +22,15 @@ class EventStream(AsyncIterator[E], Generic[E]):
     It ends when the client is closed, and raises the error that stopped the client when one did.
     """
 
-    def __init__(self, kinds: tuple[type[E], ...], limit: int, leave: Callable[["EventStream[E]"], None]) -> None:
+    def __init__(self, kinds: tuple[type[E], ...], limit: int, on_end: Callable[["EventStream[E]"], None]) -> None:
         self._kinds = kinds
         self._limit = limit
-        self._leave = leave
+        self._on_end = on_end
         self._buffer: deque[E] = deque()
         self._end: ClientError | None = None
         self._changed = asyncio.Event()
 
-    def offer(self, event: Event) -> None:
+    def push(self, event: Event) -> None:
         """Buffers an event of the kinds asked for; never waits."""
         if self._end is not None or (self._kinds and not isinstance(event, self._kinds)):
             return
@@ -46,7 +46,7 @@ class EventStream(AsyncIterator[E], Generic[E]):
         if self._end is None:
             self._end = reason
             self._changed.set()
-            self._leave(self)
+            self._on_end(self)
 
     def close(self) -> None:
         """Ends the stream from the reader's side, and drops what is buffered."""
@@ -87,7 +87,7 @@ class EventHub:
 
     def open(self, kinds: tuple[type[Event], ...]) -> EventStream[Event]:
         """A stream of the events from now on, of some kinds or, with none given, of all."""
-        stream = EventStream(kinds, self._limit, self._forget)
+        stream = EventStream(kinds, self._limit, self._remove)
         self._streams.append(stream)
         if self._end is not None:
             stream.end(self._end)
@@ -96,7 +96,7 @@ class EventHub:
     def publish(self, event: Event) -> None:
         """Offers an event to all streams."""
         for stream in tuple(self._streams):
-            stream.offer(event)
+            stream.push(event)
 
     def end(self, reason: ClientError) -> None:
         """Ends all streams, and those that are opened later."""
@@ -104,6 +104,6 @@ class EventHub:
         for stream in tuple(self._streams):
             stream.end(reason)
 
-    def _forget(self, stream: EventStream[Event]) -> None:
+    def _remove(self, stream: EventStream[Event]) -> None:
         if stream in self._streams:
             self._streams.remove(stream)

@@ -19,8 +19,8 @@ class Membership:
         # False above 200 members, whom nobody lists.
         self.known = False
         self._roles: dict[str, str] = {}
-        self._marks: dict[str, tuple[int, int]] = {}
-        self._told_at_rev: set[tuple[str, str]] = set()
+        self._receipts: dict[str, tuple[int, int]] = {}
+        self._emitted_at_rev: set[tuple[str, str]] = set()
 
     def members(self) -> dict[str, Member]:
         """The members by user id; empty when they are not known."""
@@ -28,13 +28,13 @@ class Membership:
 
     def read_seq(self, user_id: str) -> int:
         """How far a user has read."""
-        return self._marks.get(user_id, (0, 0))[0]
+        return self._receipts.get(user_id, (0, 0))[0]
 
-    def advance(self, user_id: str, read_seq: int, delivered_seq: int) -> bool:
+    def advance_receipt(self, user_id: str, read_seq: int, delivered_seq: int) -> bool:
         """Moves a user's marks forward; says whether they moved."""
-        read, delivered = self._marks.get(user_id, (0, 0))
+        read, delivered = self._receipts.get(user_id, (0, 0))
         marks = (max(read, read_seq), max(delivered, delivered_seq, read_seq))
-        self._marks[user_id] = marks
+        self._receipts[user_id] = marks
         return marks != (read, delivered)
 
     def apply(self, event: MemberEvent) -> bool:
@@ -45,26 +45,26 @@ class Membership:
         if event.rev < self.rev:
             return False
         if event.rev > self.rev:
-            self._told_at_rev.clear()
+            self._emitted_at_rev.clear()
             self.rev = event.rev
-        if _key(event) in self._told_at_rev:
+        if _key(event) in self._emitted_at_rev:
             return False
-        self._told_at_rev.add(_key(event))
+        self._emitted_at_rev.add(_key(event))
         self._change(event)
         return True
 
-    def told(self, events: Iterable[Event]) -> None:
+    def mark_emitted(self, events: Iterable[Event]) -> None:
         """Says that these have been made up for: should they still come, they are no news."""
-        self._told_at_rev.update(_key(event) for event in events if isinstance(event, MemberEvent))
+        self._emitted_at_rev.update(_key(event) for event in events if isinstance(event, MemberEvent))
 
-    def replace(self, snapshot: Conversation) -> None:
+    def apply_snapshot(self, snapshot: Conversation) -> None:
         """Takes in the members as of the snapshot's rev, unless what is known is newer."""
         for member in snapshot.members:
-            self.advance(member.user_id, member.read_seq, member.delivered_seq)
+            self.advance_receipt(member.user_id, member.read_seq, member.delivered_seq)
         if snapshot.rev < self.rev:
             return
         if snapshot.rev > self.rev:
-            self._told_at_rev.clear()
+            self._emitted_at_rev.clear()
             self.rev = snapshot.rev
         self.count = max(snapshot.member_count, len(snapshot.members))
         self.known = len(snapshot.members) == self.count
@@ -73,7 +73,7 @@ class Membership:
     def _change(self, event: MemberEvent) -> None:
         member = event.member
         if not isinstance(event, MemberRemoved):
-            self.advance(member.user_id, member.read_seq, member.delivered_seq)
+            self.advance_receipt(member.user_id, member.read_seq, member.delivered_seq)
         if not self.known:
             self.count += isinstance(event, MemberAdded) - isinstance(event, MemberRemoved)
             return
@@ -84,7 +84,7 @@ class Membership:
         self.count = len(self._roles)
 
     def _member(self, user_id: str, role: str) -> Member:
-        read_seq, delivered_seq = self._marks.get(user_id, (0, 0))
+        read_seq, delivered_seq = self._receipts.get(user_id, (0, 0))
         return Member(user_id=user_id, role=role, read_seq=read_seq, delivered_seq=delivered_seq)
 
 

@@ -127,7 +127,7 @@ class Limits(WireObject, frozen=True, kw_only=True):
     messages_per_second: float = 0.0
 
 
-class Nothing(WireObject, frozen=True, kw_only=True):
+class Empty(WireObject, frozen=True, kw_only=True):
     """An answer that says only that it was done."""
 
 
@@ -234,7 +234,7 @@ class EventFrame:
     body: msgspec.Raw
 
 
-class _Failure(msgspec.Struct, rename="camel"):
+class _ErrorObject(msgspec.Struct, rename="camel"):
     code: str
     reason: str = ""
     message: str = ""
@@ -245,13 +245,13 @@ class _Failure(msgspec.Struct, rename="camel"):
 class _Frame(msgspec.Struct):
     id: int | None = None
     ok: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-    error: _Failure | None = None
+    error: _ErrorObject | None = None
     event: str | None = None
     body: msgspec.Raw = msgspec.Raw(b"{}")
 
 
 class _ErrorBody(msgspec.Struct):
-    error: _Failure
+    error: _ErrorObject
 
 
 _FRAME = msgspec.json.Decoder(_Frame)
@@ -317,7 +317,7 @@ def _decoder(shape: Hashable) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(cast("type[Any]", shape))
 
 
-def _parley_error(failure: _Failure) -> ParleyError:
+def _parley_error(failure: _ErrorObject) -> ParleyError:
     return ParleyError(
         failure.code,
         failure.reason,

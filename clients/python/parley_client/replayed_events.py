@@ -30,7 +30,7 @@ from parley_client.protocol import Conversation, Member, Message
 Members = Mapping[str, Member]
 
 
-def missed_message(message: Message, *, known: bool) -> Event:
+def replay_message(message: Message, *, known: bool) -> Event:
     """What tells of a message that was written or changed meanwhile."""
     if message.delete_time is not None:
         return MessageDeleted(message=message, replayed=True)
@@ -39,13 +39,13 @@ def missed_message(message: Message, *, known: bool) -> Event:
     return MessageCreated(message=message, replayed=True)
 
 
-def missed_settings(before: Conversation, after: Conversation) -> Iterator[Event]:
+def replay_settings(before: Conversation, after: Conversation) -> Iterator[Event]:
     """What tells of a change of the conversation's own fields, or of the user's own view of it."""
     if settings_of(before) != settings_of(after):
         yield ConversationUpdated(conversation=after, replayed=True)
 
 
-def missed_members(conversation: Conversation, before: Members, after: Members) -> Iterator[Event]:
+def replay_members(conversation: Conversation, before: Members, after: Members) -> Iterator[Event]:
     """What tells of members who came, went, changed roles or read on."""
     conversation_id, rev = conversation.conversation_id, conversation.rev
     for user_id, member in after.items():

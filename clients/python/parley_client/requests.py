@@ -13,10 +13,10 @@ from parley_client.protocol import (
     Conversation,
     ConversationPage,
     ConversationReply,
+    Empty,
     Message,
     MessagePage,
     MessageReply,
-    Nothing,
     NotificationPage,
     Presence,
     PresenceReply,
@@ -42,7 +42,7 @@ class Caller(ABC):
         """Makes a request and returns its answer in the shape asked for; see Client.call."""
 
 
-def present(**fields: object) -> dict[str, object]:
+def without_none(**fields: object) -> dict[str, object]:
     """The fields that are given: those that are None are left out."""
     return {name: value for name, value in fields.items() if value is not None}
 
@@ -58,15 +58,17 @@ class AccountRequests(Caller):
         self, query: str, *, page_size: int | None = None, page_token: str | None = None
     ) -> UserPage:
         """A page of the users to whom the user may write."""
-        return await self.call("user.search", present(query=query, pageSize=page_size, pageToken=page_token), UserPage)
+        return await self.call(
+            "user.search", without_none(query=query, pageSize=page_size, pageToken=page_token), UserPage
+        )
 
     async def set_presence(self, status: str, text: str | None = None) -> None:
         """Chooses a status: online, away, dnd or invisible; `text` None leaves the text as it is, "" removes it."""
-        await self.call("presence.set", present(status=status, text=text), Nothing)
+        await self.call("presence.set", without_none(status=status, text=text), Empty)
 
     async def set_idle(self, *, idle: bool) -> None:
         """Says whether the user is at this device."""
-        await self.call("presence.set", {"idle": idle}, Nothing)
+        await self.call("presence.set", {"idle": idle}, Empty)
 
     async def get_presences(self, user_ids: Sequence[str]) -> list[Presence]:
         """The presence of some users, at most 200, in the order asked for."""
@@ -93,7 +95,9 @@ class ConversationRequests(Caller):
         external_ref: str | None = None,
     ) -> Conversation:
         """Makes a group with the user as its owner."""
-        body = present(kind="group", name=name, memberIds=member_ids, description=description, externalRef=external_ref)
+        body = without_none(
+            kind="group", name=name, memberIds=member_ids, description=description, externalRef=external_ref
+        )
         return await self._conversation("conversation.create", body)
 
     async def get_conversation(self, conversation_id: str) -> Conversation:
@@ -110,7 +114,7 @@ class ConversationRequests(Caller):
         page_token: str | None = None,
     ) -> ConversationPage:
         """A page of the user's conversations, latest activity first."""
-        body = present(
+        body = without_none(
             kind=kind, archived=archived, updatedAfter=updated_after, pageSize=page_size, pageToken=page_token
         )
         return await self.call("conversation.list", body, ConversationPage)
@@ -126,7 +130,7 @@ class ConversationRequests(Caller):
         muted_until: datetime | None = None,
     ) -> Conversation:
         """Changes what is given; `muted_until` is the user's own, and a time in the past ends it."""
-        body = present(
+        body = without_none(
             conversationId=conversation_id,
             name=name,
             description=description,
@@ -146,7 +150,7 @@ class ConversationRequests(Caller):
 
     async def update_member(self, conversation_id: str, user_id: str, role: str) -> Conversation:
         """Gives a member a role: owner, admin or member."""
-        body = present(conversationId=conversation_id, userId=user_id, role=role)
+        body = without_none(conversationId=conversation_id, userId=user_id, role=role)
         return await self._conversation("member.update", body)
 
     async def _conversation(self, op: str, body: dict[str, object]) -> Conversation:
@@ -190,7 +194,7 @@ class MessageRequests(Caller):
                 stored: send it again with the same clientMessageId to learn.
         """
         message_id = client_message_id or self.new_message_id()
-        body = present(
+        body = without_none(
             conversationId=conversation_id,
             clientMessageId=message_id,
             text=text,
@@ -211,12 +215,14 @@ class MessageRequests(Caller):
         page_size: int | None = None,
     ) -> MessagePage:
         """A page of history: the newest messages, or those just before or just after a seq."""
-        body = present(conversationId=conversation_id, beforeSeq=before_seq, afterSeq=after_seq, pageSize=page_size)
+        body = without_none(
+            conversationId=conversation_id, beforeSeq=before_seq, afterSeq=after_seq, pageSize=page_size
+        )
         return await self.call("message.list", body, MessagePage)
 
     async def sync_messages(self, conversation_id: str, after_rev: int, *, page_size: int | None = None) -> SyncPage:
         """A page of what changed after a rev; a client that tracks state does so by itself."""
-        body = present(conversationId=conversation_id, afterRev=after_rev, pageSize=page_size)
+        body = without_none(conversationId=conversation_id, afterRev=after_rev, pageSize=page_size)
         return await self.call("message.sync", body, SyncPage)
 
     async def edit_message(self, conversation_id: str, message_id: str, text: str) -> Message:
@@ -231,15 +237,15 @@ class MessageRequests(Caller):
 
     async def mark_read(self, conversation_id: str, seq: int) -> None:
         """Says that everything up to a seq has been read."""
-        await self.call("receipt.read", {"conversationId": conversation_id, "seq": seq}, Nothing)
+        await self.call("receipt.read", {"conversationId": conversation_id, "seq": seq}, Empty)
 
     async def mark_delivered(self, conversation_id: str, seq: int) -> None:
         """Says that everything up to a seq has reached this user."""
-        await self.call("receipt.delivered", {"conversationId": conversation_id, "seq": seq}, Nothing)
+        await self.call("receipt.delivered", {"conversationId": conversation_id, "seq": seq}, Empty)
 
     async def set_typing(self, conversation_id: str, *, active: bool = True) -> None:
         """Says that the user is typing, for 6 s, or has stopped."""
-        await self.call("typing.set", {"conversationId": conversation_id, "active": active}, Nothing)
+        await self.call("typing.set", {"conversationId": conversation_id, "active": active}, Empty)
 
 
 class NotificationRequests(Caller):
@@ -254,7 +260,7 @@ class NotificationRequests(Caller):
         page_token: str | None = None,
     ) -> NotificationPage:
         """A page of notifications, latest first; `kind` is a notification type such as NEW_MESSAGE."""
-        body = present(unreadOnly=unread_only, type=kind, pageSize=page_size, pageToken=page_token)
+        body = without_none(unreadOnly=unread_only, type=kind, pageSize=page_size, pageToken=page_token)
         return await self.call("notification.list", body, NotificationPage)
 
     async def read_notification(self, notification_id: str) -> int:

@@ -103,7 +103,7 @@ class SessionTokens:
         self._access: AccessToken | None = None
         self._refresh_token: str | None = None
         if tokens is not None:
-            self._keep(tokens)
+            self._store(tokens)
 
     async def current(self) -> AccessToken:
         """The latest token, or the first one."""
@@ -118,7 +118,7 @@ class SessionTokens:
             if self._refresh_token is None:
                 return await self._sign_in()
             try:
-                return self._keep((await self._api.refresh(self._refresh_token)).tokens)
+                return self._store((await self._api.refresh(self._refresh_token)).tokens)
             except ParleyError as error:
                 if self._credentials is None or error.code != "UNAUTHENTICATED":
                     raise
@@ -131,10 +131,10 @@ class SessionTokens:
     async def _sign_in(self) -> AccessToken:
         if self._credentials is None:
             raise ParleyError("UNAUTHENTICATED", "NO_REFRESH_TOKEN", "the access token cannot be renewed")
-        signed_in = await self._api.sign_in(self._credentials.email, self._credentials.password)
-        return self._keep(signed_in.tokens)
+        response = await self._api.sign_in(self._credentials.email, self._credentials.password)
+        return self._store(response.tokens)
 
-    def _keep(self, tokens: Tokens) -> AccessToken:
+    def _store(self, tokens: Tokens) -> AccessToken:
         self._access = access_token_of(tokens, self._clock.time())
         self._refresh_token = tokens.refresh_token
         return self._access
@@ -155,19 +155,19 @@ class ProvidedTokens:
     async def current(self) -> AccessToken:
         """The latest token, or the first one."""
         async with self._lock:
-            return self._access or await self._provide()
+            return self._access or await self._fetch()
 
     async def renew(self, old: AccessToken) -> AccessToken:
         """A newer token than `old`."""
         async with self._lock:
             if self._access is not None and self._access.value != old.value:
                 return self._access
-            return await self._provide()
+            return await self._fetch()
 
     async def close(self) -> None:
         """Nothing to let go of: what the callback uses belongs to the program."""
 
-    async def _provide(self) -> AccessToken:
+    async def _fetch(self) -> AccessToken:
         given = await self._provider()
         tokens = Tokens(given) if isinstance(given, str) else given
         self._access = access_token_of(tokens, self._clock.time())
@@ -180,10 +180,10 @@ _UNKNOWN_LIFE_SECONDS = 60.0
 # How soon to try again after a refusal.
 _REFUSED_SECONDS = 60.0
 # A token that is born expired must not make this a busy loop.
-_LEAST_WAIT_SECONDS = 1.0
+_MIN_WAIT_SECONDS = 1.0
 
 
-class TokenKeeper:
+class TokenRenewer:
     """Renews tokens in time.
 
     It belongs to the client and not to a connection: a refresh that a lost connection cuts off would use up the refresh
@@ -192,26 +192,26 @@ class TokenKeeper:
     Args:
         tokens: where tokens come from.
         options: the clock, and how to wait between tries.
-        present: shows a newer token to the server, on the open connection when there is one.
+        send_token: shows a newer token to the server, on the open connection when there is one.
     """
 
     def __init__(
-        self, tokens: TokenSource, options: Options, present: Callable[[AccessToken], Awaitable[None]]
+        self, tokens: TokenSource, options: Options, send_token: Callable[[AccessToken], Awaitable[None]]
     ) -> None:
         self._tokens = tokens
         self._options = options
-        self._present = present
+        self._send_token = send_token
 
     async def run(self, token: AccessToken) -> None:
         """Keeps the token fresh, until cancelled."""
         while True:
-            await self._options.clock.sleep(max(_LEAST_WAIT_SECONDS, self._seconds_left(token)))
+            await self._options.clock.sleep(max(_MIN_WAIT_SECONDS, self._seconds_left(token)))
             latest = await self._tokens.current()
             if self._seconds_left(latest) > 0:
                 token = latest
                 continue
             token = await self._renew(latest)
-            await self._show(token)
+            await self._send(token)
 
     def _seconds_left(self, token: AccessToken) -> float:
         if token.renew_at is None:
@@ -231,9 +231,9 @@ class TokenKeeper:
             await self._options.clock.sleep(wait_seconds + backoff.delay_seconds(attempt, self._options.random))
             attempt += 1
 
-    async def _show(self, token: AccessToken) -> None:
+    async def _send(self, token: AccessToken) -> None:
         try:
-            await self._present(token)
+            await self._send_token(token)
         except ConnectionLostError:
             # The next connection is opened with the newer token.
             return

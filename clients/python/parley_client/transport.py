@@ -121,7 +121,7 @@ def websocket_connector(*, open_timeout_seconds: float, ping_interval_seconds: f
                 close_timeout=_CLOSE_TIMEOUT_SECONDS,
                 max_size=_MAX_FRAME_BYTES,
                 logger=_quiet_logger(),
-                create_connection=_PromptConnection,
+                create_connection=_FastClosingConnection,
             )
         except InvalidStatus as error:
             response = error.response
@@ -134,7 +134,7 @@ def websocket_connector(*, open_timeout_seconds: float, ping_interval_seconds: f
     return open_websocket
 
 
-class _PromptConnection(ClientConnection):
+class _FastClosingConnection(ClientConnection):
     """A connection that ends soon after the server's close frame, where websockets leaves that to the server."""
 
     def process_event(self, event: Event) -> None:

@@ -41,12 +41,12 @@ class Side:
 
     async def answer(self, request_id: object, ok: object) -> None:
         assert isinstance(request_id, int)
-        self.calls.answer(Reply(request_id, msgspec.Raw(msgspec.json.encode(ok)), None))
+        self.calls.handle_reply(Reply(request_id, msgspec.Raw(msgspec.json.encode(ok)), None))
         await settle()
 
     async def refuse(self, request_id: object, error: ParleyError) -> None:
         assert isinstance(request_id, int)
-        self.calls.answer(Reply(request_id, msgspec.Raw(b"{}"), error))
+        self.calls.handle_reply(Reply(request_id, msgspec.Raw(b"{}"), error))
         await settle()
 
 

@@ -7,9 +7,9 @@ from typing import cast
 
 import msgspec
 import pytest
-from parley_client.apply_response import inform
+from parley_client.apply_response import apply_response
 from parley_client.calls import Calls
-from parley_client.catch_up import Synchroniser
+from parley_client.catch_up import Synchronizer
 from parley_client.errors import ParleyError
 from parley_client.events import Event, MemberRemoved, MessageCreated, SessionReady
 from parley_client.options import Options
@@ -31,13 +31,13 @@ class Side:
         self.clock = FakeClock()
         options = Options(clock=self.clock, random=lambda: 0.5, page_size=_PAGE_SIZE)
         self.replica = Replica()
-        self.replica.identify(ME)
+        self.replica.set_user(ME)
         self.events: list[Event] = []
         self.calls = Calls(
             clock=self.clock, backoff=options.retry_backoff, random=options.random, on_reply=self._on_reply
         )
-        self.synchroniser = Synchroniser(self.replica, self.calls, options, self.events.extend)
-        self.synchroniser.session_ready(
+        self.synchronizer = Synchronizer(self.replica, self.calls, options, self.events.extend)
+        self.synchronizer.session_ready(
             SessionReady(session_id="s", user=User(user_id=ME), server_time=self.now + _SERVER_AHEAD)
         )
 
@@ -46,7 +46,7 @@ class Side:
         return datetime.fromtimestamp(self.clock.time(), UTC)
 
     def _on_reply(self, op: str, body: Mapping[str, object], reply: object) -> None:
-        self.events.extend(inform(self.replica, ME, op, body, reply))
+        self.events.extend(apply_response(self.replica, ME, op, body, reply))
 
     async def asked(self) -> tuple[int, str, dict[str, object]]:
         """The one request that the client has made now."""
@@ -55,11 +55,11 @@ class Side:
         return frame["id"], frame["op"], frame["body"]
 
     async def answer(self, request_id: int, ok: object) -> None:
-        self.calls.answer(Reply(request_id, msgspec.Raw(msgspec.json.encode(ok)), None))
+        self.calls.handle_reply(Reply(request_id, msgspec.Raw(msgspec.json.encode(ok)), None))
         await settle()
 
     async def refuse(self, request_id: int, code: str, reason: str) -> None:
-        self.calls.answer(Reply(request_id, msgspec.Raw(b"{}"), ParleyError(code, reason)))
+        self.calls.handle_reply(Reply(request_id, msgspec.Raw(b"{}"), ParleyError(code, reason)))
         await settle()
 
     async def answer_list(self, *conversations: Conversation, next_page_token: str = "") -> dict[str, object]:
@@ -78,7 +78,7 @@ class Side:
 
     async def catch_up(self, *conversations: Conversation) -> dict[str, object]:
         """A catch-up that finds nothing missing; returns what was asked."""
-        task = asyncio.create_task(self.synchroniser.catch_up())
+        task = asyncio.create_task(self.synchronizer.catch_up())
         body = await self.answer_list(*conversations)
         await task
         return body
@@ -102,7 +102,7 @@ def conversations(count: int) -> list[Conversation]:
 
 
 async def test_the_first_list_is_of_everything_in_pages(side: Side) -> None:
-    task = asyncio.create_task(side.synchroniser.catch_up())
+    task = asyncio.create_task(side.synchronizer.catch_up())
     first = await side.answer_list(*conversations(3), next_page_token="more")
     second = await side.answer_list(*conversations(5)[3:])
     await task
@@ -127,7 +127,7 @@ async def test_a_list_that_was_cut_off_does_not_count(side: Side) -> None:
     began = side.now
     await side.catch_up(*conversations(_PAGE_SIZE))
     await side.clock.advance(500)
-    cut_off = asyncio.create_task(side.synchroniser.catch_up())
+    cut_off = asyncio.create_task(side.synchronizer.catch_up())
     await side.asked()
     cut_off.cancel()
     await settle()
@@ -142,7 +142,7 @@ async def test_few_conversations_are_listed_whole_and_one_that_is_gone_is_told(
 ) -> None:
     await side.catch_up(log.snapshot())
 
-    task = asyncio.create_task(side.synchroniser.catch_up())
+    task = asyncio.create_task(side.synchronizer.catch_up())
     assert await side.answer_list() == {"pageSize": 4}
     request_id, op, body = await side.asked()
     assert (op, body["conversationId"]) == ("message.sync", CONVERSATION_ID)
@@ -160,7 +160,7 @@ async def test_what_is_behind_is_synced_page_by_page(side: Side, log: Conversati
     for number in range(6):
         log.send("ann", str(number))
 
-    task = asyncio.create_task(side.synchroniser.catch_up())
+    task = asyncio.create_task(side.synchronizer.catch_up())
     await side.answer_list(log.snapshot())
     bodies = [await side.answer_sync(log) for _ in range(2)]
     await task
@@ -170,7 +170,7 @@ async def test_what_is_behind_is_synced_page_by_page(side: Side, log: Conversati
 
 
 async def test_answers_that_were_too_much_come_in_smaller_pages_until_it_is_done(side: Side) -> None:
-    side.synchroniser.session_lost(CloseCode.TOO_SLOW)
+    side.synchronizer.session_lost(CloseCode.TOO_SLOW)
 
     sizes = [(await side.catch_up())["pageSize"] for _ in range(4)]
 
@@ -178,7 +178,7 @@ async def test_answers_that_were_too_much_come_in_smaller_pages_until_it_is_done
 
 
 async def test_a_failure_is_tried_again(side: Side) -> None:
-    task = asyncio.create_task(side.synchroniser.catch_up())
+    task = asyncio.create_task(side.synchronizer.catch_up())
     request_id, _, _ = await side.asked()
     await side.refuse(request_id, "INTERNAL", "INTERNAL")
     await side.clock.advance(30)
@@ -189,21 +189,21 @@ async def test_a_failure_is_tried_again(side: Side) -> None:
 
 async def test_a_gap_is_asked_about_only_when_it_stays(side: Side, log: ConversationLog) -> None:
     await side.catch_up(log.snapshot())
-    following = asyncio.create_task(side.synchroniser.follow())
+    following = asyncio.create_task(side.synchronizer.watch_gaps())
     log.send("ann", "late")
     log.send("ann", "early")
     late, early = log.publish()[-2:]
 
     side.replica.apply(early)
-    side.synchroniser.wake()
+    side.synchronizer.request_sync()
     await settle()
     side.replica.apply(late)
     await side.clock.advance(1)
     assert not list(side.calls.take_unsent())
 
     log.send("ann", "lost")
-    side.replica.learn(log.snapshot())
-    side.synchroniser.wake()
+    side.replica.apply_snapshot(log.snapshot())
+    side.synchronizer.request_sync()
     await settle()
     await side.clock.advance(1)
     assert (await side.answer_sync(log))["afterRev"] == log.rev - 1
@@ -213,7 +213,7 @@ async def test_a_gap_is_asked_about_only_when_it_stays(side: Side, log: Conversa
 async def test_history_is_loaded_from_the_first_message(side: Side, log: ConversationLog) -> None:
     await side.catch_up(log.snapshot())
 
-    task = asyncio.create_task(side.synchroniser.load(CONVERSATION_ID))
+    task = asyncio.create_task(side.synchronizer.load_history(CONVERSATION_ID))
     assert (await side.answer_sync(log))["afterRev"] == 0
     await task
 

@@ -25,7 +25,7 @@ def promoted(user_id: str, rev: int) -> MemberUpdated:
 
 def of(*members: Member) -> Membership:
     membership = Membership()
-    membership.replace(snapshot(5, *members))
+    membership.apply_snapshot(snapshot(5, *members))
     return membership
 
 
@@ -43,15 +43,15 @@ def test_what_is_older_than_what_is_known_changes_nothing() -> None:
     membership.apply(removed("ann", 7))
 
     assert not membership.apply(added("ann", 6))
-    membership.replace(snapshot(6, Member(user_id="ann")))
+    membership.apply_snapshot(snapshot(6, Member(user_id="ann")))
 
     assert membership.members() == {}
 
 
 def test_an_event_that_a_snapshot_has_overtaken_is_no_news_once_it_was_made_up_for() -> None:
     membership = of(Member(user_id="ann"))
-    membership.replace(snapshot(6, Member(user_id="ann"), Member(user_id="bob")))
-    membership.told([added("bob", 6)])
+    membership.apply_snapshot(snapshot(6, Member(user_id="ann"), Member(user_id="bob")))
+    membership.mark_emitted([added("bob", 6)])
 
     assert not membership.apply(added("bob", 6))
 
@@ -67,24 +67,24 @@ def test_roles_follow_events() -> None:
 def test_receipts_only_move_forward_and_reading_is_having_received() -> None:
     membership = of(Member(user_id="ann", read_seq=3, delivered_seq=5))
 
-    assert not membership.advance("ann", 2, 4)
-    assert membership.advance("ann", 7, 0)
+    assert not membership.advance_receipt("ann", 2, 4)
+    assert membership.advance_receipt("ann", 7, 0)
 
     assert membership.members()["ann"] == Member(user_id="ann", read_seq=7, delivered_seq=7)
 
 
 def test_an_old_snapshots_receipts_do_not_take_newer_ones_back() -> None:
     membership = of(Member(user_id="ann", read_seq=3))
-    membership.advance("ann", 9, 9)
+    membership.advance_receipt("ann", 9, 9)
 
-    membership.replace(snapshot(6, Member(user_id="ann", read_seq=4)))
+    membership.apply_snapshot(snapshot(6, Member(user_id="ann", read_seq=4)))
 
     assert membership.read_seq("ann") == 9
 
 
 def test_a_receipt_that_overtakes_the_joining_is_kept() -> None:
     membership = of(Member(user_id="ann"))
-    membership.advance("bob", 4, 4)
+    membership.advance_receipt("bob", 4, 4)
 
     membership.apply(added("bob", 6, read_seq=2))
 
@@ -93,7 +93,7 @@ def test_a_receipt_that_overtakes_the_joining_is_kept() -> None:
 
 def test_a_large_group_is_counted_where_it_is_not_listed() -> None:
     membership = Membership()
-    membership.replace(snapshot(5, count=300))
+    membership.apply_snapshot(snapshot(5, count=300))
     assert not membership.known
 
     news = [membership.apply(event) for event in (added("x", 6), added("x", 6), removed("y", 7), promoted("z", 8))]
@@ -105,6 +105,6 @@ def test_a_large_group_is_counted_where_it_is_not_listed() -> None:
 def test_a_group_that_grows_out_of_its_list_forgets_it() -> None:
     membership = of(Member(user_id="ann"))
 
-    membership.replace(snapshot(6, count=201))
+    membership.apply_snapshot(snapshot(6, count=201))
 
     assert (membership.known, membership.count, membership.members()) == (False, 201, {})

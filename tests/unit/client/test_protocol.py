@@ -7,8 +7,8 @@ from parley_client.events import EVENT_TYPES, MessageCreated, ReceiptUpdated, Se
 from parley_client.protocol import (
     Conversation,
     ConversationReply,
+    Empty,
     EventFrame,
-    Nothing,
     Reply,
     SentMessage,
     decode_body,
@@ -54,7 +54,7 @@ def test_an_empty_ok_is_an_answer() -> None:
     reply = decode_frame('{"id": 3, "ok": {}}')
 
     assert isinstance(reply, Reply)
-    assert decode_body(reply.ok, Nothing) == Nothing()
+    assert decode_body(reply.ok, Empty) == Empty()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """What the replica tells of, and when it asks for a sync."""
 
 import pytest
-from parley_client.apply_response import inform
+from parley_client.apply_response import apply_response
 from parley_client.events import (
     ConversationCreated,
     ConversationUpdated,
@@ -45,9 +45,9 @@ def log() -> ConversationLog:
 def replica(log: ConversationLog) -> Replica:
     """One that found the conversation when it began."""
     replica = Replica()
-    replica.identify(ME)
-    replica.learn(log.snapshot())
-    replica.prime()
+    replica.set_user(ME)
+    replica.apply_snapshot(log.snapshot())
+    replica.mark_loaded()
     return replica
 
 
@@ -75,7 +75,7 @@ def test_live_events_are_told_as_they_come(replica: Replica, log: ConversationLo
 
     assert apply(replica, *events) == events
 
-    assert not replica.unsettled
+    assert not replica.out_of_sync
     assert replica.conversation(CONVERSATION_ID).applied_rev == log.rev
 
 
@@ -86,11 +86,11 @@ def test_a_gap_asks_for_a_sync_and_holds_back_what_comes_after_it(replica: Repli
 
     outcome = replica.apply(following)
 
-    assert (outcome.events, outcome.sync_needed) == ([], True)
+    assert (outcome.events, outcome.needs_sync) == ([], True)
     told = sync(replica, log)
     assert [(type(event), event.replayed) for event in told] == [(MessageCreated, True), (MessageCreated, True)]
     assert texts(replica) == ["lost", "next"]
-    assert not replica.unsettled
+    assert not replica.out_of_sync
 
 
 def test_the_missing_event_may_still_come_by_itself(replica: Replica, log: ConversationLog) -> None:
@@ -99,7 +99,7 @@ def test_the_missing_event_may_still_come_by_itself(replica: Replica, log: Conve
     first, second = log.publish()
 
     assert apply(replica, second, first) == [first, second]
-    assert not replica.unsettled
+    assert not replica.out_of_sync
 
 
 def test_what_was_missed_is_told_as_what_it_amounts_to(replica: Replica, log: ConversationLog) -> None:
@@ -114,7 +114,7 @@ def test_what_was_missed_is_told_as_what_it_amounts_to(replica: Replica, log: Co
     log.set_role("cid", "admin")
     log.read("ann", 4)
 
-    replica.learn(log.snapshot())
+    replica.apply_snapshot(log.snapshot())
     told = sync(replica, log)
 
     assert all(event.replayed for event in told)
@@ -130,7 +130,7 @@ def test_what_was_missed_is_told_as_what_it_amounts_to(replica: Replica, log: Co
 
 def test_a_role_that_changed_meanwhile_is_told(replica: Replica, log: ConversationLog) -> None:
     log.set_role("bob", "admin")
-    replica.learn(log.snapshot())
+    replica.apply_snapshot(log.snapshot())
 
     assert [type(event) for event in sync(replica, log)] == [MemberUpdated]
 
@@ -139,15 +139,15 @@ def test_a_sync_in_pages_is_complete_only_with_the_last(replica: Replica, log: C
     for number in range(3):
         log.send("ann", str(number))
     log.add("cid")
-    replica.learn(log.snapshot())
+    replica.apply_snapshot(log.snapshot())
 
     first = sync(replica, log, page_size=2)
     assert [type(event) for event in first] == [MessageCreated, MessageCreated]
-    assert CONVERSATION_ID in replica.unsettled
+    assert CONVERSATION_ID in replica.out_of_sync
 
     second = sync(replica, log, page_size=2)
     assert [type(event) for event in second] == [MessageCreated, MemberAdded]
-    assert CONVERSATION_ID not in replica.unsettled
+    assert CONVERSATION_ID not in replica.out_of_sync
 
 
 def test_a_page_that_begins_beyond_a_gap_accounts_for_nothing(replica: Replica, log: ConversationLog) -> None:
@@ -158,7 +158,7 @@ def test_a_page_that_begins_beyond_a_gap_accounts_for_nothing(replica: Replica, 
     replica.merge_page(CONVERSATION_ID, rev + 1, log.sync(rev + 1, 100))
 
     assert replica.conversation(CONVERSATION_ID).applied_rev == rev
-    assert CONVERSATION_ID in replica.unsettled
+    assert CONVERSATION_ID in replica.out_of_sync
 
 
 def test_what_was_there_before_the_client_is_no_news_but_its_changes_are(
@@ -168,7 +168,7 @@ def test_what_was_there_before_the_client_is_no_news_but_its_changes_are(
     assert (state.messages, state.seq, state.complete) == ([], 2, False)
 
     log.edit("m1", "one, edited")
-    replica.learn(log.snapshot())
+    replica.apply_snapshot(log.snapshot())
 
     assert [type(event) for event in sync(replica, log)] == [MessageUpdated]
 
@@ -186,7 +186,7 @@ def test_a_page_of_history_is_kept_unless_it_holds_news(replica: Replica, log: C
     log.send("bob", "three")
     page = MessagePage(messages=list(log.messages.values()))
 
-    assert inform(replica, ME, "message.list", {"conversationId": CONVERSATION_ID}, page) == []
+    assert apply_response(replica, ME, "message.list", {"conversationId": CONVERSATION_ID}, page) == []
 
     assert replica.conversation(CONVERSATION_ID).messages == old
     assert len(apply(replica, *log.publish())) == 1
@@ -199,7 +199,7 @@ def test_an_own_message_is_known_from_its_answer(replica: Replica, log: Conversa
     body = {"conversationId": CONVERSATION_ID, "clientMessageId": "k", "text": "mine", "mentions": ["bob", "stranger"]}
     sent = log.send(ME, "mine", "k")
 
-    assert inform(replica, ME, "message.send", body, sent) == []
+    assert apply_response(replica, ME, "message.send", body, sent) == []
 
     message = replica.conversation(CONVERSATION_ID).messages[0]
     assert (message.text, message.sender_id, message.client_message_id) == ("mine", ME, "k")
@@ -215,19 +215,19 @@ def test_an_own_answer_lets_go_on_what_waited_for_it(replica: Replica, log: Conv
     (answer,) = log.publish()
     assert apply(replica, answer) == []
 
-    assert inform(replica, ME, "message.send", body, sent) == [answer]
+    assert apply_response(replica, ME, "message.send", body, sent) == [answer]
 
-    assert not replica.unsettled
+    assert not replica.out_of_sync
 
 
 def test_a_repeated_sends_answer_does_not_undo_a_later_edit(replica: Replica, log: ConversationLog) -> None:
     body = {"conversationId": CONVERSATION_ID, "clientMessageId": "k", "text": "mine"}
     sent = log.send(ME, "mine", "k")
     log.edit(sent.message_id, "edited elsewhere")
-    replica.learn(log.snapshot())
+    replica.apply_snapshot(log.snapshot())
     sync(replica, log)
 
-    inform(replica, ME, "message.send", body, sent)
+    apply_response(replica, ME, "message.send", body, sent)
 
     assert texts(replica) == ["edited elsewhere"]
 
@@ -236,21 +236,21 @@ def test_an_own_change_of_members_shows_at_once_and_brings_no_event(replica: Rep
     log.add("cid")
     reply = ConversationReply(conversation=log.snapshot())
 
-    assert inform(replica, ME, "member.add", {}, reply) == []
+    assert apply_response(replica, ME, "member.add", {}, reply) == []
 
     assert "cid" in replica.conversation(CONVERSATION_ID).members
     assert sync(replica, log) == []
-    assert not replica.unsettled
+    assert not replica.out_of_sync
 
 
 def test_an_own_edit_is_known_from_its_answer(replica: Replica, log: ConversationLog) -> None:
     sent = log.send(ME, "mine", "k")
-    inform(
+    apply_response(
         replica, ME, "message.send", {"conversationId": CONVERSATION_ID, "clientMessageId": "k", "text": "mine"}, sent
     )
     edited = log.edit(sent.message_id, "better")
 
-    assert inform(replica, ME, "message.edit", {}, MessageReply(message=edited)) == []
+    assert apply_response(replica, ME, "message.edit", {}, MessageReply(message=edited)) == []
 
     assert texts(replica) == ["better"]
     assert apply(replica, *log.publish()) == []
@@ -260,7 +260,7 @@ def test_an_own_edit_is_known_from_its_answer(replica: Replica, log: Conversatio
 def test_an_own_receipt_counts_no_further_than_the_last_message(
     replica: Replica, op: str, read: int, delivered: int
 ) -> None:
-    inform(replica, ME, op, {"conversationId": CONVERSATION_ID, "seq": 99}, None)
+    apply_response(replica, ME, op, {"conversationId": CONVERSATION_ID, "seq": 99}, None)
 
     state = replica.conversation(CONVERSATION_ID)
     assert (state.members[ME].read_seq, state.members[ME].delivered_seq) == (read, delivered)
@@ -270,19 +270,19 @@ def test_an_own_receipt_counts_no_further_than_the_last_message(
 def test_an_own_conversation_without_messages_is_complete_at_once(replica: Replica) -> None:
     made = Conversation(conversation_id="new", rev=1, members=[Member(user_id=ME)], member_count=1)
 
-    assert inform(replica, ME, "conversation.create", {}, ConversationReply(conversation=made)) == []
+    assert apply_response(replica, ME, "conversation.create", {}, ConversationReply(conversation=made)) == []
 
     assert replica.conversation("new").info == made
-    assert not replica.unsettled
+    assert not replica.out_of_sync
     assert apply(replica, ConversationCreated(conversation=made)) == []
 
 
 def test_a_direct_conversation_that_has_messages_already_is_synced(replica: Replica) -> None:
     made = Conversation(conversation_id="new", seq=3, rev=5, read_seq=0, member_count=2)
 
-    inform(replica, ME, "conversation.direct", {}, ConversationReply(conversation=made))
+    apply_response(replica, ME, "conversation.direct", {}, ConversationReply(conversation=made))
 
-    assert list(replica.unsettled) == ["new"]
+    assert list(replica.out_of_sync) == ["new"]
     assert replica.conversation("new").applied_rev == 0
 
 
@@ -291,8 +291,8 @@ def test_a_direct_conversation_that_has_messages_already_is_synced(replica: Repl
 
 def test_a_new_conversation_and_its_first_messages_are_told_without_a_sync() -> None:
     replica, log = Replica(), ConversationLog()
-    replica.identify(ME)
-    replica.prime()
+    replica.set_user(ME)
+    replica.mark_loaded()
     log.create("ann", ME)
     log.send("ann", "hello")
     log.send("ann", "there")
@@ -300,17 +300,17 @@ def test_a_new_conversation_and_its_first_messages_are_told_without_a_sync() -> 
 
     assert apply(replica, *events) == events
 
-    assert not replica.unsettled
+    assert not replica.out_of_sync
     assert texts(replica) == ["hello", "there"]
     assert replica.conversation(CONVERSATION_ID).complete
 
 
 def test_who_is_added_to_an_old_group_starts_there(log: ConversationLog) -> None:
     replica = Replica()
-    replica.identify(ME)
+    replica.set_user(ME)
     log.remove(ME)
     log.publish()
-    replica.prime()
+    replica.mark_loaded()
     log.add("cid", ME, "dan")
     events = log.publish()
     log.send("ann", "welcome")
@@ -319,39 +319,39 @@ def test_who_is_added_to_an_old_group_starts_there(log: ConversationLog) -> None
     assert apply(replica, *events) == events
 
     assert [event.member.user_id for event in events if isinstance(event, MemberAdded)] == ["cid", ME, "dan"]
-    assert not replica.unsettled
+    assert not replica.out_of_sync
     assert texts(replica) == ["welcome"]
 
 
 def test_who_is_added_and_hears_nothing_more_of_it_gets_all_of_it(log: ConversationLog) -> None:
     replica = Replica()
-    replica.identify(ME)
+    replica.set_user(ME)
     log.remove(ME)
     log.publish()
-    replica.prime()
+    replica.mark_loaded()
     log.add(ME)
     created, _lost = log.publish()
 
     assert apply(replica, created) == [created]
-    assert list(replica.unsettled) == [CONVERSATION_ID]
+    assert list(replica.out_of_sync) == [CONVERSATION_ID]
     sync(replica, log)
 
-    assert not replica.unsettled
+    assert not replica.out_of_sync
     assert texts(replica) == ["one", "two"]
 
 
 def test_a_message_between_the_joining_and_its_telling_is_not_lost(log: ConversationLog) -> None:
     replica = Replica()
-    replica.identify(ME)
+    replica.set_user(ME)
     log.remove(ME)
     log.publish()
-    replica.prime()
+    replica.mark_loaded()
     log.add(ME)
     log.send("ann", "welcome")
     created, joined, _lost = log.publish()
 
     told = apply(replica, created, joined)
-    assert CONVERSATION_ID in replica.unsettled
+    assert CONVERSATION_ID in replica.out_of_sync
     told += sync(replica, log)
 
     assert [event.message.text for event in told if isinstance(event, MessageCreated)] == ["welcome"]
@@ -359,24 +359,24 @@ def test_a_message_between_the_joining_and_its_telling_is_not_lost(log: Conversa
 
 def test_a_conversation_whose_beginning_was_missed_is_synced_and_presented_first(log: ConversationLog) -> None:
     replica = Replica()
-    replica.identify(ME)
-    replica.prime()
+    replica.set_user(ME)
+    replica.mark_loaded()
     log.send("bob", "three")
     (event,) = log.publish()
 
     outcome = replica.apply(event)
 
-    assert (outcome.events, outcome.sync_needed) == ([], True)
+    assert (outcome.events, outcome.needs_sync) == ([], True)
     told = sync(replica, log)
     assert [type(event) for event in told] == [ConversationCreated, *[MessageCreated] * 3]
 
 
 def test_a_conversation_found_in_a_list_after_an_absence_is_presented_and_synced(log: ConversationLog) -> None:
     replica = Replica()
-    replica.identify(ME)
-    replica.prime()
+    replica.set_user(ME)
+    replica.mark_loaded()
 
-    told = replica.learn(log.snapshot())
+    told = replica.apply_snapshot(log.snapshot())
     told += sync(replica, log)
 
     assert [type(event) for event in told] == [ConversationCreated, MessageCreated, MessageCreated]
@@ -386,16 +386,16 @@ def test_a_conversation_found_in_a_list_after_an_absence_is_presented_and_synced
 
 def test_live_events_before_the_first_list_are_told_after_it(log: ConversationLog) -> None:
     replica = Replica()
-    replica.identify(ME)
+    replica.set_user(ME)
     log.send("bob", "three")
     (early,) = log.publish()
     assert apply(replica, early) == []
 
-    told = replica.learn(log.snapshot())
-    told += replica.prime()
+    told = replica.apply_snapshot(log.snapshot())
+    told += replica.mark_loaded()
 
     assert told == [early]
-    assert not replica.unsettled
+    assert not replica.out_of_sync
 
 
 def test_an_old_message_that_comes_again_after_newer_ones_is_kept_and_no_news(log: ConversationLog) -> None:
@@ -404,9 +404,9 @@ def test_an_old_message_that_comes_again_after_newer_ones_is_kept_and_no_news(lo
     log.send("bob", "four")
     (on_its_way,) = log.publish()
     replica = Replica()
-    replica.identify(ME)
-    replica.learn(log.snapshot())
-    replica.prime()
+    replica.set_user(ME)
+    replica.apply_snapshot(log.snapshot())
+    replica.mark_loaded()
 
     assert apply(replica, on_its_way, old) == [on_its_way]
     assert texts(replica) == ["three", "four"]
@@ -414,15 +414,15 @@ def test_an_old_message_that_comes_again_after_newer_ones_is_kept_and_no_news(lo
 
 def test_a_conversation_that_the_first_list_did_not_show_begins_with_what_came(log: ConversationLog) -> None:
     replica = Replica()
-    replica.identify(ME)
+    replica.set_user(ME)
     log.send("bob", "three")
     (early,) = log.publish()
     apply(replica, early)
 
-    assert replica.prime() == [early]
+    assert replica.mark_loaded() == [early]
 
     assert replica.conversation(CONVERSATION_ID).applied_rev == log.rev
-    assert list(replica.unsettled) == [CONVERSATION_ID]
+    assert list(replica.out_of_sync) == [CONVERSATION_ID]
 
 
 def test_being_removed_is_told_at_once_and_ends_it(replica: Replica, log: ConversationLog) -> None:
@@ -433,7 +433,7 @@ def test_being_removed_is_told_at_once_and_ends_it(replica: Replica, log: Conver
 
     assert apply(replica, removed) == [removed]
     assert CONVERSATION_ID not in replica
-    assert not replica.unsettled
+    assert not replica.out_of_sync
 
     late = MessageCreated(message=log.messages["m3"])
     assert apply(replica, removed, late) == []
@@ -445,7 +445,7 @@ def test_a_list_from_before_the_removal_does_not_bring_it_back(replica: Replica,
     log.remove(ME)
     apply(replica, *log.publish())
 
-    assert replica.learn(before) == []
+    assert replica.apply_snapshot(before) == []
 
     assert CONVERSATION_ID not in replica
 
@@ -453,7 +453,7 @@ def test_a_list_from_before_the_removal_does_not_bring_it_back(replica: Replica,
 def test_leaving_by_oneself_ends_it_without_an_event(replica: Replica, log: ConversationLog) -> None:
     reply = ConversationReply(conversation=log.snapshot())
 
-    assert inform(replica, ME, "member.remove", {"userId": ME}, reply) == []
+    assert apply_response(replica, ME, "member.remove", {"userId": ME}, reply) == []
 
     assert CONVERSATION_ID not in replica
 
@@ -462,7 +462,7 @@ def test_a_removal_that_comes_after_the_return_is_old_news(replica: Replica, log
     log.remove(ME)
     (removed,) = log.publish()
     log.add(ME)
-    replica.learn(log.snapshot())
+    replica.apply_snapshot(log.snapshot())
     sync(replica, log)
 
     assert apply(replica, removed) == []
@@ -473,23 +473,23 @@ def test_a_removal_that_comes_after_the_return_is_old_news(replica: Replica, log
 def test_a_conversation_that_turns_out_to_be_closed_to_the_user_is_told_as_a_removal(
     replica: Replica, log: ConversationLog
 ) -> None:
-    replica.doubt([CONVERSATION_ID, "unknown"])
-    assert list(replica.unsettled) == [CONVERSATION_ID]
+    replica.mark_unverified([CONVERSATION_ID, "unknown"])
+    assert list(replica.out_of_sync) == [CONVERSATION_ID]
 
-    (told,) = replica.dismiss(CONVERSATION_ID)
+    (told,) = replica.remove_inaccessible(CONVERSATION_ID)
 
     assert isinstance(told, MemberRemoved)
     assert (told.member.user_id, told.rev, told.replayed) == (ME, log.rev, True)
-    assert not replica.unsettled
-    assert replica.dismiss(CONVERSATION_ID) == []
+    assert not replica.out_of_sync
+    assert replica.remove_inaccessible(CONVERSATION_ID) == []
 
 
 def test_a_doubt_is_settled_by_a_sync(replica: Replica, log: ConversationLog) -> None:
-    replica.doubt([CONVERSATION_ID])
+    replica.mark_unverified([CONVERSATION_ID])
 
     assert sync(replica, log) == []
 
-    assert not replica.unsettled
+    assert not replica.out_of_sync
 
 
 # What has no rev of its own.
@@ -501,7 +501,7 @@ def test_a_change_of_settings_needs_no_sync(replica: Replica, log: ConversationL
 
     assert apply(replica, updated) == [updated]
 
-    assert not replica.unsettled
+    assert not replica.out_of_sync
 
 
 def test_an_update_of_the_users_own_view_proves_no_change(replica: Replica, log: ConversationLog) -> None:
@@ -510,9 +510,9 @@ def test_an_update_of_the_users_own_view_proves_no_change(replica: Replica, log:
 
     assert apply(replica, ConversationUpdated(conversation=view)) == []
 
-    assert CONVERSATION_ID in replica.unsettled
+    assert CONVERSATION_ID in replica.out_of_sync
     assert len(apply(replica, *log.publish())) == 1
-    assert not replica.unsettled
+    assert not replica.out_of_sync
 
 
 def test_an_update_that_says_nothing_new_is_not_told(replica: Replica, log: ConversationLog) -> None:
@@ -527,7 +527,7 @@ def test_an_update_that_comes_late_does_not_undo_a_newer_one(replica: Replica, l
     log.rename("second")
     (late,) = log.publish()
     log.rename("third")
-    replica.learn(log.snapshot())
+    replica.apply_snapshot(log.snapshot())
     sync(replica, log)
 
     assert apply(replica, late) == []
@@ -544,7 +544,7 @@ def test_a_receipt_is_told_when_it_moves(replica: Replica, log: ConversationLog)
 
 
 def test_whoever_sends_a_message_has_read_up_to_it(replica: Replica, log: ConversationLog) -> None:
-    inform(
+    apply_response(
         replica,
         ME,
         "message.send",
@@ -565,9 +565,9 @@ def test_what_is_not_kept_is_passed_through(replica: Replica) -> None:
 def test_the_last_message_is_the_latest_that_was_told(replica: Replica, log: ConversationLog) -> None:
     told = Message(message_id="m2", conversation_id=CONVERSATION_ID, seq=2, rev=3, text="two")
     fresh = Replica()
-    fresh.identify(ME)
-    fresh.learn(Conversation(conversation_id=CONVERSATION_ID, seq=2, rev=3, last_message=told))
-    fresh.prime()
+    fresh.set_user(ME)
+    fresh.apply_snapshot(Conversation(conversation_id=CONVERSATION_ID, seq=2, rev=3, last_message=told))
+    fresh.mark_loaded()
     assert fresh.conversation(CONVERSATION_ID).last_message == told
 
     log.send("bob", "three")
@@ -581,7 +581,7 @@ def test_the_last_message_is_the_latest_that_was_told(replica: Replica, log: Con
 def test_an_answer_of_an_unknown_conversation_is_no_harm(replica: Replica) -> None:
     body = {"conversationId": "elsewhere", "clientMessageId": "k", "text": "x", "seq": 1}
 
-    assert inform(replica, ME, "message.send", body, SentMessage(message_id="m", seq=1, rev=1)) == []
-    assert inform(replica, ME, "receipt.read", body, None) == []
-    assert inform(replica, ME, "message.list", body, MessagePage()) == []
+    assert apply_response(replica, ME, "message.send", body, SentMessage(message_id="m", seq=1, rev=1)) == []
+    assert apply_response(replica, ME, "receipt.read", body, None) == []
+    assert apply_response(replica, ME, "message.list", body, MessagePage()) == []
     assert replica.merge_page("elsewhere", 0, SyncPage()) == []

@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from parley_client.apply_response import inform
+from parley_client.apply_response import apply_response
 from parley_client.conversation_state import ConversationState
 from parley_client.events import Event, MessageCreated, MessageDeleted, MessageUpdated
 from parley_client.protocol import Conversation, Member, Message, MessageReply
@@ -20,16 +20,16 @@ _page_sizes = st.integers(min_value=1, max_value=3)
 
 def new_replica() -> Replica:
     replica = Replica()
-    replica.identify(ME)
+    replica.set_user(ME)
     return replica
 
 
 def settle(replica: Replica, log: ConversationLog, page_size: int = 100) -> list[Event]:
     """Syncs until nothing is known to be missing, as a client does after a reconnect."""
     events: list[Event] = []
-    while CONVERSATION_ID in replica.unsettled:
+    while CONVERSATION_ID in replica.out_of_sync:
         if ME not in log.members:
-            return events + replica.dismiss(CONVERSATION_ID)
+            return events + replica.remove_inaccessible(CONVERSATION_ID)
         after_rev = replica.conversation(CONVERSATION_ID).applied_rev
         events += replica.merge_page(CONVERSATION_ID, after_rev, log.sync(after_rev, page_size))
     return events
@@ -72,17 +72,17 @@ class History(RuleBasedStateMachine):
         self.known_rev = 0
 
     @initialize(before=st.booleans(), old_messages=st.integers(min_value=0, max_value=3))
-    def begin(self, before: bool, old_messages: int) -> None:
+    def start(self, before: bool, old_messages: int) -> None:
         """The client starts before the conversation does, or finds it with messages in it."""
         if not before:
-            self.replica.prime()
+            self.replica.mark_loaded()
         self.log.create("ann", ME, "bob")
         if before:
             for number in range(old_messages):
                 self.log.send("ann", f"old {number}")
             self.log.publish()
-            self.told += self.replica.learn(self.log.snapshot())
-            self.told += self.replica.prime()
+            self.told += self.replica.apply_snapshot(self.log.snapshot())
+            self.told += self.replica.mark_loaded()
             self.known_rev = self.log.rev
 
     # What users do.
@@ -101,7 +101,7 @@ class History(RuleBasedStateMachine):
         sent = self.log.send(ME, "mine", client_message_id)
         if answered:
             self.answered.add((sent.message_id, sent.rev))
-            self.told += inform(self.replica, ME, "message.send", body, sent)
+            self.told += apply_response(self.replica, ME, "message.send", body, sent)
 
     @precondition(lambda self: self.log.messages)
     @rule(pick=_picks, answered=st.booleans())
@@ -174,7 +174,7 @@ class History(RuleBasedStateMachine):
 
     # What the client does.
 
-    @precondition(lambda self: CONVERSATION_ID in self.replica.unsettled and ME in self.log.members)
+    @precondition(lambda self: CONVERSATION_ID in self.replica.out_of_sync and ME in self.log.members)
     @rule(page_size=_page_sizes)
     def sync_a_page(self, page_size: int) -> None:
         after_rev = self.replica.conversation(CONVERSATION_ID).applied_rev
@@ -183,7 +183,7 @@ class History(RuleBasedStateMachine):
     @precondition(lambda self: ME in self.log.members)
     @rule()
     def look_up(self) -> None:
-        self.told += self.replica.learn(self.log.snapshot())
+        self.told += self.replica.apply_snapshot(self.log.snapshot())
 
     @invariant()
     def each_message_change_is_told_once(self) -> None:
@@ -193,7 +193,7 @@ class History(RuleBasedStateMachine):
     def teardown(self) -> None:
         """In the end everything is listed and synced, in pages; what was still on its way comes late, and is old."""
         if ME in self.log.members and self.log.rev:
-            self.told += self.replica.learn(self.log.snapshot())
+            self.told += self.replica.apply_snapshot(self.log.snapshot())
         self.told += settle(self.replica, self.log, page_size=2)
         if ME in self.log.members and self.log.rev:
             self.check_end()
@@ -221,7 +221,7 @@ class History(RuleBasedStateMachine):
     def _answer(self, op: str, message: Message, answered: bool) -> None:
         if answered and ME in self.log.members:
             self.answered.add((message.message_id, message.rev))
-            self.told += inform(self.replica, ME, op, {}, MessageReply(message=message))
+            self.told += apply_response(self.replica, ME, op, {}, MessageReply(message=message))
 
 
 class StayingMember(History):

@@ -14,99 +14,99 @@ def change(rev: int) -> ChangeEvent:
 def order() -> RevisionOrder:
     """One that begins after rev 4."""
     order = RevisionOrder()
-    order.begin(4)
+    order.start(4)
     return order
 
 
 def test_the_next_change_is_due_and_so_is_any_old_one(order: RevisionOrder) -> None:
-    assert [order.is_due(rev) for rev in (1, 4, 5, 6)] == [True, True, True, False]
+    assert [order.can_apply(rev) for rev in (1, 4, 5, 6)] == [True, True, True, False]
 
 
 def test_a_change_further_on_waits_for_those_before_it(order: RevisionOrder) -> None:
-    order.hold(6, change(6))
-    order.hold(7, change(7))
+    order.buffer(6, change(6))
+    order.buffer(7, change(7))
     assert order.behind
-    assert order.next_due() is None
+    assert order.pop_ready() is None
 
-    order.reach(5)
+    order.mark_applied(5)
 
-    assert [order.next_due(), order.next_due(), order.next_due()] == [[change(6)], [change(7)], None]
+    assert [order.pop_ready(), order.pop_ready(), order.pop_ready()] == [[change(6)], [change(7)], None]
     assert (order.applied, order.behind) == (7, False)
 
 
 def test_the_answer_to_an_own_request_may_overtake_the_events_before_it(order: RevisionOrder) -> None:
-    order.reach(6)
+    order.mark_applied(6)
     assert (order.applied, order.behind) == (4, True)
 
-    order.reach(5)
+    order.mark_applied(5)
 
-    assert order.next_due() == []
+    assert order.pop_ready() == []
     assert (order.applied, order.behind) == (6, False)
 
 
 def test_events_of_one_change_wait_together_and_each_once(order: RevisionOrder) -> None:
-    order.hold(6, change(6))
-    order.hold(6, change(60))
-    order.hold(6, change(6))
-    order.reach(5)
+    order.buffer(6, change(6))
+    order.buffer(6, change(60))
+    order.buffer(6, change(6))
+    order.mark_applied(5)
 
-    assert order.next_due() == [change(6), change(60)]
+    assert order.pop_ready() == [change(6), change(60)]
 
 
 def test_a_sync_does_away_with_what_waited_for_it(order: RevisionOrder) -> None:
-    order.hold(6, change(6))
-    order.hold(8, change(8))
+    order.buffer(6, change(6))
+    order.buffer(8, change(8))
 
-    order.cover(7)
+    order.mark_applied_through(7)
 
-    assert order.next_due() == [change(8)]
+    assert order.pop_ready() == [change(8)]
     assert order.applied == 8
 
 
 def test_nothing_takes_back_what_was_applied(order: RevisionOrder) -> None:
-    order.cover(2)
-    order.reach(3)
+    order.mark_applied_through(2)
+    order.mark_applied(3)
 
     assert order.applied == 4
 
 
 def test_hearing_of_a_change_is_enough_to_be_behind(order: RevisionOrder) -> None:
-    order.hear_of(4)
+    order.observe_rev(4)
     assert not order.behind
 
-    order.hear_of(5)
+    order.observe_rev(5)
 
     assert order.behind
 
 
 def test_before_the_beginning_everything_waits() -> None:
     order = RevisionOrder()
-    order.hold(3, change(3))
-    order.hold(6, change(6))
-    assert not order.is_due(1)
+    order.buffer(3, change(3))
+    order.buffer(6, change(6))
+    assert not order.can_apply(1)
     assert not order.behind
 
-    assert order.begin(5) == [change(3)]
+    assert order.start(5) == [change(3)]
 
-    assert order.next_due() == [change(6)]
+    assert order.pop_ready() == [change(6)]
 
 
 @pytest.mark.parametrize(("held", "applied"), [([6, 7], 5), ([], 0)])
 def test_without_a_rev_it_begins_just_before_what_waits(held: list[int], applied: int) -> None:
     order = RevisionOrder()
     for rev in held:
-        order.hold(rev, change(rev))
+        order.buffer(rev, change(rev))
 
-    assert order.begin(None) == []
+    assert order.start(None) == []
 
     assert order.applied == applied
 
 
 def test_what_waits_is_bounded_and_what_is_dropped_is_still_known_to_be_missing(order: RevisionOrder) -> None:
     for rev in range(6, 1_007):
-        order.hold(rev, change(rev))
+        order.buffer(rev, change(rev))
 
-    order.reach(5)
+    order.mark_applied(5)
 
-    assert order.next_due() is None
+    assert order.pop_ready() is None
     assert (order.applied, order.head, order.behind) == (5, 1_006, True)

@@ -7,7 +7,7 @@ import pytest
 from parley_client.auth_api import Tokens
 from parley_client.errors import ConnectionLostError, ParleyError
 from parley_client.options import Options
-from parley_client.tokens import AccessToken, ProvidedTokens, TokenKeeper
+from parley_client.tokens import AccessToken, ProvidedTokens, TokenRenewer
 
 from tests.unit.client.fake_time import FakeClock, settle
 
@@ -58,8 +58,8 @@ def source(issuer: Issuer, clock: FakeClock) -> ProvidedTokens:
 
 
 @pytest.fixture
-def keep(source: ProvidedTokens, clock: FakeClock) -> Callable[[Shown], TokenKeeper]:
-    return lambda shown: TokenKeeper(source, Options(clock=clock, random=lambda: 0.5), shown)
+def keep(source: ProvidedTokens, clock: FakeClock) -> Callable[[Shown], TokenRenewer]:
+    return lambda shown: TokenRenewer(source, Options(clock=clock, random=lambda: 0.5), shown)
 
 
 async def test_the_first_token_is_kept(source: ProvidedTokens, issuer: Issuer) -> None:
@@ -86,7 +86,7 @@ async def test_a_provider_may_give_a_token_alone(clock: FakeClock) -> None:
 
 
 async def test_a_token_is_replaced_and_shown_before_it_expires(
-    keep: Callable[[Shown], TokenKeeper], source: ProvidedTokens, clock: FakeClock
+    keep: Callable[[Shown], TokenRenewer], source: ProvidedTokens, clock: FakeClock
 ) -> None:
     shown = Shown()
     keeping = asyncio.create_task(keep(shown).run(await source.current()))
@@ -102,7 +102,7 @@ async def test_a_token_is_replaced_and_shown_before_it_expires(
 
 
 async def test_a_token_that_was_renewed_elsewhere_is_left_alone(
-    keep: Callable[[Shown], TokenKeeper], source: ProvidedTokens, clock: FakeClock, issuer: Issuer
+    keep: Callable[[Shown], TokenRenewer], source: ProvidedTokens, clock: FakeClock, issuer: Issuer
 ) -> None:
     shown = Shown()
     first = await source.current()
@@ -117,7 +117,7 @@ async def test_a_token_that_was_renewed_elsewhere_is_left_alone(
 
 
 async def test_a_renewal_that_failed_for_now_is_tried_again_soon(
-    keep: Callable[[Shown], TokenKeeper], source: ProvidedTokens, clock: FakeClock, issuer: Issuer
+    keep: Callable[[Shown], TokenRenewer], source: ProvidedTokens, clock: FakeClock, issuer: Issuer
 ) -> None:
     shown = Shown()
     keeping = asyncio.create_task(keep(shown).run(await source.current()))
@@ -134,7 +134,7 @@ async def test_a_renewal_that_failed_for_now_is_tried_again_soon(
 
 
 async def test_a_refused_renewal_is_not_hammered(
-    keep: Callable[[Shown], TokenKeeper], source: ProvidedTokens, clock: FakeClock, issuer: Issuer
+    keep: Callable[[Shown], TokenRenewer], source: ProvidedTokens, clock: FakeClock, issuer: Issuer
 ) -> None:
     keeping = asyncio.create_task(keep(Shown()).run(await source.current()))
     issuer.errors = [ParleyError("UNAUTHENTICATED", "REVOKED")] * 100
@@ -150,7 +150,7 @@ async def test_a_refused_renewal_is_not_hammered(
 
 @pytest.mark.parametrize("error", [ConnectionLostError("session.refresh"), ParleyError("UNAUTHENTICATED", "ANY")])
 async def test_a_token_that_could_not_be_shown_is_kept_for_the_next_connection(
-    keep: Callable[[Shown], TokenKeeper], source: ProvidedTokens, clock: FakeClock, error: Exception
+    keep: Callable[[Shown], TokenRenewer], source: ProvidedTokens, clock: FakeClock, error: Exception
 ) -> None:
     shown = Shown()
     shown.error = error

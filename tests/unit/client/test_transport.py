@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
-from parley_client.auth_api import error_of, parse_retry_after
+from parley_client.auth_api import error_from, parse_retry_after
 from parley_client.transport import subprotocols, websocket_url
 
 _NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
@@ -75,12 +75,12 @@ def test_retry_after_is_read_in_both_of_its_forms(value: str | None, expected: i
 def test_an_http_error_is_what_its_body_says_or_else_its_status(
     status: int, body: bytes, code: str, reason: str
 ) -> None:
-    error = error_of(httpx.Response(status, content=body))
+    error = error_from(httpx.Response(status, content=body))
 
     assert (error.code, error.reason) == (code, reason)
 
 
 def test_an_http_error_keeps_the_wait_that_the_header_asks_for() -> None:
-    error = error_of(httpx.Response(429, headers={"Retry-After": "7"}))
+    error = error_from(httpx.Response(429, headers={"Retry-After": "7"}))
 
     assert (error.retry_after_ms, error.retryable) == (7_000, True)
