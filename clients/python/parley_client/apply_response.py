@@ -1,6 +1,6 @@
-"""What the answers to this client's own requests tell the replica.
+"""Applies the responses to this client's own requests to the replica.
 
-The connection that causes a change gets the answer and no event.
+The connection that causes a change gets the response and no event.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,12 +23,12 @@ Applier = Callable[[Replica, str, Body, object], list[Event]]
 
 
 def apply_response(replica: Replica, user_id: str, op: str, body: Body, reply: object) -> list[Event]:
-    """Tells the replica of an answer; returns the events to pass on, which had waited for it."""
+    """Applies a response; returns the events to emit, which waited for it."""
     applier = _APPLIERS.get(op)
     return [] if applier is None else applier(replica, user_id, body, reply)
 
 
-def _sent(replica: Replica, user_id: str, body: Body, reply: object) -> list[Event]:
+def _message_sent(replica: Replica, user_id: str, body: Body, reply: object) -> list[Event]:
     if not isinstance(reply, SentMessage):
         return []
     conversation_id = str(body["conversationId"])
@@ -50,15 +50,15 @@ def _sent(replica: Replica, user_id: str, body: Body, reply: object) -> list[Eve
     return replica.apply_local_message(message)
 
 
-def _changed(replica: Replica, _user_id: str, _body: Body, reply: object) -> list[Event]:
+def _message_changed(replica: Replica, _user_id: str, _body: Body, reply: object) -> list[Event]:
     return replica.apply_local_message(reply.message) if isinstance(reply, MessageReply) else []
 
 
-def _adopted(replica: Replica, _user_id: str, _body: Body, reply: object) -> list[Event]:
+def _conversation_changed(replica: Replica, _user_id: str, _body: Body, reply: object) -> list[Event]:
     return replica.apply_local(reply.conversation) if isinstance(reply, ConversationReply) else []
 
 
-def _removed(replica: Replica, user_id: str, body: Body, reply: object) -> list[Event]:
+def _member_removed(replica: Replica, user_id: str, body: Body, reply: object) -> list[Event]:
     if not isinstance(reply, ConversationReply):
         return []
     if body["userId"] == user_id:
@@ -67,46 +67,46 @@ def _removed(replica: Replica, user_id: str, body: Body, reply: object) -> list[
     return replica.apply_local(reply.conversation)
 
 
-def _looked_up(replica: Replica, _user_id: str, _body: Body, reply: object) -> list[Event]:
+def _conversation_read(replica: Replica, _user_id: str, _body: Body, reply: object) -> list[Event]:
     return replica.apply_snapshot(reply.conversation) if isinstance(reply, ConversationReply) else []
 
 
-def _listed(replica: Replica, _user_id: str, _body: Body, reply: object) -> list[Event]:
+def _conversations_listed(replica: Replica, _user_id: str, _body: Body, reply: object) -> list[Event]:
     if not isinstance(reply, ConversationPage):
         return []
     return [event for conversation in reply.conversations for event in replica.apply_snapshot(conversation)]
 
 
-def _history(replica: Replica, _user_id: str, body: Body, reply: object) -> list[Event]:
+def _messages_listed(replica: Replica, _user_id: str, body: Body, reply: object) -> list[Event]:
     if isinstance(reply, MessagePage):
         replica.add_history(str(body["conversationId"]), reply.messages)
     return []
 
 
-def _read(replica: Replica, _user_id: str, body: Body, _reply: object) -> list[Event]:
+def _marked_read(replica: Replica, _user_id: str, body: Body, _reply: object) -> list[Event]:
     seq = cast("int", body["seq"])
     replica.advance_own_receipt(str(body["conversationId"]), seq, seq)
     return []
 
 
-def _delivered(replica: Replica, _user_id: str, body: Body, _reply: object) -> list[Event]:
+def _marked_delivered(replica: Replica, _user_id: str, body: Body, _reply: object) -> list[Event]:
     replica.advance_own_receipt(str(body["conversationId"]), 0, cast("int", body["seq"]))
     return []
 
 
 _APPLIERS: dict[str, Applier] = {
-    "message.send": _sent,
-    "message.edit": _changed,
-    "message.delete": _changed,
-    "message.list": _history,
-    "conversation.direct": _adopted,
-    "conversation.create": _adopted,
-    "conversation.update": _adopted,
-    "conversation.get": _looked_up,
-    "conversation.list": _listed,
-    "member.add": _adopted,
-    "member.update": _adopted,
-    "member.remove": _removed,
-    "receipt.read": _read,
-    "receipt.delivered": _delivered,
+    "message.send": _message_sent,
+    "message.edit": _message_changed,
+    "message.delete": _message_changed,
+    "message.list": _messages_listed,
+    "conversation.direct": _conversation_changed,
+    "conversation.create": _conversation_changed,
+    "conversation.update": _conversation_changed,
+    "conversation.get": _conversation_read,
+    "conversation.list": _conversations_listed,
+    "member.add": _conversation_changed,
+    "member.update": _conversation_changed,
+    "member.remove": _member_removed,
+    "receipt.read": _marked_read,
+    "receipt.delivered": _marked_delivered,
 }

@@ -1,4 +1,4 @@
-"""Signing in over the HTTP interface: the only place that knows httpx."""
+"""Signing in, refreshing and exchanging tokens over HTTP. The only module that uses httpx."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from parley_client.protocol import User, WireObject, decode_body, decode_error_b
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What signing in and refreshing give; `expires_in` is in seconds."""
+    """The tokens of a session; `expires_in` is in seconds."""
 
     access_token: str = field(repr=False)
     refresh_token: str | None = field(default=None, repr=False)
@@ -20,7 +20,7 @@ class Tokens:
 
 
 _TIMEOUT_SECONDS = 10.0
-# What a status means where the body does not say: a proxy's own answer, for example.
+# The codes of statuses whose body has no error, such as a proxy's own responses.
 _CODES = {
     400: "INVALID_ARGUMENT",
     401: "UNAUTHENTICATED",
@@ -35,7 +35,7 @@ _CODES = {
 
 
 class TokenResponse(WireObject, frozen=True, kw_only=True):
-    """What the HTTP interface answers to signing in, refreshing and exchanging; `expires_in` is in seconds."""
+    """The response to signing in, refreshing and exchanging; `expires_in` is in seconds."""
 
     access_token: str
     refresh_token: str | None = None
@@ -44,14 +44,14 @@ class TokenResponse(WireObject, frozen=True, kw_only=True):
 
     @property
     def tokens(self) -> Tokens:
-        """The tokens alone."""
+        """The tokens."""
         return Tokens(self.access_token, self.refresh_token, self.expires_in)
 
 
 class AuthApi:
-    """The `/api/auth` paths of rest.md.
+    """The `/api/auth` paths of the HTTP API (docs/protocol.md).
 
-    Every failure is a ParleyError: UNAVAILABLE (UNREACHABLE) where nobody answered.
+    Every failure is a ParleyError; UNAVAILABLE (UNREACHABLE) if there was no response.
     """
 
     def __init__(self, url: str) -> None:
@@ -63,11 +63,11 @@ class AuthApi:
         return await self._post("/api/auth/login", {"email": email, "password": password})
 
     async def refresh(self, refresh_token: str) -> TokenResponse:
-        """Exchanges a refresh token, once, for a new pair."""
+        """Exchanges a refresh token, which is valid once, for a new pair."""
         return await self._post("/api/auth/refresh", {"refreshToken": refresh_token})
 
     async def exchange(self, token: str) -> TokenResponse:
-        """Exchanges a token that the CRM signed for Parley's."""
+        """Exchanges a token that the CRM signed for Parley's tokens."""
         return await self._post("/api/auth/exchange", {"token": token})
 
     async def close(self) -> None:
@@ -77,7 +77,7 @@ class AuthApi:
 
     async def _post(self, path: str, body: dict[str, str]) -> TokenResponse:
         if self._http is None:
-            # Made when it is first needed: it loads certificates, which takes longer than all the rest of a client.
+            # Created on first use: loading certificates takes longer than creating the rest of a client.
             self._http = httpx.AsyncClient(base_url=self._url, timeout=_TIMEOUT_SECONDS)
         try:
             response = await self._http.post(path, json=body)
@@ -88,11 +88,11 @@ class AuthApi:
         try:
             return decode_body(response.content, TokenResponse)
         except FrameError as error:
-            raise ParleyError("INTERNAL", "UNEXPECTED_ANSWER", f"{path} answered something else than tokens") from error
+            raise ParleyError("INTERNAL", "UNEXPECTED_ANSWER", f"the response of {path} holds no tokens") from error
 
 
 def error_from(response: httpx.Response) -> ParleyError:
-    """The error that a response stands for: what its body says, or else its status."""
+    """Returns the error of a response: the one in its body, or else one for its status."""
     error = decode_error_body(response.content)
     if error is None:
         error = ParleyError(_CODES.get(response.status_code, "UNKNOWN"), f"HTTP_{response.status_code}")
@@ -102,7 +102,7 @@ def error_from(response: httpx.Response) -> ParleyError:
 
 
 def parse_retry_after(value: str | None, now: datetime) -> int | None:
-    """The milliseconds to wait that a `Retry-After` header asks for, in either of its forms (RFC 9110, 10.2.3)."""
+    """Returns the delay in milliseconds of a `Retry-After` header, in either of its forms (RFC 9110, 10.2.3)."""
     if value is None:
         return None
     if value.strip().isdecimal():

@@ -1,11 +1,11 @@
-"""Makes up for what was missed, as native.md's "Coming back" says: lists what changed, then syncs what is behind.
+"""Catches up after a reconnect: lists the conversations that changed, then syncs those that are behind.
 
-Two things go beyond that page, on the safe side:
+It does more than "Coming back" in docs/protocol.md requires, on the safe side:
 
-- The list goes back to the start of the latest one that was completed, less a minute, and not only to the end of the
-  last session: so a change counts as missed also when its event was lost while the session seemed well.
-- An account whose conversations fit on one page is listed full. That costs one request all the same, and also shows
-  what `updatedAfter` does not: receipts, and that the user was removed from a conversation.
+- The list starts at the start of the latest completed one, less a minute, not at the end of the last session, so a
+  change also counts as missed if its event was lost while the session seemed fine.
+- If all conversations fit on one page, it lists all of them. That costs one request as well, and also shows what
+  `updatedAfter` does not: receipts, and removals of the user.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from parley_client.transport import CloseCode
 T = TypeVar("T")
 _logger = logging.getLogger(__name__)
 _MARGIN = timedelta(minutes=1)
-# The answers that mean: this conversation is none of the user's.
+# The reasons for which the user may not read a conversation.
 _NO_ACCESS_REASONS = frozenset({"NOT_A_MEMBER", "CONVERSATION_NOT_FOUND"})
 
 
@@ -35,10 +35,10 @@ class Synchronizer:
     """Keeps a replica complete.
 
     Args:
-        replica: what is kept complete; answers to lists reach it as all answers do.
+        replica: the replica; like all responses, those to lists reach it through `calls`.
         calls: makes the requests.
-        options: the clock, page sizes and waits.
-        publish: takes the events that were missed, in order.
+        options: the clock, page sizes and delays.
+        publish: takes the replayed events, in order.
     """
 
     def __init__(
@@ -52,28 +52,28 @@ class Synchronizer:
         self._since: datetime | None = None
         self._clock_offset = timedelta()
         self._sync_requested = asyncio.Event()
-        # One at a time: replies of many pages at once would count as unsent data of a slow reader.
+        # One catch-up at a time: many pages at once would count as the unsent data of a slow reader.
         self._lock = asyncio.Lock()
 
     def session_ready(self, ready: SessionReady) -> None:
-        """A session began: its time tells how far the server's clock is ahead."""
+        """Handles a new session: takes the server's clock offset from it."""
         if ready.server_time is not None:
             self._clock_offset = ready.server_time - self._now()
 
     def session_lost(self, code: int) -> None:
-        """A session ended: if we took our answers too slowly, they have to be smaller."""
+        """Handles a lost session: shrinks the pages if the client read its replies too slowly."""
         if code == CloseCode.TOO_SLOW:
             self._page_size = max(1, self._page_size // 4)
 
     def request_sync(self) -> None:
-        """Says that a conversation needs a sync."""
+        """Requests a sync of the conversations that are out of sync."""
         self._sync_requested.set()
 
     async def catch_up(self, *, full: bool = False) -> None:
-        """Makes up for everything that was missed; tries until it is done.
+        """Replays everything that was missed; retries until it is done.
 
         Args:
-            full: list all conversations, also where those that changed would do.
+            full: list all conversations, even if those that changed are enough.
         """
         async with self._lock:
             await self._retry_until_done(partial(self._list, full=full))
@@ -81,11 +81,11 @@ class Synchronizer:
             self._page_size = min(self._options.page_size, self._page_size * 2)
 
     async def watch_gaps(self) -> None:
-        """Makes up for gaps as they show; until cancelled."""
+        """Fills gaps as they appear, until cancelled."""
         while True:
             await self._sync_requested.wait()
             self._sync_requested.clear()
-            # What is missing is most often on its way, as the answer to a request of our own.
+            # Most missing changes are on their way, as the response to a request of this client.
             await self._options.clock.sleep(self._options.gap_grace_seconds)
             async with self._lock:
                 await self._sync_all()
@@ -96,19 +96,19 @@ class Synchronizer:
             await self._sync(conversation_id, 0)
 
     async def _list(self, *, full: bool) -> None:
-        started = self._now() + self._clock_offset
+        started_at = self._now() + self._clock_offset
         full = full or self._since is None or len(self._replica) < self._options.page_size
-        known = {state.conversation_id for state in self._replica.conversations}
+        missing = {state.conversation_id for state in self._replica.conversations}
         page = ConversationPage(next_page_token="")
         while True:
             page = await self._page(None if full else self._since, page.next_page_token)
-            known.difference_update(conversation.conversation_id for conversation in page.conversations)
+            missing.difference_update(conversation.conversation_id for conversation in page.conversations)
             if not page.next_page_token:
                 break
         self._publish(self._replica.mark_loaded())
         if full:
-            self._replica.mark_unverified(known)
-        self._since = started - _MARGIN
+            self._replica.mark_unverified(missing)
+        self._since = started_at - _MARGIN
 
     async def _page(self, updated_after: datetime | None, page_token: str) -> ConversationPage:
         body: dict[str, object] = {"pageSize": self._page_size}
@@ -139,11 +139,11 @@ class Synchronizer:
             page = await self._call("message.sync", body, SyncPage)
             self._publish(self._replica.merge_page(conversation_id, after_rev, page))
             if page.has_more and not page.messages:
-                raise FrameError("a page of message.sync has more and holds nothing")
+                raise FrameError("an empty page of message.sync has more pages after it")
             has_more, after_rev = page.has_more, page.messages[-1].rev if page.messages else after_rev
 
     async def _retry_until_done(self, step: Callable[[], Awaitable[None]]) -> None:
-        """Repeats a step until it is done; the connection's end is what cuts it off."""
+        """Repeats a step until it succeeds; the end of the connection cancels it."""
         for attempt in count():
             try:
                 await step()

@@ -1,10 +1,10 @@
-"""One conversation as this client knows it: changes are applied in the order of their revs, each once; no I/O.
+"""The client's state of one conversation: each change is applied once, in the order of revs; no I/O.
 
-Two rules make that so, whatever comes late, twice or never:
+Two rules ensure that, for late, repeated and lost events:
 
-- an event waits while one before it is missing, and a sync is asked for (`out_of_sync`);
-- an event is passed on only when it is news: a message when it is newer than the one at hand, any other when its
-  rev is, or when it still changes something.
+- an event waits while an earlier one is missing, and `out_of_sync` requests a sync;
+- an event is emitted only if it is new: a message if it is newer than the stored one, any other event if its rev is, or
+  if it still changes something.
 """
 
 from collections.abc import Iterable
@@ -33,7 +33,7 @@ from parley_client.timeline import Timeline
 
 
 class ConversationState:
-    """What is known of one conversation. Read it through its properties; `Replica` changes it."""
+    """The client's state of one conversation. Programs read its properties; `Replica` changes it."""
 
     def __init__(self, conversation_id: str, own_user_id: str) -> None:
         self.conversation_id = conversation_id
@@ -42,31 +42,33 @@ class ConversationState:
         self._membership = Membership()
         self._timeline = Timeline()
         self._order = RevisionOrder()
-        # What stands at or before these was there before this client began: no news, unless it changes later.
+        # Changes up to these were made before this client started: they are not new unless they change later.
         self._start_rev = 0
         self._start_seq = 0
-        # The latest rev of a message that was passed on: what stands before it and the above only comes again.
+        # The latest rev of a message that was emitted: older revs, up to _start_rev, are repeats.
         self._emitted_rev = 0
         self._awaiting_join = False
-        # Whether the program knows of this conversation, by an event or by the answer to its own request.
+        # Whether the program knows of this conversation, from an event or from the answer to its own request.
         self._announced = False
         self.unverified = False
 
-    # What a program reads.
+    # For programs.
 
     @property
     def info(self) -> Conversation | None:
-        """The conversation as last told; its counters, members and last message may be older than this state's."""
+        """The latest snapshot of the conversation; its counters, members and last message may be older than this
+        state's.
+        """
         return self._info
 
     @property
     def messages(self) -> list[Message]:
-        """The messages at hand, by seq, tombstones included."""
+        """The stored messages by seq, tombstones included."""
         return list(self._timeline)
 
     @property
     def complete(self) -> bool:
-        """Whether all messages are at hand, from the first."""
+        """Whether all messages are stored, from the first."""
         return len(self._timeline) == self.seq
 
     @property
@@ -76,27 +78,27 @@ class ConversationState:
 
     @property
     def member_count(self) -> int:
-        """How many members there are."""
+        """The number of members."""
         return self._membership.count
 
     @property
     def applied_rev(self) -> int:
-        """Every change up to this rev has been applied."""
+        """The rev up to which every change has been applied."""
         return self._order.applied or 0
 
     @property
     def head_rev(self) -> int:
-        """The latest rev that is known to exist."""
+        """The latest rev known to exist."""
         return self._order.head
 
     @property
     def known_member_rev(self) -> int:
-        """A rev at which the user is known to have been a member."""
+        """A rev at which the user was a member."""
         return max(self.applied_rev, self._membership.rev)
 
     @property
     def started(self) -> bool:
-        """Whether it is known where this client's knowledge begins."""
+        """Whether the starting rev is known."""
         return self._order.applied is not None
 
     @property
@@ -106,21 +108,21 @@ class ConversationState:
 
     @property
     def read_seq(self) -> int:
-        """How far the user has read."""
+        """The seq up to which the user has read."""
         return self._membership.read_seq(self._own_user_id)
 
     @property
     def unread_count(self) -> int:
-        """How many messages the user has not read."""
+        """The number of messages that the user has not read."""
         return max(0, self.seq - self.read_seq)
 
     @property
     def last_message(self) -> Message | None:
-        """The latest message, when it is at hand or was told with the conversation."""
+        """The latest message, from the stored ones or from the latest snapshot."""
         latest = self._timeline.last
-        told = self._info.last_message if self._info is not None else None
-        if latest is None or (told is not None and told.seq > latest.seq):
-            return told
+        listed = self._info.last_message if self._info is not None else None
+        if latest is None or (listed is not None and listed.seq > latest.seq):
+            return listed
         return latest
 
     @property
@@ -131,42 +133,41 @@ class ConversationState:
         return self._order.behind or self._info is None or self.unverified
 
     def message(self, message_id: str) -> Message | None:
-        """One message, when it is at hand."""
+        """Returns a message, or None if it is not stored."""
         return self._timeline.get(message_id)
 
-    # What changes it. Each returns the events to pass on, in order.
+    # Changes. Each method returns the events to emit, in order.
 
     def start(self, after_rev: int | None, after_seq: int = 0) -> list[Event]:
-        """Begins after a rev and seq: what is at or before them is taken for known.
-
-        Without a rev it begins with what has come already.
+        """Starts after a rev and seq: earlier changes are not new. Without a rev, starts before the first buffered
+        event.
         """
         early = self._order.start(after_rev)
         self._start_rev = self.applied_rev
         self._start_seq = after_seq
-        return [*self._emit(early, fresh=False), *self._apply_buffered()]
+        return [*self._apply_changes(early, fresh=False), *self._apply_buffered()]
 
     def start_new(self, conversation: Conversation, *, live: bool) -> None:
-        """Begins with a conversation that was not known, so that whatever of it is news will come.
+        """Starts a conversation that is new to the client, so that all of its changes are new.
 
         Args:
-            conversation: as it is now.
-            live: it was presented by an event just now, and not found in a list after an absence.
+            conversation: the current snapshot.
+            live: whether an event just announced it, as opposed to a list after an absence.
         """
         if conversation.seq == 0:
-            # The conversation itself tells all that has happened in it.
+            # The snapshot contains every change so far.
             self.start(conversation.rev)
         elif conversation.rev == conversation.seq + 1:
-            # All but the first change, its making, are messages.
+            # All changes but the first, its creation, are messages.
             self.start(1)
         elif live:
-            # Most likely the user was added to one that is older; where, the event that comes next will tell.
+            # The user was probably added to an older conversation; the next event says at which rev.
             self._awaiting_join = True
         else:
             self.start(0)
 
     def apply(self, event: RevisionEvent) -> list[Event]:
-        """Applies a live event, or lets it wait for those before it."""
+        """Applies a live event, or buffers it until the earlier ones have come."""
         if isinstance(event, ConversationEvent):
             return self._apply_conversation_event(event)
         earlier = self._start_at_join(event) if self._awaiting_join else []
@@ -176,33 +177,35 @@ class ConversationState:
             return earlier
         fresh = rev > self.applied_rev
         self._order.mark_applied(rev)
-        return [*earlier, *self._emit([event], fresh=fresh), *self._apply_buffered()]
+        return [*earlier, *self._apply_changes([event], fresh=fresh), *self._apply_buffered()]
 
     def apply_local_message(self, message: Message) -> list[Event]:
-        """Applies a change that this client made itself, as its answer tells; only what waited for it is passed on."""
+        """Applies a message that this client sent or changed; emits only the events that waited for it."""
         self._put(message)
         self._order.mark_applied(message.rev)
         return self._apply_buffered()
 
     def apply_local(self, conversation: Conversation) -> None:
-        """Takes in what the answer to a change of this client's own says, without events."""
+        """Applies a conversation that this client created or changed, from the response; emits nothing."""
         self._announced = True
         self._order.observe_rev(conversation.rev)
         self._replace_info(conversation)
         self._membership.apply_snapshot(conversation)
 
     def add_history(self, messages: Iterable[Message]) -> None:
-        """Takes in old messages without events; what is not old has its turn."""
+        """Stores old messages without events; newer ones come in order."""
         for message in messages:
             if message.rev <= self.applied_rev:
                 self._put(message)
 
     def advance_receipt(self, user_id: str, read_seq: int, delivered_seq: int) -> bool:
-        """Moves a user's receipt forward; says whether it moved."""
+        """Moves a user's receipt forward; returns whether it moved."""
         return self._membership.advance_receipt(user_id, read_seq, delivered_seq)
 
     def apply_snapshot(self, conversation: Conversation) -> list[Event]:
-        """Compares with the conversation as the server has it now; what is missing before that makes it out_of_sync."""
+        """Compares the state with the server's current snapshot; if changes before it are missing, the state is out of
+        sync.
+        """
         self._order.observe_rev(conversation.rev)
         if not self._announced:
             return self._announce(conversation)
@@ -211,8 +214,8 @@ class ConversationState:
     def merge_page(self, after_rev: int, page: SyncPage) -> list[Event]:
         """Applies a page of the changes after a rev.
 
-        The page accounts for every change from there to its last message, and the last page for every change up to
-        the conversation's rev; pages that begin beyond what is applied leave a gap and account for nothing.
+        A page covers every change from `after_rev` to its last message; the last page covers every change up to the
+        conversation's rev. A page that starts beyond the applied rev leaves a gap, and covers nothing.
         """
         conversation = page.conversation
         events = self._start_without_join() if self._awaiting_join else []
@@ -232,31 +235,32 @@ class ConversationState:
 
     def _apply_buffered(self) -> list[Event]:
         events: list[Event] = []
-        while (due := self._order.pop_ready()) is not None:
-            events += self._emit(due, fresh=True)
+        while (changes := self._order.pop_ready()) is not None:
+            events += self._apply_changes(changes, fresh=True)
         return events
 
-    def _emit(self, events: Iterable[ChangeEvent], *, fresh: bool) -> list[Event]:
-        return [event for event in events if self._is_new(event, fresh=fresh)]
+    def _apply_changes(self, events: Iterable[ChangeEvent], *, fresh: bool) -> list[Event]:
+        return [event for event in events if self._apply_change(event, fresh=fresh)]
 
-    def _is_new(self, event: ChangeEvent, *, fresh: bool) -> bool:
+    def _apply_change(self, event: ChangeEvent, *, fresh: bool) -> bool:
         if not isinstance(event, MessageEvent):
             return self._membership.apply(event) or fresh
         rev = event.message.rev
-        comes_again = rev <= self._start_rev and rev < self._emitted_rev
+        repeated = rev <= self._start_rev and rev < self._emitted_rev
         self._emitted_rev = max(self._emitted_rev, rev)
-        return self._put(event.message) and not comes_again
+        return self._put(event.message) and not repeated
 
     def _put(self, message: Message) -> bool:
-        """Takes in a message unless a state of it as new is at hand; whoever sends one has read up to it."""
+        """Stores a message unless the stored one is as new; its sender has read up to it."""
         self._membership.advance_receipt(message.sender_id, message.seq, message.seq)
         return self._timeline.put(message)
 
     def _apply_conversation_event(self, event: ConversationEvent) -> list[Event]:
-        """Applies what tells of the conversation as it is now, which never has to wait.
+        """Applies a snapshot event, which never waits.
 
-        Its rev is that of the conversation at the time of telling and not of a change, so it proves only that a change
-        exists; unless settings differ from those of the rev before, which only a change of settings can have caused.
+        Its rev is that of the conversation when the event was made, not of a change, so it only proves that a change
+        with that rev exists. If the shared settings differ from those of the previous rev, a change of settings is that
+        change.
         """
         conversation = event.conversation
         self._order.observe_rev(conversation.rev)
@@ -266,18 +270,18 @@ class ConversationState:
             self.apply_local(conversation)
             return [event]
         if self._info is None:
-            # The sync that it takes to present this conversation tells it, too.
+            # The sync that announces this conversation includes this event.
             return []
         changed = shared_settings_of(self._info) != shared_settings_of(conversation)
-        news = [event] if self._replace_info(conversation) else []
+        events: list[Event] = [event] if self._replace_info(conversation) else []
         if changed and self._order.can_apply(conversation.rev):
             self._order.mark_applied(conversation.rev)
-        return [*news, *self._apply_buffered()]
+        return [*events, *self._apply_buffered()]
 
     def _start_at_join(self, event: ChangeEvent) -> list[Event]:
-        """Begins with the user's own joining: what was said before it counts as read, and is history.
+        """Starts at the user's own join: earlier messages count as read, and are history.
 
-        Others may have been added with the user. Anything else means that the joining was missed.
+        Others may have been added with the user. Any other event means that the join was missed.
         """
         if not isinstance(event, MemberAdded):
             return self._start_without_join()
@@ -313,7 +317,7 @@ class ConversationState:
         return events
 
     def _replace_info(self, conversation: Conversation) -> bool:
-        """Takes in the conversation's fields unless newer ones are known; says whether that changed any."""
+        """Stores the snapshot unless the stored one is newer; returns whether the settings changed."""
         before = self._info
         self._membership.advance_receipt(self._own_user_id, conversation.read_seq, conversation.read_seq)
         if before is not None and conversation.rev < before.rev:

@@ -1,20 +1,20 @@
-"""Everything that this package raises, as one tree: what a caller may want to tell apart is a class of its own.
+"""The exceptions of this package, as one tree. Cases that callers may tell apart have classes of their own.
 
 No error carries a token, a password or a message's text.
 """
 
 from collections.abc import Mapping
 
-# The canonical gRPC codes after which the same request may succeed later.
+# The canonical gRPC codes after which a retry may succeed.
 RETRYABLE_CODES = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "ABORTED"})
 
 
 class ClientError(Exception):
-    """The base of all errors of this package."""
+    """The base class of this package's errors."""
 
 
 class ParleyError(ClientError):
-    """Parley answered a request with an error, or did not answer before its deadline."""
+    """A request failed: the server answered with an error, or did not answer before the deadline."""
 
     def __init__(
         self,
@@ -34,20 +34,20 @@ class ParleyError(ClientError):
 
     @property
     def retryable(self) -> bool:
-        """Whether the same request may succeed later."""
+        """Whether a retry of the same request may succeed."""
         return self.code in RETRYABLE_CODES
 
 
 class ConnectionLostError(ClientError):
-    """The connection ended before the reply came: whether the request took effect is not known."""
+    """The connection ended before the reply came. The request may or may not have taken effect."""
 
     def __init__(self, op: str) -> None:
-        super().__init__(f"the connection ended before {op} was answered; it may or may not have taken effect")
+        super().__init__(f"the connection ended before the reply to {op}; the request may or may not have taken effect")
         self.op = op
 
 
 class ClientClosedError(ClientError):
-    """The client was closed, or not started, by its own program."""
+    """The program closed the client, or has not started it."""
 
     def __init__(self, message: str = "the client is closed") -> None:
         super().__init__(message)
@@ -57,20 +57,20 @@ class ConnectTimeoutError(ClientError):
     """The client was not ready in time."""
 
     def __init__(self, timeout_seconds: float, last_error: str) -> None:
-        super().__init__(f"not connected within {timeout_seconds:g} s; the last problem was: {last_error}")
+        super().__init__(f"not connected within {timeout_seconds:g} s; last error: {last_error}")
         self.last_error = last_error
 
 
 class ClientFailedError(ClientError):
-    """An exception of the program's token callback, or a defect of this package, stopped the client; see its cause."""
+    """An exception in the program's token callback, or a bug in this package, stopped the client; see `__cause__`."""
 
 
 class SessionRefusedError(ClientError):
-    """The server will not have this client: it stops for good, and reconnecting would not help."""
+    """The server refuses this client for good; it does not reconnect."""
 
 
 class UnauthenticatedError(SessionRefusedError):
-    """The credentials or tokens are no longer good, and no fresh ones are to be had."""
+    """The credentials or tokens are invalid, and the client cannot get new ones."""
 
 
 class AccountDisabledError(SessionRefusedError):
@@ -78,11 +78,11 @@ class AccountDisabledError(SessionRefusedError):
 
 
 class MalformedFramesError(SessionRefusedError):
-    """The server got too many malformed frames (close code 4400): the two sides do not speak the same protocol."""
+    """The server received too many malformed frames (close code 4400): client and server speak different protocols."""
 
 
 class UpgradeRefusedError(SessionRefusedError):
-    """The server answered the upgrade with a status that repeating will not change."""
+    """The server refused the upgrade with an HTTP status that a retry will not change."""
 
     def __init__(self, status: int) -> None:
         super().__init__(f"the server refused the WebSocket upgrade with HTTP status {status}")
@@ -90,12 +90,12 @@ class UpgradeRefusedError(SessionRefusedError):
 
 
 class EventsOverflowError(ClientError):
-    """An event stream was read too slowly, and ended when its buffer was full; nothing before this was left out."""
+    """An event stream ended because its reader was too slow and its buffer full. No earlier event was dropped."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__(f"more than {limit} events were waiting to be read")
+        super().__init__(f"more than {limit} unread events")
         self.limit = limit
 
 
 class FrameError(ClientError):
-    """A frame or body is not what the protocol says."""
+    """A frame or body does not follow the protocol."""

@@ -1,4 +1,4 @@
-"""Events, from the one connection to the many who read them."""
+"""Delivers the events of one connection to any number of readers."""
 
 import asyncio
 from collections import deque
@@ -13,13 +13,13 @@ E = TypeVar("E", bound=Event)
 
 
 class EventStream(AsyncIterator[E], Generic[E]):
-    """The events since it was made, in order, for one reader.
+    """The events since the stream was opened, in order, for one reader.
 
-    Its buffer is bounded. When an event finds it full, the stream takes no more: its reader still gets what is in it,
-    then EventsOverflowError, so that nothing is ever left out in silence. The client's replica is not affected: read
-    from it what is true now, and go on with a new stream.
+    The buffer is bounded. If it is full when an event arrives, the stream ends: its reader gets the buffered events,
+    then EventsOverflowError, so no event is dropped silently. The client's replica is not affected: read the current
+    state from it, and open a new stream.
 
-    It ends when the client is closed, and raises the error that stopped the client when one did.
+    The stream ends when the client is closed, and raises the error that stopped the client if there was one.
     """
 
     def __init__(self, kinds: tuple[type[E], ...], limit: int, on_end: Callable[["EventStream[E]"], None]) -> None:
@@ -31,25 +31,25 @@ class EventStream(AsyncIterator[E], Generic[E]):
         self._changed = asyncio.Event()
 
     def push(self, event: Event) -> None:
-        """Buffers an event of the kinds asked for; never waits."""
+        """Buffers an event if it has one of the requested types; never waits."""
         if self._end is not None or (self._kinds and not isinstance(event, self._kinds)):
             return
         if len(self._buffer) >= self._limit:
             self.end(EventsOverflowError(self._limit))
             return
-        # With no kinds asked for, E is Event.
+        # Without requested types, E is Event.
         self._buffer.append(event)  # type: ignore[arg-type]
         self._changed.set()
 
     def end(self, reason: ClientError) -> None:
-        """Takes no more events; the reader gets what is buffered, then the reason."""
+        """Ends the stream; its reader gets the buffered events, then the reason."""
         if self._end is None:
             self._end = reason
             self._changed.set()
             self._on_end(self)
 
     def close(self) -> None:
-        """Ends the stream from the reader's side, and drops what is buffered."""
+        """Ends the stream on behalf of its reader, and drops the buffered events."""
         self.end(ClientClosedError())
         self._buffer.clear()
 
@@ -82,11 +82,11 @@ class EventHub:
 
     @property
     def has_readers(self) -> bool:
-        """Whether anybody would get an event."""
+        """Whether any stream is open."""
         return bool(self._streams)
 
     def open(self, kinds: tuple[type[Event], ...]) -> EventStream[Event]:
-        """A stream of the events from now on, of some kinds or, with none given, of all."""
+        """Opens a stream of the events from now on, of some types, or of all if `kinds` is empty."""
         stream = EventStream(kinds, self._limit, self._remove)
         self._streams.append(stream)
         if self._end is not None:
@@ -94,12 +94,12 @@ class EventHub:
         return stream
 
     def publish(self, event: Event) -> None:
-        """Offers an event to all streams."""
+        """Adds an event to all streams."""
         for stream in tuple(self._streams):
             stream.push(event)
 
     def end(self, reason: ClientError) -> None:
-        """Ends all streams, and those that are opened later."""
+        """Ends all streams, including those opened later."""
         self._end = reason
         for stream in tuple(self._streams):
             stream.end(reason)

@@ -1,7 +1,7 @@
-"""What the server tells without being asked, and what the client itself has to say about its connection.
+"""Events: those that the server pushes, and those of the client about its connection.
 
-An event that was missed and is made up for while catching up has the type and shape of the live one, with `replayed`
-set; what its fields then hold is said at `parley_client.replayed_events`.
+A missed event that catch-up replays has the type and shape of the live one, with `replayed` set;
+`parley_client.replayed_events` says what its fields hold.
 """
 
 from datetime import datetime
@@ -21,34 +21,34 @@ from parley_client.protocol import (
 
 
 class Event(WireObject, frozen=True, kw_only=True):
-    """The base of all events."""
+    """The base class of events."""
 
     replayed: bool = False
 
 
 class UnknownEvent(Event, frozen=True, kw_only=True):
-    """An event that this version has no type for."""
+    """An event that this version of the client does not know."""
 
     event: str
     body: dict[str, object]
 
 
 class MessageCreated(Event, frozen=True, kw_only=True):
-    """A message was sent, by someone else or on another connection of the same user."""
+    """Someone else, or another connection of the same user, sent a message."""
 
     name: ClassVar[str] = "message.created"
     message: Message
 
 
 class MessageUpdated(Event, frozen=True, kw_only=True):
-    """A message was edited, or reacted to."""
+    """A message was edited, or its reactions changed."""
 
     name: ClassVar[str] = "message.updated"
     message: Message
 
 
 class MessageDeleted(Event, frozen=True, kw_only=True):
-    """A message was deleted; what is left is its tombstone."""
+    """A message was deleted; `message` is its tombstone."""
 
     name: ClassVar[str] = "message.deleted"
     message: Message
@@ -62,14 +62,14 @@ class ConversationCreated(Event, frozen=True, kw_only=True):
 
 
 class ConversationUpdated(Event, frozen=True, kw_only=True):
-    """A conversation's own fields, or the user's own view of it, changed."""
+    """A conversation's settings, or the user's own settings for it, changed."""
 
     name: ClassVar[str] = "conversation.updated"
     conversation: Conversation
 
 
 class MemberAdded(Event, frozen=True, kw_only=True):
-    """Someone joined."""
+    """A member joined."""
 
     name: ClassVar[str] = "member.added"
     conversation_id: str
@@ -78,7 +78,7 @@ class MemberAdded(Event, frozen=True, kw_only=True):
 
 
 class MemberRemoved(Event, frozen=True, kw_only=True):
-    """Someone left or was removed; when it is the user, nothing more comes of that conversation."""
+    """A member left or was removed. If it is the user, no more events of that conversation follow."""
 
     name: ClassVar[str] = "member.removed"
     conversation_id: str
@@ -87,7 +87,7 @@ class MemberRemoved(Event, frozen=True, kw_only=True):
 
 
 class MemberUpdated(Event, frozen=True, kw_only=True):
-    """Someone's role changed."""
+    """A member's role changed."""
 
     name: ClassVar[str] = "member.updated"
     conversation_id: str
@@ -96,7 +96,7 @@ class MemberUpdated(Event, frozen=True, kw_only=True):
 
 
 class ReceiptUpdated(Event, frozen=True, kw_only=True):
-    """Someone received or read more."""
+    """A member received or read more messages."""
 
     name: ClassVar[str] = "receipt.updated"
     conversation_id: str
@@ -106,7 +106,7 @@ class ReceiptUpdated(Event, frozen=True, kw_only=True):
 
 
 class TypingUpdated(Event, frozen=True, kw_only=True):
-    """Someone is typing, or stopped; ends by itself after 6 s without renewal."""
+    """A member started or stopped typing; `active` expires after 6 s without renewal."""
 
     name: ClassVar[str] = "typing.updated"
     conversation_id: str
@@ -115,7 +115,7 @@ class TypingUpdated(Event, frozen=True, kw_only=True):
 
 
 class PresenceUpdated(Event, frozen=True, kw_only=True):
-    """Someone came, went or changed their status."""
+    """A user came online, went offline or changed their status."""
 
     name: ClassVar[str] = "presence.updated"
     user_id: str
@@ -125,7 +125,7 @@ class PresenceUpdated(Event, frozen=True, kw_only=True):
 
 
 class NotificationCreated(Event, frozen=True, kw_only=True):
-    """There is something new to hear of."""
+    """A notification was created, or stands for one more event."""
 
     name: ClassVar[str] = "notification.created"
     notification: Notification
@@ -133,7 +133,7 @@ class NotificationCreated(Event, frozen=True, kw_only=True):
 
 
 class NotificationUpdated(Event, frozen=True, kw_only=True):
-    """A notification changed; none is named when one was deleted or all were read."""
+    """A notification changed; None if one was deleted or all were read."""
 
     name: ClassVar[str] = "notification.updated"
     notification: Notification | None = None
@@ -141,7 +141,7 @@ class NotificationUpdated(Event, frozen=True, kw_only=True):
 
 
 class SessionReady(Event, frozen=True, kw_only=True):
-    """The connection is open: the first event of each connection."""
+    """The connection is open. The first event of each connection."""
 
     name: ClassVar[str] = "session.ready"
     session_id: str
@@ -151,25 +151,25 @@ class SessionReady(Event, frozen=True, kw_only=True):
 
 
 class SessionClosing(Event, frozen=True, kw_only=True):
-    """The server is about to close the connection, and says when to come back."""
+    """The server is about to close the connection, and says when to reconnect."""
 
     name: ClassVar[str] = "session.closing"
     reconnect_after_ms: int = 0
 
 
 class SessionLost(Event, frozen=True, kw_only=True):
-    """The connection ended; said by the client, which is about to reconnect unless the session was refused."""
+    """The connection closed. The client publishes this; it reconnects unless the server refused the session."""
 
     code: int
 
 
 class CaughtUp(Event, frozen=True, kw_only=True):
-    """Everything missed while away has been delivered; said by the client, after each connection."""
+    """Catch-up is complete: all missed events were replayed. The client publishes this after each connection."""
 
     missed: int
 
 
-# Those that carry a rev: a place in the order of one conversation.
+# Events with a rev: a position in the order of one conversation.
 MessageEvent = MessageCreated | MessageUpdated | MessageDeleted
 ConversationEvent = ConversationCreated | ConversationUpdated
 
@@ -178,7 +178,7 @@ MemberEvent = MemberAdded | MemberRemoved | MemberUpdated
 RevisionEvent = MessageEvent | ConversationEvent | MemberEvent
 
 
-# Those whose rev is that of one change, before which all earlier ones have to be applied.
+# Events whose rev is that of one change; all earlier changes must be applied first.
 ChangeEvent = MessageEvent | MemberEvent
 _TYPES = (
     MessageCreated,
@@ -203,7 +203,7 @@ EVENT_TYPES: dict[str, type[Event]] = {event.name: event for event in _TYPES}
 
 
 def conversation_id_of(event: RevisionEvent) -> str:
-    """The conversation in whose order the event stands."""
+    """Returns the conversation in whose order the event stands."""
     if isinstance(event, MessageEvent):
         return event.message.conversation_id
     if isinstance(event, ConversationEvent):
@@ -212,7 +212,7 @@ def conversation_id_of(event: RevisionEvent) -> str:
 
 
 def rev_of(event: RevisionEvent) -> int:
-    """The event's place in the order of its conversation."""
+    """Returns the event's position in the order of its conversation."""
     if isinstance(event, MessageEvent):
         return event.message.rev
     if isinstance(event, ConversationEvent):
@@ -221,10 +221,10 @@ def rev_of(event: RevisionEvent) -> int:
 
 
 def decode_event(frame: EventFrame) -> Event:
-    """The event, as its own type, or as UnknownEvent where this version has none.
+    """Decodes an event into its type, or UnknownEvent if this version has none for it.
 
     Raises:
-        FrameError: when a known event's body has not the fields that it must have.
+        FrameError: the body of a known event lacks a required field or has one of the wrong type.
     """
     known = EVENT_TYPES.get(frame.name)
     if known is not None:

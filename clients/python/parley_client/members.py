@@ -1,4 +1,4 @@
-"""Who is in a conversation and how far each has read, as events and snapshots tell it; no I/O."""
+"""The members of a conversation and their receipts, from events and snapshots; no I/O."""
 
 from collections.abc import Iterable
 
@@ -9,38 +9,38 @@ from parley_client.protocol import Conversation, Member
 class Membership:
     """The members of one conversation.
 
-    Roles follow the conversation's order: what is older than `rev` says nothing new. Receipts stand outside of that
-    order and only move forward, so the higher mark is always the right one, in whatever order they come.
+    Roles follow the conversation's order: changes older than `rev` are ignored. Receipts are outside that order and
+    only move forward, so the higher value is right in whatever order they come.
     """
 
     def __init__(self) -> None:
         self.rev = 0
         self.count = 0
-        # False above 200 members, whom nobody lists.
+        # False above 200 members: snapshots do not list them.
         self.known = False
         self._roles: dict[str, str] = {}
         self._receipts: dict[str, tuple[int, int]] = {}
         self._emitted_at_rev: set[tuple[str, str]] = set()
 
     def members(self) -> dict[str, Member]:
-        """The members by user id; empty when they are not known."""
+        """Returns the members by user id; empty if they are not known."""
         return {user_id: self._member(user_id, role) for user_id, role in sorted(self._roles.items())}
 
     def read_seq(self, user_id: str) -> int:
-        """How far a user has read."""
+        """Returns the seq up to which a user has read."""
         return self._receipts.get(user_id, (0, 0))[0]
 
     def advance_receipt(self, user_id: str, read_seq: int, delivered_seq: int) -> bool:
-        """Moves a user's marks forward; says whether they moved."""
+        """Moves a user's receipt forward; returns whether it moved."""
         read, delivered = self._receipts.get(user_id, (0, 0))
-        marks = (max(read, read_seq), max(delivered, delivered_seq, read_seq))
-        self._receipts[user_id] = marks
-        return marks != (read, delivered)
+        receipt = (max(read, read_seq), max(delivered, delivered_seq, read_seq))
+        self._receipts[user_id] = receipt
+        return receipt != (read, delivered)
 
     def apply(self, event: MemberEvent) -> bool:
-        """Takes in one change; says whether it was news.
+        """Applies a change; returns whether it was new.
 
-        One change of the log may come as several events of one rev, so an event of the latest rev still counts, once.
+        One change of the log may come as several events with the same rev, so each event of the latest rev is new once.
         """
         if event.rev < self.rev:
             return False
@@ -54,11 +54,11 @@ class Membership:
         return True
 
     def mark_emitted(self, events: Iterable[Event]) -> None:
-        """Says that these have been made up for: should they still come, they are no news."""
+        """Marks events as emitted: if they still come, they are not new."""
         self._emitted_at_rev.update(_key(event) for event in events if isinstance(event, MemberEvent))
 
     def apply_snapshot(self, snapshot: Conversation) -> None:
-        """Takes in the members as of the snapshot's rev, unless what is known is newer."""
+        """Replaces the members with those of a snapshot, unless the known ones are newer."""
         for member in snapshot.members:
             self.advance_receipt(member.user_id, member.read_seq, member.delivered_seq)
         if snapshot.rev < self.rev:

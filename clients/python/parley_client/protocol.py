@@ -1,7 +1,7 @@
-"""The objects of the wire, as native.md names them, with Python's names for their attributes.
+"""The JSON of the protocol (docs/protocol.md): its objects, the answers to requests, and the frames around them.
 
-Fields that this version does not know are ignored, and fields that are left out take proto3's defaults, so that a
-newer or sparser server is understood. Kinds, roles and states are plain strings for the same reason.
+Unknown fields are ignored and missing fields take proto3's defaults, so that the client understands newer and sparser
+servers. Kinds, roles and states are plain strings for the same reason.
 """
 
 from collections.abc import Hashable, Mapping
@@ -16,9 +16,9 @@ from parley_client.errors import FrameError, ParleyError
 
 
 class WireObject(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """Anything that travels as a JSON object with lowerCamelCase names.
+    """The base of JSON objects with lowerCamelCase names.
 
-    Subclasses inherit all of these settings; two are repeated in each for type checkers, which do not know that.
+    Subclasses inherit all of these settings; each repeats two of them for type checkers, which do not know that.
     """
 
 
@@ -35,7 +35,7 @@ class User(WireObject, frozen=True, kw_only=True):
 
 
 class Attachment(WireObject, frozen=True, kw_only=True):
-    """Something that a message carries by reference."""
+    """A file that a message refers to by URL."""
 
     url: str
     name: str = ""
@@ -44,7 +44,7 @@ class Attachment(WireObject, frozen=True, kw_only=True):
 
 
 class Message(WireObject, frozen=True, kw_only=True):
-    """A message; a deleted one keeps its ids, seq, sender and times only."""
+    """A message. A deleted message is a tombstone, which keeps only its ids, seq, sender and times."""
 
     message_id: str
     conversation_id: str
@@ -64,7 +64,7 @@ class Message(WireObject, frozen=True, kw_only=True):
 
 
 class Member(WireObject, frozen=True, kw_only=True):
-    """A user's place in a conversation."""
+    """A user's membership of a conversation."""
 
     user_id: str
     role: str = "member"
@@ -73,9 +73,9 @@ class Member(WireObject, frozen=True, kw_only=True):
 
 
 class Conversation(WireObject, frozen=True, kw_only=True):
-    """A conversation as the caller sees it; `read_seq`, `unread_count` and `muted_until` are the caller's own.
+    """A conversation as its reader sees it; `read_seq`, `unread_count` and `muted_until` are the reader's own.
 
-    `members` is empty above 200 members; `member_count` holds always.
+    `members` is empty above 200 members; `member_count` is always set.
     """
 
     conversation_id: str
@@ -98,7 +98,7 @@ class Conversation(WireObject, frozen=True, kw_only=True):
 
 
 class Presence(WireObject, frozen=True, kw_only=True):
-    """How present a user is: online, away, dnd or offline."""
+    """A user's presence: online, away, dnd or offline."""
 
     user_id: str
     status: str = "offline"
@@ -107,7 +107,7 @@ class Presence(WireObject, frozen=True, kw_only=True):
 
 
 class Notification(WireObject, frozen=True, kw_only=True):
-    """Something that the user should hear of; `count` is how many things it stands for."""
+    """A notification; `count` is the number of events that it stands for."""
 
     notification_id: str
     type: str = ""
@@ -120,7 +120,7 @@ class Notification(WireObject, frozen=True, kw_only=True):
 
 
 class Limits(WireObject, frozen=True, kw_only=True):
-    """What the server takes from one connection."""
+    """The server's limits on one connection."""
 
     frame_bytes: int = 65_536
     text_bytes: int = 16_384
@@ -128,37 +128,37 @@ class Limits(WireObject, frozen=True, kw_only=True):
 
 
 class Empty(WireObject, frozen=True, kw_only=True):
-    """An answer that says only that it was done."""
+    """An answer without content."""
 
 
 class UserReply(WireObject, frozen=True, kw_only=True):
-    """One user."""
+    """A user."""
 
     user: User
 
 
 class UserPage(WireObject, frozen=True, kw_only=True):
-    """A page of users; `next_page_token` is empty on the last."""
+    """A page of users; `next_page_token` is empty on the last page."""
 
     users: list[User] = msgspec.field(default_factory=list)
     next_page_token: str = ""
 
 
 class ConversationReply(WireObject, frozen=True, kw_only=True):
-    """One conversation."""
+    """A conversation."""
 
     conversation: Conversation
 
 
 class ConversationPage(WireObject, frozen=True, kw_only=True):
-    """A page of conversations, latest activity first; `next_page_token` is empty on the last."""
+    """A page of conversations, latest activity first; `next_page_token` is empty on the last page."""
 
     conversations: list[Conversation] = msgspec.field(default_factory=list)
     next_page_token: str = ""
 
 
 class SentMessage(WireObject, frozen=True, kw_only=True):
-    """Where a sent message landed; `client_message_id` is filled in by this client."""
+    """The place of a sent message; the client fills in `client_message_id`."""
 
     message_id: str
     seq: int
@@ -168,20 +168,20 @@ class SentMessage(WireObject, frozen=True, kw_only=True):
 
 
 class MessageReply(WireObject, frozen=True, kw_only=True):
-    """One message after its change."""
+    """A message after a change."""
 
     message: Message
 
 
 class MessagePage(WireObject, frozen=True, kw_only=True):
-    """A page of history, by seq ascending; `has_more` speaks of the direction of the page."""
+    """A page of history, by ascending seq; `has_more` refers to the direction of the page."""
 
     messages: list[Message] = msgspec.field(default_factory=list)
     has_more: bool = False
 
 
 class SyncPage(WireObject, frozen=True, kw_only=True):
-    """What changed after a rev, by rev ascending; the conversation's rev is reached with the last page."""
+    """The messages that changed after a rev, by ascending rev; the last page reaches the conversation's rev."""
 
     messages: list[Message] = msgspec.field(default_factory=list)
     conversation: Conversation | None = None
@@ -189,13 +189,13 @@ class SyncPage(WireObject, frozen=True, kw_only=True):
 
 
 class PresenceReply(WireObject, frozen=True, kw_only=True):
-    """The presence of some users, in the order asked for."""
+    """The presence of the requested users, in the order of the request."""
 
     presences: list[Presence] = msgspec.field(default_factory=list)
 
 
 class NotificationPage(WireObject, frozen=True, kw_only=True):
-    """A page of notifications, latest first, with the count of unread ones of all types."""
+    """A page of notifications, latest first, with the number of unread ones of all types."""
 
     notifications: list[Notification] = msgspec.field(default_factory=list)
     next_page_token: str = ""
@@ -203,13 +203,13 @@ class NotificationPage(WireObject, frozen=True, kw_only=True):
 
 
 class UnreadCount(WireObject, frozen=True, kw_only=True):
-    """How many notifications are unread."""
+    """The number of unread notifications."""
 
     unread_count: int = 0
 
 
 class TokenExpiry(WireObject, frozen=True, kw_only=True):
-    """Until when the open socket's token holds."""
+    """The expiry of the open connection's token."""
 
     expire_time: datetime | None = None
 
@@ -219,7 +219,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The answer to the request of the same id: `error`, or else `ok`."""
+    """The reply to the request with the same id: `error` or, if None, `ok`."""
 
     request_id: int
     ok: msgspec.Raw
@@ -228,7 +228,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class EventFrame:
-    """An event whose body is still to be decoded, for those who need it."""
+    """An event with an undecoded body."""
 
     name: str
     body: msgspec.Raw
@@ -259,23 +259,23 @@ _ERROR_BODY = msgspec.json.Decoder(_ErrorBody)
 
 
 _ENCODER = msgspec.json.Encoder()
-# Not JSON, or not of the shape; nested beyond reason; not text.
+# Not JSON, or of another shape; nested too deeply; not UTF-8.
 _UNREADABLE = (msgspec.DecodeError, RecursionError, UnicodeError)
 
 
 def encode_request(request_id: int, op: str, body: Mapping[str, object]) -> bytes:
-    """The request as the text of one frame."""
+    """Returns a request as the text of one frame."""
     return _ENCODER.encode({"id": request_id, "op": op, "body": body})
 
 
 def decode_frame(data: str | bytes) -> Reply | EventFrame:
-    """What the server said.
+    """Decodes a frame of the server.
 
     Raises:
-        FrameError: when it is neither a reply nor an event.
+        FrameError: the frame is neither a reply nor an event.
     """
     if isinstance(data, bytes):
-        raise FrameError("a binary frame, where all frames are text")
+        raise FrameError("a binary frame; all frames are text")
     try:
         frame = _FRAME.decode(data)
     except _UNREADABLE as error:
@@ -292,10 +292,10 @@ def decode_frame(data: str | bytes) -> Reply | EventFrame:
 
 
 def decode_body(body: msgspec.Raw | bytes, shape: type[T]) -> T:
-    """The body as an object of that shape.
+    """Decodes a body as an object of type `shape`.
 
     Raises:
-        FrameError: when it is not one.
+        FrameError: the body is not one.
     """
     try:
         decoded: T = _decoder(cast("Hashable", shape)).decode(body)
@@ -305,7 +305,7 @@ def decode_body(body: msgspec.Raw | bytes, shape: type[T]) -> T:
 
 
 def decode_error_body(body: bytes) -> ParleyError | None:
-    """The error that the HTTP interface put in a body, which has the shape of a reply's; None when there is none."""
+    """Returns the error in the body of an HTTP response, which has the form of a reply's; None if there is none."""
     try:
         return _parley_error(_ERROR_BODY.decode(body).error)
     except _UNREADABLE:

@@ -1,15 +1,15 @@
-"""Makes up for events that were missed: from what changed, the events that would have told of it.
+"""Builds the events that a client missed from the difference between its state and the server's.
 
-They have the types and shapes of live events, `replayed` is set, and:
+They have the types and shapes of live events, with `replayed` set, and:
 
-- a message that changed several times gives one event, with the message as it is now and the rev of its latest
-  change: `message.created` when it was not known (also if it was edited since), else `message.updated`;
-  `message.deleted`, with the tombstone, in either case when it was deleted;
-- `conversation.created` and `conversation.updated` carry the conversation as it is now;
-- `member.added`, `member.removed` and `member.updated` carry the rev of the conversation as it is now, since the rev
-  of the change itself is not told; who came and went in between gives none;
-- `receipt.updated` carries the latest marks;
-- typing, presence and notifications are not made up for: ask for what is true now.
+- a message that changed several times gives one event, with its current state and the rev of its latest change:
+  `message.created` if the client did not know it (even if it was edited since), else `message.updated`; in either case
+  `message.deleted`, with the tombstone, if it was deleted;
+- `conversation.created` and `conversation.updated` carry the current conversation;
+- `member.added`, `member.removed` and `member.updated` carry the rev of the current conversation, since the rev of the
+  change is not known; a member who came and went in between gives none;
+- `receipt.updated` carries the latest receipt;
+- typing, presence and notifications are not replayed: request their current state.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,7 +31,7 @@ Members = Mapping[str, Member]
 
 
 def replay_message(message: Message, *, known: bool) -> Event:
-    """What tells of a message that was written or changed meanwhile."""
+    """Returns the event of a message that was sent or changed."""
     if message.delete_time is not None:
         return MessageDeleted(message=message, replayed=True)
     if known:
@@ -40,13 +40,13 @@ def replay_message(message: Message, *, known: bool) -> Event:
 
 
 def replay_settings(before: Conversation, after: Conversation) -> Iterator[Event]:
-    """What tells of a change of the conversation's own fields, or of the user's own view of it."""
+    """Yields the event of a change of the conversation's settings, or of the user's own settings for it."""
     if settings_of(before) != settings_of(after):
         yield ConversationUpdated(conversation=after, replayed=True)
 
 
 def replay_members(conversation: Conversation, before: Members, after: Members) -> Iterator[Event]:
-    """What tells of members who came, went, changed roles or read on."""
+    """Yields the events of members who joined, left, changed roles or read more."""
     conversation_id, rev = conversation.conversation_id, conversation.rev
     for user_id, member in after.items():
         old = before.get(user_id)
@@ -70,12 +70,12 @@ def replay_members(conversation: Conversation, before: Members, after: Members) 
 
 
 def settings_of(conversation: Conversation) -> tuple[object, ...]:
-    """What `conversation.updated` tells of: neither counters nor members, which have events of their own."""
+    """Returns what `conversation.updated` is about: neither counters nor members, which have events of their own."""
     return (*shared_settings_of(conversation), conversation.muted_until)
 
 
 def shared_settings_of(conversation: Conversation) -> tuple[object, ...]:
-    """The part of the settings that is the same for all members, and whose changes take a rev."""
+    """Returns the settings that are the same for all members; a change of them takes a rev."""
     return (
         conversation.name,
         conversation.description,

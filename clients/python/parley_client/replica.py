@@ -1,8 +1,8 @@
-"""What this client knows of all the user's conversations, kept up from events, answers and syncs; no I/O.
+"""The client's state of all the user's conversations, kept current by events, responses and syncs; no I/O.
 
-With `conversation.list` and `message.sync` to make up for what was missed, it ends in the state of a client that never
-left. It passes on each change of a message once, one event for each (message, rev), and in the order of the revs of a
-conversation; only a live event that a sync has overtaken comes after later changes of other messages.
+With `conversation.list` and `message.sync` to fill gaps, it ends in the state of a client that never disconnected. It
+emits each change of a message once, one event for each (message, rev), in the order of the conversation's revs. The
+exception is a live event that a sync has overtaken: it comes after later changes of other messages.
 """
 
 from collections.abc import Collection, Iterable
@@ -26,7 +26,7 @@ from parley_client.protocol import Conversation, Member, Message, SyncPage
 
 
 class Applied(NamedTuple):
-    """What came of an event: what to pass on, and whether its conversation now needs a sync."""
+    """The result of an event: the events to emit, and whether its conversation needs a sync."""
 
     events: list[Event]
     needs_sync: bool
@@ -35,21 +35,22 @@ class Applied(NamedTuple):
 class Replica:
     """The user's conversations.
 
-    Until it is loaded, by a list of all conversations, it takes what the list says for known; from then on whatever it
-    does not know is news.
+    Until all conversations have been listed (`mark_loaded`), listed ones count as known; afterwards every unknown
+    conversation is new.
     """
 
     def __init__(self) -> None:
         self._own_user_id = ""
         self._states: dict[str, ConversationState] = {}
         self._unsettled: dict[str, None] = {}
-        # Conversations that the user is no longer in, with the rev of the leaving: what is older is no news.
+        # Conversations that the user has left, with the rev of leaving; older events are ignored.
         self._left: dict[str, int] = {}
-        # Of those, the messages that were known, by id with their revs: whoever comes back is not told of them again.
+        # The messages of those that were known, by id with their revs, so that a user who returns does not get them
+        # again.
         self._seen_before_leaving: dict[str, dict[str, int]] = {}
         self.loaded = False
 
-    # What a program reads.
+    # For programs.
 
     @property
     def conversations(self) -> list[ConversationState]:
@@ -57,10 +58,10 @@ class Replica:
         return list(self._states.values())
 
     def conversation(self, conversation_id: str) -> ConversationState:
-        """One conversation.
+        """Returns a conversation.
 
         Raises:
-            KeyError: when the user is not in it, as far as is known.
+            KeyError: the user is not a member, as far as the client knows.
         """
         return self._states[conversation_id]
 
@@ -70,7 +71,7 @@ class Replica:
     def __len__(self) -> int:
         return len(self._states)
 
-    # What changes it.
+    # Changes.
 
     @property
     def out_of_sync(self) -> Collection[str]:
@@ -78,7 +79,7 @@ class Replica:
         return self._unsettled.keys()
 
     def set_user(self, user_id: str) -> None:
-        """Says whose conversations these are."""
+        """Sets the user whose conversations these are."""
         self._own_user_id = user_id
 
     def apply(self, event: Event) -> Applied:
@@ -92,7 +93,7 @@ class Replica:
         return Applied([event], needs_sync=False)
 
     def apply_snapshot(self, conversation: Conversation) -> list[Event]:
-        """Takes in a conversation from a list or a look-up."""
+        """Applies a conversation from a list or a lookup."""
         conversation_id = conversation.conversation_id
         if self._has_left(conversation_id, conversation.rev):
             return []
@@ -106,7 +107,7 @@ class Replica:
         return self._track(state, state.apply_snapshot(conversation))
 
     def mark_loaded(self) -> list[Event]:
-        """Says that all conversations have been listed."""
+        """Records that all conversations have been listed."""
         self.loaded = True
         return [
             event
@@ -116,7 +117,7 @@ class Replica:
         ]
 
     def mark_unverified(self, conversation_ids: Iterable[str]) -> None:
-        """Marks conversations that a complete list did not show; a sync tells whether the user is still in them."""
+        """Marks conversations that a complete list did not contain; a sync shows whether the user is still in them."""
         for conversation_id in conversation_ids:
             state = self._states.get(conversation_id)
             if state is not None:
@@ -124,12 +125,12 @@ class Replica:
                 self._track(state, [])
 
     def merge_page(self, conversation_id: str, after_rev: int, page: SyncPage) -> list[Event]:
-        """Applies a page of `message.sync`, which was asked for with `after_rev`."""
+        """Applies a page of `message.sync`, requested with `after_rev`."""
         state = self._states.get(conversation_id)
         return [] if state is None else self._track(state, state.merge_page(after_rev, page))
 
     def remove_inaccessible(self, conversation_id: str) -> list[Event]:
-        """Forgets a conversation to which the user turned out to have no access any more."""
+        """Removes a conversation that the user may no longer read."""
         state = self._states.get(conversation_id)
         if state is None:
             return []
@@ -140,7 +141,7 @@ class Replica:
         member = state.members.get(self._own_user_id, Member(user_id=self._own_user_id))
         return [MemberRemoved(conversation_id=conversation_id, member=member, rev=rev, replayed=True)]
 
-    # What answers to this client's own requests say.
+    # Responses to this client's own requests.
 
     def apply_local_message(self, message: Message) -> list[Event]:
         """Applies a message that this client sent, edited or deleted."""
@@ -148,7 +149,7 @@ class Replica:
         return [] if state is None else self._track(state, state.apply_local_message(message))
 
     def apply_local(self, conversation: Conversation) -> list[Event]:
-        """Takes in a conversation that this client made or changed."""
+        """Applies a conversation that this client created or changed."""
         state = self._states.get(conversation.conversation_id)
         if state is None:
             self._left.pop(conversation.conversation_id, None)
@@ -157,22 +158,22 @@ class Replica:
         return self._track(state, [])
 
     def leave(self, conversation_id: str, rev: int) -> None:
-        """Forgets a conversation that this client left."""
+        """Removes a conversation that this client left."""
         self._drop(conversation_id, rev)
 
     def add_history(self, conversation_id: str, messages: Iterable[Message]) -> None:
-        """Takes in old messages."""
+        """Stores old messages."""
         if conversation_id in self._states:
             self._states[conversation_id].add_history(messages)
 
     def advance_own_receipt(self, conversation_id: str, read_seq: int, delivered_seq: int) -> None:
-        """Moves the user's own receipt forward; a seq beyond the last message counts as the last."""
+        """Moves the user's own receipt forward, at most to the last message."""
         state = self._states.get(conversation_id)
         if state is not None:
             state.advance_receipt(self._own_user_id, min(read_seq, state.seq), min(delivered_seq, state.seq))
 
     def filter_members(self, conversation_id: str, user_ids: list[str]) -> list[str]:
-        """Those of the users who are members, as far as is known: the server drops mentions of others."""
+        """Returns the users who are members, as far as the client knows: the server drops mentions of others."""
         state = self._states.get(conversation_id)
         if state is None or not state.members:
             return user_ids
@@ -186,7 +187,7 @@ class Replica:
         if isinstance(event, MemberRemoved) and event.member.user_id == self._own_user_id:
             if state is not None and rev <= state.known_member_rev:
                 return []
-            # Nothing more will come of this conversation, so nothing that is missing is worth waiting for.
+            # No more events of this conversation will come, so waiting for missing ones is pointless.
             self._drop(conversation_id, rev)
             return [event]
         if state is None:
@@ -194,12 +195,13 @@ class Replica:
         return self._track(state, state.apply(event))
 
     def _add_from_event(self, event: RevisionEvent) -> ConversationState:
-        """A conversation of which an event tells first."""
+        """Adds the conversation of its first event."""
         if self.loaded and isinstance(event, ConversationCreated):
             return self._add_new(event.conversation, live=True)
         state = self._add(conversation_id_of(event))
         if self.loaded:
-            # Unless it is the user's own joining, what presented this conversation was missed, and maybe more.
+            # Unless this is the user's own join, the event that announced the conversation was missed, and maybe
+            # others.
             joined = isinstance(event, MemberAdded) and event.member.user_id == self._own_user_id
             state.start(rev_of(event) - 1 if joined else 0)
         return state
@@ -222,8 +224,8 @@ class Replica:
             self._unsettled[state.conversation_id] = None
         else:
             self._unsettled.pop(state.conversation_id, None)
-        told = self._seen_before_leaving.get(state.conversation_id)
-        return events if told is None else [event for event in events if not _was_seen(told, event)]
+        seen = self._seen_before_leaving.get(state.conversation_id)
+        return events if seen is None else [event for event in events if not _was_seen(seen, event)]
 
     def _has_left(self, conversation_id: str, rev: int) -> bool:
         return rev <= self._left.get(conversation_id, -1)
@@ -232,14 +234,14 @@ class Replica:
         state = self._states.pop(conversation_id, None)
         self._unsettled.pop(conversation_id, None)
         if state is not None:
-            told = self._seen_before_leaving.setdefault(conversation_id, {})
-            told.update({message.message_id: message.rev for message in state.messages})
+            seen = self._seen_before_leaving.setdefault(conversation_id, {})
+            seen.update({message.message_id: message.rev for message in state.messages})
         self._left[conversation_id] = max(rev, self._left.get(conversation_id, 0))
 
 
-def _was_seen(told: dict[str, int], event: Event) -> bool:
-    """Whether a message's change was told already, to one who has left since and come back."""
+def _was_seen(seen: dict[str, int], event: Event) -> bool:
+    """Returns whether the event is a message change that was emitted before the user left."""
     return (
         isinstance(event, MessageCreated | MessageUpdated | MessageDeleted)
-        and told.get(event.message.message_id, 0) >= event.message.rev
+        and seen.get(event.message.message_id, 0) >= event.message.rev
     )

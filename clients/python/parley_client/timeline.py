@@ -1,4 +1,4 @@
-"""The messages of one conversation that are at hand; no I/O."""
+"""The stored messages of one conversation; no I/O."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ from parley_client.protocol import Message
 
 
 class Timeline:
-    """Messages by id, each as of its latest rev; order is seq, which never changes."""
+    """Messages by id, each as of its latest rev, in the order of seqs, which never change."""
 
     def __init__(self) -> None:
         self._messages: dict[str, Message] = {}
@@ -28,17 +28,17 @@ class Timeline:
 
     @property
     def last_seq(self) -> int:
-        """The highest seq; 0 when there is no message at hand."""
+        """The highest seq; 0 if there is no message."""
         return 0 if self.last is None else self.last.seq
 
     def get(self, message_id: str) -> Message | None:
-        """The message, when it is at hand."""
+        """Returns a message, or None if it is not stored."""
         return self._messages.get(message_id)
 
     def put(self, message: Message) -> bool:
-        """Takes in a message unless a state of it as new is at hand; says whether it did."""
-        held = self._messages.get(message.message_id)
-        if held is not None and held.rev >= message.rev:
+        """Stores a message unless the stored one is as new; returns whether it did."""
+        stored = self._messages.get(message.message_id)
+        if stored is not None and stored.rev >= message.rev:
             return False
         self._messages[message.message_id] = message
         if message.seq >= self.last_seq:

@@ -1,4 +1,4 @@
-"""Tokens and when to renew them; no I/O."""
+"""Access tokens: when to renew them, the sources they come from, and the task that renews them in time."""
 
 import asyncio
 import base64
@@ -14,14 +14,21 @@ from parley_client.auth_api import AuthApi, Tokens
 from parley_client.errors import ConnectionLostError, ParleyError
 from parley_client.options import Clock, Options
 
-# Renewing after this part of a token's life leaves a fifth of it for tries that fail.
+_logger = logging.getLogger(__name__)
+# The part of a token's lifetime after which to renew it; the rest leaves time for failed attempts.
 _RENEW_AFTER = 0.8
 _JWT_PARTS = 3
+# How often to check a token of unknown lifetime, which another caller may have renewed.
+_UNKNOWN_LIFE_SECONDS = 60.0
+# The delay after a refused renewal.
+_REFUSED_SECONDS = 60.0
+# Keeps a token that is expired on arrival from causing a busy loop.
+_MIN_WAIT_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """An access token, and when to replace it (seconds since the epoch); None where its life is not known."""
+    """An access token, and when to renew it (seconds since the epoch); None if its lifetime is unknown."""
 
     value: str = field(repr=False)
     renew_at: float | None = None
@@ -33,18 +40,18 @@ class _Claims(msgspec.Struct):
 
 
 def access_token_of(tokens: Tokens, now: float) -> AccessToken:
-    """The access token of a pair that was just received, to be renewed well before it expires.
+    """Returns the access token of a pair that was just received, to be renewed well before it expires.
 
-    The life that came with it counts, from now on; where none came, the token's own claims do, which are read and not
-    verified: a wrong one only makes the client renew at the wrong time.
+    Its lifetime is `expires_in`, counted from now; without one, the token's own claims. The claims are read without
+    verification: wrong ones only make the client renew at the wrong time.
     """
     if tokens.expires_in is not None:
         return AccessToken(tokens.access_token, now + tokens.expires_in * _RENEW_AFTER)
     claims = _claims(tokens.access_token)
     if claims.exp is None:
         return AccessToken(tokens.access_token)
-    born = now if claims.iat is None else min(claims.iat, now)
-    return AccessToken(tokens.access_token, born + (claims.exp - born) * _RENEW_AFTER)
+    issued_at = now if claims.iat is None else min(claims.iat, now)
+    return AccessToken(tokens.access_token, issued_at + (claims.exp - issued_at) * _RENEW_AFTER)
 
 
 def _claims(token: str) -> _Claims:
@@ -58,23 +65,25 @@ def _claims(token: str) -> _Claims:
         return _Claims()
 
 
-# An access token alone, or with the refresh token and the life that came with it.
+# Returns an access token alone, or with its refresh token and lifetime.
 TokenProvider = Callable[[], Awaitable[str | Tokens]]
 
 
 class TokenSource(Protocol):
-    """Gives access tokens. Failures are ParleyErrors: final ones unless `retryable`."""
+    """A source of access tokens. Its methods raise ParleyError; an error that is not `retryable` is final."""
 
     async def current(self) -> AccessToken:
-        """The latest token, or the first one."""
+        """Returns the latest token; fetches the first one."""
         ...
 
     async def renew(self, old: AccessToken) -> AccessToken:
-        """A newer token than `old`, which is about to expire or was refused; never asks twice for the same."""
+        """Returns a newer token than `old`, which is about to expire or was refused. Concurrent callers share one
+        renewal.
+        """
         ...
 
     async def close(self) -> None:
-        """Lets go of whatever the source holds."""
+        """Releases the source's resources."""
         ...
 
 
@@ -87,10 +96,10 @@ class Credentials:
 
 
 class SessionTokens:
-    """Tokens of one Parley session, renewed with its refresh token.
+    """The tokens of one Parley session, renewed with its refresh token.
 
-    A refresh token holds once. When the answer to a refresh is lost on the way, the next try counts as reuse and ends
-    the session; with credentials at hand the source then signs in again, else the failure is final.
+    A refresh token is valid once. If the response to a refresh is lost, the next attempt counts as reuse and ends the
+    session. With credentials, the source then signs in again; without them, the failure is final.
     """
 
     def __init__(
@@ -106,12 +115,12 @@ class SessionTokens:
             self._store(tokens)
 
     async def current(self) -> AccessToken:
-        """The latest token, or the first one."""
+        """Returns the latest token; fetches the first one."""
         async with self._lock:
             return self._access or await self._sign_in()
 
     async def renew(self, old: AccessToken) -> AccessToken:
-        """A newer token than `old`."""
+        """Returns a newer token than `old`."""
         async with self._lock:
             if self._access is not None and self._access.value != old.value:
                 return self._access
@@ -125,12 +134,14 @@ class SessionTokens:
             return await self._sign_in()
 
     async def close(self) -> None:
-        """Closes the connection to the HTTP interface."""
+        """Closes the HTTP connections."""
         await self._api.close()
 
     async def _sign_in(self) -> AccessToken:
         if self._credentials is None:
-            raise ParleyError("UNAUTHENTICATED", "NO_REFRESH_TOKEN", "the access token cannot be renewed")
+            raise ParleyError(
+                "UNAUTHENTICATED", "NO_REFRESH_TOKEN", "there is no refresh token to renew the access token with"
+            )
         response = await self._api.sign_in(self._credentials.email, self._credentials.password)
         return self._store(response.tokens)
 
@@ -143,7 +154,7 @@ class SessionTokens:
 class ProvidedTokens:
     """Tokens from a callback, for programs that exchange their own, as a CRM does.
 
-    The callback may raise ParleyError; any other exception of it stops the client, and is its cause.
+    The callback may raise ParleyError; any other exception stops the client and becomes its cause.
     """
 
     def __init__(self, provider: TokenProvider, clock: Clock) -> None:
@@ -153,46 +164,37 @@ class ProvidedTokens:
         self._access: AccessToken | None = None
 
     async def current(self) -> AccessToken:
-        """The latest token, or the first one."""
+        """Returns the latest token; fetches the first one."""
         async with self._lock:
             return self._access or await self._fetch()
 
     async def renew(self, old: AccessToken) -> AccessToken:
-        """A newer token than `old`."""
+        """Returns a newer token than `old`."""
         async with self._lock:
             if self._access is not None and self._access.value != old.value:
                 return self._access
             return await self._fetch()
 
     async def close(self) -> None:
-        """Nothing to let go of: what the callback uses belongs to the program."""
+        """Does nothing: the callback's resources belong to the program."""
 
     async def _fetch(self) -> AccessToken:
-        given = await self._provider()
-        tokens = Tokens(given) if isinstance(given, str) else given
+        provided = await self._provider()
+        tokens = Tokens(provided) if isinstance(provided, str) else provided
         self._access = access_token_of(tokens, self._clock.time())
         return self._access
 
 
-_logger = logging.getLogger(__name__)
-# How soon to look again at a token whose life is not known, in case that another has taken its place.
-_UNKNOWN_LIFE_SECONDS = 60.0
-# How soon to try again after a refusal.
-_REFUSED_SECONDS = 60.0
-# A token that is born expired must not make this a busy loop.
-_MIN_WAIT_SECONDS = 1.0
-
-
 class TokenRenewer:
-    """Renews tokens in time.
+    """Renews the access token before it expires, and presents it on the open connection.
 
-    It belongs to the client and not to a connection: a refresh that a lost connection cuts off would use up the refresh
-    token and lose the answer.
+    It belongs to the client, not to a connection: a lost connection that cancelled a refresh would use up the refresh
+    token and lose the response.
 
     Args:
-        tokens: where tokens come from.
-        options: the clock, and how to wait between tries.
-        send_token: shows a newer token to the server, on the open connection when there is one.
+        tokens: the source of tokens.
+        options: the clock, and the backoff between attempts.
+        send_token: presents a newer token to the server if there is an open connection.
     """
 
     def __init__(
@@ -203,7 +205,7 @@ class TokenRenewer:
         self._send_token = send_token
 
     async def run(self, token: AccessToken) -> None:
-        """Keeps the token fresh, until cancelled."""
+        """Renews the token until cancelled."""
         while True:
             await self._options.clock.sleep(max(_MIN_WAIT_SECONDS, self._seconds_left(token)))
             latest = await self._tokens.current()
@@ -225,7 +227,7 @@ class TokenRenewer:
                 return await self._tokens.renew(token)
             except ParleyError as error:
                 _logger.warning("token_not_renewed", extra={"code": error.code, "reason": error.reason})
-                # A refusal is left to the connection, which the server will end for it.
+                # The connection handles a refusal: the server will close it.
                 wait_seconds = (error.retry_after_ms or 0) / 1000 if error.retryable else _REFUSED_SECONDS
             backoff = self._options.reconnect_backoff
             await self._options.clock.sleep(wait_seconds + backoff.delay_seconds(attempt, self._options.random))
@@ -235,7 +237,7 @@ class TokenRenewer:
         try:
             await self._send_token(token)
         except ConnectionLostError:
-            # The next connection is opened with the newer token.
+            # The next connection opens with the newer token.
             return
         except ParleyError as error:
             _logger.warning("token_not_taken", extra={"code": error.code, "reason": error.reason})

@@ -1,4 +1,4 @@
-"""The socket: text frames in and out. The only place that knows the library websockets."""
+"""The WebSocket: text frames in and out. The only module that uses the websockets library."""
 
 import base64
 import logging
@@ -18,7 +18,7 @@ from parley_client.auth_api import parse_retry_after
 
 
 class CloseCode(IntEnum):
-    """The close codes that mean something to this protocol."""
+    """The close codes with a meaning in the protocol."""
 
     NORMAL = 1000
     GOING_AWAY = 1001
@@ -36,15 +36,15 @@ SUBPROTOCOL = "parley.v1.json"
 _BEARER_PREFIX = "base64url.bearer.authorization.parley."
 
 
-# A page of 200 messages of 16 KiB each, and room for JSON's escapes.
+# A page of 200 messages of 16 KiB each, with room for JSON escapes.
 _MAX_FRAME_BYTES = 16 * 1024 * 1024
-# How long to wait for the server to end the TCP connection once close frames went both ways, when nothing more can be
-# lost. Proxies may take a second or more.
+# How long to wait for the server to close the TCP connection after both close frames, when no data can be lost any
+# more. Proxies may take a second or longer.
 _CLOSE_TIMEOUT_SECONDS = 0.3
 
 
 class TransportClosedError(Exception):
-    """The connection has ended."""
+    """The connection is closed."""
 
     def __init__(self, code: int) -> None:
         super().__init__(f"closed with code {code}")
@@ -52,7 +52,7 @@ class TransportClosedError(Exception):
 
 
 class UpgradeStatusError(Exception):
-    """The server answered the upgrade with an HTTP status instead."""
+    """The server answered the upgrade with another HTTP status than 101."""
 
     def __init__(self, status: int, retry_after_ms: int | None) -> None:
         super().__init__(f"HTTP status {status}")
@@ -65,28 +65,27 @@ class UnreachableError(Exception):
 
 
 class Transport(Protocol):
-    """An open connection. Its methods raise TransportClosedError once it has ended."""
+    """An open connection. Its methods raise TransportClosedError once it is closed."""
 
     async def send(self, frame: bytes) -> None:
-        """Sends one text frame, given as UTF-8."""
+        """Sends one text frame, encoded as UTF-8."""
         ...
 
     async def receive(self) -> str | bytes:
-        """The next frame: str for text, bytes for binary. Frames that came before the end are given first."""
+        """Returns the next frame: str for text, bytes for binary. Frames received before the close come first."""
         ...
 
     async def close(self, code: int = CloseCode.NORMAL) -> None:
-        """Ends the connection; harmless when it has ended."""
+        """Closes the connection; does nothing if it is closed."""
         ...
 
 
-# Opens a connection to a WebSocket address with an access token.
-# Raises UpgradeStatusError or UnreachableError.
+# Opens a connection to a WebSocket URL with an access token. Raises UpgradeStatusError or UnreachableError.
 Connect = Callable[[str, str], Awaitable[Transport]]
 
 
 def websocket_url(url: str) -> str:
-    """The WebSocket address that belongs to the server's public HTTP address."""
+    """Returns the WebSocket URL of the server's public HTTP address."""
     parts = urlsplit(url)
     scheme = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}.get(parts.scheme)
     if scheme is None or not parts.netloc:
@@ -95,18 +94,18 @@ def websocket_url(url: str) -> str:
 
 
 def subprotocols(access_token: str) -> list[Subprotocol]:
-    """What the upgrade offers: the protocol, and the token, which so never stands in an address."""
+    """Returns the subprotocols to offer: the protocol, and the token, which thereby stays out of the URL."""
     encoded = base64.urlsafe_b64encode(access_token.encode()).rstrip(b"=").decode("ascii")
     return [Subprotocol(SUBPROTOCOL), Subprotocol(_BEARER_PREFIX + encoded)]
 
 
 def websocket_connector(*, open_timeout_seconds: float, ping_interval_seconds: float | None) -> Connect:
-    """A Connect over real sockets.
+    """Returns a Connect that opens real sockets.
 
     Args:
-        open_timeout_seconds: how long opening may take.
-        ping_interval_seconds: how often the client asks whether the server is there, which it must answer within as
-            long; None leaves noticing a silent server to TCP.
+        open_timeout_seconds: how long opening a connection may take.
+        ping_interval_seconds: how often to ping the server, and how long to wait for its pong; None relies on TCP to
+            notice a dead connection.
     """
 
     async def open_websocket(url: str, access_token: str) -> Transport:
@@ -135,42 +134,42 @@ def websocket_connector(*, open_timeout_seconds: float, ping_interval_seconds: f
 
 
 class _FastClosingConnection(ClientConnection):
-    """A connection that ends soon after the server's close frame, where websockets leaves that to the server."""
+    """Closes soon after the server's close frame, where websockets waits for the server."""
 
     def process_event(self, event: Event) -> None:
         super().process_event(event)
         if isinstance(event, Frame) and event.opcode is Opcode.CLOSE:
-            # The protocol has put its own close frame on the way already.
+            # The protocol has queued its own close frame.
             self.loop.call_later(_CLOSE_TIMEOUT_SECONDS, self.transport.abort)
 
 
 class WebSocketTransport:
-    """A Transport over a connection of websockets."""
+    """A Transport over a connection of the websockets library."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
 
     async def send(self, frame: bytes) -> None:
-        """Sends one text frame, given as UTF-8."""
+        """Sends one text frame, encoded as UTF-8."""
         try:
             await self._connection.send(frame, text=True)
         except ConnectionClosed as error:
             raise TransportClosedError(_code_of(error)) from error
 
     async def receive(self) -> str | bytes:
-        """The next frame: str for text, bytes for binary."""
+        """Returns the next frame: str for text, bytes for binary."""
         try:
             return await self._connection.recv()
         except ConnectionClosed as error:
             raise TransportClosedError(_code_of(error)) from error
 
     async def close(self, code: int = CloseCode.NORMAL) -> None:
-        """Ends the connection; harmless when it has ended."""
+        """Closes the connection; does nothing if it is closed."""
         await self._connection.close(code)
 
 
 def _quiet_logger() -> logging.Logger:
-    """A logger for websockets that never says what it says at level DEBUG: headers with tokens, and whole frames."""
+    """Returns a logger for websockets without its DEBUG records, which hold headers with tokens, and whole frames."""
     logger = logging.getLogger("parley_client.websockets")
     logger.setLevel(max(logging.INFO, logger.getEffectiveLevel()))
     return logger
