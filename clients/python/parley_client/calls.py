@@ -1,4 +1,4 @@
-"""Requests from the moment they are made to their final outcome, over as many connections as that takes."""
+"""Requests, from the call to the final outcome, over as many connections as that takes."""
 
 import asyncio
 import logging
@@ -9,16 +9,21 @@ from itertools import count
 from typing import Any, Generic, TypeVar
 
 from parley_client.errors import ClientError, ConnectionLostError, FrameError, ParleyError
-from parley_client.operations import is_repeatable
-from parley_client.options import Backoff, Clock
+from parley_client.operations import is_repeatable, takes_request_id
+from parley_client.options import Options
 from parley_client.protocol import Reply, decode_body, encode_request
 
 C = TypeVar("C")
+T = TypeVar("T")
+_logger = logging.getLogger(__name__)
+
+# Called with the op, the body and the decoded reply, before the caller resumes.
+OnReply = Callable[[str, Mapping[str, object], object], None]
 
 
 @dataclass(slots=True)
 class PendingRequest(Generic[C]):
-    """One unanswered request; `context` is the caller's."""
+    """One unanswered request; `context` belongs to the caller."""
 
     request_id: int
     frame: bytes
@@ -28,7 +33,11 @@ class PendingRequest(Generic[C]):
 
 
 class PendingRequests(Generic[C]):
-    """The unanswered requests of one client, over all its connections."""
+    """The unanswered requests of one client, over all its connections; no I/O.
+
+    Invariants: a request is pending from `add` until `remove`, or until a lost connection drops it; its frame is handed
+    out once per connection; frames are handed out in the order in which the requests were added.
+    """
 
     def __init__(self) -> None:
         self._requests: dict[int, PendingRequest[C]] = {}
@@ -39,18 +48,18 @@ class PendingRequests(Generic[C]):
 
     @property
     def in_flight(self) -> bool:
-        """Whether anything was sent on this connection and not answered."""
+        """Whether a request was sent on this connection and not answered."""
         return any(request.sent for request in self._requests.values())
 
     def add(self, request: PendingRequest[C]) -> None:
-        """Takes in a new request."""
+        """Adds a new request."""
         self._requests[request.request_id] = request
         self._unsent.append(request.request_id)
 
     def take_unsent(self) -> Iterator[bytes]:
-        """The frames to send, each counted as sent from the moment it is handed out.
+        """Yields the frames to send, and counts each as sent from then on.
 
-        That is before it is written: whether a write that fails half-way reached the server is not known either.
+        That is before the write: the server may have received a frame whose write failed.
         """
         while self._unsent:
             request = self._requests.get(self._unsent.popleft())
@@ -59,11 +68,11 @@ class PendingRequests(Generic[C]):
                 yield request.frame
 
     def remove(self, request_id: int) -> PendingRequest[C] | None:
-        """Strikes out a request that was answered or given up; None when it is not in the pending."""
+        """Removes and returns a request that was answered or given up; None if it is not pending."""
         return self._requests.pop(request_id, None)
 
     def connection_lost(self) -> list[PendingRequest[C]]:
-        """Makes repeatable requests ready to be sent again, and strikes out and returns those that are not."""
+        """Queues repeatable requests to be sent again; removes and returns the sent ones that are not repeatable."""
         lost = [request for request in self._requests.values() if request.sent and not request.repeatable]
         for request in lost:
             del self._requests[request.request_id]
@@ -73,20 +82,16 @@ class PendingRequests(Generic[C]):
         return lost
 
     def clear(self) -> list[PendingRequest[C]]:
-        """Strikes out everything, and returns it."""
+        """Removes and returns all requests."""
         requests = list(self._requests.values())
         self._requests.clear()
         self._unsent.clear()
         return requests
 
 
-T = TypeVar("T")
-_logger = logging.getLogger(__name__)
-
-
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Who waits for an answer, and in what shape."""
+    """A request whose caller awaits `answer`, decoded as `shape`."""
 
     op: str
     body: Mapping[str, object]
@@ -94,20 +99,14 @@ class Call:
     answer: asyncio.Future[Any]
 
 
-# Called with op, body and reply, before whoever waits for it goes on.
-OnReply = Callable[[str, Mapping[str, object], object], None]
-
-
 class Calls:
-    """The unanswered requests of one client.
+    """The unanswered requests of one client, one for each waiting caller.
 
-    There are as many as there are callers call. Requests made while there is no connection wait for the next.
+    Requests made without a connection wait for the next one.
     """
 
-    def __init__(self, *, clock: Clock, backoff: Backoff, random: Callable[[], float], on_reply: OnReply) -> None:
-        self._clock = clock
-        self._backoff = backoff
-        self._random = random
+    def __init__(self, options: Options, on_reply: OnReply) -> None:
+        self._options = options
         self._on_reply = on_reply
         self._ids = count(1)
         self._pending: PendingRequests[Call] = PendingRequests()
@@ -116,43 +115,60 @@ class Calls:
         self._idle = asyncio.Event()
         self.frame_limit_bytes = 65_536
 
-    async def call(self, op: str, body: Mapping[str, object], shape: type[T], *, deadline_seconds: float | None) -> T:
+    async def call(
+        self,
+        op: str,
+        body: Mapping[str, object],
+        shape: type[T],
+        *,
+        repeatable: bool | None = None,
+        deadline_seconds: float | None,
+    ) -> T:
         """Makes a request and waits for its final outcome.
+
+        A request that changes something gets a `requestId` unless the body has one. All repeats carry the same body,
+        so the server can recognize them.
 
         Args:
             op: the request's name.
             body: its body, with the names of the wire.
-            shape: what its answer looks like.
-            deadline_seconds: for all of it, retries and reconnects included; None waits for as long as it takes.
+            shape: the type of its answer.
+            repeatable: whether to repeat it after a lost connection and after a retryable error; None leaves that to
+                the table in `operations`.
+            deadline_seconds: for the whole call, retries and reconnects included; None for no deadline.
 
         Raises:
-            ParleyError: the server's answer; DEADLINE_EXCEEDED (CLIENT_DEADLINE) when there was none in time.
-            ConnectionLostError: the connection ended meanwhile, and repeating the request might do harm.
-            ClientError: the client was closed, or stopped for good.
+            ParleyError: the server's answer; DEADLINE_EXCEEDED (CLIENT_DEADLINE) if none came in time.
+            ConnectionLostError: the connection ended first, and the request is not repeatable.
+            ClientError: the client was closed or has stopped for good.
         """
+        if repeatable is None:
+            repeatable = is_repeatable(op)
+        if "requestId" not in body and takes_request_id(op, repeatable=repeatable):
+            body = {**body, "requestId": self._options.new_request_id()}
         try:
             async with asyncio.timeout(deadline_seconds):
-                return await self._call_with_retries(op, body, shape)
+                return await self._call_with_retries(op, body, shape, repeatable=repeatable)
         except TimeoutError:
             raise ParleyError("DEADLINE_EXCEEDED", "CLIENT_DEADLINE", f"no answer to {op} in time") from None
 
     def take_unsent(self) -> Iterator[bytes]:
-        """The frames to write now; each counts as sent once it is handed out."""
+        """Yields the frames to write, and counts each as sent from then on."""
         self._unsent.clear()
         return self._pending.take_unsent()
 
     async def wait_unsent(self) -> None:
-        """Waits until there is something to write."""
+        """Waits until there are frames to write."""
         await self._unsent.wait()
 
     async def wait_idle(self) -> None:
-        """Waits until nothing that was written is unanswered."""
+        """Waits until every request that was written has been answered."""
         while self._pending.in_flight:
             self._idle.clear()
             await self._idle.wait()
 
     def handle_reply(self, reply: Reply) -> None:
-        """Takes in an answer; one that nobody waits for any more is dropped."""
+        """Passes a reply to its caller; drops it if the caller has given up."""
         request = self._pending.remove(reply.request_id)
         self._idle.set()
         if request is None:
@@ -167,40 +183,41 @@ class Calls:
         self._resolve(request.context, reply)
 
     def connection_lost(self) -> None:
-        """Fails what must not be repeated, and keeps the rest for the next connection."""
+        """Fails the sent requests that are not repeatable, and keeps the rest for the next connection."""
         for request in self._pending.connection_lost():
             _fail(request, ConnectionLostError(request.context.op))
         self._idle.set()
         self._unsent.set()
 
     def stop(self, error: ClientError) -> None:
-        """Fails everything, now and from now on."""
+        """Fails all requests, those made later included."""
         self._stopped = error
         for request in self._pending.clear():
             _fail(request, error)
         self._idle.set()
 
-    async def _call_with_retries(self, op: str, body: Mapping[str, object], shape: type[T]) -> T:
+    async def _call_with_retries(self, op: str, body: Mapping[str, object], shape: type[T], *, repeatable: bool) -> T:
         for attempt in count():
             try:
-                return await self._call_once(op, body, shape)
+                return await self._call_once(op, body, shape, repeatable=repeatable)
             except ParleyError as error:
-                if not (error.retryable and is_repeatable(op)):
+                if not (error.retryable and repeatable):
                     raise
-                least_seconds = (error.retry_after_ms or 0) / 1000
-            await self._clock.sleep(least_seconds + self._backoff.delay_seconds(attempt, self._random))
+                min_seconds = (error.retry_after_ms or 0) / 1000
+            delay_seconds = self._options.retry_backoff.delay_seconds(attempt, self._options.random)
+            await self._options.clock.sleep(min_seconds + delay_seconds)
         raise AssertionError("unreachable")
 
-    async def _call_once(self, op: str, body: Mapping[str, object], shape: type[T]) -> T:
+    async def _call_once(self, op: str, body: Mapping[str, object], shape: type[T], *, repeatable: bool) -> T:
         if self._stopped is not None:
             raise self._stopped
         request_id = next(self._ids)
         frame = encode_request(request_id, op, body)
         if len(frame) > self.frame_limit_bytes:
-            # The server would close the connection over it, and a repeatable one would come again and again.
+            # The server would close the connection over it, and a repeatable request would do that again and again.
             raise ParleyError("INVALID_ARGUMENT", "FRAME_TOO_LARGE", f"over {self.frame_limit_bytes} bytes")
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._pending.add(PendingRequest(request_id, frame, is_repeatable(op), Call(op, body, shape, answer)))
+        self._pending.add(PendingRequest(request_id, frame, repeatable, Call(op, body, shape, answer)))
         self._unsent.set()
         try:
             return await answer
@@ -214,7 +231,7 @@ class Calls:
         except FrameError as error:
             call.answer.set_exception(error)
             return
-        # The caller goes on only after this returns, and so after the replica knows.
+        # The caller resumes only after this returns, and so after the replica has applied the reply.
         call.answer.set_result(ok)
         self._on_reply(call.op, call.body, ok)
 

@@ -1,10 +1,9 @@
-"""Keeps a connection open: connects, and connects again, until it is refused or cancelled."""
+"""The client's connection: opening it, serving it to its end, and reconnecting until the server refuses the client."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from parley_client.calls import Calls
 from parley_client.errors import (
@@ -31,10 +30,22 @@ from parley_client.transport import (
     websocket_url,
 )
 
+_logger = logging.getLogger(__name__)
+# A shorter session does not reset the backoff: a server that accepts and then drops connections keeps seeing it.
+STABLE_SECONDS = 5.0
+# The attempt whose backoff a close for excessive load (4429) starts at, at least.
+_TOO_MANY_MIN_ATTEMPT = 3
+# Upgrade statuses after which a retry may succeed, besides all server errors.
+_TRANSIENT_STATUSES = frozenset({408, 425, 429})
+_UNAUTHORIZED = 401
+_SERVER_ERRORS = 500
+# How long to wait for outstanding replies after the server announced the close.
+_DRAIN_SECONDS = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Connect again after a while, with another token where the last one was refused."""
+    """Reconnect after a delay, with a renewed token if the server refused the last one."""
 
     after_seconds: float
     renew_token: bool = False
@@ -42,26 +53,19 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Connect no more."""
+    """Do not reconnect."""
 
     error: SessionRefusedError
 
 
 Decision = Retry | Stop
-# A session that lasted less does not count as recovery: a server that accepts and then drops keeps seeing backoff.
-STABLE_SECONDS = 5.0
-# Being refused for excess starts this many doublings up.
-_TOO_MANY_MIN_ATTEMPT = 3
-# Statuses of the upgrade that another try may not get.
-_TRANSIENT_STATUSES = frozenset({408, 425, 429})
-_UNAUTHORIZED = 401
-
-
-_SERVER_ERRORS = 500
 
 
 class ReconnectionPolicy:
-    """Decides after each end of a connection; remembers how many attempts failed in a row."""
+    """Decides what follows a failed attempt or a closed connection; counts failures in a row. No I/O.
+
+    Source: the table of close codes in docs/protocol.md.
+    """
 
     def __init__(self, backoff: Backoff, random: Callable[[], float]) -> None:
         self._backoff = backoff
@@ -70,20 +74,20 @@ class ReconnectionPolicy:
         self._token_refused = False
 
     def unreachable(self) -> Retry:
-        """Nobody answered, or the opening took too long."""
+        """Decides after no connection could be opened in time."""
         return Retry(self._next_delay_seconds())
 
     def sign_in_failed(self, error: ParleyError) -> Decision:
-        """No token could be had."""
+        """Decides after the token source failed."""
         if error.retryable or error.code in {"INTERNAL", "UNKNOWN"}:
             return Retry(self._next_delay_seconds() + (error.retry_after_ms or 0) / 1000)
         return Stop(UnauthenticatedError(str(error)))
 
     def upgrade_refused(self, status: int, retry_after_ms: int | None) -> Decision:
-        """The server answered the upgrade with an HTTP status."""
+        """Decides after the server answered the upgrade with an HTTP status."""
         if status == _UNAUTHORIZED:
             if self._token_refused:
-                return Stop(UnauthenticatedError("a fresh token was refused, too"))
+                return Stop(UnauthenticatedError("the server refused a renewed token as well"))
             self._token_refused = True
             return Retry(0.0, renew_token=True)
         if status in _TRANSIENT_STATUSES or status >= _SERVER_ERRORS:
@@ -91,15 +95,15 @@ class ReconnectionPolicy:
         return Stop(UpgradeRefusedError(status))
 
     def closed(self, code: int, *, lasted_seconds: float, reconnect_after_ms: int | None) -> Decision:
-        """A connection ended.
+        """Decides after a connection was closed.
 
         Args:
-            code: the close code, 1006 when there was none.
-            lasted_seconds: how long the session was ready; 0 when it never was.
-            reconnect_after_ms: what a `session.closing` before it asked for.
+            code: the close code; 1006 if there was none.
+            lasted_seconds: how long the session was ready; 0 if it never was.
+            reconnect_after_ms: the delay that a preceding `session.closing` asked for.
         """
         if code == CloseCode.MALFORMED_FRAMES:
-            return Stop(MalformedFramesError("the server took this client's frames for malformed"))
+            return Stop(MalformedFramesError("the server closed the connection: too many malformed frames"))
         if code == CloseCode.ACCOUNT_DISABLED:
             return Stop(AccountDisabledError("the account is disabled"))
         if lasted_seconds > 0:
@@ -109,7 +113,7 @@ class ReconnectionPolicy:
         if code == CloseCode.TOO_MANY:
             self._attempt = max(self._attempt, _TOO_MANY_MIN_ATTEMPT)
         if reconnect_after_ms is not None:
-            # The server has drawn the jitter already.
+            # The server's value includes jitter.
             return Retry(reconnect_after_ms / 1000)
         return Retry(self._next_delay_seconds(), renew_token=code == CloseCode.TOKEN_EXPIRED)
 
@@ -119,19 +123,14 @@ class ReconnectionPolicy:
         return delay_seconds
 
 
-_logger = logging.getLogger(__name__)
-# How long a connection that the server is about to close is kept for the answers that are still to come.
-_DRAIN_SECONDS = 5.0
-
-
 class Connection:
     """One open connection.
 
     Args:
-        transport: the connection.
-        calls: the requests to write and to answer.
-        on_event: called with each event after the first, in the order in which they came.
-        work: what is to be done while the session lasts; cancelled at its end.
+        transport: carries the frames.
+        calls: the requests to send and to resolve.
+        on_event: called with each event after the first, in order of arrival.
+        while_open: run while the connection is open; cancelled at its end.
     """
 
     def __init__(
@@ -139,12 +138,12 @@ class Connection:
         transport: Transport,
         calls: Calls,
         on_event: Callable[[EventFrame], None],
-        work: Callable[[], Awaitable[None]],
+        while_open: Callable[[], Awaitable[None]],
     ) -> None:
         self._transport = transport
         self._calls = calls
         self._on_event = on_event
-        self._run_session = work
+        self._while_open = while_open
         self._closing = asyncio.Event()
         self.reconnect_after_ms: int | None = None
 
@@ -152,8 +151,8 @@ class Connection:
         """Waits for `session.ready`.
 
         Raises:
-            TransportClosedError: the connection ended first.
-            TimeoutError, FrameError: it did not come in time, or something else did.
+            TransportClosedError: the connection closed first.
+            TimeoutError, FrameError: the event did not come in time, or was not the first frame.
         """
         async with asyncio.timeout(timeout_seconds):
             frame = decode_frame(await self._transport.receive())
@@ -162,10 +161,10 @@ class Connection:
         return decode_body(frame.body, SessionReady)
 
     async def run(self) -> int:
-        """Serves the connection to its end; returns the close code."""
+        """Serves the connection until it closes; returns the close code."""
         async with asyncio.TaskGroup() as group:
-            helpers = [group.create_task(self._write()), group.create_task(self._close_gracefully())]
-            helpers.append(group.create_task(_run(self._run_session)))
+            helpers = [group.create_task(self._write()), group.create_task(self._close_when_announced())]
+            helpers.append(group.create_task(_run(self._while_open)))
             code = await self._read()
             for helper in helpers:
                 helper.cancel()
@@ -182,7 +181,7 @@ class Connection:
         except TransportClosedError as closed:
             return closed.code
         except FrameError:
-            # What else was lost with it cannot be known; the next connection makes up for it.
+            # The frame may have been anything, so nothing after it can be trusted; the next connection catches up.
             _logger.warning("frame_not_understood")
             await self._transport.close(CloseCode.PROTOCOL_ERROR)
             return CloseCode.PROTOCOL_ERROR
@@ -204,11 +203,11 @@ class Connection:
                 if self._closing.is_set():
                     return
         except TransportClosedError:
-            # Reading ends for the same reason, and says why.
+            # _read ends for the same reason, and returns the code.
             return
 
-    async def _close_gracefully(self) -> None:
-        """When the server announces the end: no new requests, the open ones answered, then goodbye."""
+    async def _close_when_announced(self) -> None:
+        """After `session.closing`, waits for the outstanding replies, then closes; `_write` sends nothing more."""
         await self._closing.wait()
         try:
             async with asyncio.timeout(_DRAIN_SECONDS):
@@ -223,58 +222,48 @@ def _reconnect_after_ms(frame: EventFrame) -> int | None:
     return event.reconnect_after_ms if isinstance(event, SessionClosing) else None
 
 
-async def _run(work: Callable[[], Awaitable[None]]) -> None:
-    await work()
+async def _run(function: Callable[[], Awaitable[None]]) -> None:
+    await function()
 
 
-_logger = logging.getLogger(__name__)
+@dataclass(frozen=True, slots=True)
+class ConnectionHandlers:
+    """The callbacks of a ConnectionLoop.
 
+    Attributes:
+        on_ready: called with the first event of each connection.
+        on_event: called with each later event.
+        on_lost: called with the close code of a connection that was ready.
+        while_open: run while a connection is ready; cancelled at its end.
+    """
 
-class Owner(Protocol):
-    """Whom the link tells of its sessions."""
-
-    def session_ready(self, ready: SessionReady) -> None:
-        """A session began."""
-        ...
-
-    def event_received(self, frame: EventFrame) -> None:
-        """The session brought an event."""
-        ...
-
-    def session_lost(self, code: int) -> None:
-        """The session ended."""
-        ...
+    on_ready: Callable[[SessionReady], None]
+    on_event: Callable[[EventFrame], None]
+    on_lost: Callable[[int], None]
+    while_open: Callable[[], Awaitable[None]]
 
 
 class ConnectionLoop:
-    """One client's connections, one after the other."""
+    """Keeps one client connected, with one connection at a time."""
 
     def __init__(
-        self,
-        url: str,
-        tokens: TokenSource,
-        options: Options,
-        *,
-        calls: Calls,
-        owner: Owner,
-        work: Callable[[], Awaitable[None]],
+        self, url: str, tokens: TokenSource, options: Options, *, calls: Calls, handlers: ConnectionHandlers
     ) -> None:
         self._url = websocket_url(url)
         self._tokens = tokens
         self._options = options
         self._calls = calls
-        self._owner = owner
-        self._run_session = work
+        self._handlers = handlers
         self._connect = options.connect or default_connect(options)
         self._policy = ReconnectionPolicy(options.reconnect_backoff, options.random)
         self._token: AccessToken | None = None
         self.last_error = "none yet"
 
     async def run(self) -> None:
-        """Stays connected.
+        """Connects, and reconnects, until cancelled.
 
         Raises:
-            SessionRefusedError: the server will not have this client.
+            SessionRefusedError: the server refuses this client for good.
         """
         renew_token = False
         while True:
@@ -310,13 +299,13 @@ class ConnectionLoop:
 
     async def _serve(self, transport: Transport) -> Decision:
         clock = self._options.clock
-        session = Connection(transport, self._calls, self._owner.event_received, self._run_session)
+        connection = Connection(transport, self._calls, self._handlers.on_event, self._handlers.while_open)
         ready_at: float | None = None
         try:
-            ready = await session.open(self._options.open_timeout_seconds)
+            ready = await connection.open(self._options.open_timeout_seconds)
             ready_at = clock.monotonic()
-            self._owner.session_ready(ready)
-            code = await session.run()
+            self._handlers.on_ready(ready)
+            code = await connection.run()
         except TransportClosedError as closed:
             code = closed.code
         except (TimeoutError, FrameError) as error:
@@ -328,14 +317,14 @@ class ConnectionLoop:
         self.last_error = f"closed with code {code}"
         if ready_at is None:
             return self._policy.closed(code, lasted_seconds=0.0, reconnect_after_ms=None)
-        self._owner.session_lost(code)
+        self._handlers.on_lost(code)
         return self._policy.closed(
-            code, lasted_seconds=clock.monotonic() - ready_at, reconnect_after_ms=session.reconnect_after_ms
+            code, lasted_seconds=clock.monotonic() - ready_at, reconnect_after_ms=connection.reconnect_after_ms
         )
 
 
 def default_connect(options: Options) -> Connect:
-    """Connections over real sockets."""
+    """Returns a Connect that opens real sockets."""
     return websocket_connector(
         open_timeout_seconds=options.open_timeout_seconds, ping_interval_seconds=options.ping_interval_seconds
     )

@@ -1,7 +1,7 @@
-"""Which requests may be repeated when nobody knows whether they took effect, and why.
+"""The ops of the protocol: which the client may repeat, why, and which carry a `requestId`.
 
-A repeatable request that was in flight when the connection ended is sent again on the next one, and is retried after
-a retryable error. Any other fails with `ConnectionLostError`, and its caller decides.
+A repeatable request that was in flight when the connection ended is sent again on the next connection, and is retried
+after a retryable error. Any other request fails with `ConnectionLostError`, and its caller decides.
 """
 
 from dataclasses import dataclass
@@ -9,46 +9,75 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One op of the protocol."""
+    """One op of the protocol.
+
+    Attributes:
+        name: its name on the wire.
+        repeatable: whether the client may send it again without knowing whether it took effect.
+        why: the reason for `repeatable`.
+        has_request_id: whether its body carries a `requestId`, by which the server recognizes a repeat. Reads and
+            signals need none; a message has its clientMessageId.
+    """
 
     name: str
     repeatable: bool
     why: str
+    has_request_id: bool = False
+
+
+def _read(name: str) -> Operation:
+    return Operation(name, repeatable=True, why="a read")
+
+
+def _change(name: str, why: str, *, repeatable: bool) -> Operation:
+    return Operation(name, repeatable, why, has_request_id=True)
 
 
 _TABLE = (
-    Operation("user.me", True, "reads"),
-    Operation("user.search", True, "reads"),
-    Operation("conversation.direct", True, "every call gets the same conversation"),
-    Operation("conversation.create", False, "a repeat makes a second conversation"),
-    Operation("conversation.get", True, "reads"),
-    Operation("conversation.list", True, "reads"),
-    Operation("conversation.update", False, "a repeat may undo what another has set since"),
-    Operation("member.add", False, "a repeat may bring back who was removed since"),
-    Operation("member.remove", False, "a repeat may remove who was added again since"),
-    Operation("member.update", False, "a repeat may undo what another has set since"),
-    Operation("message.send", True, "the clientMessageId makes a repeat return the first outcome, for ever"),
-    Operation("message.list", True, "reads"),
-    Operation("message.sync", True, "reads"),
-    Operation("message.edit", False, "a repeat may undo an edit made on another device since"),
-    Operation("message.delete", True, "a deletion is final: deleting what is deleted changes nothing"),
+    _read("user.me"),
+    _read("user.search"),
+    _change("conversation.direct", "every call returns the same conversation", repeatable=True),
+    _change("conversation.create", "a repeat creates a second conversation", repeatable=False),
+    _read("conversation.get"),
+    _read("conversation.list"),
+    _change("conversation.update", "a repeat may overwrite a later change", repeatable=False),
+    _change("member.add", "a repeat may add back a member removed since", repeatable=False),
+    _change("member.remove", "a repeat may remove a member added again since", repeatable=False),
+    _change("member.update", "a repeat may overwrite a later change", repeatable=False),
+    Operation("message.send", True, "the clientMessageId makes every repeat return the first outcome"),
+    _read("message.list"),
+    _read("message.sync"),
+    _change("message.edit", "a repeat may overwrite a later edit from another device", repeatable=False),
+    _change("message.delete", "deleting a deleted message changes nothing", repeatable=True),
     Operation("receipt.read", True, "receipts only move forward"),
     Operation("receipt.delivered", True, "receipts only move forward"),
-    Operation("typing.set", False, "after an interruption it is no longer true"),
-    Operation("presence.set", True, "a choice of the user's own; repeating it is the same choice"),
-    Operation("presence.get", True, "reads"),
-    Operation("notification.list", True, "reads"),
-    Operation("notification.read", True, "read once is read"),
-    Operation("notification.delete", False, "a repeat is answered NOT_FOUND"),
-    Operation("notification.readAll", False, "a repeat also marks what came in between, which nobody saw"),
-    Operation("notification.unreadCount", True, "reads"),
-    Operation("session.refresh", False, "the next connection is opened with the newer token"),
+    Operation("typing.set", False, "out of date after an interruption"),
+    _change("presence.set", "a repeat sets the same status", repeatable=True),
+    _read("presence.get"),
+    _read("notification.list"),
+    _change("notification.read", "reading a read notification changes nothing", repeatable=True),
+    _change("notification.delete", "a repeat fails with NOT_FOUND", repeatable=False),
+    _change("notification.readAll", "a repeat also marks notifications that arrived since", repeatable=False),
+    _read("notification.unreadCount"),
+    Operation("session.refresh", False, "the next connection opens with the newer token"),
 )
 
 OPERATIONS = {operation.name: operation for operation in _TABLE}
 
 
 def is_repeatable(op: str) -> bool:
-    """Whether the request may be repeated; an op that this version does not know may not."""
+    """Returns whether the client may repeat a request; False for an op that this version does not know."""
     operation = OPERATIONS.get(op)
     return operation is not None and operation.repeatable
+
+
+def takes_request_id(op: str, *, repeatable: bool) -> bool:
+    """Returns whether a request needs a `requestId`.
+
+    Args:
+        op: the request's name.
+        repeatable: whether the client will repeat it. A repeatable request of an unknown op may be a change, so it
+            gets one.
+    """
+    operation = OPERATIONS.get(op)
+    return repeatable if operation is None else operation.has_request_id

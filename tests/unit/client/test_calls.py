@@ -1,13 +1,15 @@
 """Requests from the moment they are made to their outcome, over lost connections and errors that pass."""
 
 import asyncio
+import uuid
 from collections.abc import Mapping
 
 import msgspec
 import pytest
 from parley_client.calls import Calls
 from parley_client.errors import ClientClosedError, ConnectionLostError, FrameError, ParleyError
-from parley_client.options import Backoff
+from parley_client.operations import OPERATIONS
+from parley_client.options import Backoff, Options
 from parley_client.protocol import Reply, SentMessage, UnreadCount
 
 from tests.unit.client.fake_time import FakeClock, settle
@@ -22,7 +24,13 @@ class Side:
     def __init__(self) -> None:
         self.clock = FakeClock()
         self.replies: list[tuple[str, object]] = []
-        self.calls = Calls(clock=self.clock, backoff=Backoff(1.0, 8.0), random=lambda: 0.5, on_reply=self._on_reply)
+        options = Options(
+            clock=self.clock,
+            random=lambda: 0.5,
+            retry_backoff=Backoff(1.0, 8.0),
+            new_request_id=iter(("r1", "r2", "r3")).__next__,
+        )
+        self.calls = Calls(options, self._on_reply)
 
     def _on_reply(self, op: str, _body: Mapping[str, object], reply: object) -> None:
         self.replies.append((op, reply))
@@ -220,6 +228,106 @@ async def test_all_is_idle_once_everything_that_was_sent_is_answered(side: Side)
 
     await idle
     await sending
+
+
+def call(side: Side, op: str, *, repeatable: bool | None = None, **body: object) -> asyncio.Task[dict[str, object]]:
+    calling = side.calls.call(op, body, dict[str, object], repeatable=repeatable, deadline_seconds=None)
+    return asyncio.create_task(calling)
+
+
+@pytest.mark.parametrize("op", sorted(name for name, operation in OPERATIONS.items() if operation.has_request_id))
+async def test_each_change_carries_a_request_id_of_its_own(side: Side, op: str) -> None:
+    calls = [call(side, op, text="x") for _ in range(2)]
+
+    bodies = [frame["body"] for frame in await side.received()]
+
+    assert bodies == [{"text": "x", "requestId": "r1"}, {"text": "x", "requestId": "r2"}]
+    for task in calls:
+        task.cancel()
+
+
+@pytest.mark.parametrize("op", sorted(name for name, operation in OPERATIONS.items() if not operation.has_request_id))
+async def test_reads_signals_and_messages_carry_no_request_id(side: Side, op: str) -> None:
+    calling = call(side, op)
+
+    assert [frame["body"] for frame in await side.received()] == [{}]
+    calling.cancel()
+
+
+async def test_the_callers_request_id_is_kept(side: Side) -> None:
+    calling = call(side, "conversation.create", requestId="mine")
+
+    assert [frame["body"] for frame in await side.received()] == [{"requestId": "mine"}]
+    calling.cancel()
+
+
+async def test_a_repeatable_change_is_repeated_with_the_same_request_id_after_each_reconnect(side: Side) -> None:
+    calling = call(side, "conversation.create", repeatable=True, name="g")
+    bodies = []
+    for _ in range(3):
+        bodies += [frame["body"] for frame in await side.received()]
+        side.calls.connection_lost()
+    frames = await side.received()
+    await side.answer(frames[0]["id"], {"done": True})
+
+    assert await calling == {"done": True}
+    assert [*bodies, frames[0]["body"]] == [{"name": "g", "requestId": "r1"}] * 4
+
+
+async def test_a_repeatable_change_is_retried_with_the_same_request_id_after_a_retryable_error(side: Side) -> None:
+    calling = call(side, "member.add", repeatable=True)
+    bodies = []
+    for _ in range(2):
+        (frame,) = await side.received()
+        bodies.append(frame["body"])
+        await side.refuse(frame["id"], ParleyError("UNAVAILABLE", "ANY"))
+        await side.clock.advance(10)
+    (frame,) = await side.received()
+    await side.answer(frame["id"], {})
+
+    assert await calling == {}
+    assert [*bodies, frame["body"]] == [{"requestId": "r1"}] * 3
+
+
+async def test_repeating_a_change_ends_at_its_deadline(side: Side) -> None:
+    calling = asyncio.create_task(
+        side.calls.call("member.add", {}, dict[str, object], repeatable=True, deadline_seconds=0.01)
+    )
+    await side.received()
+    side.calls.connection_lost()
+
+    with pytest.raises(ParleyError, match="CLIENT_DEADLINE"):
+        await calling
+
+    assert await side.received() == []
+
+
+async def test_a_repeatable_request_of_an_unknown_op_carries_a_request_id(side: Side) -> None:
+    once, repeated = call(side, "lead.assign"), call(side, "lead.assign", repeatable=True)
+
+    assert [frame["body"] for frame in await side.received()] == [{}, {"requestId": "r1"}]
+    side.calls.connection_lost()
+    with pytest.raises(ConnectionLostError):
+        await once
+    assert [frame["body"] for frame in await side.received()] == [{"requestId": "r1"}]
+    repeated.cancel()
+
+
+async def test_a_request_that_must_not_be_repeated_fails_with_its_connection(side: Side) -> None:
+    reading = call(side, "user.me", repeatable=False)
+    await side.received()
+
+    side.calls.connection_lost()
+
+    with pytest.raises(ConnectionLostError):
+        await reading
+
+
+def test_request_ids_are_uuids_in_hexadecimal() -> None:
+    first, second = Options().new_request_id(), Options().new_request_id()
+
+    assert first != second
+    assert uuid.UUID(hex=first).hex == first
 
 
 async def test_an_error_that_belongs_to_no_request_is_survived(side: Side) -> None:

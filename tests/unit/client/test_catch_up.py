@@ -33,9 +33,7 @@ class Side:
         self.replica = Replica()
         self.replica.set_user(ME)
         self.events: list[Event] = []
-        self.calls = Calls(
-            clock=self.clock, backoff=options.retry_backoff, random=options.random, on_reply=self._on_reply
-        )
+        self.calls = Calls(options, self._on_reply)
         self.synchronizer = Synchronizer(self.replica, self.calls, options, self.events.extend)
         self.synchronizer.session_ready(
             SessionReady(session_id="s", user=User(user_id=ME), server_time=self.now + _SERVER_AHEAD)
