@@ -1,5 +1,5 @@
-"""Copies of all that Parley keeps in MongoDB, and the way back; knows databases, collections and files, no service.
+"""Backup and restore of Parley's MongoDB databases. Knows databases, collections and files, but no service.
 
-A copy is of one moment in the whole cluster: every page is read at the same cluster time. It is a folder as mongodump
-lays it out, with a manifest that says what must be in it.
+A backup is a consistent snapshot: every page is read at the same cluster time. It is a folder in mongodump's layout
+with a manifest that lists every file, its size and its SHA-256.
 """

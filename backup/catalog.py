@@ -1,4 +1,4 @@
-"""What there is to copy: which collections, how they were made, which indexes they have; and at which moment."""
+"""The collections to back up, with their options and indexes, and the cluster time at which to read them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ATTEMPTS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A collection: whose, its name, and `metadata` as mongodump writes it."""
+    """A collection of a service; `metadata` is the content of mongodump's metadata file."""
 
     service: str
     database: str
@@ -27,21 +27,25 @@ class Collection:
 
 
 async def collections(client: Client, databases: Mapping[str, str]) -> list[Collection]:
-    """All collections of the services' databases; raises BackupError where a database has none."""
-    found: list[Collection] = []
+    """Returns all collections of the services' databases, by name within each service.
+
+    Raises:
+        BackupError: a database has no collections, or holds an unfinished restore.
+    """
+    entries: list[Collection] = []
     for service, database in databases.items():
         infos = [info async for info in await client[database].list_collections()]
         own = [info for info in infos if info["type"] == "collection" and not info["name"].startswith("system.")]
         if not own:
             raise BackupError(
-                f"There is no database {database!r} for {service}; --database {service}=NAME names another."
+                f"The {service} database {database!r} does not exist; name another with --database {service}=NAME."
             )
         if any(info["name"] == UNFINISHED_RESTORE for info in own):
-            raise BackupError(f"The database {database!r} holds a restore that is not finished. Finish that first.")
+            raise BackupError(f"The database {database!r} holds an unfinished restore. Finish the restore first.")
         for info in sorted(own, key=lambda info: str(info["name"])):
             indexes = [dict(index) async for index in await client[database][info["name"]].list_indexes()]
-            found.append(Collection(service, database, info["name"], _metadata(info, indexes)))
-    return found
+            entries.append(Collection(service, database, info["name"], _metadata(info, indexes)))
+    return entries
 
 
 def _metadata(info: Mapping[str, Any], indexes: list[dict[str, Any]]) -> str:
@@ -55,13 +59,19 @@ def _metadata(info: Mapping[str, Any], indexes: list[dict[str, Any]]) -> str:
     return json_util.dumps(document, json_options=json_util.CANONICAL_JSON_OPTIONS)
 
 
-async def moment(client: Client, databases: Mapping[str, str]) -> tuple[Timestamp, list[Collection]]:
-    """A cluster time after all that was acknowledged so far, and the collections that there were at it."""
+async def choose_snapshot(client: Client, databases: Mapping[str, str]) -> tuple[Timestamp, list[Collection]]:
+    """Returns a cluster time that includes all writes acknowledged so far, and the collections that exist at it.
+
+    Raises:
+        BackupError: the server is no replica set, or collections keep changing.
+    """
     for _ in range(_ATTEMPTS):
         before = await collections(client, databases)
         reply = await client.admin.command("hello")
         if "setName" not in reply and reply.get("msg") != "isdbgrid":
-            raise BackupError("This MongoDB is no replica set; only those can be read as of one moment.")
+            raise BackupError(
+                "This MongoDB is not a replica set. Snapshot reads need a replica set or a sharded cluster."
+            )
         if await collections(client, databases) == before:
             return reply["operationTime"], before
-    raise BackupError("Collections or indexes are being made or removed all the time. Try again when that is over.")
+    raise BackupError("Collections or indexes keep changing. Retry when migrations have finished.")

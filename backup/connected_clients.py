@@ -1,4 +1,4 @@
-"""Who is connected to a MongoDB: services that run while it is restored would not know what it then holds."""
+"""Parley services that are connected to a MongoDB: during a restore their caches would go stale."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _UNAUTHORIZED: Final = 13
 
 
 async def connected_services(client: Client, services: Iterable[str]) -> list[str] | None:
-    """Which of these services have connections now; None where the credentials don't allow to look."""
+    """Returns the services with open connections, or None where the credentials do not permit $currentOp."""
     names = {f"parley-{service}": service for service in services}
     stages: list[dict[str, Any]] = [
         {"$currentOp": {"allUsers": True, "idleConnections": True}},
@@ -22,7 +22,7 @@ async def connected_services(client: Client, services: Iterable[str]) -> list[st
         {"$sort": {"_id": 1}},
     ]
     try:
-        return [names[found["_id"]] async for found in await client.admin.aggregate(stages)]
+        return [names[group["_id"]] async for group in await client.admin.aggregate(stages)]
     except OperationFailure as error:
         if error.code != _UNAUTHORIZED:
             raise

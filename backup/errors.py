@@ -1,5 +1,5 @@
-"""What keeps a backup or a restore from being made, as a sentence for whoever asked for it."""
+"""The error of backups and restores."""
 
 
 class BackupError(Exception):
-    """A sentence that says what is wrong and what to do. Holds no address, for an address may hold a password."""
+    """A backup or restore failed. The text says what is wrong and what to do; it never holds a URI or a password."""

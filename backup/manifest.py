@@ -1,7 +1,7 @@
-"""What must be in a backup, and what is in one that is not finished: the file beside the data that says so.
+"""The manifest of a backup, and the files that record it.
 
-`unfinished.json` is replaced after every chunk that is on disk; `manifest.json` takes its place at the end. So a folder
-with a manifest is a whole backup.
+`unfinished.json` is rewritten after every chunk that is on disk; `manifest.json` takes its place at the end. So a
+folder with a `manifest.json` is a complete backup.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SHA256: Final = r"^[0-9a-f]{64}$"
 
 
 class Chunk(BaseModel):
-    """A part of a file that is on disk; `last_id` is that of its last document, as extended JSON."""
+    """A part of a data file that is on disk; `last_id` is the `_id` of its last document, as extended JSON."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -37,7 +37,7 @@ class Chunk(BaseModel):
 
 
 class CollectionCopy(BaseModel):
-    """A collection's two files: its documents one after the other, and how it was made. `sha256` when it is whole."""
+    """A collection's two files: concatenated BSON documents, and metadata. `sha256` is set once all is written."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -50,25 +50,25 @@ class CollectionCopy(BaseModel):
 
     @property
     def documents(self) -> int:
-        """How many documents there are."""
+        """The number of documents."""
         return sum(chunk.documents for chunk in self.chunks)
 
     @property
     def size_bytes(self) -> int:
-        """How long the file of documents is."""
+        """The length of the data file."""
         return sum(chunk.size_bytes for chunk in self.chunks)
 
     def data(self, folder: Path) -> Path:
-        """The file of documents. Names are quoted: no file is outside the folder, whatever a manifest says."""
+        """Returns the data file. Names are percent-encoded, so no manifest can name a file outside the folder."""
         return folder / _quoted(self.database) / f"{_quoted(self.collection)}.bson"
 
     def metadata(self, folder: Path) -> Path:
-        """The file that says how the collection was made, and which indexes it has."""
+        """Returns the file with the collection's options and indexes."""
         return self.data(folder).with_suffix(".metadata.json")
 
 
 class Manifest(BaseModel):
-    """A backup. All of it is as it was at (`cluster_time`, `cluster_time_increment`)."""
+    """A backup: a snapshot at the cluster time (`cluster_time`, `cluster_time_increment`)."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -84,17 +84,17 @@ class Manifest(BaseModel):
 
     @property
     def timestamp(self) -> Timestamp:
-        """The moment that it is of."""
+        """The cluster time of the snapshot."""
         return Timestamp(self.cluster_time, self.cluster_time_increment)
 
     @property
     def documents(self) -> int:
-        """How many documents there are."""
+        """The number of documents in all collections."""
         return sum(copy.documents for copy in self.collections)
 
     @property
     def size_bytes(self) -> int:
-        """How many bytes of documents there are."""
+        """The length of all data files."""
         return sum(copy.size_bytes for copy in self.collections)
 
 
@@ -104,34 +104,34 @@ def _quoted(name: str) -> str:
 
 
 def read(path: Path) -> Manifest:
-    """Reads a manifest. Raises BackupError where it can't be read or says what it can't."""
+    """Reads a manifest. Raises BackupError if the file cannot be read or is invalid."""
     try:
         return Manifest.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise BackupError(f"{path} can't be read: {error.strerror}.") from error
+        raise BackupError(f"Cannot read {path}: {error.strerror}.") from error
     except ValidationError as error:
-        raise BackupError(f"{path} is damaged, or of another version of Parley.") from error
+        raise BackupError(f"{path} is damaged, or was written by another version of Parley.") from error
 
 
 def write(path: Path, manifest: Manifest) -> None:
-    """Puts a manifest in place, whole or not at all, and on disk."""
+    """Writes a manifest atomically and durably."""
     replace(path, manifest.model_dump_json(indent=1).encode())
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Puts a file in place, readable by its owner alone, whole or not at all, and on disk."""
-    fresh = path.with_name(path.name + ".new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    """Replaces a file atomically and durably, with mode 0600."""
+    temporary = path.with_name(path.name + ".new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    fresh.replace(path)
+    temporary.replace(path)
     sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes sure that a folder's new names survive a loss of power."""
+    """Makes renames and new files in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -140,15 +140,15 @@ def sync_folder(folder: Path) -> None:
 
 
 def digest(content: bytes) -> str:
-    """The SHA-256 of something small."""
+    """Returns the SHA-256 of a small file's content, in hex."""
     return hashlib.sha256(content).hexdigest()
 
 
 def blocks(path: Path, size_bytes: int, offset: int = 0) -> Iterator[bytes]:
-    """A part of a file, block by block; less where the file ends before."""
+    """Yields `size_bytes` of a file from an offset, in blocks of up to 1 MiB; less if the file ends earlier."""
     with path.open("rb") as file:
         file.seek(offset)
-        left = size_bytes
-        while left and (block := file.read(min(_BLOCK_BYTES, left))):
-            left -= len(block)
+        remaining = size_bytes
+        while remaining and (block := file.read(min(_BLOCK_BYTES, remaining))):
+            remaining -= len(block)
             yield block

@@ -1,7 +1,7 @@
-"""Reading a collection in the order of `_id`, page by page, as the bytes that MongoDB has.
+"""Reads a collection in the order of `_id`, page by page, as raw BSON.
 
-A page is one command and leaves nothing open in the server, so reading goes on after any page: in another process,
-after an election, hours later. Memory holds one page: at most a reply's 16 MiB.
+A page is one command and leaves no cursor open, so reading can resume after any page: in another process or after an
+election. Memory holds one page: at most a reply's 16 MiB.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 from pymongo import AsyncMongoClient
 
-from backup.connection import persistently
+from backup.connection import retry_while_unreachable
 
 Page = list[RawBSONDocument]
 
 DOCUMENTS: Final = 20_000
-"""As many as a page has at most."""
+"""The maximum number of documents in a page."""
 
 BEGINNING: Final = object()
-"""Before the first document; None can't say so, for it may be an id."""
+"""The position before the first document. None would not do: it is a valid `_id`."""
 
 LATEST: Final[Mapping[str, Any]] = {"level": "majority"}
 _RAW: Final = CodecOptions(document_class=RawBSONDocument)
 
 
-def at(cluster_time: Timestamp) -> Mapping[str, Any]:
-    """Reads everything as it was at a moment of the whole cluster."""
+def snapshot_at(cluster_time: Timestamp) -> Mapping[str, Any]:
+    """Returns the read concern for a snapshot of the whole cluster at a cluster time."""
     return {"level": "snapshot", "atClusterTime": cluster_time}
 
 
@@ -42,7 +42,7 @@ async def pages(
     after: object = BEGINNING,
     documents: int = DOCUMENTS,
 ) -> AsyncIterator[Page]:
-    """The documents after an id, whatever types the ids have."""
+    """Yields all documents after an `_id`, across BSON types."""
     command: dict[str, Any] = {
         "find": collection,
         "sort": {"_id": 1},
@@ -59,14 +59,17 @@ async def pages(
 async def _page(
     client: AsyncMongoClient[dict[str, Any]], database: str, command: Mapping[str, Any], after: object
 ) -> Page:
-    """The first page after an id: by `min`, for $gt finds ids of the same type alone; but `min` finds that id too."""
+    """Returns the first page after an `_id`.
+
+    `$gt` compares within one BSON type only, so this uses `min`, which is inclusive, and drops that document.
+    """
     bounds = {} if after is BEGINNING else {"min": {"_id": after}, "batchSize": command["batchSize"] + 1}
-    reply: Any = await persistently(
+    reply: Any = await retry_while_unreachable(
         lambda: client[database].command(
             {**command, **bounds}, codec_options=_RAW, read_preference=client.read_preference
         )
     )
-    found = list(reply["cursor"]["firstBatch"])
-    if bounds and found and found[0]["_id"] == after:
-        del found[0]
-    return found
+    page = list(reply["cursor"]["firstBatch"])
+    if bounds and page and page[0]["_id"] == after:
+        del page[0]
+    return page

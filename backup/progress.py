@@ -1,4 +1,4 @@
-"""How far it is: told to whoever shows it."""
+"""Progress reports of backups and restores."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Phase(StrEnum):
-    """What is being done with a collection."""
+    """A phase of a collection's backup or restore."""
 
     COPY = "copy"
     CHECK = "check"
@@ -16,7 +16,7 @@ class Phase(StrEnum):
 
 
 class Progress(NamedTuple):
-    """One step of one phase of one collection; `total` is an estimate while copying."""
+    """Documents (in CHECK, bytes) done in one phase of one collection; in COPY `total` is an estimate."""
 
     phase: Phase
     name: str
@@ -28,4 +28,4 @@ Report = Callable[[Progress], None]
 
 
 def silent(_: Progress) -> None:
-    """Shows nothing."""
+    """Discards the report."""

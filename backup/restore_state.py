@@ -1,7 +1,7 @@
-"""What a restore that is not finished leaves in MongoDB: of which backup it is, and how far it got.
+"""The state that an unfinished restore keeps in MongoDB: which backup it restores, and its progress.
 
-All of it is one collection in one database, so that it goes in one step; services that find it do not start. It is
-made when all databases are empty, and so what they hold while it is there is of that restore.
+It is a single collection, so that one drop removes it. Services that find it do not start. It is created while all
+databases are empty, so whatever they hold while it exists comes from that restore.
 """
 
 from __future__ import annotations
@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from backup.connection import Client, persistently
+from backup.connection import Client, retry_while_unreachable
 from backup.errors import BackupError
 from backup.manifest import CollectionCopy, Manifest
 from chassis.mongo.migrations import UNFINISHED_RESTORE
 
-_FIRST: Final = "auth"  # without it no other service does anything
-_WHOLE: Final = {"_id": "restore"}
+_FIRST: Final = "auth"  # no other service works without it
+_RESTORE: Final = {"_id": "restore"}
 
 
-class Marks:
-    """The marks of one restore into some databases, named by service."""
+class RestoreState:
+    """The state of one restore into the services' databases."""
 
     def __init__(self, client: Client, databases: Mapping[str, str], backup: Manifest) -> None:
         self._client = client
@@ -29,41 +29,42 @@ class Marks:
         self._collection = client[databases[first]][UNFINISHED_RESTORE]
 
     async def begin(self, *, replace: bool) -> None:
-        """Begins, or goes on; raises BackupError where the databases hold anything else that isn't to be replaced."""
-        mark: Mapping[str, Any] | None = await self._collection.find_one(_WHOLE)
-        own = mark is not None and (mark["backup_id"], mark["databases"]) == (self._backup_id, self._databases)
-        if own:
+        """Starts or resumes the restore.
+
+        Raises:
+            BackupError: the databases hold something else and `replace` is false.
+        """
+        state: Mapping[str, Any] | None = await self._collection.find_one(_RESTORE)
+        if state is not None and (state["backup_id"], state["databases"]) == (self._backup_id, self._databases):
             return
         if replace:
             for database in self._databases.values():
                 await self._client.drop_database(database)
-        elif mark is not None:
+        elif state is not None:
             raise BackupError(
                 "The databases hold an unfinished restore of another backup, or one that something else wrote to. "
-                "Finish it, or remove what they hold with --replace."
+                "Finish it, or drop their content with --replace."
             )
         for service, database in self._databases.items():
             if await self._client[database].list_collection_names():
-                raise BackupError(
-                    f"The database {database!r} of {service} is not empty; --replace removes what it holds."
-                )
-        await self._collection.insert_one({**_WHOLE, "backup_id": self._backup_id, "databases": self._databases})
+                raise BackupError(f"The {service} database {database!r} is not empty; --replace drops its content.")
+        await self._collection.insert_one({**_RESTORE, "backup_id": self._backup_id, "databases": self._databases})
 
-    async def spoil(self) -> None:
-        """Notes that this restore can't go on."""
-        await self._collection.update_one(_WHOLE, {"$set": {"backup_id": ""}})
+    async def invalidate(self) -> None:
+        """Marks the restore as one that cannot be resumed."""
+        await self._collection.update_one(_RESTORE, {"$set": {"backup_id": ""}})
 
-    async def end(self) -> None:
-        """Notes that all is done."""
+    async def finish(self) -> None:
+        """Removes the state: the restore is complete."""
         await self._collection.drop()
 
-    async def of(self, copy: CollectionCopy) -> Mapping[str, Any]:
-        """How far a collection is: `chunks` that are loaded, whether it is `finished`."""
-        return await persistently(lambda: self._collection.find_one(_key(copy))) or {}
+    async def read(self, copy: CollectionCopy) -> Mapping[str, Any]:
+        """Returns a collection's progress: the number of `chunks` loaded, and whether it is `finished`."""
+        return await retry_while_unreachable(lambda: self._collection.find_one(_key(copy))) or {}
 
-    async def move(self, copy: CollectionCopy, state: Mapping[str, Any]) -> None:
-        """Notes how far a collection is."""
-        await persistently(lambda: self._collection.update_one(_key(copy), {"$set": state}, upsert=True))
+    async def write(self, copy: CollectionCopy, progress: Mapping[str, Any]) -> None:
+        """Records a collection's progress."""
+        await retry_while_unreachable(lambda: self._collection.update_one(_key(copy), {"$set": progress}, upsert=True))
 
 
 def _key(copy: CollectionCopy) -> dict[str, str]:

@@ -1,1 +1,1 @@
-"""The `parley` command: starts the stack on one machine, shows it at work, checks it, and administers it."""
+"""The `parley` command: runs, demonstrates, checks and administers a stack."""

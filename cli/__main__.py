@@ -1,4 +1,4 @@
-"""The `parley` command's entry point: puts the commands together."""
+"""Entry point of the `parley` command; registers the subcommands."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ app.add_typer(accounts.organizations, name="org")
 def settings(
     context: typer.Context,
     data_dir: Annotated[
-        Path, typer.Option("--data", envvar="PARLEY_DATA", help="The stack's folder: data, logs, secrets.")
+        Path, typer.Option("--data", envvar="PARLEY_DATA", help="The stack's data directory: data, logs, secrets.")
     ] = Path(".parley"),
 ) -> None:
     """Parley, the real-time chat backbone of a CRM or helpdesk."""
@@ -44,19 +44,19 @@ def settings(
 
 
 def main() -> None:
-    """Runs the command; an expected failure ends it with a sentence and 1."""
+    """Runs the command. An expected failure prints one line and exits with status 1."""
     try:
         app()
     except CommandError as error:
         _fail(str(error))
     except OSError as error:
-        if error.filename is None:  # no file's fault
+        if error.filename is None:  # not about a file
             raise
         _fail(f"{error.filename}: {error.strerror}.")
 
 
-def _fail(sentence: str) -> NoReturn:
-    Console(stderr=True, soft_wrap=True).print(f"[red]parley:[/red] {escape(sentence)}", highlight=False)
+def _fail(message: str) -> NoReturn:
+    Console(stderr=True, soft_wrap=True).print(f"[red]parley:[/red] {escape(message)}", highlight=False)
     sys.exit(1)
 
 

@@ -1,4 +1,4 @@
-"""`parley user` and `parley org`: administration through the public port, with the operator's own credential."""
+"""`parley user` and `parley org`: administration through the public port with the operator's credential."""
 
 from __future__ import annotations
 
@@ -28,19 +28,17 @@ organizations = typer.Typer(help="Organizations.", no_args_is_help=True)
 console = Console(highlight=False)
 Directory = directory_pb2_grpc.DirectoryServiceStub
 
-Url = Annotated[
-    str | None, typer.Option(help=f"The public address, if not the stack's here; with {SECRET_VARIABLE} set.")
-]
+Url = Annotated[str | None, typer.Option(help=f"Public address; default: the local stack's. Needs {SECRET_VARIABLE}.")]
 
 
 @organizations.command("add")
 def add_organization(
     context: typer.Context,
-    organization_id: Annotated[str, typer.Argument(help="Its id: 1 to 64 of A-Z a-z 0-9 _ . : @ -")],
-    name: Annotated[str, typer.Option(help="Its name; the id where none is given.")] = "",
+    organization_id: Annotated[str, typer.Argument(help="The organization's id: 1 to 64 of A-Z a-z 0-9 _ . : @ -")],
+    name: Annotated[str, typer.Option(help="The organization's name; default: its id.")] = "",
     url: Url = None,
 ) -> None:
-    """Make an organization."""
+    """Add an organization."""
     organization = user_pb2.Organization(organization_id=organization_id, name=name or organization_id)
     request = directory_pb2.CreateOrganizationRequest(organization=organization)
 
@@ -48,7 +46,7 @@ def add_organization(
         await directory.CreateOrganization(request, metadata=metadata, timeout=CALL_TIMEOUT_SECONDS)
 
     _run(context.obj, url, "", call)
-    console.print(f"Organization [bold]{organization_id}[/bold] is there.")
+    console.print(f"Added organization [bold]{organization_id}[/bold].")
 
 
 @users.command("add")
@@ -57,17 +55,18 @@ def add_user(
     user_id: Annotated[str, typer.Argument(help="The user's id: 1 to 64 of A-Z a-z 0-9 _ . : @ -")],
     role: Annotated[str, typer.Option(help=f"One of {', '.join(ROLES)}.")],
     organization: Annotated[str, typer.Option("--org", help="The organization.")] = "demo",
-    name: Annotated[str, typer.Option(help="What others read; the id where none is given.")] = "",
-    email: Annotated[str, typer.Option(help="What the user signs in with.")] = "",
-    team: Annotated[list[str] | None, typer.Option(help="A team that the user is in; may be repeated.")] = None,
+    name: Annotated[str, typer.Option(help="The display name; default: the id.")] = "",
+    email: Annotated[str, typer.Option(help="The e-mail address to sign in with.")] = "",
+    team: Annotated[list[str] | None, typer.Option(help="A team of the user; may be repeated.")] = None,
     password: Annotated[
-        str, typer.Option(help="Asked for where an e-mail is given and this is not.", envvar="PARLEY_NEW_PASSWORD")
+        str,
+        typer.Option(help="The password; prompted for if --email is given without it.", envvar="PARLEY_NEW_PASSWORD"),
     ] = "",
     url: Url = None,
 ) -> None:
     """Add a user to an organization."""
     if role not in ROLES:
-        raise CommandError(f"There is no role {role!r}; there are {', '.join(ROLES)}.")
+        raise CommandError(f"Unknown role {role!r}; use one of {', '.join(ROLES)}.")
     if email and not password:
         password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     user = user_pb2.User(
@@ -83,17 +82,17 @@ def add_user(
         await directory.CreateUser(request, metadata=metadata, timeout=CALL_TIMEOUT_SECONDS)
 
     _run(context.obj, url, organization, call)
-    console.print(f"User [bold]{user_id}[/bold] of {organization} is there.")
+    console.print(f"Added user [bold]{user_id}[/bold] to {organization}.")
 
 
 def _run(
     data_dir: Path, url: str | None, organization_id: str, call: Callable[[Directory, Metadata], Awaitable[None]]
 ) -> None:
-    """Makes one call as the operator. Raises CommandError as the service says."""
+    """Makes one call as the operator. Raises CommandError with the service's error."""
     try:
         asyncio.run(_call(data_dir, url, organization_id, call))
     except AppError as error:
-        details = "".join(f"\n  {field} {sentence}" for field, sentence in error.fields.items())
+        details = "".join(f"\n  {field} {problem}" for field, problem in error.fields.items())
         raise CommandError(f"{error.message} ({error.reason}){details}") from error
 
 

@@ -1,4 +1,4 @@
-"""`parley backup`: copies all that Parley keeps into a folder, as of one moment, while people talk."""
+"""`parley backup`: writes a consistent backup of all databases into a folder, while services run."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from rich.filesize import decimal
 from backup.dump import take_backup
 from backup.errors import BackupError
 from backup.manifest import Manifest
-from cli.databases import Names, chosen, open_store
-from cli.progress import Bars
+from cli.databases import DatabaseOptions, open_store, select_databases
+from cli.progress import ProgressBars
 from cli.stack import CommandError
 from deploy.local.errors import StackError
 
@@ -24,37 +24,37 @@ console = Console(highlight=False)
 
 def command(
     context: typer.Context,
-    folder: Annotated[Path, typer.Option("--to", help="A folder: new, empty, or with a backup that was interrupted.")],
-    database: Names = None,
+    folder: Annotated[Path, typer.Option("--to", help="A folder that is new, empty, or holds an interrupted backup.")],
+    database: DatabaseOptions = None,
 ) -> None:
-    """Copy all that Parley keeps into a folder, as of one moment, while people talk.
+    """Back up all databases into a folder, at one point in time, while services run.
 
-    Of the MongoDB of PARLEY_MONGODB_URI, else of the stack in the data directory. Interrupted, the same command goes
-    on where it was. The folder holds everything but the key-encryption key: keep that too, apart from it.
+    Reads the MongoDB at PARLEY_MONGODB_URI, or that of the stack in the data directory. Repeat the command to resume an
+    interrupted backup. The folder does not hold the key-encryption key: store that too, in another place.
     """
-    databases = chosen(database)
+    databases = select_databases(database)
     try:
-        taken = asyncio.run(_take(context.obj, databases, folder))
+        manifest = asyncio.run(_take(context.obj, databases, folder))
     except (BackupError, StackError) as error:
         raise CommandError(str(error)) from error
     except KeyboardInterrupt:
-        console.print("Interrupted. The same command goes on where it was.")
+        console.print("Interrupted. Repeat the command to resume.")
         raise typer.Exit(INTERRUPTED) from None
-    _tell(taken, folder)
+    _print_summary(manifest, folder)
 
 
 async def _take(data_dir: Path, databases: dict[str, str], folder: Path) -> Manifest:
     async with open_store(data_dir) as client:
-        with Bars(console) as bars:
+        with ProgressBars(console) as bars:
             return await take_backup(client, databases, folder, report=bars)
 
 
-def _tell(taken: Manifest, folder: Path) -> None:
+def _print_summary(manifest: Manifest, folder: Path) -> None:
     console.print(
-        f"[bold]{folder}[/bold] has all of {taken.time:%Y-%m-%d %H:%M:%S} UTC: {taken.documents} documents, "
-        f"{decimal(taken.size_bytes)}."
+        f"[bold]{folder}[/bold] holds all data as of {manifest.time:%Y-%m-%d %H:%M:%S} UTC: "
+        f"{manifest.documents} documents, {decimal(manifest.size_bytes)}."
     )
     console.print(
-        "Not in it is the key-encryption key (PARLEY_KEY_ENCRYPTION_KEY; of a local stack, secrets.json). Without it, "
-        "signing keys and issuers' secrets can't be opened again: keep it apart from the backup."
+        "The backup does not hold the key-encryption key (PARLEY_KEY_ENCRYPTION_KEY; for a local stack, secrets.json). "
+        "Without it, signing keys and issuers' secrets cannot be decrypted: store it apart from the backup."
     )

@@ -1,4 +1,4 @@
-"""`parley demo`: two people talk through the public port, one of them leaves and comes back, and nothing is missed."""
+"""`parley demo`: two users chat through the public port; one reconnects and catches up on what it missed."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from deploy.local.seed import PASSWORD
 
 E = TypeVar("E", bound=Event)
 
-_PATIENCE_SECONDS: Final = 20.0
+_TIMEOUT_SECONDS: Final = 20.0
 _SARA: Final = "sales@demo.example"
 _LEO: Final = "lead@demo.example"
 
@@ -40,7 +40,7 @@ console = Console(highlight=False)
 
 def command(
     context: typer.Context,
-    url: Annotated[str | None, typer.Option(help="The public address, if not the stack's here.")] = None,
+    url: Annotated[str | None, typer.Option(help="Public address; default: the local stack's.")] = None,
 ) -> None:
     """Watch two users talk: presence, typing, ticks, an edit, a disconnect and the catch-up."""
     try:
@@ -49,61 +49,61 @@ def command(
         raise CommandError(str(error)) from error
 
 
-class _Line:
-    """A network line that can be pulled: the socket is cut, and no other opens until it is plugged in again."""
+class _Link:
+    """A network link that can be cut: closes the socket, and opens no other until restored."""
 
     def __init__(self) -> None:
         self._connect: Connect = websocket_connector(open_timeout_seconds=10.0, ping_interval_seconds=20.0)
-        self._plugged_in = asyncio.Event()
-        self._plugged_in.set()
+        self._is_up = asyncio.Event()
+        self._is_up.set()
         self._transport: Transport | None = None
 
     async def connect(self, url: str, access_token: str) -> Transport:
-        await self._plugged_in.wait()
+        await self._is_up.wait()
         self._transport = await self._connect(url, access_token)
         return self._transport
 
-    async def pull(self) -> None:
-        self._plugged_in.clear()
+    async def cut(self) -> None:
+        self._is_up.clear()
         if self._transport is not None:
             await self._transport.close()
 
-    def plug_in(self) -> None:
-        self._plugged_in.set()
+    def restore(self) -> None:
+        self._is_up.set()
 
 
 async def _demo(url: str) -> None:
-    line = _Line()
-    sara = Client.sign_in(url, _SARA, PASSWORD, Options(connect=line.connect))
+    link = _Link()
+    sara = Client.sign_in(url, _SARA, PASSWORD, Options(connect=link.connect))
     leo = Client.sign_in(url, _LEO, PASSWORD)
-    with sara.events() as sara_hears, leo.events() as leo_hears:
+    with sara.events() as sara_events, leo.events() as leo_events:
         async with leo:
             _say("Leo", "signs in")
             async with sara:
                 _say("Sara", "signs in")
-                scene = _Scene(sara, leo, sara_hears, leo_hears)
+                scene = _Scene(sara, leo, sara_events, leo_events)
                 await scene.meet()
                 conversation_id = await scene.talk()
-                await scene.part_and_return(conversation_id, line)
+                await scene.part_and_return(conversation_id, link)
                 scene.compare(conversation_id)
     console.print("\n[green]Both see the same conversation.[/green]")
 
 
 class _Scene:
-    """What happens, in three acts, as both sides hear of it."""
+    """The demo's three acts, as both sides see them."""
 
     def __init__(
-        self, sara: Client, leo: Client, sara_hears: EventStream[Event], leo_hears: EventStream[Event]
+        self, sara: Client, leo: Client, sara_events: EventStream[Event], leo_events: EventStream[Event]
     ) -> None:
         self._sara, self._leo = sara, leo
-        self._sara_hears, self._leo_hears = sara_hears, leo_hears
+        self._sara_events, self._leo_events = sara_events, leo_events
 
     async def meet(self) -> None:
         sara_id = self._sara.user.user_id
         (presence,) = await self._leo.get_presences([sara_id])
         if presence.status != "online":
             online = await _next(
-                self._leo_hears, PresenceUpdated, lambda e: e.user_id == sara_id and e.status == "online"
+                self._leo_events, PresenceUpdated, lambda e: e.user_id == sara_id and e.status == "online"
             )
             presence_status = online.status
         else:
@@ -114,27 +114,27 @@ class _Scene:
         conversation = await self._sara.direct_conversation(self._leo.user.user_id)
         key = conversation.conversation_id
         await self._leo.set_typing(key)
-        await _next(self._sara_hears, TypingUpdated, lambda e: e.active)
+        await _next(self._sara_events, TypingUpdated, lambda e: e.active)
         _say("Sara", "sees: [dim]Leo is typing ...[/dim]")
         sent = await self._leo.send_message(key, "Morning! Did the Hansen lead call bakc?")
         _say("Leo", f"writes: Morning! Did the Hansen lead call bakc?  [dim]#{sent.seq} ✓[/dim]")
-        await _next(self._sara_hears, MessageCreated, lambda e: e.message.message_id == sent.message_id)
+        await _next(self._sara_events, MessageCreated, lambda e: e.message.message_id == sent.message_id)
         await self._sara.mark_delivered(key, sent.seq)
-        await _next(self._leo_hears, ReceiptUpdated, lambda e: e.delivered_seq >= sent.seq)
+        await _next(self._leo_events, ReceiptUpdated, lambda e: e.delivered_seq >= sent.seq)
         _say("Leo", f"sees his message [dim]#{sent.seq} ✓✓[/dim] delivered")
         await self._sara.mark_read(key, sent.seq)
-        await _next(self._leo_hears, ReceiptUpdated, lambda e: e.read_seq >= sent.seq)
+        await _next(self._leo_events, ReceiptUpdated, lambda e: e.read_seq >= sent.seq)
         _say("Leo", f"sees his message [blue]#{sent.seq} ✓✓[/blue] read")
         await self._leo.edit_message(key, sent.message_id, "Morning! Did the Hansen lead call back?")
-        edited = await _next(self._sara_hears, MessageUpdated, lambda e: e.message.message_id == sent.message_id)
+        edited = await _next(self._sara_events, MessageUpdated, lambda e: e.message.message_id == sent.message_id)
         _say("Sara", f"sees it edited: {edited.message.text}")
         answer = await self._sara.send_message(key, "She did. Offer goes out at noon.")
-        await _next(self._leo_hears, MessageCreated, lambda e: e.message.message_id == answer.message_id)
+        await _next(self._leo_events, MessageCreated, lambda e: e.message.message_id == answer.message_id)
         _say("Sara", f"answers: She did. Offer goes out at noon.  [dim]#{answer.seq} ✓[/dim]")
         return key
 
-    async def part_and_return(self, key: str, line: _Line) -> None:
-        await line.pull()
+    async def part_and_return(self, key: str, link: _Link) -> None:
+        await link.cut()
         _say("Sara", "[red]loses her connection[/red]")
         first = await self._leo.send_message(key, "Great. Copy me in, please.")
         _say("Leo", f"writes: Great. Copy me in, please.  [dim]#{first.seq} ✓[/dim]")
@@ -144,10 +144,10 @@ class _Scene:
         token = secrets.token_hex(2)
         last = await self._leo.send_message(key, f"Reference is H-{token}.")
         _say("Leo", f"writes: Reference is H-{token}.  [dim]#{last.seq} ✓[/dim]")
-        line.plug_in()
+        link.restore()
         missed: list[Message] = []
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            async for event in self._sara_hears:
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
+            async for event in self._sara_events:
                 if isinstance(event, MessageCreated | MessageUpdated | MessageDeleted):
                     missed.append(event.message)
                 if isinstance(event, CaughtUp):
@@ -158,26 +158,26 @@ class _Scene:
             console.print(f"         [dim]#{message.seq}[/dim] {text}")
 
     def compare(self, key: str) -> None:
-        ours, theirs = (_shown(client, key) for client in (self._sara, self._leo))
+        ours, theirs = (_last_messages(client, key) for client in (self._sara, self._leo))
         if ours != theirs:
             raise CommandError("The two sides do not see the same conversation.")
 
 
-def _shown(client: Client, key: str) -> list[tuple[int, str, bool]]:
-    """The messages that a client holds: (seq, text, deleted)."""
+def _last_messages(client: Client, key: str) -> list[tuple[int, str, bool]]:
+    """Returns the last four messages that a client holds, as (seq, text, deleted)."""
     messages = client.replica.conversation(key).messages[-4:]
     return [(message.seq, message.text, message.delete_time is not None) for message in messages]
 
 
-async def _next(events: EventStream[Event], kind: type[E], wanted: Callable[[E], bool]) -> E:
-    """The next event of a kind that fulfils a condition; others are passed over."""
+async def _next(events: EventStream[Event], kind: type[E], matches: Callable[[E], bool]) -> E:
+    """Returns the next event of a kind that matches; skips others. Raises CommandError on a timeout."""
     try:
-        async with asyncio.timeout(_PATIENCE_SECONDS):
+        async with asyncio.timeout(_TIMEOUT_SECONDS):
             async for event in events:
-                if isinstance(event, kind) and wanted(event):
+                if isinstance(event, kind) and matches(event):
                     return event
     except TimeoutError:
-        raise CommandError(f"No {kind.__name__} came within {_PATIENCE_SECONDS:g} s.") from None
+        raise CommandError(f"No {kind.__name__} event within {_TIMEOUT_SECONDS:g} s.") from None
     raise CommandError("The connection ended.")
 
 

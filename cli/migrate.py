@@ -1,4 +1,4 @@
-"""`parley migrate`: makes what changes of the databases a new version brings, or tells what it would make."""
+"""`parley migrate`: applies or lists pending database migrations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.console import Console
 
 from backup.errors import BackupError
 from chassis.mongo.migrations import Migration, UnfinishedRestoreError, migrate, pending
-from cli.databases import Names, chosen, open_store
+from cli.databases import DatabaseOptions, open_store, select_databases
 from cli.stack import CommandError
 from deploy.local.errors import StackError
 from services.auth.migrations import MIGRATIONS as AUTH
@@ -31,16 +31,16 @@ console = Console(highlight=False)
 
 def command(
     context: typer.Context,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be made, and change nothing.")] = False,
-    database: Names = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List pending migrations; change nothing.")] = False,
+    database: DatabaseOptions = None,
 ) -> None:
-    """Make what changes of the databases this version brings, once, while services run.
+    """Apply this version's pending database migrations, each once, while services run.
 
-    Services do so themselves when they start; before an upgrade this shows what they will do, or does it beforehand.
-    Of the MongoDB of PARLEY_MONGODB_URI, else of the stack in the data directory.
+    Services apply them at start-up too; before an upgrade, this lists them or applies them ahead of time. Works on the
+    MongoDB at PARLEY_MONGODB_URI, or that of the stack in the data directory.
     """
     try:
-        asyncio.run(_migrate(context.obj, chosen(database), dry_run=dry_run))
+        asyncio.run(_migrate(context.obj, select_databases(database), dry_run=dry_run))
     except (BackupError, StackError, UnfinishedRestoreError) as error:
         raise CommandError(str(error)) from error
 
@@ -48,10 +48,12 @@ def command(
 async def _migrate(data_dir: Path, databases: Mapping[str, str], *, dry_run: bool) -> None:
     async with open_store(data_dir) as client:
         for service, name in databases.items():
-            todo = await pending(client[name], MIGRATIONS[service])
-            made = [] if dry_run else await migrate(client[name], MIGRATIONS[service])
-            for migration in todo:
-                state = "would be made" if dry_run else "made" if migration.name in made else "made by another"
+            pending_migrations = await pending(client[name], MIGRATIONS[service])
+            applied = [] if dry_run else await migrate(client[name], MIGRATIONS[service])
+            for migration in pending_migrations:
+                state = "pending"
+                if not dry_run:
+                    state = "applied" if migration.name in applied else "applied by another process"
                 console.print(f"  {service} {migration.name}: {migration.summary}: {state}")
-            if not todo:
+            if not pending_migrations:
                 console.print(f"  {service}: nothing to do")

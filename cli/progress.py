@@ -1,4 +1,4 @@
-"""Shows how far a backup or a restore is: a bar for each step on a terminal, else a line when a step is done."""
+"""Progress bars of backups and restores: a bar a step on a terminal, otherwise a line when a step is done."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from rich.progress import Progress as Bar
 
 from backup.progress import Phase, Progress
 
-_DOING: Final = {
+_VERBS: Final = {
     Phase.COPY: "copy",
-    Phase.CHECK: "check file of",
+    Phase.CHECK: "verify file of",
     Phase.LOAD: "load",
     Phase.COMPARE: "compare",
     Phase.INDEX: "index",
 }
 
 
-class Bars:
-    """Bars by phase and collection; call it with each step."""
+class ProgressBars:
+    """Shows one bar for each phase and collection; call it with each step."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -47,9 +47,9 @@ class Bars:
         self._bars.stop()
 
     def __call__(self, step: Progress) -> None:
-        """Shows a step."""
+        """Shows a step of the backup or restore."""
         key = step.phase, step.name
-        description = f"{_DOING[step.phase]} {step.name}"
+        description = f"{_VERBS[step.phase]} {step.name}"
         if self._bars.disable:
             if step.done == step.total and key not in self._done:
                 self._done.add(key)

@@ -1,4 +1,4 @@
-"""`parley restore`: puts a backup back into MongoDB, while no service runs."""
+"""`parley restore`: restores a backup into MongoDB while no service runs."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from backup.errors import BackupError
 from backup.manifest import Manifest
 from backup.restore import read_backup, restore_backup
 from cli.backup import INTERRUPTED
-from cli.databases import URI_VARIABLE, Names, chosen
-from cli.progress import Bars
+from cli.databases import URI_VARIABLE, DatabaseOptions, select_databases
+from cli.progress import ProgressBars
 from cli.stack import CommandError
 from deploy.local.data_directory import DataDirectory
 from deploy.local.errors import StackError
@@ -27,11 +27,11 @@ from deploy.local.run_file import read_run_file
 from deploy.local.stack import LocalStack
 from services.chat.republish import publish_again
 
-EMPTY_REDIS: Final = (
-    "Empty Parley's Redis or Valkey before you start the services: what it holds tells of times after the backup."
+FLUSH_REDIS: Final = (
+    "Flush Parley's Redis or Valkey before you start the services: its content is newer than the backup."
 )
-UNREAD_SECONDS: Final = 300
-"""By so much may notify have been behind at the moment of a backup; it is told again of what was sent since."""
+REPUBLISH_SECONDS: Final = 300
+"""How long before the backup republishing starts: the longest lag of notify behind chat that it makes up for."""
 
 console = Console(highlight=False)
 
@@ -39,28 +39,31 @@ console = Console(highlight=False)
 def command(
     context: typer.Context,
     folder: Annotated[Path, typer.Option("--from", help="The folder of a finished backup.")],
-    replace: Annotated[bool, typer.Option("--replace", help="Remove what the databases hold.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Drop the content of non-empty databases.")] = False,
     ignore_clients: Annotated[
-        bool, typer.Option("--ignore-clients", help="Don't look whether services are connected; see that none is.")
+        bool,
+        typer.Option(
+            "--ignore-clients", help="Skip the check for connected services; make sure yourself that none runs."
+        ),
     ] = False,
-    database: Names = None,
+    database: DatabaseOptions = None,
 ) -> None:
-    """Put a backup back, while no service runs.
+    """Restore a backup while no service runs.
 
-    Into the MongoDB of PARLEY_MONGODB_URI, else into that of the stack in the data directory, which must be stopped.
-    The files are checked before anything is touched, and what was loaded is compared with them. Interrupted, the same
-    command goes on where it was.
+    Writes to the MongoDB at PARLEY_MONGODB_URI, or to that of the stack in the data directory, which must be stopped.
+    Verifies all files before it changes anything, and compares the loaded data with them. Repeat the command to resume
+    an interrupted restore.
     """
-    databases = chosen(database)
+    databases = select_databases(database)
     try:
         read_backup(folder)
-        restored = asyncio.run(_restore(context.obj, databases, folder, replace=replace, ignore=ignore_clients))
+        manifest = asyncio.run(_restore(context.obj, databases, folder, replace=replace, ignore=ignore_clients))
     except (BackupError, StackError) as error:
         raise CommandError(str(error)) from error
     except KeyboardInterrupt:
-        console.print("Interrupted. The same command goes on where it was; until it has ended no service starts.")
+        console.print("Interrupted. Repeat the command to resume; services refuse to start until it has finished.")
         raise typer.Exit(INTERRUPTED) from None
-    console.print(f"All is as it was at {restored.time:%Y-%m-%d %H:%M:%S} UTC: {restored.documents} documents.")
+    console.print(f"Restored all data as of {manifest.time:%Y-%m-%d %H:%M:%S} UTC: {manifest.documents} documents.")
 
 
 async def _restore(
@@ -72,42 +75,42 @@ async def _restore(
     async with connected(uri) as client:
         if not ignore:
             await _refuse_while_used(client, databases)
-        restored = await _load(client, databases, folder, replace=replace)
-    console.print(EMPTY_REDIS)
-    return restored
+        manifest = await _load(client, databases, folder, replace=replace)
+    console.print(FLUSH_REDIS)
+    return manifest
 
 
 async def _refuse_while_used(client: Client, databases: Mapping[str, str]) -> None:
     services = await connected_services(client, databases)
     if services is None:
-        console.print("The credentials don't allow to see who is connected: see that no service runs.")
+        console.print("The credentials do not permit listing connections: make sure that no service runs.")
     elif services:
         raise CommandError(f"Stop the services first: {', '.join(services)} are connected to this MongoDB.")
 
 
 async def _restore_stack(data_dir: Path, databases: Mapping[str, str], folder: Path, *, replace: bool) -> Manifest:
-    """Starts the stack's own databases for as long as it takes, and empties its Valkey."""
+    """Runs the stopped stack's databases for the restore, and flushes its Valkey."""
     if read_run_file(data_dir):
         raise CommandError(f"Stop the stack in {data_dir} first.")
     if not DataDirectory(data_dir).secrets.exists():
         raise CommandError(
-            f"There is no stack in {data_dir}. Put its secrets.json there first, without which what a backup holds "
-            f"can't be opened; or set {URI_VARIABLE}."
+            f"No stack in {data_dir}. Put its secrets.json there first, which holds the key to the backup's secrets, "
+            f"or set {URI_VARIABLE}."
         )
     async with LocalStack(data_dir, services=()) as stack, connected(stack.mongodb_uri) as client:
-        restored = await _load(client, databases, folder, replace=replace)
+        manifest = await _load(client, databases, folder, replace=replace)
         if os.environ.get("PARLEY_REDIS_URL"):
-            console.print(EMPTY_REDIS)
+            console.print(FLUSH_REDIS)
         else:
             async with Redis.from_url(stack.redis_url) as valkey:
                 await valkey.flushall()
-    return restored
+    return manifest
 
 
 async def _load(client: Client, databases: Mapping[str, str], folder: Path, *, replace: bool) -> Manifest:
     async def finish(backup: Manifest) -> None:
-        since_ms = (backup.cluster_time - UNREAD_SECONDS) * 1_000
+        since_ms = (backup.cluster_time - REPUBLISH_SECONDS) * 1_000
         await publish_again(client[databases["chat"]], since_ms)
 
-    with Bars(console) as bars:
+    with ProgressBars(console) as bars:
         return await restore_backup(client, databases, folder, replace=replace, report=bars, finish=finish)

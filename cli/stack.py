@@ -1,4 +1,4 @@
-"""Finding the stack that a command is about: the one that runs in the data directory, or the one at an address."""
+"""Finds the stack that a command works on: the one in the data directory, or the one at a URL."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from deploy.local.data_directory import DataDirectory
 from deploy.local.errors import StackError
 from deploy.local.run_file import RunningStack, read_run_file
 
-NOT_RUNNING = "No stack runs here. Start one with `make run`, or name one with --url."
+NOT_RUNNING = "No stack is running here. Start one with `make run`, or name one with --url."
 
 
 class CommandError(Exception):
-    """What keeps a command from doing its work, as a sentence for whoever called it."""
+    """A command failed; the text is printed as its error."""
 
 
 def running_stack(data_dir: Path) -> RunningStack:
-    """The stack that runs in a data directory. Raises CommandError when none does."""
+    """Returns the stack that runs in a data directory. Raises CommandError if none does."""
     try:
         stack = read_run_file(data_dir)
     except StackError as error:
@@ -28,13 +28,13 @@ def running_stack(data_dir: Path) -> RunningStack:
 
 
 def public_url(data_dir: Path, url: str | None) -> str:
-    """The public address to use: the one given, or that of the running stack."""
+    """Returns `url`, or the running stack's public address if it is None."""
     return url.rstrip("/") if url else running_stack(data_dir).url
 
 
 def credentials(data_dir: Path) -> Credentials:
-    """The secrets of the stack in a data directory. Raises CommandError when there are none."""
+    """Returns the secrets of the stack in a data directory. Raises CommandError if there are none."""
     try:
         return load(DataDirectory(data_dir).secrets)
     except (StackError, OSError) as error:
-        raise CommandError(f"There are no credentials in {data_dir}: {error}") from error
+        raise CommandError(f"No credentials in {data_dir}: {error}") from error

@@ -1,4 +1,4 @@
-"""`parley tail`: prints a user's events as they come."""
+"""`parley tail`: prints a user's events as they arrive."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def command(
     context: typer.Context,
     user: Annotated[str, typer.Option(help="A demo user's id, or an e-mail address.")],
     password: Annotated[str, typer.Option(envvar="PARLEY_PASSWORD", help="The user's password.")] = PASSWORD,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-    url: Annotated[str | None, typer.Option(help="The public address, if not the stack's here.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")] = False,
+    url: Annotated[str | None, typer.Option(help="Public address; default: the local stack's.")] = None,
 ) -> None:
-    """Print a user's events as they come, until Ctrl-C."""
+    """Print a user's events as they arrive, until Ctrl-C."""
     email = user if "@" in user else f"{user}@demo.example"
     try:
         asyncio.run(_tail(public_url(context.obj, url), email, password, as_json=as_json))
@@ -42,7 +42,9 @@ async def _tail(url: str, email: str, password: str, *, as_json: bool) -> None:
     with client.events() as events:
         async with client:
             if not as_json:
-                console.print(f"Connected as [bold]{client.user.name or client.user.user_id}[/bold]; Ctrl-C ends.")
+                console.print(
+                    f"Connected as [bold]{client.user.name or client.user.user_id}[/bold]; press Ctrl-C to stop."
+                )
             async for event in events:
                 _show(event, as_json=as_json)
 

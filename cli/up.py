@@ -1,4 +1,4 @@
-"""`parley up`: starts everything on this machine, shows how it goes, and stays until Ctrl-C."""
+"""`parley up`: runs the stack on this machine until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -31,14 +31,15 @@ console = Console(highlight=False)
 def command(
     context: typer.Context,
     port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help=f"The public port; {DEFAULT_PORT} where it is free.")
+        int | None,
+        typer.Option(min=1, max=65535, help=f"The public port; default {DEFAULT_PORT}, or any if it is taken."),
     ] = None,
-    replicas: Annotated[str, typer.Option(help="How many processes of each service: chat=2,gateway=2.")] = "",
+    replicas: Annotated[str, typer.Option(help="Number of processes of each service: chat=2,gateway=2.")] = "",
 ) -> None:
-    """Start everything on this machine, until Ctrl-C.
+    """Run the stack on this machine until Ctrl-C.
 
-    MongoDB, Valkey and Envoy are started too, from the PATH or from the wheels that come along. PARLEY_MONGODB_URI
-    and PARLEY_REDIS_URL name servers of your own.
+    Starts MongoDB, Valkey and Envoy too, from the PATH or from installed wheels. PARLEY_MONGODB_URI and
+    PARLEY_REDIS_URL name external servers to use instead.
     """
     try:
         asyncio.run(_up(context.obj, port, replicas))
@@ -53,14 +54,14 @@ async def _up(data_dir: Path, port: int | None, replicas: str) -> None:
         loop.add_signal_handler(number, stop.set)
     counts = parse_replicas(replicas, [service.name for service in SERVICES])
     stack = LocalStack(data_dir, _chosen_port(port), counts, report=_show)
-    began = time.monotonic()
+    started_at = time.monotonic()
     starting = asyncio.create_task(_start(stack))
     stopping = asyncio.create_task(stop.wait())
     try:
         await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             await starting
-            _welcome(stack, data_dir, time.monotonic() - began)
+            _print_welcome(stack, data_dir, time.monotonic() - started_at)
             await stopping
     finally:
         starting.cancel()
@@ -68,7 +69,7 @@ async def _up(data_dir: Path, port: int | None, replicas: str) -> None:
         await asyncio.gather(starting, stopping, return_exceptions=True)
         console.print("\nStopping ...")
         await stack.stop()
-    console.print("Stopped. The data is kept; [bold]make clean-data[/bold] removes it.")
+    console.print("Stopped. The data remains; remove it with [bold]make clean-data[/bold].")
 
 
 async def _start(stack: LocalStack) -> None:
@@ -77,7 +78,7 @@ async def _start(stack: LocalStack) -> None:
 
 
 def _chosen_port(port: int | None) -> int | None:
-    """The port asked for, else the default one, else (None) any."""
+    """Returns the requested port, else the default one if it is free, else None for any port."""
     if port is not None:
         return port
     with socket.socket() as probe:
@@ -85,7 +86,7 @@ def _chosen_port(port: int | None) -> int | None:
         try:
             probe.bind(("127.0.0.1", DEFAULT_PORT))
         except OSError:
-            console.print(f"Port {DEFAULT_PORT} is taken; using another (--port chooses one).")
+            console.print(f"Port {DEFAULT_PORT} is taken; using another. Choose one with --port.")
             return None
     return DEFAULT_PORT
 
@@ -97,15 +98,15 @@ def _show(progress: Progress) -> None:
     console.print(f"  [{style}]{progress.phase.value:<10}[/{style}] {progress.process} {progress.detail}".rstrip())
 
 
-def _welcome(stack: LocalStack, data_dir: Path, seconds: float) -> None:
+def _print_welcome(stack: LocalStack, data_dir: Path, seconds: float) -> None:
     table = Table("sign in as", "name", "role", "teams", box=None, header_style="bold", padding=(0, 3, 0, 2))
     for account in ACCOUNTS:
         table.add_row(account.email, account.name, _role_name(account.role), ", ".join(account.teams))
     console.print(f"\nParley is ready after {seconds:.1f} s: [bold]{stack.url}[/bold]\n")
     console.print(table)
-    console.print(f"\n  everyone's password is [bold]{PASSWORD}[/bold]; the organization is [bold]demo[/bold]")
+    console.print(f"\n  password of all users: [bold]{PASSWORD}[/bold]; organization: [bold]demo[/bold]")
     console.print(
-        f"  logs are in {data_dir / 'logs'}; try [bold]make demo[/bold] in another terminal; Ctrl-C stops all\n"
+        f"  logs: {data_dir / 'logs'}; try [bold]make demo[/bold] in another terminal; press Ctrl-C to stop\n"
     )
 
 

@@ -86,7 +86,7 @@ async def backed_up_while_they_talk(data: Path, folder: Path, population: Popula
             await until_acknowledged(history, 150)
             before = acknowledged_revs(history)
             status, printed = await parley(data, "backup", "--to", str(folder))
-            assert (status, "keep it apart" in printed) == (0, True), printed
+            assert (status, "store it apart" in printed) == (0, True), printed
             await until_acknowledged(history, 100)
     restored = await read_backup(folder, data, history)
     return [
@@ -101,7 +101,7 @@ async def read_backup(folder: Path, data: Path, history: History) -> History:
     for name in ("mongodb", "valkey"):
         shutil.rmtree(data / name)
     status, printed = await parley(data, "restore", "--from", str(folder))
-    assert (status, "All is as it was at" in printed) == (0, True), printed
+    assert (status, "Restored all data as of" in printed) == (0, True), printed
     restored = History(conversations=history.conversations, messages=history.messages)
     async with LocalStack(data, services=()) as databases:
         await gather.read_store(databases.mongodb_uri, restored)
@@ -161,8 +161,8 @@ async def test_what_stands_in_the_way_of_a_restore_is_said(tmp_path: Path) -> No
         for arguments, sentence in (
             (("backup", "--to", str(folder)), "holds a finished backup"),
             (("restore", "--from", str(folder)), "Stop the stack in"),
-            (("restore", "--from", str(tmp_path)), "There is no backup in"),
-            (("restore", "--from", str(folder), "--database", "chat=parley_auth"), "can't have one database"),
+            (("restore", "--from", str(tmp_path)), "No backup in"),
+            (("restore", "--from", str(folder), "--database", "chat=parley_auth"), "cannot share a database"),
         ):
             status, printed = await parley(data, *arguments)
             assert (status, sentence in printed) == (1, True), printed
@@ -211,6 +211,6 @@ async def test_a_command_that_is_interrupted_says_how_to_go_on(tmp_path: Path) -
         process.send_signal(signal.SIGINT)
         printed, _ = await process.communicate()
         stack.processes["mongod"].resume()
-        assert (process.returncode, b"The same command goes on" in printed) == (130, True)
+        assert (process.returncode, b"Repeat the command to resume" in printed) == (130, True)
         assert (await parley(data, "backup", "--to", str(folder)))[0] == 0
         assert (folder / manifest.MANIFEST).exists()

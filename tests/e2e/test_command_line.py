@@ -41,7 +41,7 @@ async def test_the_doctor_finds_what_is_down(stack: LocalStack) -> None:
 
     async def all_is_well() -> bool:  # a busy process may be late with an answer
         status, printed = await parley(stack, "doctor")
-        return (status, "All is well" in printed) == (0, True)
+        return (status, "All checks passed" in printed) == (0, True)
 
     await until(all_is_well)
     process = stack.processes["notify-2"]
@@ -56,7 +56,7 @@ async def test_the_doctor_finds_what_is_down(stack: LocalStack) -> None:
 
 
 async def test_organizations_and_users_are_added_and_clear_errors_given(stack: LocalStack) -> None:
-    assert await parley(stack, "org", "add", "initech") == (0, "Organization initech is there.\n")
+    assert await parley(stack, "org", "add", "initech") == (0, "Added organization initech.\n")
     status, printed = await parley(stack, "org", "add", "initech")
     assert (status, "ORGANIZATION_EXISTS" in printed) == (1, True)
     add = ("user", "add", "--org", "initech", "--role")
@@ -64,7 +64,7 @@ async def test_organizations_and_users_are_added_and_clear_errors_given(stack: L
         0
     ] == 0
     for arguments, sentence in (
-        ((*add, "boss", "bill"), "There is no role 'boss'"),
+        ((*add, "boss", "bill"), "Unknown role 'boss'"),
         ((*add, "admin", "not an id"), "must be 1 to 64"),
         ((*add, "admin", "peter"), "USER_EXISTS"),
     ):

@@ -1,4 +1,4 @@
-"""What the tests of backups have in common."""
+"""Fixtures of the backup tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A store to back up: databases of a test's own, named by service, and all that is in them, as bytes."""
+"""A store to back up: a test's own databases, and their content as raw BSON."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Content = dict[tuple[str, str], tuple[list[bytes], list[dict[str, Any]]]]
 
 @dataclass(frozen=True)
 class Store:
-    """Two services' databases."""
+    """The databases of some services, by service."""
 
     client: Client
     databases: dict[str, str]
@@ -29,7 +29,7 @@ class Store:
         return self.client[self.databases[service]][name]
 
     async def content(self) -> Content:
-        """By service and collection: the documents by id, as bytes, and the indexes."""
+        """Returns, by service and collection, the raw documents in the order of `_id`, and the indexes."""
         content: Content = {}
         for service, database in self.databases.items():
             for name in await self.client[database].list_collection_names():
@@ -46,15 +46,15 @@ class Store:
 
 @asynccontextmanager
 async def new_store(client: Client) -> AsyncIterator[Store]:
-    """Databases that nobody else uses; removed at the end."""
-    mark = secrets.token_hex(6)
-    store = Store(client, {"chat": f"test_chat_{mark}", "notify": f"test_notify_{mark}"})
+    """Yields databases that no other test uses; drops them at the end."""
+    suffix = secrets.token_hex(6)
+    store = Store(client, {"chat": f"test_chat_{suffix}", "notify": f"test_notify_{suffix}"})
     yield store
     await store.destroy()
 
 
 async def fill(store: Store, documents: int) -> None:
-    """Numbered documents in a collection of each service."""
+    """Inserts numbered documents into a collection of each service."""
     for service in store.databases:
         await store.collection(service, "things").insert_many(
             [{"_id": f"{n:06}", "n": n, "text": "x" * 50} for n in range(documents)]

@@ -1,4 +1,4 @@
-"""Interrupted backups and restores go on where they were, or say why they can't; neither ever mixes two things."""
+"""Interrupted backups and restores resume or explain why they cannot; neither mixes two snapshots."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from backup import manifest
 from backup.connection import connected, explain
 from backup.dump import take_backup
 from backup.errors import BackupError
-from backup.pages import at, pages
+from backup.pages import pages, snapshot_at
 from backup.progress import Phase, Progress
 from backup.restore import restore_backup
 from deploy.local.options import StackOptions
@@ -30,7 +30,7 @@ class CutOffError(Exception):
 
 
 def interrupting(phase: Phase, name: str, at: int) -> Callable[[Progress], None]:
-    """A report that ends the work when a collection has got so far."""
+    """Returns a report callback that aborts when a collection reaches a step."""
 
     def report(progress: Progress) -> None:
         if (progress.phase, progress.name) == (phase, name) and progress.done >= at:
@@ -40,7 +40,7 @@ def interrupting(phase: Phase, name: str, at: int) -> Callable[[Progress], None]
 
 
 async def interrupted_backup(store: Store, folder: Path) -> None:
-    """A backup of which the first collection and half of the second is on disk."""
+    """Leaves an interrupted backup: the first collection and half of the second are on disk."""
     await fill(store, DOCUMENTS)
     report = interrupting(Phase.COPY, "notify.things", 40)
     with pytest.raises(CutOffError):
@@ -57,8 +57,7 @@ async def test_a_backup_goes_on_where_it_was_and_stays_of_its_moment(store: Stor
     written = finished_file.stat().st_mtime_ns
     await store.collection("notify", "things").update_many({}, {"$set": {"text": "later"}})
     await store.collection("notify", "things").insert_one({"_id": "later"})
-    told: list[Progress] = []
-    taken = await take_backup(store.client, store.databases, folder, report=told.append, page_documents=10)
+    taken = await take_backup(store.client, store.databases, folder, page_documents=10)
     assert (taken.backup_id, taken.time) == (unfinished.backup_id, unfinished.time)
     assert finished_file.stat().st_mtime_ns == written
     await restore_backup(store.client, store.databases, folder, replace=True)
@@ -89,7 +88,7 @@ async def test_what_was_harmed_on_disk_meanwhile_is_copied_again(store: Store, t
 
 @pytest.fixture
 async def forgetful_uri(tmp_path: Path) -> AsyncIterator[str]:
-    """A MongoDB of its own, that may be told not to look back."""
+    """Yields a MongoDB of the test's own, whose snapshot history may be turned off."""
     async with LocalStack(tmp_path / "stack", services=(), options=StackOptions()) as stack:
         yield stack.mongodb_uri
 
@@ -100,11 +99,11 @@ async def forgetful(forgetful_uri: str) -> AsyncIterator[Store]:
         yield store
 
 
-async def still_has_the_moment(store: Store, folder: Path) -> bool:
-    """Whether the moment of an unfinished backup can be read."""
-    moment = at(manifest.read(folder / manifest.UNFINISHED).timestamp)
+async def still_has_the_snapshot(store: Store, folder: Path) -> bool:
+    """Whether MongoDB still has the snapshot of an unfinished backup."""
+    read_concern = snapshot_at(manifest.read(folder / manifest.UNFINISHED).timestamp)
     try:
-        async for _ in pages(store.client, store.databases["notify"], "things", moment):
+        async for _ in pages(store.client, store.databases["notify"], "things", read_concern):
             pass
     except OperationFailure as error:
         assert error.code == 239, error  # SnapshotTooOld
@@ -119,9 +118,9 @@ async def test_a_backup_whose_moment_is_gone_is_not_mixed_with_another(
     await interrupted_backup(forgetful, folder)
     await forgetful.client.admin.command({"setParameter": 1, "minSnapshotHistoryWindowInSeconds": 0})
     async with asyncio.timeout(60):
-        while await still_has_the_moment(forgetful, folder):
+        while await still_has_the_snapshot(forgetful, folder):
             await forgetful.collection("notify", "things").update_many({}, {"$inc": {"n": 1}})
-    with pytest.raises(BackupError, match="no longer has the moment"):
+    with pytest.raises(BackupError, match="no longer has the snapshot"):
         async with connected(forgetful_uri) as client:
             await take_backup(client, forgetful.databases, folder)
     assert not (folder / manifest.MANIFEST).exists()
@@ -136,12 +135,12 @@ async def test_a_collection_that_was_made_anew_meanwhile_is_not_mixed_with_the_o
     await store.collection("notify", "things").insert_one({"_id": "of another life"})
     with pytest.raises(OperationFailure) as refusal:
         await take_backup(store.client, store.databases, folder)
-    assert "a collection was changed meanwhile" in explain(refusal.value)
+    assert "a collection was dropped or recreated meanwhile" in explain(refusal.value)
 
 
 @pytest.fixture
 async def own_stack(tmp_path: Path) -> AsyncIterator[LocalStack]:
-    """Databases of its own, which are started again when they die."""
+    """Yields databases of the test's own, restarted when they die."""
     async with LocalStack(tmp_path / "stack", services=(), options=StackOptions()) as stack:
         yield stack
 
@@ -185,7 +184,7 @@ async def test_a_restore_goes_on_where_it_was(store: Store, tmp_path: Path, phas
     await store.destroy()
     with pytest.raises(CutOffError):
         await restore_backup(store.client, store.databases, folder, report=interrupting(phase, name, at))
-    with pytest.raises(BackupError, match="restore that is not finished"):
+    with pytest.raises(BackupError, match="unfinished restore"):
         await take_backup(store.client, store.databases, tmp_path / "of half a store")
     await restore_backup(store.client, store.databases, folder)
     assert await store.content() == before

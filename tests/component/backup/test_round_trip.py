@@ -1,4 +1,4 @@
-"""What is put back is what was there, byte by byte; and all of it is of one moment."""
+"""A restored backup equals the original byte by byte, and is one consistent snapshot."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class PauseError(Exception):
 
 
 async def test_every_page_is_of_one_moment_across_databases(store: Store, tmp_path: Path) -> None:
-    """Between pages a transaction changes both databases alike; a copy of two moments would hold different sums."""
+    """Transactions change both databases alike between pages; a mix of two snapshots would hold different sums."""
     await fill(store, 200)
     seen: set[tuple[str, int]] = set()
 
@@ -127,20 +127,20 @@ async def test_it_goes_to_databases_of_other_names_too(store: Store, client: Cli
 
 async def test_reading_holds_one_page_at_a_time_and_misses_none(store: Store) -> None:
     await store.collection("chat", "log").insert_many([{"_id": id_} for id_ in ODD_IDS])
-    found: list[RawBSONDocument] = []
+    documents: list[RawBSONDocument] = []
     async for page in pages(store.client, store.databases["chat"], "log", LATEST, documents=2):
         assert len(page) <= 2
-        found += page
-    assert len({document.raw for document in found}) == len(found) == len(ODD_IDS)
+        documents += page
+    assert len({document.raw for document in documents}) == len(documents) == len(ODD_IDS)
 
 
-async def test_progress_is_told_for_each_phase(store: Store, tmp_path: Path) -> None:
+async def test_progress_is_reported_for_each_phase(store: Store, tmp_path: Path) -> None:
     await fill(store, 30)
-    told: list[Progress] = []
-    await take_backup(store.client, store.databases, tmp_path / "b", page_documents=10, report=told.append)
-    assert [(p.done, p.total) for p in told if p.name == "chat.things"] == [(10, 30), (20, 30), (30, 30)]
-    told.clear()
-    await restore_backup(store.client, store.databases, tmp_path / "b", replace=True, report=told.append)
-    last = {(p.phase, p.name): (p.done, p.total) for p in told}
+    steps: list[Progress] = []
+    await take_backup(store.client, store.databases, tmp_path / "b", page_documents=10, report=steps.append)
+    assert [(p.done, p.total) for p in steps if p.name == "chat.things"] == [(10, 30), (20, 30), (30, 30)]
+    steps.clear()
+    await restore_backup(store.client, store.databases, tmp_path / "b", replace=True, report=steps.append)
+    last = {(p.phase, p.name): (p.done, p.total) for p in steps}
     assert {phase for phase, _ in last} == {Phase.CHECK, Phase.LOAD, Phase.COMPARE, Phase.INDEX}
     assert all(done == total for done, total in last.values())

@@ -188,12 +188,12 @@ async def test_the_command_tells_what_it_would_make_then_makes_it_then_has_nothi
     mongodb_uri: str, database: Database
 ) -> None:
     status, printed = await parley(mongodb_uri, database, "--dry-run")
-    assert (status, printed.count("would be made")) == (0, sum(map(len, ALL.values()))), printed
+    assert (status, printed.count("pending")) == (0, sum(map(len, ALL.values()))), printed
     assert "chat 0001: the collections, the log's fence" in printed
     existing = await database.client.list_database_names()
     assert [name for name in existing if name.startswith(database.name)] == []
     status, printed = await parley(mongodb_uri, database)
-    assert (status, printed.count(": made")) == (0, sum(map(len, ALL.values()))), printed
+    assert (status, printed.count(": applied")) == (0, sum(map(len, ALL.values()))), printed
     status, printed = await parley(mongodb_uri, database, "--dry-run")
     assert (status, printed.count("nothing to do")) == (0, len(ALL)), printed
     for service in ALL:

@@ -1,4 +1,4 @@
-"""What the parley command says when it can't do its work: a sentence, and no traceback."""
+"""Failures of the parley command: one line, no traceback."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ LONG = "x" * 90
 
 
 def parley(*arguments: str) -> tuple[int, list[str]]:
-    """Its status, and the lines of what it complained of."""
-    done = subprocess.run(  # noqa: S603  # ours
+    """Runs the command; returns its status and the lines of stderr."""
+    process = subprocess.run(  # noqa: S603  # ours
         [sys.executable, "-m", "cli", *arguments], capture_output=True, text=True, check=False
     )
-    return done.returncode, done.stderr.splitlines()
+    return process.returncode, process.stderr.splitlines()
 
 
 @pytest.mark.parametrize("command", [("up",), ("doctor",), ("backup", "--to", "/nowhere")], ids=lambda c: c[0])
