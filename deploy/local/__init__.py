@@ -1,5 +1,5 @@
-"""The embedded stack: all of Parley on one machine, from one command.
+"""The embedded stack: all of Parley on one machine.
 
-Real servers (mongod, Valkey or Redis, Envoy) and every service and gateway, as processes of their own, on free ports,
-under one data directory. `stack.LocalStack` is the door; it knows no command line and prints nothing.
+Runs real servers (mongod, Valkey or Redis, Envoy) and every service and gateway as separate processes, on free ports,
+under one data directory. `stack.LocalStack` is the entry point; it reads no command line and prints nothing.
 """

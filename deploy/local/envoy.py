@@ -1,7 +1,7 @@
-"""Envoy with the edge's own configuration, in which the addresses alone are replaced.
+"""Renders the edge's Envoy configuration for a local stack by replacing only its addresses.
 
-The file keeps every address on a line of its own, in one form (its head says so); replacing them line by line leaves
-all the rest as it is, to the byte, and a test holds us to that.
+The file keeps every address on a line of its own in one form (see its header), so replacing them line by line leaves
+all else identical to the byte; a test checks this.
 """
 
 import re
@@ -30,21 +30,21 @@ _ATTEMPT_SECONDS = 2.0
 
 
 def render(template: str, ports: Mapping[Address, Sequence[int]]) -> str:
-    """Return the configuration with each address replaced by ports of this machine.
+    """Returns the configuration with each address replaced by local ports.
 
     Args:
         template: the configuration as Kubernetes mounts it.
-        ports: for each address of it the ports that stand in its place: one for a listener, one a replica for an
-            upstream, always in the same order of replicas.
+        ports: the local ports that replace each address: one for a listener, one per replica for an upstream, in the
+            order of the replicas.
 
     Raises:
-        StackError: the configuration names an address for which there are no ports.
+        StackError: the configuration names an address without ports.
     """
     return "".join(line for source in template.splitlines(keepends=True) for line in _render_line(source, ports))
 
 
 def envoy_command(program: Path, config: Path, concurrency: int) -> tuple[str, ...]:
-    """Return how Envoy is started. Without hot restart any number of them runs on one machine."""
+    """Returns Envoy's command line. Hot restart is off: it would limit a machine to one Envoy."""
     return (
         *(str(program), "--config-path", str(config), "--disable-hot-restart"),
         *("--concurrency", str(concurrency), "--log-level", "warning"),
@@ -52,7 +52,7 @@ def envoy_command(program: Path, config: Path, concurrency: int) -> tuple[str, .
 
 
 def upstreams_healthy(admin_port: int) -> Probe:
-    """Probe for an Envoy that has found every replica of every upstream healthy, and so uses them all."""
+    """Returns a probe for an Envoy to which all replicas of all upstreams are healthy."""
 
     async def probe() -> str | None:
         async with httpx.AsyncClient(trust_env=False, timeout=_ATTEMPT_SECONDS) as client:
@@ -66,20 +66,20 @@ def upstreams_healthy(admin_port: int) -> Probe:
             for host in cluster.get("host_statuses", [])
             if host["health_status"].keys() & {"failed_active_health_check", "failed_outlier_check"}
         ]
-        return f"it finds replicas of {', '.join(sorted(set(failing)))} unhealthy" if failing else None
+        return f"replicas of {', '.join(sorted(set(failing)))} are unhealthy" if failing else None
 
     return probe
 
 
 def _render_line(line: str, ports: Mapping[Address, Sequence[int]]) -> list[str]:
-    found = _SOCKET_ADDRESS.search(line)
-    if found is None:
+    address = _SOCKET_ADDRESS.search(line)
+    if address is None:
         return [line]
-    host = found["host"]
-    replicas = _ports_for(ports, (host, int(found["port"])))
+    host = address["host"]
+    replicas = _ports_for(ports, (host, int(address["port"])))
     health = _HEALTH_PORT.search(line)
-    checked = _ports_for(ports, (host, int(health["port"]))) if health else replicas
-    return [_with_ports(line, port, health_port) for port, health_port in zip(replicas, checked, strict=True)]
+    health_ports = _ports_for(ports, (host, int(health["port"]))) if health else replicas
+    return [_with_ports(line, port, health_port) for port, health_port in zip(replicas, health_ports, strict=True)]
 
 
 def _with_ports(line: str, port: int, health_port: int) -> str:
@@ -93,5 +93,5 @@ def _ports_for(ports: Mapping[Address, Sequence[int]], address: Address) -> Sequ
     except KeyError:
         raise StackError(
             f"envoy.yaml sends requests to {address[0]}:{address[1]}, but no service of the stack listens there. "
-            f"Add it to the table in deploy/local/services.py."
+            "Add the service to deploy/local/services.py."
         ) from None

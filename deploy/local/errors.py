@@ -1,5 +1,5 @@
-"""The one error of the embedded stack, so that whoever starts it has one thing to show."""
+"""The error of the embedded stack."""
 
 
 class StackError(Exception):
-    """What keeps the stack from running, in a sentence that says what to do about it."""
+    """The stack cannot start or run; the text says why and what to do."""

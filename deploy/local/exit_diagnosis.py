@@ -1,4 +1,4 @@
-"""Why a process ended, in a sentence that says what to do: read from its exit code and the end of its log."""
+"""Explains why a process exited, from its exit code and the end of its log."""
 
 import re
 import signal
@@ -9,20 +9,20 @@ from pathlib import Path
 _MISSING_LIBRARY = re.compile(r"error while loading shared libraries: (\S+?):")
 _NOT_FOUND = re.compile(r"^\s*(\S+) => not found", re.MULTILINE)
 _TAIL_BYTES = 65_536
-_LONGEST_LINE = 600
+_MAX_LINE_CHARACTERS = 600
 
 _CAUSES_IN_LOG = (
     (
         re.compile(r"version `GLIBC\S*' not found"),
-        "It was built for a newer system than this one. Use a newer system, or install the program for this one.",
+        "It was built for a newer system. Use a newer system, or install a build for this one.",
     ),
     (
         re.compile(r"Exec format error"),
-        "It was built for another kind of machine. Install the program for this one.",
+        "It was built for another CPU architecture. Install a build for this machine.",
     ),
     (
         re.compile(r"address already in use|port is taken", re.IGNORECASE),
-        "Another program took its port after it was chosen. Start again.",
+        "Another program took its port. Start again.",
     ),
     (
         re.compile(r"No space left on device"),
@@ -31,10 +31,10 @@ _CAUSES_IN_LOG = (
 )
 _CAUSES_BY_SIGNAL: Mapping[int, str] = {
     signal.SIGILL: "It uses instructions that this processor lacks (MongoDB 5 and newer need AVX).",
-    signal.SIGKILL: "If nobody killed it, the machine ran out of memory.",
+    signal.SIGKILL: "Unless someone killed it, the machine ran out of memory.",
 }
 
-# The Debian and Ubuntu packages of the libraries that the embedded servers link to.
+# Debian and Ubuntu packages of the libraries that the embedded servers link to.
 _PACKAGES = {
     "libcurl.so.4": "libcurl4",
     "liblzma.so.5": "liblzma5",
@@ -46,7 +46,7 @@ _PACKAGES = {
 
 
 def last_lines(log: Path, count: int = 12) -> list[str]:
-    """Return the end of a log; none if there is no log."""
+    """Returns the last non-empty lines of a log; an empty list if it cannot be read."""
     try:
         with log.open("rb") as file:
             file.seek(0, 2)
@@ -58,26 +58,26 @@ def last_lines(log: Path, count: int = 12) -> list[str]:
 
 
 def explain_exit(name: str, program: str, returncode: int, log: Path) -> str:
-    """Say in one line how a process ended, and why as far as can be told."""
+    """Returns one line on how a process ended and, if known, why."""
     cause = _cause(program, returncode, "\n".join(last_lines(log)))
-    return f"{name} {_ending(returncode)}.{' ' + cause if cause else ''}"
+    return f"{name} {_exit_text(returncode)}.{' ' + cause if cause else ''}"
 
 
 def quote(lines: list[str], log: Path) -> str:
-    """Return the lines as an indented block below a sentence, with where to read on."""
+    """Returns the lines as an indented block with the log's path, to append to an error."""
     if not lines:
         return f" Its log is empty ({log})."
     return f" Its log ({log}) ends:\n" + "\n".join(f"    {_shortened(line)}" for line in lines)
 
 
 def _shortened(line: str) -> str:
-    # A log line with a traceback says what happened at its beginning, and why at its end.
-    if len(line) <= _LONGEST_LINE:
+    # A log line with a traceback starts with the event and ends with the cause.
+    if len(line) <= _MAX_LINE_CHARACTERS:
         return line
-    return f"{line[: _LONGEST_LINE // 3]} ... {line[-_LONGEST_LINE * 2 // 3 :]}"
+    return f"{line[: _MAX_LINE_CHARACTERS // 3]} ... {line[-_MAX_LINE_CHARACTERS * 2 // 3 :]}"
 
 
-def _ending(returncode: int) -> str:
+def _exit_text(returncode: int) -> str:
     if returncode >= 0:
         return f"ended with code {returncode}"
     return f"was ended by {signal.Signals(-returncode).name}"
@@ -87,26 +87,26 @@ def _cause(program: str, returncode: int, tail: str) -> str:
     missing = _MISSING_LIBRARY.search(tail)
     if missing:
         return _name_libraries(program, missing.group(1))
-    for pattern, sentence in _CAUSES_IN_LOG:
+    for pattern, cause in _CAUSES_IN_LOG:
         if pattern.search(tail):
-            return sentence
+            return cause
     return _CAUSES_BY_SIGNAL.get(-returncode, "")
 
 
 def _name_libraries(program: str, first: str) -> str:
     libraries = sorted({first, *_libraries_not_found(program)})
     packages = sorted({_PACKAGES[library] for library in libraries if library in _PACKAGES})
-    sentence = f"{program} needs {', '.join(libraries)}, which this system does not have."
+    problem = f"{program} needs {', '.join(libraries)}, which this system does not have."
     if packages:
-        return f"{sentence} On Debian and Ubuntu: apt-get install {' '.join(packages)}."
-    return f"{sentence} Install the package that has it."
+        return f"{problem} On Debian and Ubuntu: apt-get install {' '.join(packages)}."
+    return f"{problem} Install the packages that contain them."
 
 
 def _libraries_not_found(program: str) -> list[str]:
-    # The loader stops at the first; ldd names all.
+    # The loader stops at the first missing library; ldd lists all.
     try:
-        listing = subprocess.run(  # noqa: S603 (the program is the one that we just ran)
-            ["ldd", program],  # noqa: S607 (wherever the system has it)
+        listing = subprocess.run(  # noqa: S603 (the program that just ran)
+            ["ldd", program],  # noqa: S607 (found on the PATH)
             capture_output=True,
             text=True,
             timeout=10,

@@ -1,4 +1,4 @@
-"""What the embedded servers need to know of the machine that they run on."""
+"""Properties of the machine that runs the embedded servers."""
 
 import os
 import platform
@@ -8,8 +8,8 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
-    """A machine: where programs are searched, what its processor can do."""
+class Host:
+    """A machine: its search path for programs, platform and processor features."""
 
     search_path: str
     system: str = field(default_factory=platform.system)
@@ -17,11 +17,11 @@ class Machine:
     cpuinfo: Path = Path("/proc/cpuinfo")
 
     @classmethod
-    def current(cls) -> "Machine":
-        """Describe this machine.
+    def current(cls) -> "Host":
+        """Returns this machine.
 
-        The folder of our own interpreter is left out of the search path: the wheels put wrapper scripts there, which
-        would stand between us and the server that we mean to supervise.
+        Its search path omits the interpreter's own folder: the wheels install wrapper scripts there, which would stand
+        between the supervisor and the server.
         """
         own = Path(sys.executable).parent
         folders = os.environ.get("PATH", os.defpath).split(os.pathsep)

@@ -1,8 +1,8 @@
-"""Become a program that cannot outlive the process that started it. Run as a script, by `process` alone.
+"""Executes a program that cannot outlive the process that started it. A script for `process` only.
 
-The kernel kills the program when the thread that started it ends, however it ends. This must be asked for by the
-child itself, before it becomes the program; doing so here rather than between fork and exec keeps Python code out of
-a forked copy of a process with threads (grpc's, for one). Elsewhere than on Linux there is no such promise.
+The kernel kills the program when the thread that started it ends, for whatever reason. The child must request this
+itself before it executes the program; doing so here rather than between fork and exec keeps Python code out of a
+forked copy of a process with threads (such as gRPC's). Works on Linux only.
 """
 
 import ctypes
@@ -15,7 +15,7 @@ _CANNOT_RUN = 126
 
 
 def main() -> None:
-    """Replace this process by the program: `launch.py <pid of the parent> <program> [arguments]`."""
+    """Replaces this process with the program: `launch.py <pid of the parent> <program> [arguments]`."""
     parent, program = int(sys.argv[1]), sys.argv[2:]
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""mongod as a replica set of one member, so that transactions, change streams and majority writes work."""
+"""Runs mongod as a one-member replica set, so that transactions, change streams and majority writes work."""
 
 from pathlib import Path
 from typing import Any
@@ -15,28 +15,28 @@ _ATTEMPT_MILLISECONDS = 1000
 
 
 def mongod_command(program: Path, files: Path, port: int, cache_gigabytes: float) -> tuple[str, ...]:
-    """Return how mongod is started; journaling is on by itself."""
+    """Returns mongod's command line; journaling is on by default."""
     return (
         *(str(program), "--dbpath", str(files)),
         *("--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"),
         *("--replSet", REPLICA_SET, "--oplogSize", "512"),
         *("--wiredTigerCacheSizeGB", f"{cache_gigabytes:g}"),
-        # Diagnostics for support engineers cost a sample of everything each second.
+        # Full-time diagnostic data capture samples all metrics every second.
         *("--setParameter", "diagnosticDataCollectionEnabled=false"),
         *("--quiet", "--slowms", "1000"),
     )
 
 
 def mongod_uri(port: int) -> str:
-    """Return the address for clients. Direct, so that they do not follow a port that the set had in an earlier run."""
+    """Returns the URI for clients. Direct, so that they do not follow the set's port of an earlier run."""
     return f"mongodb://127.0.0.1:{port}/?directConnection=true"
 
 
 def primary_ready(port: int) -> Probe:
-    """Probe for a primary that takes writes, and bring the replica set there: each attempt does the next step.
+    """Returns a probe for a writable primary that also configures the replica set, one step per attempt.
 
-    A new server has no configuration and gets one. A server whose port has changed since the last run does not find
-    itself in its configuration, and gets its new address by force: there is no other member to agree with.
+    A new server gets its first configuration. A server whose port has changed since the last run is not in its own
+    configuration; it gets its new address by a forced reconfiguration, as no other member exists to agree.
     """
 
     async def probe() -> str | None:
@@ -60,15 +60,15 @@ def primary_ready(port: int) -> Probe:
     return probe
 
 
-def reachable(uri: str) -> Probe:
-    """Probe for a server of the user's own."""
+def mongodb_reachable(uri: str) -> Probe:
+    """Returns a probe for an external server."""
 
     async def probe() -> str | None:
         try:
             async with AsyncMongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=_ATTEMPT_MILLISECONDS) as client:
                 await client.admin.command("ping")
         except PyMongoError as error:
-            # The error's text may hold the address, and that a password.
+            # The error's text may contain the URI and its password.
             return type(error).__name__
         return None
 
@@ -81,8 +81,8 @@ async def _configure(client: AsyncMongoClient[dict[str, Any]], host: str) -> Non
     except OperationFailure as error:
         if error.code != _NOT_YET_INITIALIZED:
             raise
-        fresh = {"_id": REPLICA_SET, "members": [{"_id": 0, "host": host}]}
-        await client.admin.command({"replSetInitiate": fresh})
+        initial = {"_id": REPLICA_SET, "members": [{"_id": 0, "host": host}]}
+        await client.admin.command({"replSetInitiate": initial})
         return
     if [member["host"] for member in config["members"]] != [host]:
         moved = {**config, "version": config["version"] + 1, "members": [{**config["members"][0], "host": host}]}

@@ -1,4 +1,4 @@
-"""What one may choose about a stack."""
+"""Options of a local stack."""
 
 import os
 from collections.abc import Mapping
@@ -9,24 +9,24 @@ from typing import Literal, Self
 
 @dataclass(frozen=True, slots=True)
 class StackOptions:
-    """Choices with defaults that suit a developer's machine.
+    """Options with defaults for a developer's machine.
 
     Attributes:
-        mongodb_uri: a server of one's own, instead of an embedded mongod.
-        redis_url: a server of one's own, instead of an embedded Valkey.
-        mongodb_cache_gigabytes: the cache of the embedded mongod; it takes at least 0.25.
+        mongodb_uri: an external server to use instead of an embedded mongod.
+        redis_url: an external server to use instead of an embedded Valkey.
+        mongodb_cache_gigabytes: the cache size of the embedded mongod; at least 0.25.
         envoy_concurrency: Envoy's worker threads.
-        log_level: of the services and gateways.
-        log_format: of the same.
-        reflection: whether the services answer to gRPC reflection.
-        drain_seconds: how long a process that stops waits for work in flight.
-        allowed_origins: origins of browsers besides the stack's own address.
-        restart_crashed: whether a process that dies is started again.
+        log_level: minimum level of the services' and gateways' logs.
+        log_format: format of the services' and gateways' logs.
+        reflection: whether the services serve gRPC reflection.
+        drain_seconds: how long a stopping process waits for work in flight.
+        allowed_origins: browser origins to allow besides the stack's own address.
+        restart_crashed: whether to restart a process that crashes.
         start_deadline_seconds: how long each process may take to become healthy.
-        connect_deadline_seconds: how long a server of one's own may take to answer.
-        certificates: a folder with one for each service and for Envoy, by name, with tls.crt, tls.key and ca.crt; given
-            it, the processes talk to each other by mutual TLS. Envoy's must name 127.0.0.1, too.
-        settings: further variables of a service's processes, by the service's name; they win over the stack's own.
+        connect_deadline_seconds: how long an external server may take to answer.
+        certificates: a folder that holds, for each service and for Envoy, a folder of that name with tls.crt, tls.key
+            and ca.crt; turns on mutual TLS between the processes. Envoy's certificate must include 127.0.0.1.
+        settings: further environment variables by service name; they override the stack's own.
     """
 
     mongodb_uri: str | None = None
@@ -46,7 +46,7 @@ class StackOptions:
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Return the defaults, with PARLEY_MONGODB_URI and PARLEY_REDIS_URL where they are set."""
+        """Returns the defaults, with the servers of PARLEY_MONGODB_URI and PARLEY_REDIS_URL if set."""
         return cls(
             mongodb_uri=os.environ.get("PARLEY_MONGODB_URI") or None,
             redis_url=os.environ.get("PARLEY_REDIS_URL") or None,

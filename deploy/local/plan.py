@@ -1,4 +1,4 @@
-"""What a stack will consist of, worked out in full before anything is started."""
+"""The process specifications of a stack, computed before anything starts."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from deploy.local.options import StackOptions
 from deploy.local.probes import Probe, grpc_health, http_ok
 from deploy.local.process import ProcessSpec
 from deploy.local.services import HEALTH, HTTP, RPC, Service
-from deploy.local.valkey import answers, valkey_command, valkey_url
+from deploy.local.valkey import valkey_command, valkey_reachable, valkey_url
 from deploy.tls.envoy import secret_files, with_mutual_tls
 
 REPOSITORY = Path(__file__).parents[2]
-# Beyond what a process may take to drain, before it is killed.
+# Added to the drain time before a stopping process is killed.
 _STOP_MARGIN_SECONDS = 8.0
 _DATABASE_STOP_SECONDS = 20.0
 
@@ -27,15 +27,15 @@ Ports = Mapping[str, Mapping[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """The servers' programs; None where the user's own server is used, or none is needed."""
+    """The servers' programs; None for an external or unneeded server."""
 
     mongod: Path | None
     valkey: Path | None
     envoy: Path | None
 
 
-class Blueprint:
-    """Makes the specification of each process of one stack."""
+class StackPlan:
+    """Builds the specification of each process of a stack."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Blueprint:
         self._lock_descriptor = lock_descriptor
 
     def stores(self) -> list[ProcessSpec]:
-        """The databases that the stack brings along."""
+        """Returns the specifications of the embedded databases."""
         specs = []
         if self._programs.mongod is not None:
             port = self._ports["mongod"]["mongodb"]
@@ -63,12 +63,12 @@ class Blueprint:
         if self._programs.valkey is not None:
             port = self._ports["valkey"]["redis"]
             command = valkey_command(self._programs.valkey, self._directory.valkey, port)
-            probe = answers(valkey_url(port))
+            probe = valkey_reachable(valkey_url(port))
             specs.append(self._spec("valkey", command, probe, stop_seconds=_DATABASE_STOP_SECONDS))
         return specs
 
     def edge(self) -> list[ProcessSpec]:
-        """Envoy; it reads `envoy_config`, which must have been written."""
+        """Returns Envoy's specification. Envoy reads `envoy_config`, which must have been written."""
         if self._programs.envoy is None:
             return []
         command = envoy.envoy_command(
@@ -78,12 +78,12 @@ class Blueprint:
         return [self._spec("envoy", command, ready)]
 
     def envoy_config(self, services: Iterable[Service], replicas: Mapping[str, int]) -> str:
-        """Return Envoy's configuration with the addresses of this stack."""
-        own = self._ports["envoy"]
+        """Returns Envoy's configuration with the addresses of this stack."""
+        envoy_ports = self._ports["envoy"]
         addresses = {
-            envoy.PUBLIC: [own["public"]],
-            envoy.STATUS: [own["status"]],
-            envoy.ADMIN: [own["admin"]],
+            envoy.PUBLIC: [envoy_ports["public"]],
+            envoy.STATUS: [envoy_ports["status"]],
+            envoy.ADMIN: [envoy_ports["admin"]],
         }
         for service in services:
             for listener in service.listeners:
@@ -92,28 +92,26 @@ class Blueprint:
                 ]
         template = envoy.CONFIG.read_text()
         if self._options.certificates:
-            addresses[envoy.INTERNAL] = [own["internal"]]
+            addresses[envoy.INTERNAL] = [envoy_ports["internal"]]
             template = with_mutual_tls(template, self._directory.root)
         return envoy.render(template, addresses)
 
     def envoy_secrets(self) -> dict[Path, str]:
-        """Return the files that tell Envoy where its certificates are; none without mutual TLS."""
+        """Returns Envoy's secret files, which name its certificates; none without mutual TLS."""
         if not self._options.certificates:
             return {}
         files = secret_files(self._options.certificates / "envoy")
         return {self._directory.root / name: text for name, text in files.items()}
 
-    def replicas(
-        self, service: Service, counts: Mapping[str, int], surroundings: StackEnvironment
-    ) -> list[ProcessSpec]:
-        """The processes of one of our programs."""
+    def replicas(self, service: Service, counts: Mapping[str, int], environment: StackEnvironment) -> list[ProcessSpec]:
+        """Returns the specifications of a service's replicas."""
         command = (executable, "-m", service.module)
         return [
             self._spec(
                 name,
                 command,
                 self._probe(service, name),
-                settings=service_settings(service, name, self._ports[name], surroundings),
+                settings=service_settings(service, name, self._ports[name], environment),
                 stop_seconds=self._options.drain_seconds + _STOP_MARGIN_SECONDS,
             )
             for name in replica_names(service, counts)
@@ -149,14 +147,14 @@ class Blueprint:
 
 
 def replica_names(service: Service, counts: Mapping[str, int]) -> list[str]:
-    """Return the names of a service's processes: chat-1, chat-2."""
+    """Returns the names of a service's processes: chat-1, chat-2."""
     return [f"{service.name}-{number}" for number in range(1, counts.get(service.name, 1) + 1)]
 
 
 def listeners(
     services: Iterable[Service], counts: Mapping[str, int], programs: Programs, *, mutual_tls: bool
 ) -> Iterator[tuple[str, str]]:
-    """Name what needs a port, as process and listener. Envoy's public port comes first: it may be asked for."""
+    """Yields (process, listener) for each port needed. Envoy's public port comes first: it may be a requested one."""
     if programs.envoy is not None:
         yield from (("envoy", "public"), ("envoy", "status"), ("envoy", "admin"))
         if mutual_tls:

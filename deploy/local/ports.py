@@ -1,8 +1,8 @@
-"""Ports that no other stack on this machine takes, from the moment they are chosen until the stack ends.
+"""Claims ports so that no other stack on this machine takes them, from selection until the stack stops.
 
-Asking the kernel for "any free port" and handing it to a child leaves a gap in which another process, or an outgoing
-connection, gets the same one. So ports come from below the range of outgoing connections, and each is claimed with
-a lock file that every stack of this user sees; the kernel drops the claims of a stack that was killed.
+Asking the kernel for a free port and passing it to a child leaves a gap in which another process, or an outgoing
+connection, may take it. So ports come from below the ephemeral range, and each is claimed with a lock file that every
+stack of this user sees; the kernel releases the claims of a killed stack.
 """
 
 import fcntl
@@ -24,24 +24,24 @@ LOOPBACK = "127.0.0.1"
 
 
 class PortClaims:
-    """The ports of one stack."""
+    """The claimed ports of one stack."""
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.gettempdir()) / f"parley-ports-{os.getuid()}"
         self._descriptors: list[int] = []
 
     def claim(self, port: int) -> int:
-        """Claim a certain port.
+        """Claims a given port.
 
         Raises:
-            StackError: it is taken; the sentence names by whom, where that can be seen.
+            StackError: the port is taken; the text names the owner if it is visible.
         """
         if not self._try_claim(port):
-            raise StackError(f"Port {port} is taken{_by_whom(port)}. Free it, or choose another with --port.")
+            raise StackError(f"Port {port} is taken{_owner_text(port)}. Free it, or choose another with --port.")
         return port
 
     def claim_any(self) -> int:
-        """Claim a port that is free now."""
+        """Claims any free port."""
         candidates = list(range(_FIRST_PORT, min(_LAST_PORT, _below_ephemeral()) + 1))
         random.shuffle(candidates)
         for port in candidates:
@@ -50,7 +50,7 @@ class PortClaims:
         raise StackError(f"No port between {_FIRST_PORT} and {_LAST_PORT} is free.")
 
     def release(self) -> None:
-        """Give all of them up; doing so twice is harmless."""
+        """Releases all claims. Idempotent."""
         while self._descriptors:
             os.close(self._descriptors.pop())
 
@@ -71,12 +71,12 @@ class PortClaims:
 
 def _can_bind(port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As servers do: connections of an earlier one that still linger do not count.
+        # As servers do: lingering connections of an earlier server do not count.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
         except PermissionError as error:
-            raise StackError(f"Port {port} may not be used by this user. Choose one above 1023 with --port.") from error
+            raise StackError(f"This user may not bind port {port}. Choose one above 1023 with --port.") from error
         except OSError:
             return False
     return True
@@ -87,11 +87,11 @@ def _below_ephemeral() -> int:
         first = int(_EPHEMERAL_RANGE.read_text().split()[0])
     except (OSError, ValueError, IndexError):
         return _LAST_PORT
-    # Some machines hand out nearly all ports; then nothing lies below.
+    # On some machines the ephemeral range starts below ours; then use ours anyway.
     return first - 1 if first > _FIRST_PORT else _LAST_PORT
 
 
-def _by_whom(port: int) -> str:
+def _owner_text(port: int) -> str:
     try:
         owners = {connection.pid for connection in psutil.net_connections("tcp") if _listens(connection, port)}
         names = sorted(f"{psutil.Process(pid).name()} (process {pid})" for pid in owners if pid)

@@ -1,4 +1,4 @@
-"""Asking a process whether it is ready for work. A probe returns why it is not, or None; it never raises for that."""
+"""Readiness probes. A probe returns None if its target is ready, otherwise the reason; it does not raise."""
 
 import asyncio
 import time
@@ -12,26 +12,26 @@ from grpc_health.v1 import health_pb2
 Probe = Callable[[], Awaitable[str | None]]
 
 _ATTEMPT_SECONDS = 2.0
-_BETWEEN_PROBES_SECONDS = 0.1
+_INTERVAL_SECONDS = 0.1
 _CHANNEL_OPTIONS = (
-    # Each attempt connects anew: the process-wide pool would remember failures and wait longer and longer.
+    # Each attempt opens a new connection: the process-wide pool would back off after failures.
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_http_proxy", 0),
 )
 
 
 async def until_ready(probe: Probe, deadline_seconds: float) -> str | None:
-    """Probe until it says ready (None), or return what it said last when the time is over."""
+    """Repeats a probe until ready. Returns None, or the last reason after the deadline."""
     deadline = time.monotonic() + deadline_seconds
     while True:
         reason = await probe()
         if reason is None or time.monotonic() > deadline:
             return reason
-        await asyncio.sleep(_BETWEEN_PROBES_SECONDS)
+        await asyncio.sleep(_INTERVAL_SECONDS)
 
 
 def grpc_health(address: str, *, through_edge_to: str | None = None) -> Probe:
-    """Ask by grpc.health.v1, directly or through Envoy, which finds the service by the header."""
+    """Returns a probe by grpc.health.v1, direct or through Envoy, which routes by the service header."""
     metadata = (("x-parley-service", through_edge_to),) if through_edge_to else ()
 
     async def probe() -> str | None:
@@ -53,10 +53,10 @@ def grpc_health(address: str, *, through_edge_to: str | None = None) -> Probe:
 
 
 def http_ok(url: str) -> Probe:
-    """Ask by GET; 200 means ready."""
+    """Returns a probe by HTTP GET; status 200 means ready."""
 
     async def probe() -> str | None:
-        # Proxies of the environment are for other hosts than this one.
+        # The environment's proxies are for other hosts.
         async with httpx.AsyncClient(trust_env=False, timeout=_ATTEMPT_SECONDS) as client:
             try:
                 response = await client.get(url)

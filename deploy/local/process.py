@@ -1,7 +1,7 @@
-"""One process of the stack: starting it, knowing when it is healthy, ending it. `supervision` keeps it running.
+"""Starts, probes and stops one process of the stack. `supervision` restarts it.
 
-The child is a session of its own, so that Ctrl-C in a terminal reaches only us, and we end the children in order. It
-dies with us, whatever ends us (see `launch`): for that, start it from a thread that lives as long as the stack does.
+The child gets its own session, so that Ctrl-C in a terminal reaches only the parent, which stops its children in order.
+The child dies with the parent (see `launch`), so start it from a thread that lives as long as the stack.
 """
 
 import asyncio
@@ -21,12 +21,12 @@ from deploy.local.probes import Probe
 from deploy.local.progress import Phase, Progress, Report
 
 _LAUNCHER = Path(__file__).with_name("launch.py")
-_BETWEEN_PROBES_SECONDS = 0.05
+_PROBE_INTERVAL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessSpec:
-    """What a process is, before it runs. `ports` names what it listens on."""
+    """The specification of a process. `ports` maps listener names to ports."""
 
     name: str
     command: tuple[str, ...]
@@ -41,10 +41,10 @@ class ProcessSpec:
 
 
 class ManagedProcess:
-    """A process that can be started and ended any number of times.
+    """A process that can be started and stopped repeatedly.
 
-    `kill`, `terminate` and `stop` say that it is no longer wanted: it then stays down until `start`, whoever
-    supervises it. To see the stack recover from a crash, signal `pid` from outside.
+    `kill`, `terminate` and `stop` are deliberate: the process stays down until `start`, even under a supervisor. To
+    test recovery from a crash, signal `pid` from outside.
     """
 
     def __init__(self, spec: ProcessSpec, report: Report, on_change: Callable[[], None]) -> None:
@@ -55,22 +55,22 @@ class ManagedProcess:
         self._on_change = on_change
         self._child: asyncio.subprocess.Process | None = None
         self._wanted = asyncio.Event()
-        self._dismissed: asyncio.subprocess.Process | None = None
+        self._stopped_child: asyncio.subprocess.Process | None = None
         self._started_at = 0.0
 
     @property
     def running(self) -> bool:
-        """Whether the process exists now."""
+        """Whether the process is running."""
         return self._child is not None and self._child.returncode is None
 
     @property
     def wanted(self) -> bool:
-        """Whether it ought to be running."""
+        """Whether the process should be running."""
         return self._wanted.is_set()
 
     @property
     def age_seconds(self) -> float:
-        """The time since it was last started."""
+        """Seconds since the last start."""
         return time.monotonic() - self._started_at
 
     @property
@@ -78,7 +78,7 @@ class ManagedProcess:
         """The process id.
 
         Raises:
-            StackError: it is not running.
+            StackError: the process is not running.
         """
         if self._child is None or self._child.returncode is not None:
             raise StackError(f"{self.name} is not running.")
@@ -86,18 +86,18 @@ class ManagedProcess:
 
     @property
     def returncode(self) -> int | None:
-        """How it ended, negative for a signal; None while it runs and before it ever did."""
+        """The exit code, negative for a signal; None while running and before the first start."""
         return self._child.returncode if self._child else None
 
     def address(self, listener: str) -> str:
-        """Return host:port of one of its listeners, as named in the table of services."""
+        """Returns host:port of a listener, as named in `services`."""
         return f"127.0.0.1:{self.spec.ports[listener]}"
 
     async def start(self) -> None:
-        """Start it; `wait_healthy` says when it is ready.
+        """Starts the process; `wait_healthy` waits until it is ready.
 
         Raises:
-            StackError: it is running already.
+            StackError: the process is already running.
         """
         if self.running:
             raise StackError(f"{self.name} is already running.")
@@ -117,76 +117,78 @@ class ManagedProcess:
         self._on_change()
 
     async def wait_healthy(self, deadline_seconds: float | None = None, *, even_if_down: bool = False) -> None:
-        """Wait until it is ready for work.
+        """Waits until the process is ready.
 
         Args:
-            deadline_seconds: by default the one of its specification.
-            even_if_down: go on waiting while it does not run, because someone starts it again.
+            deadline_seconds: default: the specification's.
+            even_if_down: keep waiting while the process is down, because a supervisor restarts it.
 
         Raises:
-            StackError: it ended, or was not ready within the deadline; the sentence says why.
+            StackError: the process exited, or was not ready within the deadline; the text says why.
         """
-        allowed = self.spec.start_deadline_seconds if deadline_seconds is None else deadline_seconds
-        deadline = time.monotonic() + allowed
+        timeout = self.spec.start_deadline_seconds if deadline_seconds is None else deadline_seconds
+        deadline = time.monotonic() + timeout
         while True:
             if not self.running and not even_if_down:
-                raise StackError(self.explain_end() + self._last_words())
-            reason = await self._unready_because()
+                raise StackError(self.explain_end() + self._log_tail())
+            reason = await self._not_ready_reason()
             if reason is None:
                 return
             if time.monotonic() > deadline:
-                raise StackError(f"{self.name} was not ready after {allowed:.0f} s: {reason}.{self._last_words()}")
-            await asyncio.sleep(_BETWEEN_PROBES_SECONDS)
+                raise StackError(f"{self.name} was not ready after {timeout:.0f} s: {reason}.{self._log_tail()}")
+            await asyncio.sleep(_PROBE_INTERVAL_SECONDS)
 
     def kill(self) -> None:
-        """End it at once (SIGKILL); it stays down until `start`."""
-        self._dismiss()
+        """Sends SIGKILL; the process stays down until `start`."""
+        self._mark_stopped()
         self._signal(signal.SIGKILL)
 
     def terminate(self) -> None:
-        """Ask it to end (SIGTERM); it stays down until `start`."""
-        self._dismiss()
+        """Sends SIGTERM; the process stays down until `start`."""
+        self._mark_stopped()
         self._signal(signal.SIGTERM)
 
     def pause(self) -> None:
-        """Freeze it (SIGSTOP): it keeps its connections and answers nothing."""
+        """Sends SIGSTOP: the process keeps its connections but answers nothing."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let a frozen one go on."""
+        """Sends SIGCONT, which ends `pause`."""
         self._signal(signal.SIGCONT)
 
     async def wait_stopped(self) -> int:
-        """Wait until it has ended; return its exit code."""
+        """Waits until the process has exited; returns its exit code."""
         if self._child is None:
             raise StackError(f"{self.name} was never started.")
         return await self._child.wait()
 
     async def wait_crashed(self) -> None:
-        """Wait until it has ended without having been told to."""
+        """Waits until the process exits without `kill`, `terminate` or `stop`."""
         while True:
             await self._wanted.wait()
             child = self._child
             if child is not None:
                 await child.wait()
-            # It may have been told to end and started anew before we learn of the end.
-            if child is self._child and child is not self._dismissed:
+            # It may have been stopped and started again before this task runs.
+            if child is self._child and child is not self._stopped_child:
                 return
 
     async def stop(self) -> None:
-        """End it: ask, wait, insist. Doing so twice is harmless."""
-        self._dismiss()
+        """Sends SIGTERM, waits up to the stop deadline, then sends SIGKILL. Idempotent."""
+        self._mark_stopped()
         if self._child is None or self._child.returncode is not None:
             return
         self.terminate()
-        # A frozen process acts on SIGTERM only once it goes on.
+        # A paused process handles SIGTERM only after SIGCONT.
         self.resume()
         try:
             async with asyncio.timeout(self.spec.stop_deadline_seconds):
                 await self._child.wait()
         except TimeoutError:
             self._report(
-                Progress(self.name, Phase.STOPPING, f"is killed: no end after {self.spec.stop_deadline_seconds:.0f} s")
+                Progress(
+                    self.name, Phase.STOPPING, f"killed: still running after {self.spec.stop_deadline_seconds:.0f} s"
+                )
             )
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._child.pid, signal.SIGKILL)
@@ -194,31 +196,31 @@ class ManagedProcess:
         self._on_change()
 
     async def restart(self) -> None:
-        """End it, start it again, and wait until it is healthy."""
+        """Stops and starts the process, and waits until it is healthy."""
         await self.stop()
         await self.start()
         await self.wait_healthy()
 
     def explain_end(self) -> str:
-        """Say in one line why it is not running."""
+        """Returns one line on why the process is not running."""
         if self._child is None or self._child.returncode is None:
             return f"{self.name} is not running."
         return explain_exit(self.name, self.spec.command[0], self._child.returncode, self.log_path)
 
-    def _dismiss(self) -> None:
+    def _mark_stopped(self) -> None:
         self._wanted.clear()
-        self._dismissed = self._child
+        self._stopped_child = self._child
 
     def _signal(self, number: signal.Signals) -> None:
         if self._child is not None and self._child.returncode is None:
-            # Not by the child's own method: that looks whether it has ended, and asyncio then never learns how it did.
+            # Not Process.send_signal: it reaps an exited child, and asyncio then never learns the exit code.
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._child.pid, number)
 
-    def _last_words(self) -> str:
+    def _log_tail(self) -> str:
         return quote(last_lines(self.log_path), self.log_path)
 
-    async def _unready_because(self) -> str | None:
+    async def _not_ready_reason(self) -> str | None:
         try:
             async with asyncio.timeout(5):
                 return await self.spec.probe()

@@ -1,4 +1,4 @@
-"""What the stack says while it works; showing it is left to whoever started it."""
+"""Progress reports of the stack; the caller displays them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Phase(StrEnum):
-    """Where a process of the stack has got to."""
+    """The state of a process of the stack."""
 
     STARTING = "starting"
     READY = "ready"
@@ -18,7 +18,7 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One step of one process; `detail` is for people and may be empty."""
+    """A state change of a process; `detail` is text for people and may be empty."""
 
     process: str
     phase: Phase
@@ -29,4 +29,4 @@ Report = Callable[[Progress], None]
 
 
 def silent(progress: Progress) -> None:
-    """Show nothing."""
+    """Discards the report."""

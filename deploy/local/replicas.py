@@ -1,17 +1,17 @@
-"""How many processes of each service: reading `chat=2,gateway=2`."""
+"""Parses the number of processes of each service, such as `chat=2,gateway=2`."""
 
 from collections.abc import Collection, Mapping
 
 from deploy.local.errors import StackError
 
-_MOST = 32
+_MAX_REPLICAS = 32
 
 
 def parse_replicas(text: str, services: Collection[str]) -> dict[str, int]:
-    """Read counts as people type them; services that are not named are left out.
+    """Parses counts as typed on a command line; services not named are omitted.
 
     Raises:
-        StackError: the sentence names what could not be understood.
+        StackError: the text is invalid, as `check_replicas` says or by its form.
     """
     counts: dict[str, int] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
@@ -26,13 +26,13 @@ def parse_replicas(text: str, services: Collection[str]) -> dict[str, int]:
 
 
 def check_replicas(counts: Mapping[str, int], services: Collection[str]) -> None:
-    """Refuse services that do not exist and counts that make no sense.
+    """Checks that services exist and counts are in range.
 
     Raises:
-        StackError: as above.
+        StackError: a service is unknown, or a count is out of range.
     """
     for name, count in counts.items():
         if name not in services:
-            raise StackError(f"--replicas: there is no service {name!r}; there are {', '.join(services)}.")
-        if not 1 <= count <= _MOST:
-            raise StackError(f"--replicas: {name} needs between 1 and {_MOST} processes, not {count}.")
+            raise StackError(f"--replicas: unknown service {name!r}; the services are {', '.join(services)}.")
+        if not 1 <= count <= _MAX_REPLICAS:
+            raise StackError(f"--replicas: {name} needs between 1 and {_MAX_REPLICAS} processes, not {count}.")

@@ -1,6 +1,6 @@
-"""The note that a running stack leaves for the command line: where it is and what it consists of.
+"""The run file of a running stack: its addresses and processes, for the command line.
 
-Whether the stack still runs is told by the lock alone; a note may outlive a stack that was killed.
+Only the lock says whether the stack still runs: the file of a killed stack remains.
 """
 
 import fcntl
@@ -18,7 +18,7 @@ from deploy.local.process import ManagedProcess
 
 @dataclass(frozen=True, slots=True)
 class RunningProcess:
-    """One process of a running stack; `pid` is 0 while it is down."""
+    """A process of a running stack; `pid` is 0 while it is down."""
 
     pid: int
     ports: dict[str, int]
@@ -27,18 +27,18 @@ class RunningProcess:
 
 @dataclass(frozen=True, slots=True)
 class RunningStack:
-    """A running stack as others see it. Holds no secrets; those are in the data directory's `secrets.json`."""
+    """A running stack. Holds no secrets; those are in the data directory's `secrets.json`."""
 
     url: str
     grpc_target: str
     pid: int
     started: str
-    """When, in RFC 3339."""
+    """Start time in RFC 3339."""
     processes: dict[str, RunningProcess] = field(default_factory=dict)
 
 
 def write_run_file(directory: DataDirectory, url: str, started: str, processes: Iterable[ManagedProcess]) -> None:
-    """Write the note anew."""
+    """Writes the run file, replacing the previous one."""
     stack = RunningStack(
         url,
         url.removeprefix("http://"),
@@ -55,10 +55,10 @@ def write_run_file(directory: DataDirectory, url: str, started: str, processes: 
 
 
 def read_run_file(root: Path) -> RunningStack | None:
-    """Return the stack that runs in a data directory; None if none does.
+    """Returns the stack that runs in a data directory, or None.
 
     Raises:
-        StackError: the note cannot be understood.
+        StackError: the run file is damaged.
     """
     directory = DataDirectory(root)
     if not _is_locked(directory.lock_file) or not directory.run_file.exists():

@@ -1,6 +1,6 @@
-"""The demo organization and its users: made through the public port, as any administrator would make them.
+"""Creates the demo organization and its users through the public port, as an administrator would.
 
-What is there already is left as it is, so that changes made by hand survive a restart.
+Existing users stay unchanged, so manual changes survive a restart.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from deploy.local.credentials import Credentials
 from deploy.local.errors import StackError
 
 ORGANIZATION: Final = "demo"
-PASSWORD: Final = "parley-demo"  # noqa: S105  # printed for everyone who starts a demo
+PASSWORD: Final = "parley-demo"  # noqa: S105  # a demo password, printed at start-up
 _OPERATOR: Final = "operator"
 
 
@@ -35,7 +35,7 @@ class Account:
 
     @property
     def email(self) -> str:
-        """What the user signs in with, beside the common password."""
+        """The user's e-mail address for signing in; all users share one password."""
         return f"{self.user_id}@demo.example"
 
 
@@ -56,14 +56,14 @@ ACCOUNTS: Final = (
 
 
 async def seed_demo(grpc_target: str, credentials: Credentials) -> None:
-    """Make the demo organization and those of its users that do not exist.
+    """Creates the demo organization and its missing users.
 
     Args:
-        grpc_target: the stack's public port.
-        credentials: the stack's; the operator's are used.
+        grpc_target: the stack's public address.
+        credentials: the stack's secrets; uses the operator's.
 
     Raises:
-        StackError: it could not be done.
+        StackError: a call failed.
     """
     async with open_channel(grpc_target) as channel:
         tokens = ServiceTokens(channel, _OPERATOR, credentials.service_secrets[_OPERATOR])
@@ -75,9 +75,9 @@ async def seed_demo(grpc_target: str, credentials: Credentials) -> None:
                 for account in ACCOUNTS:
                     tasks.create_task(_create_user(directory, account, metadata))
         except AppError as error:
-            raise StackError(f"The demo users could not be made: {error}.") from error
+            raise StackError(f"Cannot create the demo users: {error}.") from error
         except ExceptionGroup as failures:
-            raise StackError(f"The demo users could not be made: {failures.exceptions[0]}.") from failures
+            raise StackError(f"Cannot create the demo users: {failures.exceptions[0]}.") from failures
 
 
 async def _create_organization(directory: directory_pb2_grpc.DirectoryServiceStub, metadata: Metadata) -> None:
@@ -86,7 +86,7 @@ async def _create_organization(directory: directory_pb2_grpc.DirectoryServiceStu
     try:
         await directory.CreateOrganization(request, metadata=metadata, timeout=CALL_TIMEOUT_SECONDS)
     except grpc.aio.AioRpcError as error:
-        _unless_it_exists(error)
+        _raise_unless_exists(error)
 
 
 async def _create_user(
@@ -99,10 +99,10 @@ async def _create_user(
     try:
         await directory.CreateUser(request, metadata=metadata, timeout=CALL_TIMEOUT_SECONDS)
     except grpc.aio.AioRpcError as error:
-        _unless_it_exists(error)
+        _raise_unless_exists(error)
 
 
-def _unless_it_exists(error: grpc.aio.AioRpcError) -> None:
+def _raise_unless_exists(error: grpc.aio.AioRpcError) -> None:
     failure = from_rpc_error(error)
     if not isinstance(failure, AlreadyExistsError):
         raise failure from error

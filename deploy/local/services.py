@@ -1,6 +1,6 @@
-"""The table of what the stack runs, and of who may do what among its processes.
+"""The stack's services: their listeners, needs and scopes.
 
-Adding a service: its line here, its routes and cluster in gateway/envoy/envoy.yaml.
+To add a service: an entry here, and its routes and cluster in gateway/envoy/envoy.yaml.
 """
 
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from enum import Flag, auto
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A port of a service: its name here, the variable that sets it, the port that it has in a cluster."""
+    """A port of a service: its name, the variable that sets it, and its port in a cluster."""
 
     name: str
     variable: str
@@ -18,24 +18,24 @@ class Listener:
 
 
 class Needs(Flag):
-    """What a service is given besides its ports, its log settings and the addresses of the others."""
+    """Settings that a service needs besides its ports, log settings and the other services' addresses."""
 
     NOTHING = 0
     STORES = auto()
     """MongoDB and Redis."""
     ALL_CREDENTIALS = auto()
-    """Everyone's secrets and scopes, and the key-encryption key: it issues the service tokens."""
+    """All secrets and scopes, and the key-encryption key, to issue service tokens."""
     ORIGINS = auto()
-    """The origins from which browsers may connect."""
+    """The allowed browser origins."""
     SHARDS = auto()
-    """Over how many shards it is to spread its calls to chat."""
+    """The number of shards over which it spreads its calls to chat."""
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A program of ours, of which the stack runs one or more replicas.
+    """A Parley program, run as one or more replicas.
 
-    `scopes` is what its service token may do; a service that calls no other has none.
+    `scopes` are those of its service token; a service that calls no other has none.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Service:
 
     @property
     def serves_grpc(self) -> bool:
-        """Whether others call it by gRPC, and so need to know where it is."""
+        """Whether others call it by gRPC, and so need its address."""
         return RPC in self.listeners
 
 
@@ -55,7 +55,7 @@ WEBSOCKET = Listener("websocket", "PARLEY_WEBSOCKET_LISTEN", 8081)
 HTTP = Listener("http", "PARLEY_HTTP_LISTEN", 8082)
 METRICS = Listener("metrics", "PARLEY_METRICS_LISTEN", 9090)
 HEALTH = Listener("health", "PARLEY_HEALTH_LISTEN", 9091)
-"""Where who has no certificate asks for health."""
+"""Health checks for callers without a client certificate."""
 
 _GRPC = (RPC, METRICS)
 _BROWSERS = (WEBSOCKET, HTTP, METRICS)
@@ -75,13 +75,13 @@ SERVICES = (
     ),
 )
 
-# Callers that are no process of the stack: whoever administers it, and the CRM around it.
+# Callers outside the stack: its administrator and the CRM.
 OUTSIDE_CALLERS = {
     "operator": ("organizations.write", "users.write"),
     "crm": ("notifications.write", "directory.read"),
 }
 
 
-def telling_health_apart(services: Iterable[Service]) -> tuple[Service, ...]:
-    """The services with a listener more, for stacks in which the others want certificates."""
+def with_health_listeners(services: Iterable[Service]) -> tuple[Service, ...]:
+    """Returns the services with a plain health listener added, for stacks with mutual TLS."""
     return tuple(replace(service, listeners=(*service.listeners, HEALTH)) for service in services)

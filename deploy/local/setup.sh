@@ -1,12 +1,12 @@
 #!/bin/sh
-# Makes .venv and installs exactly what requirements.lock names, checked by hash; then Parley and its client, editable.
-# Called by `make setup`. Needs Python 3.11 or newer with its venv module, and nothing else.
+# Creates .venv and installs the packages of requirements.lock, checked by hash; then Parley and its client, editable.
+# Called by `make setup`. Needs only Python 3.11 or newer with its venv module.
 set -eu
 
 python="${PYTHON:-python3}"
 
 if ! command -v "$python" >/dev/null 2>&1; then
-    echo "There is no $python on the PATH. Install Python 3.11 or newer, or name one: make setup PYTHON=/path/to/python" >&2
+    echo "No $python on the PATH. Install Python 3.11 or newer, or name one: make setup PYTHON=/path/to/python" >&2
     exit 1
 fi
 if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
@@ -19,7 +19,7 @@ if ! "$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then
     exit 1
 fi
 
-# A .venv whose interpreter has gone (an upgrade of the system) is made anew.
+# Recreates a .venv whose interpreter is gone, as after a system upgrade.
 if ! .venv/bin/python -c 'import pip' >/dev/null 2>&1; then
     "$python" -m venv --clear .venv
 fi

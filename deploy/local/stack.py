@@ -1,4 +1,4 @@
-"""The whole of Parley on one machine: started in order, each step gated on health, and stopped in reverse."""
+"""Starts all of Parley on one machine in order, each step gated on health, and stops it in reverse."""
 
 import asyncio
 from collections import defaultdict
@@ -14,10 +14,10 @@ from deploy.local.data_directory import DataDirectory, StackLock
 from deploy.local.environment import StackEnvironment, secret_names
 from deploy.local.envoy import upstreams_healthy
 from deploy.local.errors import StackError
-from deploy.local.host import Machine
-from deploy.local.mongodb import mongod_uri, reachable
+from deploy.local.host import Host
+from deploy.local.mongodb import mongod_uri, mongodb_reachable
 from deploy.local.options import StackOptions
-from deploy.local.plan import Blueprint, Programs, listeners
+from deploy.local.plan import Programs, StackPlan, listeners
 from deploy.local.ports import PortClaims
 from deploy.local.private_file import write_private
 from deploy.local.probes import Probe, grpc_health, http_ok, until_ready
@@ -25,25 +25,25 @@ from deploy.local.process import ManagedProcess, ProcessSpec
 from deploy.local.progress import Phase, Progress, Report, silent
 from deploy.local.replicas import check_replicas
 from deploy.local.run_file import write_run_file
-from deploy.local.services import OUTSIDE_CALLERS, SERVICES, Service, telling_health_apart
+from deploy.local.services import OUTSIDE_CALLERS, SERVICES, Service, with_health_listeners
 from deploy.local.supervision import RestartPolicy, Supervisor
-from deploy.local.valkey import answers, valkey_url
+from deploy.local.valkey import valkey_reachable, valkey_url
 
 _EDGE_SECONDS = 20.0
 
 
 class LocalStack:
-    """A stack under a data directory of its own. Any number of them run on one machine, side by side.
+    """A stack with its own data directory. Any number of stacks run side by side on one machine.
 
     Args:
-        data_dir: where everything is kept; data in it survives restarts.
-        port: the public port; None takes any that is free.
-        replicas: how many processes of each service; those not named have one.
-        options: by default `StackOptions.from_environment()`.
-        report: told of each step.
-        services: what to run; with none, the databases alone, for tests that need no more.
-        outside_callers: who else gets a secret, with which scopes.
-        machine: where programs are looked for.
+        data_dir: the data directory; its content survives restarts.
+        port: the public port; None takes any free one.
+        replicas: number of processes of each service; default 1.
+        options: default `StackOptions.from_environment()`.
+        report: called with each step.
+        services: the services to run; an empty sequence runs the databases only.
+        outside_callers: callers outside the stack that get a secret, with their scopes.
+        host: the machine whose programs to use; default this one.
     """
 
     def __init__(
@@ -56,18 +56,18 @@ class LocalStack:
         report: Report = silent,
         services: Sequence[Service] = SERVICES,
         outside_callers: Mapping[str, tuple[str, ...]] = OUTSIDE_CALLERS,
-        machine: Machine | None = None,
+        host: Host | None = None,
     ) -> None:
         check_replicas(replicas, [service.name for service in services])
         self.directory = DataDirectory(data_dir.absolute())
         self.processes: dict[str, ManagedProcess] = {}
-        self._wanted_port = port
+        self._requested_port = port
         self._replicas = dict(replicas)
         self._options = options or StackOptions.from_environment()
         self._report = report
-        self._services = telling_health_apart(services) if self._options.certificates else tuple(services)
+        self._services = with_health_listeners(services) if self._options.certificates else tuple(services)
         self._outside_callers = dict(outside_callers)
-        self._machine = machine or Machine.current()
+        self._host = host or Host.current()
         self._lock = StackLock(self.directory)
         self._claims = PortClaims()
         self._ports: dict[str, dict[str, int]] = defaultdict(dict)
@@ -108,17 +108,17 @@ class LocalStack:
         """The secrets of this stack.
 
         Raises:
-            StackError: it was not started.
+            StackError: the stack was not started.
         """
         if self._credentials is None:
             raise StackError("The stack was not started.")
         return self._credentials
 
     async def start(self) -> None:
-        """Start everything and return when it answers through the public port. What was started is stopped on failure.
+        """Starts all processes and returns when they answer through the public port. On failure, stops what it started.
 
         Raises:
-            StackError: what is wrong and what to do, in a sentence.
+            StackError: a process cannot start; the text says why and what to do.
         """
         if self._lock.held:
             raise StackError("The stack is already running.")
@@ -129,7 +129,7 @@ class LocalStack:
             raise
 
     async def stop(self) -> None:
-        """Stop everything in reverse order: what faces the users first, the databases last. Twice is harmless."""
+        """Stops all processes in reverse order: those that face users first, databases last. Idempotent."""
         await self._supervisor.stop()
         for group in reversed(self._groups):
             await asyncio.gather(*(self._stop(process) for process in group))
@@ -147,51 +147,53 @@ class LocalStack:
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self._claim_ports(programs)
         self._credentials = load_or_create(self.directory.secrets, secret_names(self._services, self._outside_callers))
-        blueprint = Blueprint(self.directory, programs, self._ports, self._options, self._lock.descriptor)
-        await self._check_servers_of_ones_own()
-        await self._run(self._group(blueprint.stores()))
+        plan = StackPlan(self.directory, programs, self._ports, self._options, self._lock.descriptor)
+        await self._check_external_stores()
+        await self._run(self._group(plan.stores()))
         if self._services:
-            write_private(self.directory.envoy_config, blueprint.envoy_config(self._services, self._replicas))
-            for path, text in blueprint.envoy_secrets().items():
+            write_private(self.directory.envoy_config, plan.envoy_config(self._services, self._replicas))
+            for path, text in plan.envoy_secrets().items():
                 write_private(path, text)
-            await self._run(self._group(blueprint.edge()))
-            await self._run_services(blueprint)
+            await self._run(self._group(plan.edge()))
+            await self._run_services(plan)
             await self._check_edge()
         self._keep_running()
 
     def _find_programs(self) -> Programs:
-        options, machine = self._options, self._machine
+        options, host = self._options, self._host
         return Programs(
-            mongod=None if options.mongodb_uri else find_server(MONGOD, machine),
-            valkey=None if options.redis_url else find_server(VALKEY, machine),
-            envoy=find_server(ENVOY, machine) if self._services else None,
+            mongod=None if options.mongodb_uri else find_server(MONGOD, host),
+            valkey=None if options.redis_url else find_server(VALKEY, host),
+            envoy=find_server(ENVOY, host) if self._services else None,
         )
 
     def _claim_ports(self, programs: Programs) -> None:
         self._ports.clear()
         mutual_tls = self._options.certificates is not None
         for process, listener in listeners(self._services, self._replicas, programs, mutual_tls=mutual_tls):
-            asked_for = self._wanted_port if (process, listener) == ("envoy", "public") else None
+            requested = self._requested_port if (process, listener) == ("envoy", "public") else None
             self._ports[process][listener] = (
-                self._claims.claim_any() if asked_for is None else self._claims.claim(asked_for)
+                self._claims.claim_any() if requested is None else self._claims.claim(requested)
             )
 
-    async def _check_servers_of_ones_own(self) -> None:
+    async def _check_external_stores(self) -> None:
         options, seconds = self._options, self._options.connect_deadline_seconds
         if options.mongodb_uri:
-            await self._require("PARLEY_MONGODB_URI: no MongoDB answers there", reachable(options.mongodb_uri), seconds)
+            await self._require(
+                "PARLEY_MONGODB_URI: no MongoDB answers there", mongodb_reachable(options.mongodb_uri), seconds
+            )
         if options.redis_url:
             await self._require(
-                "PARLEY_REDIS_URL: no Redis or Valkey answers there", answers(options.redis_url), seconds
+                "PARLEY_REDIS_URL: no Redis or Valkey answers there", valkey_reachable(options.redis_url), seconds
             )
 
-    async def _require(self, otherwise: str, probe: Probe, seconds: float) -> None:
+    async def _require(self, failure: str, probe: Probe, seconds: float) -> None:
         reason = await until_ready(probe, seconds)
         if reason is not None:
-            raise StackError(f"{otherwise} ({reason}).")
+            raise StackError(f"{failure} ({reason}).")
 
-    async def _run_services(self, blueprint: Blueprint) -> None:
-        surroundings = StackEnvironment(
+    async def _run_services(self, plan: StackPlan) -> None:
+        environment = StackEnvironment(
             services=self._services,
             replicas=self._replicas,
             outside_callers=self._outside_callers,
@@ -202,11 +204,11 @@ class LocalStack:
             options=self._options,
             internal_port=self._ports["envoy"].get("internal"),
         )
-        specs = {s.name: blueprint.replicas(s, self._replicas, surroundings) for s in self._services}
-        called = self._group([spec for s in self._services if s.serves_grpc for spec in specs[s.name]])
-        # What only users call is stopped first, while what it calls still answers.
-        doors = self._group([spec for s in self._services if not s.serves_grpc for spec in specs[s.name]])
-        await self._run([*called, *doors])
+        specs = {s.name: plan.replicas(s, self._replicas, environment) for s in self._services}
+        grpc_services = self._group([spec for s in self._services if s.serves_grpc for spec in specs[s.name]])
+        # Processes that only users call stop first, while the services that they call still answer.
+        gateways = self._group([spec for s in self._services if not s.serves_grpc for spec in specs[s.name]])
+        await self._run([*grpc_services, *gateways])
 
     def _group(self, specs: Iterable[ProcessSpec]) -> list[ManagedProcess]:
         group = [ManagedProcess(spec, self._report, self._write_run_file) for spec in specs]
@@ -216,7 +218,7 @@ class LocalStack:
 
     async def _run(self, processes: Sequence[ManagedProcess]) -> None:
         for process in processes:
-            self._say(process, Phase.STARTING)
+            self._report_phase(process, Phase.STARTING)
             await process.start()
         await _all(self._until_ready(process) for process in processes)
 
@@ -224,9 +226,9 @@ class LocalStack:
         try:
             await process.wait_healthy()
         except StackError:
-            self._say(process, Phase.FAILED)
+            self._report_phase(process, Phase.FAILED)
             raise
-        self._say(process, Phase.READY)
+        self._report_phase(process, Phase.READY)
 
     async def _check_edge(self) -> None:
         admin_port = self._ports["envoy"]["admin"]
@@ -249,20 +251,20 @@ class LocalStack:
 
     async def _stop(self, process: ManagedProcess) -> None:
         if process.running:
-            self._say(process, Phase.STOPPING)
+            self._report_phase(process, Phase.STOPPING)
         await process.stop()
-        self._say(process, Phase.STOPPED)
+        self._report_phase(process, Phase.STOPPED)
 
     def _write_run_file(self) -> None:
         url = self.url if self._services else ""
         write_run_file(self.directory, url, self._started, self.processes.values())
 
-    def _say(self, process: ManagedProcess, phase: Phase) -> None:
+    def _report_phase(self, process: ManagedProcess, phase: Phase) -> None:
         self._report(Progress(process.name, phase))
 
 
 async def _all(steps: Iterable[Coroutine[None, None, None]]) -> None:
-    """Do them at once; the first failure ends the others and is raised as itself."""
+    """Runs the steps concurrently. The first failure cancels the others and is raised without its group."""
     try:
         async with asyncio.TaskGroup() as tasks:
             for step in steps:

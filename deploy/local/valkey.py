@@ -1,4 +1,4 @@
-"""Valkey, or Redis, with its data kept across restarts."""
+"""Runs Valkey or Redis with persistent data."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ _ATTEMPT_SECONDS = 1.0
 
 
 def valkey_command(program: Path, files: Path, port: int) -> tuple[str, ...]:
-    """Return how the server is started; both take the same arguments."""
+    """Returns the server's command line; Valkey and Redis take the same arguments."""
     return (
         *(str(program), "--bind", "127.0.0.1", "--port", str(port)),
         *("--dir", str(files), "--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
@@ -21,12 +21,12 @@ def valkey_command(program: Path, files: Path, port: int) -> tuple[str, ...]:
 
 
 def valkey_url(port: int) -> str:
-    """Return the address for clients."""
+    """Returns the URL for clients."""
     return f"redis://127.0.0.1:{port}/0"
 
 
-def answers(url: str) -> Probe:
-    """Probe for a server that has loaded its data."""
+def valkey_reachable(url: str) -> Probe:
+    """Returns a probe for a server that has loaded its data."""
 
     async def probe() -> str | None:
         try:

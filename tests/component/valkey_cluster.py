@@ -13,11 +13,11 @@ from typing import Any, Final
 from redis.asyncio import Redis
 
 from deploy.local.binaries import VALKEY, find_server
-from deploy.local.host import Machine
+from deploy.local.host import Host
 from deploy.local.ports import PortClaims
 from deploy.local.process import ManagedProcess, ProcessSpec
 from deploy.local.progress import silent
-from deploy.local.valkey import answers, valkey_command, valkey_url
+from deploy.local.valkey import valkey_command, valkey_reachable, valkey_url
 
 _SLOTS: Final = ((0, 5_460), (5_461, 10_922), (10_923, 16_383))
 _AGREE_SECONDS: Final = 30.0
@@ -69,10 +69,10 @@ async def _running(folder: Path, number: int, ports: PortClaims) -> AsyncIterato
     clustered = ("--cluster-enabled", "yes", "--cluster-port", str(bus_port), "--cluster-require-full-coverage", "no")
     spec = ProcessSpec(
         name=f"valkey-{number}",
-        command=(*valkey_command(find_server(VALKEY, Machine.current()), files, port), *clustered),
+        command=(*valkey_command(find_server(VALKEY, Host.current()), files, port), *clustered),
         environment=dict(os.environ),
         log_path=files / "valkey.log",
-        probe=answers(valkey_url(port)),
+        probe=valkey_reachable(valkey_url(port)),
     )
     process = ManagedProcess(spec, silent, lambda: None)
     try:

@@ -14,7 +14,7 @@ import pytest
 
 from deploy.local import envoy
 from deploy.local.binaries import ENVOY, find_server
-from deploy.local.host import Machine
+from deploy.local.host import Host
 from deploy.local.ports import PortClaims
 from tests.k8s.rendering import overlay
 
@@ -45,7 +45,7 @@ def edge(tmp_path: Path) -> Iterator[Edge]:
     config = tmp_path / "envoy.yaml"
     config.write_text(envoy.render(text, ports))
     started = Edge(ports[envoy.PUBLIC][0], ports[envoy.STATUS][0], ports[envoy.ADMIN][0])
-    command = envoy.envoy_command(find_server(ENVOY, Machine.current()), config, concurrency=1)
+    command = envoy.envoy_command(find_server(ENVOY, Host.current()), config, concurrency=1)
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:  # noqa: S603
         try:
             _await_ready(started)

@@ -1,4 +1,4 @@
-"""Stacks of plain programs: the real databases, the real Envoy, and small servers in the place of the services."""
+"""Stacks of stub programs: the real databases, the real Envoy, and small servers instead of the services."""
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -17,7 +17,7 @@ _PROGRAMS = "tests.component.local.programs"
 
 @pytest.fixture(scope="session")
 def plain_services() -> tuple[Service, ...]:
-    """The table of services, each a plain program."""
+    """The services, each replaced by a stub program."""
     return tuple(
         replace(service, module=f"{_PROGRAMS}.{'grpc_service' if service.serves_grpc else 'browser_gateway'}")
         for service in SERVICES
@@ -26,13 +26,13 @@ def plain_services() -> tuple[Service, ...]:
 
 @pytest.fixture(scope="session")
 def embedded() -> StackOptions:
-    """Options of a stack that uses its own databases, whatever the environment says, and leaves the dead alone."""
+    """Options of a stack with embedded databases, whatever the environment says, and without restarts."""
     return StackOptions(mongodb_cache_gigabytes=0.25, restart_crashed=False, drain_seconds=0)
 
 
 @pytest.fixture(scope="session")
 def session_directory() -> Iterator[Path]:
-    """A folder of the whole session's."""
+    """Yields a folder for the whole session."""
     with TemporaryDirectory(prefix="parley-stack-") as folder:
         yield Path(folder)
 
@@ -41,7 +41,7 @@ def session_directory() -> Iterator[Path]:
 async def plain_stack(
     session_directory: Path, plain_services: tuple[Service, ...], embedded: StackOptions
 ) -> AsyncIterator[LocalStack]:
-    """A running stack with two replicas of chat and of the gateway, for tests that change nothing of it."""
+    """Yields a running stack with two replicas of chat and gateway, for tests that leave it unchanged."""
     stack = LocalStack(
         session_directory / "plain", None, {"chat": 2, "gateway": 2}, options=embedded, services=plain_services
     )

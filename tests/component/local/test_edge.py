@@ -1,4 +1,4 @@
-"""Envoy with the edge's configuration sends each request where it belongs."""
+"""Envoy with the edge's configuration routes each request to its service."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ STREAMS = [
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def channel(plain_stack: LocalStack) -> AsyncIterator[grpc.aio.Channel]:
-    """A gRPC channel to the public port."""
+    """Yields a gRPC channel to the public port."""
     async with grpc.aio.insecure_channel(plain_stack.grpc_target) as opened:
         yield opened
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def http(plain_stack: LocalStack) -> AsyncIterator[httpx.AsyncClient]:
-    """An HTTP client of the public port."""
+    """Yields an HTTP client of the public port."""
     async with httpx.AsyncClient(base_url=plain_stack.url, trust_env=False, timeout=20) as client:
         yield client
 
@@ -52,7 +52,7 @@ async def http(plain_stack: LocalStack) -> AsyncIterator[httpx.AsyncClient]:
 async def call(
     channel: grpc.aio.Channel, method: str, metadata: Mapping[str, str] | None = None, timeout: float = 30
 ) -> dict[str, Any]:
-    """Call a plain program's method and return what it saw."""
+    """Calls a stub program's method and returns its description of the request."""
     described: dict[str, Any] = json.loads(await send(channel, method, b"?", metadata or {}, timeout))
     return described
 
@@ -60,7 +60,7 @@ async def call(
 async def send(
     channel: grpc.aio.Channel, method: str, message: bytes, metadata: Mapping[str, str], timeout: float
 ) -> bytes:
-    """Send bytes as they are and return the answer's."""
+    """Sends a raw message and returns the raw response."""
     multicallable: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
         method, request_serializer=bytes, response_deserializer=bytes
     )
@@ -270,7 +270,7 @@ async def test_the_last_forwarded_address_is_the_peers_whatever_it_claims(channe
 async def test_headers_that_steer_envoy_are_not_obeyed_and_do_not_pass(channel: grpc.aio.Channel) -> None:
     headers = {"x-envoy-max-retries": "9", "x-envoy-retry-on": "5xx", "x-envoy-upstream-rq-timeout-ms": "1"}
     answer = await call(channel, "/parley.auth.v1.AuthService/SignIn", headers)
-    # The address that Envoy saw is the one thing that it adds.
+    # Envoy adds only the peer's address.
     assert [name for name in answer["metadata"] if name.startswith("x-envoy")] == ["x-envoy-external-address"]
 
 
@@ -287,12 +287,12 @@ async def test_metrics_are_seen_and_the_rest_of_the_admin_interface_is_not(plain
 
 
 def grpc_web_frame(message: bytes) -> bytes:
-    """Frame a message as gRPC-Web does."""
+    """Frames a message for gRPC-Web."""
     return struct.pack(">BI", 0, len(message)) + message
 
 
 def grpc_web_frames(body: bytes) -> list[bytes]:
-    """Split a gRPC-Web body into its frames: messages, then trailers."""
+    """Splits a gRPC-Web body into its frames: messages, then trailers."""
     frames = []
     while body:
         _, size = struct.unpack(">BI", body[:5])

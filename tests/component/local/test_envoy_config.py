@@ -1,4 +1,4 @@
-"""Envoy itself accepts the edge's configuration, in a cluster and on one machine, and has nothing to say about it."""
+"""Envoy accepts the edge's configuration, for a cluster and for one machine, without warnings."""
 
 import asyncio
 from pathlib import Path
@@ -7,22 +7,22 @@ import pytest
 
 from deploy.local.binaries import ENVOY, find_server
 from deploy.local.envoy import CONFIG
-from deploy.local.host import Machine
+from deploy.local.host import Host
 from deploy.local.stack import LocalStack
 from deploy.monitoring.envoy_tracing import with_tracing
 from deploy.tls.envoy import secret_files, with_mutual_tls
 
 
 async def validate(config: Path) -> tuple[int | None, str]:
-    """Return Envoy's exit code and what it said, from warnings upwards."""
+    """Returns Envoy's exit code and its output from level warning."""
     process = await asyncio.create_subprocess_exec(
-        *(str(find_server(ENVOY, Machine.current())), "--mode", "validate", "--log-level", "warning"),
+        *(str(find_server(ENVOY, Host.current())), "--mode", "validate", "--log-level", "warning"),
         *("--config-path", str(config)),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
-    said, _ = await process.communicate()
-    return process.returncode, said.decode()
+    output, _ = await process.communicate()
+    return process.returncode, output.decode()
 
 
 async def test_it_is_valid_as_kubernetes_mounts_it_and_uses_nothing_deprecated() -> None:

@@ -1,4 +1,4 @@
-"""One process: it starts, says when it is ready, obeys, and never outlives us."""
+"""The life of a managed process: start, readiness, signals, stop; it never outlives its parent."""
 
 import asyncio
 import os
@@ -27,7 +27,7 @@ Make = Callable[..., ManagedProcess]
 
 
 def says_ready(log: Path) -> Probe:
-    """Probe for the word that the test programs print."""
+    """Returns a probe for the word that the test programs print."""
 
     def look() -> str | None:
         return None if b"ready" in log.read_bytes() else "it has not said so"
@@ -40,13 +40,13 @@ def says_ready(log: Path) -> Probe:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def make(tmp_path: Path) -> AsyncIterator[Make]:
-    """Make processes that are ended with the test."""
-    made: list[ManagedProcess] = []
+    """Yields a factory of processes that are stopped with the test."""
+    processes: list[ManagedProcess] = []
 
     def _make(
         code: str, command: tuple[str, ...] = PYTHON, report: Callable[[Progress], None] = silent
     ) -> ManagedProcess:
-        log = tmp_path / f"{len(made)}.log"
+        log = tmp_path / f"{len(processes)}.log"
         spec = ProcessSpec(
             name="program",
             command=(*command, code),
@@ -56,11 +56,11 @@ async def make(tmp_path: Path) -> AsyncIterator[Make]:
             start_deadline_seconds=60,
             stop_deadline_seconds=1,
         )
-        made.append(ManagedProcess(spec, report, lambda: None))
-        return made[-1]
+        processes.append(ManagedProcess(spec, report, lambda: None))
+        return processes[-1]
 
     yield _make
-    for process in made:
+    for process in processes:
         await process.stop()
 
 
@@ -78,7 +78,7 @@ async def test_it_starts_becomes_healthy_and_stops(make: Make) -> None:
 
 
 async def test_however_soon_it_ends_it_is_known_how(make: Make) -> None:
-    """Also when it is signalled again before anybody has seen that it ended."""
+    """Even if it is signalled again before its exit was noticed."""
     for _ in range(40):
         process = make("600", command=("/bin/sleep",))
         await process.start()
@@ -127,18 +127,18 @@ async def test_a_program_for_another_kind_of_machine_is_explained(make: Make, tm
     program.chmod(0o755)
     process = make("", command=(str(program),))
     await process.start()
-    with pytest.raises(StackError, match="built for another kind of machine"):
+    with pytest.raises(StackError, match="built for another CPU architecture"):
         await process.wait_healthy()
 
 
 async def test_one_that_ignores_sigterm_is_killed(make: Make) -> None:
-    said: list[Progress] = []
-    process = make(DEAF_TO_SIGTERM, report=said.append)
+    steps: list[Progress] = []
+    process = make(DEAF_TO_SIGTERM, report=steps.append)
     await process.start()
     await process.wait_healthy()
     await process.stop()
     assert process.returncode == -signal.SIGKILL
-    assert [(step.process, step.phase) for step in said] == [("program", Phase.STOPPING)]
+    assert [(step.process, step.phase) for step in steps] == [("program", Phase.STOPPING)]
 
 
 async def test_a_frozen_one_is_stopped_gently(make: Make) -> None:
@@ -178,25 +178,25 @@ async def test_ctrl_c_in_the_terminal_does_not_reach_it(make: Make) -> None:
 
 
 async def test_a_crash_is_made_good_and_said_in_one_line(make: Make) -> None:
-    said: list[Progress] = []
+    steps: list[Progress] = []
     process = make(READY_THEN_SLEEP)
-    supervisor = Supervisor(RestartPolicy(first_delay_seconds=0.01), said.append)
+    supervisor = Supervisor(RestartPolicy(first_delay_seconds=0.01), steps.append)
     await process.start()
     supervisor.watch(process)
     for _ in range(2):
         await process.wait_healthy(even_if_down=True)
-        said.clear()
+        steps.clear()
         os.kill(process.pid, signal.SIGKILL)
-        await eventually(lambda: [step.phase for step in said] == [Phase.RESTARTING, Phase.READY])
-    assert all("\n" not in step.detail for step in said)
-    assert "was ended by SIGKILL" in said[0].detail
+        await eventually(lambda: [step.phase for step in steps] == [Phase.RESTARTING, Phase.READY])
+    assert all("\n" not in step.detail for step in steps)
+    assert "was ended by SIGKILL" in steps[0].detail
     await supervisor.stop()
 
 
 async def test_one_that_was_told_to_end_stays_down_until_it_is_started(make: Make) -> None:
-    said: list[Progress] = []
+    steps: list[Progress] = []
     process = make(READY_THEN_SLEEP)
-    supervisor = Supervisor(RestartPolicy(first_delay_seconds=0.01), said.append)
+    supervisor = Supervisor(RestartPolicy(first_delay_seconds=0.01), steps.append)
     await process.start()
     supervisor.watch(process)
     await process.wait_healthy()
@@ -204,22 +204,22 @@ async def test_one_that_was_told_to_end_stays_down_until_it_is_started(make: Mak
     assert await process.wait_stopped() == -signal.SIGKILL
     await process.start()
     await process.wait_healthy()
-    assert said == []
-    # It is watched again from there on.
+    assert steps == []
+    # From there on it is supervised again.
     os.kill(process.pid, signal.SIGKILL)
-    await eventually(lambda: len(said) == 2 and process.running)
+    await eventually(lambda: len(steps) == 2 and process.running)
     await supervisor.stop()
 
 
 async def test_one_that_keeps_crashing_is_tried_ever_more_slowly(make: Make) -> None:
-    said: list[Progress] = []
+    steps: list[Progress] = []
     process = make("raise SystemExit(3)")
-    supervisor = Supervisor(RestartPolicy(first_delay_seconds=0.01, longest_delay_seconds=0.04), said.append)
+    supervisor = Supervisor(RestartPolicy(first_delay_seconds=0.01, max_delay_seconds=0.04), steps.append)
     await process.start()
     supervisor.watch(process)
-    await eventually(lambda: len([step for step in said if step.phase is Phase.RESTARTING]) >= 4)
+    await eventually(lambda: len([step for step in steps if step.phase is Phase.RESTARTING]) >= 4)
     await supervisor.stop()
-    delays = [step.detail.rpartition(" in ")[2] for step in said if step.phase is Phase.RESTARTING]
+    delays = [step.detail.rpartition(" in ")[2] for step in steps if step.phase is Phase.RESTARTING]
     assert delays[:4] == ["0.01 s.", "0.02 s.", "0.04 s.", "0.04 s."]
 
 

@@ -1,4 +1,4 @@
-"""The demo organization is there after a start, and what people did to it is there after the next."""
+"""Seeding creates the demo organization, and keeps later changes to it."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ CHEAP_PASSWORDS = {"PARLEY_PASSWORD_MEMORY_KIB": "1024", "PARLEY_PASSWORD_TIME_C
 async def stack(
     session_directory: Path, plain_services: tuple[Service, ...], embedded: StackOptions
 ) -> AsyncIterator[LocalStack]:
-    """A stack with the real auth service."""
+    """Yields a stack with the real auth service."""
     auth = next(service for service in SERVICES if service.name == "auth")
     services = tuple(auth if service.name == "auth" else service for service in plain_services)
     options = replace(embedded, settings={"auth": CHEAP_PASSWORDS})
-    async with LocalStack(session_directory / "seeded", options=options, services=services) as started:
-        yield started
+    async with LocalStack(session_directory / "seeded", options=options, services=services) as seeded_stack:
+        yield seeded_stack
 
 
 async def sign_in(channel: grpc.aio.Channel, email: str) -> auth_pb2.SignInResponse:
-    """Sign a demo user in."""
+    """Signs a demo user in."""
     request = auth_pb2.SignInRequest(email=email, password=PASSWORD)
     return await auth_pb2_grpc.AuthServiceStub(channel).SignIn(request, timeout=30)
 
@@ -60,7 +60,7 @@ async def test_every_account_signs_in_and_changes_by_hand_survive_another_seedin
 
 async def test_a_secret_that_auth_does_not_know_is_said(stack: LocalStack) -> None:
     wrong = Credentials({"operator": "not the operator's secret"}, stack.credentials.key_encryption_key)
-    with pytest.raises(StackError, match=r"could not be made: UNAUTHENTICATED"):
+    with pytest.raises(StackError, match=r"Cannot create the demo users: UNAUTHENTICATED"):
         await seed_demo(stack.grpc_target, wrong)
 
 

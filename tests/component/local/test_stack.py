@@ -1,4 +1,4 @@
-"""A whole stack: in order, gated on health, and nothing of it left behind."""
+"""Starting and stopping a whole stack: in order, gated on health, nothing left behind."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ from pymongo.write_concern import WriteConcern
 
 from deploy.local.data_directory import remove_data
 from deploy.local.errors import StackError
-from deploy.local.host import Machine
+from deploy.local.host import Host
 from deploy.local.options import StackOptions
 from deploy.local.ports import PortClaims
 from deploy.local.process import ManagedProcess
@@ -33,25 +33,25 @@ from deploy.local.stack import LocalStack
 from tests.component.local.waiting import all_gone, eventually
 
 
-def fake_program(folder: Path, name: str, script: str) -> Machine:
-    """Describe a machine on whose path a program of this name stands."""
+def fake_program(folder: Path, name: str, script: str) -> Host:
+    """Returns a host whose search path holds a program of this name."""
     folder.mkdir(exist_ok=True)
     path = folder / name
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
-    return replace(Machine.current(), search_path=str(folder))
+    return replace(Host.current(), search_path=str(folder))
 
 
 def databases_only(data: Path, options: StackOptions, **more: Any) -> LocalStack:
-    """Return the smallest stack."""
+    """Returns a stack of the databases only."""
     return LocalStack(data, options=options, services=(), outside_callers={}, **more)
 
 
 async def test_it_starts_in_order_answers_and_stops_in_reverse(
     tmp_path: Path, plain_services: tuple[Service, ...], embedded: StackOptions
 ) -> None:
-    said: list[Progress] = []
-    stack = LocalStack(tmp_path, None, options=embedded, services=plain_services, report=said.append)
+    steps: list[Progress] = []
+    stack = LocalStack(tmp_path, None, options=embedded, services=plain_services, report=steps.append)
     await stack.start()
     pids = [process.pid for process in stack.processes.values()]
     async with httpx.AsyncClient(trust_env=False) as client:
@@ -59,7 +59,7 @@ async def test_it_starts_in_order_answers_and_stops_in_reverse(
     await stack.stop()
     await all_gone(pids)
 
-    when = {(step.process, step.phase): number for number, step in enumerate(said)}
+    when = {(step.process, step.phase): number for number, step in enumerate(steps)}
     for database in ("mongod", "valkey"):
         assert when[database, Phase.READY] < when["envoy", Phase.STARTING]
         assert when["envoy", Phase.STOPPED] < when[database, Phase.STOPPING]
@@ -73,23 +73,23 @@ async def test_a_running_stack_can_be_found_and_a_stopped_one_not(tmp_path: Path
     assert read_run_file(tmp_path) is None
     stack = databases_only(tmp_path, embedded)
     async with stack:
-        found = read_run_file(tmp_path)
-        assert found is not None
-        assert found.pid == os.getpid()
+        run_file = read_run_file(tmp_path)
+        assert run_file is not None
+        assert run_file.pid == os.getpid()
         for name, process in stack.processes.items():
-            assert found.processes[name].pid == process.pid
-            assert found.processes[name].ports == process.spec.ports
-            assert found.processes[name].log == str(process.log_path)
+            assert run_file.processes[name].pid == process.pid
+            assert run_file.processes[name].ports == process.spec.ports
+            assert run_file.processes[name].log == str(process.log_path)
     assert read_run_file(tmp_path) is None
     assert not stack.directory.run_file.exists()
 
 
 async def test_its_addresses_let_others_bypass_envoy(plain_stack: LocalStack) -> None:
-    found = read_run_file(plain_stack.directory.root)
-    assert found is not None
-    assert found.url == plain_stack.url
-    assert found.grpc_target == plain_stack.grpc_target == plain_stack.processes["envoy"].address("public")
-    assert set(found.processes) == {
+    run_file = read_run_file(plain_stack.directory.root)
+    assert run_file is not None
+    assert run_file.url == plain_stack.url
+    assert run_file.grpc_target == plain_stack.grpc_target == plain_stack.processes["envoy"].address("public")
+    assert set(run_file.processes) == {
         *("mongod", "valkey", "envoy"),
         *("auth-1", "chat-1", "chat-2", "presence-1", "notify-1", "gateway-1", "gateway-2"),
     }
@@ -115,7 +115,7 @@ async def test_data_survives_a_restart_on_other_ports(tmp_path: Path, embedded: 
             async with redis.asyncio.Redis.from_url(stack.redis_url) as client:
                 assert await client.incr("runs") == run
             ports = [port for process in stack.processes.values() for port in process.spec.ports.values()]
-        for port in ports:  # the next run gets others, whoever has these
+        for port in ports:  # so that the next run gets other ports
             with suppress(StackError):
                 others.claim(port)
     others.release()
@@ -142,7 +142,7 @@ async def test_two_stacks_do_not_share_a_data_directory(tmp_path: Path, embedded
             await first.start()
         with pytest.raises(StackError, match="already running"):
             remove_data(tmp_path)
-        # The intruder left the first one's note and processes alone.
+        # The second stack left the first one's run file and processes alone.
         assert read_run_file(tmp_path) is not None
         assert all(process.running for process in first.processes.values())
 
@@ -183,11 +183,10 @@ async def test_a_stack_that_is_killed_leaves_no_process_and_starts_again(
     assert parent.stdout is not None
     pids = [int(pid) for pid in (await parent.stdout.readline()).split()]
     assert len(pids) == 2
-    note = read_run_file(tmp_path)
-    assert note is not None
+    assert read_run_file(tmp_path) is not None
     parent.kill()
     await parent.wait()
-    # At once: the lock outlasts the dying databases, so this waits for them.
+    # Immediately: the dying databases hold the lock, so this waits for them.
     async with databases_only(tmp_path, embedded) as stack:
         assert await count_up_in_mongodb(stack.mongodb_uri) == 1
         await all_gone(pids)
@@ -218,47 +217,47 @@ async def test_a_taken_port_is_named_before_anything_is_started(
 
 async def test_a_missing_shared_library_is_named_with_its_package(tmp_path: Path, embedded: StackOptions) -> None:
     words = "error while loading shared libraries: libcurl.so.4: cannot open shared object file: No such file"
-    machine = fake_program(tmp_path / "bin", "mongod", f"echo '{tmp_path}/bin/mongod: {words}' >&2; exit 127")
+    host = fake_program(tmp_path / "bin", "mongod", f"echo '{tmp_path}/bin/mongod: {words}' >&2; exit 127")
     with pytest.raises(StackError, match=r"mongod needs libcurl.so.4, .* apt-get install libcurl4\."):
-        await databases_only(tmp_path / "data", embedded, machine=machine).start()
+        await databases_only(tmp_path / "data", embedded, host=host).start()
 
 
 async def test_a_processor_without_avx_is_named(tmp_path: Path, embedded: StackOptions) -> None:
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text("flags\t\t: fpu sse sse2\n")
-    machine = replace(Machine.current(), architecture="x86_64", cpuinfo=cpuinfo)
+    host = replace(Host.current(), architecture="x86_64", cpuinfo=cpuinfo)
     with pytest.raises(StackError, match=r"needs? a processor with AVX"):
-        await databases_only(tmp_path / "data", embedded, machine=machine).start()
+        await databases_only(tmp_path / "data", embedded, host=host).start()
     assert not (tmp_path / "data").exists()
 
 
 async def test_a_server_that_uses_instructions_the_processor_lacks_is_explained(
     tmp_path: Path, embedded: StackOptions
 ) -> None:
-    # What MongoDB does on such a processor where /proc does not tell.
-    machine = fake_program(tmp_path / "bin", "mongod", "kill -ILL $$")
+    # What MongoDB does on such a processor where /proc does not list the flags.
+    host = fake_program(tmp_path / "bin", "mongod", "kill -ILL $$")
     with pytest.raises(StackError, match=r"was ended by SIGILL\..*AVX"):
-        await databases_only(tmp_path / "data", embedded, machine=machine).start()
+        await databases_only(tmp_path / "data", embedded, host=host).start()
 
 
 async def test_a_machine_that_no_wheel_is_for_is_told_what_to_install(tmp_path: Path, embedded: StackOptions) -> None:
-    machine = Machine("/nonexistent", "FreeBSD", "riscv64")
+    host = Host("/nonexistent", "FreeBSD", "riscv64")
     with pytest.raises(StackError, match=r"not for FreeBSD on riscv64. Install MongoDB"):
-        await databases_only(tmp_path, embedded, machine=machine).start()
+        await databases_only(tmp_path, embedded, host=host).start()
 
 
 async def test_a_service_that_fails_to_start_is_named_and_the_rest_stopped(
     tmp_path: Path, plain_services: tuple[Service, ...], embedded: StackOptions
 ) -> None:
-    said: list[Progress] = []
+    steps: list[Progress] = []
     broken = tuple(
         replace(service, module="tests.no_such_program") if service.name == "notify" else service
         for service in plain_services
     )
-    stack = LocalStack(tmp_path, options=embedded, services=broken, report=said.append)
+    stack = LocalStack(tmp_path, options=embedded, services=broken, report=steps.append)
     with pytest.raises(StackError, match=r"notify-1 ended with code 1\.(.|\n)*notify-1\.log(.|\n)*no_such_program"):
         await stack.start()
-    assert Progress("notify-1", Phase.FAILED) in said
+    assert Progress("notify-1", Phase.FAILED) in steps
     assert not [process.name for process in stack.processes.values() if process.running]
     assert read_run_file(tmp_path) is None
 
@@ -269,9 +268,9 @@ async def test_servers_of_ones_own_are_used_instead(
     options = replace(embedded, mongodb_uri=plain_stack.mongodb_uri, redis_url=plain_stack.redis_url)
     async with LocalStack(tmp_path, options=options, services=plain_services) as stack:
         assert not {"mongod", "valkey"} & stack.processes.keys()
-        told = psutil.Process(stack.processes["chat-1"].pid).environ()
-        assert told["PARLEY_MONGODB_URI"] == plain_stack.mongodb_uri
-        assert told["PARLEY_REDIS_URL"] == plain_stack.redis_url
+        environment = psutil.Process(stack.processes["chat-1"].pid).environ()
+        assert environment["PARLEY_MONGODB_URI"] == plain_stack.mongodb_uri
+        assert environment["PARLEY_REDIS_URL"] == plain_stack.redis_url
 
 
 @pytest.mark.parametrize(
@@ -294,16 +293,16 @@ async def test_a_server_of_ones_own_that_does_not_answer_is_named_without_its_pa
 async def test_a_crashed_process_comes_back_and_the_note_knows_its_new_pid(
     tmp_path: Path, embedded: StackOptions
 ) -> None:
-    said: list[Progress] = []
-    async with databases_only(tmp_path, replace(embedded, restart_crashed=True), report=said.append) as stack:
+    steps: list[Progress] = []
+    async with databases_only(tmp_path, replace(embedded, restart_crashed=True), report=steps.append) as stack:
         valkey = stack.processes["valkey"]
         crashed = valkey.pid
         os.kill(crashed, signal.SIGKILL)
-        await eventually(lambda: Progress("valkey", Phase.READY, "It is back.") in said)
+        await eventually(lambda: Progress("valkey", Phase.READY, "Restarted.") in steps)
         await valkey.wait_healthy()
         assert valkey.pid != crashed
-        found = json.loads(stack.directory.run_file.read_text())
-        assert found["processes"]["valkey"]["pid"] == valkey.pid
+        run_file = json.loads(stack.directory.run_file.read_text())
+        assert run_file["processes"]["valkey"]["pid"] == valkey.pid
 
 
 async def test_a_replica_that_dies_is_routed_around_and_used_again_when_it_is_back(
@@ -319,7 +318,7 @@ async def test_a_replica_that_dies_is_routed_around_and_used_again_when_it_is_ba
         for process in dead:
             process.kill()
             await process.wait_stopped()
-        # Not one request fails: those that meet a dead replica are sent to the other.
+        # No request fails: those that hit a dead replica are retried on the other.
         replies = [await client.get("/api/users") for _ in range(40)]
         assert {reply.json()["replica"] for reply in replies} == {"gateway-1"}
         assert {await chat_replica(channel, shard) for shard in range(40)} == {"chat-1"}
@@ -334,7 +333,7 @@ async def test_a_replica_that_dies_is_routed_around_and_used_again_when_it_is_ba
 
 
 async def chat_replica(channel: grpc.aio.Channel, shard: int) -> str:
-    """Return which replica of chat a shard's calls reach."""
+    """Returns the replica of chat that a shard's calls reach."""
     multicallable: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
         "/parley.chat.v1.MessageService/SendMessages", request_serializer=bytes, response_deserializer=bytes
     )
@@ -343,7 +342,7 @@ async def chat_replica(channel: grpc.aio.Channel, shard: int) -> str:
 
 
 async def count_up_in_mongodb(uri: str) -> int:
-    """Add a document with the strongest guarantees and return how many there are."""
+    """Inserts a document with majority write concern and returns the number of documents."""
     async with AsyncMongoClient[dict[str, Any]](uri) as client:
         runs = client.test.get_collection("runs", write_concern=WriteConcern("majority", j=True))
         await runs.insert_one({})
@@ -351,6 +350,6 @@ async def count_up_in_mongodb(uri: str) -> int:
 
 
 def test_a_process_is_what_the_stack_hands_out() -> None:
-    # The fault tests rely on these.
+    # The fault tests use these methods.
     for verb in ("kill", "terminate", "pause", "resume", "restart", "start", "stop", "wait_healthy", "wait_stopped"):
         assert callable(getattr(ManagedProcess, verb))

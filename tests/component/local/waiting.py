@@ -1,21 +1,21 @@
-"""Waiting for what other processes do. The test's own time limit ends a wait that is in vain."""
+"""Waits for effects of other processes. The test's own timeout ends a hopeless wait."""
 
 import asyncio
 from collections.abc import Callable
 
 import psutil
 
-_BETWEEN_LOOKS_SECONDS = 0.02
+_POLL_SECONDS = 0.02
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
-    """Wait until it holds."""
-    while not condition():  # other processes set no event of ours
-        await asyncio.sleep(_BETWEEN_LOOKS_SECONDS)
+    """Waits until the condition holds."""
+    while not condition():  # polls: other processes set no event here
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 async def all_gone(pids: list[int]) -> None:
-    """Wait until none of these processes runs."""
+    """Waits until none of these processes runs."""
     await eventually(lambda: not any(_runs(pid) for pid in pids))
 
 

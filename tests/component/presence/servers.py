@@ -13,11 +13,11 @@ import grpc
 
 from chassis.rpc.channel import open_channel
 from deploy.local.binaries import VALKEY, find_server
-from deploy.local.host import Machine
+from deploy.local.host import Host
 from deploy.local.ports import PortClaims
 from deploy.local.process import ManagedProcess, ProcessSpec
 from deploy.local.progress import silent
-from deploy.local.valkey import answers, valkey_command, valkey_url
+from deploy.local.valkey import valkey_command, valkey_reachable, valkey_url
 from services.presence.settings import Settings
 
 READY_SECONDS = 60.0
@@ -30,10 +30,10 @@ async def running_valkey(folder: Path) -> AsyncIterator[tuple[ManagedProcess, st
     port = ports.claim_any()
     spec = ProcessSpec(
         name="valkey",
-        command=valkey_command(find_server(VALKEY, Machine.current()), folder, port),
+        command=valkey_command(find_server(VALKEY, Host.current()), folder, port),
         environment=dict(os.environ),
         log_path=folder / "valkey.log",
-        probe=answers(valkey_url(port)),
+        probe=valkey_reachable(valkey_url(port)),
     )
     process = ManagedProcess(spec, silent, lambda: None)
     try:

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 from deploy.local import envoy
 from deploy.local.binaries import ENVOY, MONGOD, VALKEY, Server, find_server
-from deploy.local.host import Machine
+from deploy.local.host import Host
 from tests.docker.plan import Plan
 from tests.docker.rehearsal.errors import RehearsalError
 
@@ -56,7 +56,7 @@ def _started(plan: Plan, name: str, server: Server, scratch: Path, log: IO[bytes
     container = plan.containers[name]
     places = {"/etc/envoy/envoy.yaml": str(envoy.CONFIG), "/data/db": str(scratch / name), "/data": str(scratch / name)}
     (scratch / name).mkdir()
-    command = [str(find_server(server, Machine.current())), *(places.get(part, part) for part in container["command"])]
+    command = [str(find_server(server, Host.current())), *(places.get(part, part) for part in container["command"])]
     return subprocess.Popen(command, stdout=log, stderr=log, cwd=scratch)  # noqa: S603  # what compose.yaml says
 
 

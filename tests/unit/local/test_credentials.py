@@ -1,4 +1,4 @@
-"""The secrets of a stack are made once and stay private."""
+"""The secrets of a stack are generated once and stay private."""
 
 import base64
 import stat

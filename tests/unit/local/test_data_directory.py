@@ -1,4 +1,4 @@
-"""One stack a data directory, and nothing else is removed than a stack's."""
+"""The lock of a data directory, and its safe removal."""
 
 import os
 import signal
@@ -25,10 +25,10 @@ time.sleep(600)
 
 @pytest.fixture
 def directory(tmp_path: Path) -> DataDirectory:
-    """A data directory that exists."""
-    made = DataDirectory(tmp_path / "data")
-    made.create()
-    return made
+    """An existing data directory."""
+    directory = DataDirectory(tmp_path / "data")
+    directory.create()
+    return directory
 
 
 def test_others_may_not_look_into_it(directory: DataDirectory) -> None:

@@ -1,4 +1,4 @@
-"""The end of a log, as it is shown to whoever's stack does not start."""
+"""The end of a log as quoted in errors."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What each process is told."""
+"""The environment variables of each process."""
 
 import json
 from collections.abc import Mapping
@@ -15,12 +15,12 @@ CRM = Service("crm_bridge", "services.crm_bridge", (RPC, METRICS), Needs.STORES,
 PORTS = {"grpc": 1, "metrics": 2, "websocket": 3, "http": 4}
 
 
-def surroundings(
+def stack_environment(
     services: tuple[Service, ...] = SERVICES,
     replicas: Mapping[str, int] = MappingProxyType({}),
     options: StackOptions | None = None,
 ) -> StackEnvironment:
-    """Return what a stack of these services shares."""
+    """Returns the shared configuration of a stack of these services."""
     secrets = {name: f"secret of {name}" for name in secret_names(services, OUTSIDE_CALLERS)}
     return StackEnvironment(
         services,
@@ -35,8 +35,8 @@ def surroundings(
 
 
 def settings_of(name: str, shared: StackEnvironment | None = None) -> Mapping[str, str]:
-    """Return the settings of a service's first replica."""
-    shared = shared or surroundings()
+    """Returns the settings of a service's first replica."""
+    shared = shared or stack_environment()
     service = next(service for service in shared.services if service.name == name)
     return service_settings(service, f"{name}-1", PORTS, shared)
 
@@ -89,7 +89,7 @@ def test_the_scopes_are_those_that_each_caller_needs_and_no_more() -> None:
 
 
 def test_a_line_in_the_table_is_all_that_a_new_service_needs() -> None:
-    shared = surroundings((*SERVICES, CRM))
+    shared = stack_environment((*SERVICES, CRM))
     assert settings_of("crm_bridge", shared)["PARLEY_MONGODB_DATABASE"] == "parley_crm_bridge"
     assert settings_of("gateway", shared)["PARLEY_CRM_BRIDGE_TARGET"] == "127.0.0.1:8080"
     credentials = json.loads(settings_of("auth", shared)["PARLEY_SERVICE_CREDENTIALS"])
@@ -98,13 +98,13 @@ def test_a_line_in_the_table_is_all_that_a_new_service_needs() -> None:
 
 @pytest.mark.parametrize(("replicas", "shards"), [(1, 1), (2, 8), (32, 64)])
 def test_the_gateway_spreads_its_calls_over_the_replicas_of_chat(replicas: int, shards: int) -> None:
-    shared = surroundings(replicas={"chat": replicas, "gateway": 5})
+    shared = stack_environment(replicas={"chat": replicas, "gateway": 5})
     assert settings_of("gateway", shared)["PARLEY_CHAT_SHARDS"] == str(shards)
 
 
 def test_settings_of_a_service_can_be_added_and_replaced() -> None:
     options = StackOptions(settings={"auth": {"PARLEY_PASSWORD_MEMORY_KIB": "1024", "PARLEY_LOG_LEVEL": "debug"}})
-    shared = surroundings(options=options)
+    shared = stack_environment(options=options)
     assert settings_of("auth", shared)["PARLEY_PASSWORD_MEMORY_KIB"] == "1024"
     assert settings_of("auth", shared)["PARLEY_LOG_LEVEL"] == "debug"
     assert settings_of("chat", shared)["PARLEY_LOG_LEVEL"] == "info"

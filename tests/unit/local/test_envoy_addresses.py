@@ -15,7 +15,7 @@ PORT = re.compile(r"port_value: \d+")
 
 
 def ports(replicas: int = 1) -> dict[Address, list[int]]:
-    """Return a port of its own for each replica of each address, as a stack would."""
+    """Returns distinct ports for each replica of each address, as a stack would."""
     addresses: list[Address] = [PUBLIC, STATUS, ADMIN]
     counts = [1, 1, 1]
     for service in SERVICES:
@@ -29,7 +29,7 @@ def ports(replicas: int = 1) -> dict[Address, list[int]]:
 
 
 def without_addresses(text: str) -> list[str]:
-    """Return the lines with hosts and ports blotted out, and repeated endpoints taken as one."""
+    """Returns the lines with hosts and ports masked and repeated endpoints merged."""
     lines = [PORT.sub("port_value: ?", ADDRESS.sub("address: ?, port_value: ?", line)) for line in text.splitlines()]
     return [line for line, _ in groupby(lines)]
 
@@ -47,9 +47,9 @@ def test_lines_without_an_address_are_the_same_to_the_byte() -> None:
 
 def test_every_address_becomes_one_of_this_machine() -> None:
     rendered = render(TEMPLATE, ports(2))
-    found = ADDRESS.findall(rendered)
-    assert {host for host, _ in found} == {"127.0.0.1"}
-    assert {int(port) for _, port in found} <= {port for group in ports(2).values() for port in group}
+    addresses = ADDRESS.findall(rendered)
+    assert {host for host, _ in addresses} == {"127.0.0.1"}
+    assert {int(port) for _, port in addresses} <= {port for group in ports(2).values() for port in group}
 
 
 def test_no_port_escapes_the_form_that_is_replaced() -> None:
@@ -60,11 +60,11 @@ def test_no_port_escapes_the_form_that_is_replaced() -> None:
 
 
 def test_each_replica_gets_an_endpoint_and_its_own_health_check_port() -> None:
-    given = ports(2)
-    rendered = render(TEMPLATE, given)
-    for websocket, http in zip(given["gateway", 8081], given["gateway", 8082], strict=True):
+    addresses = ports(2)
+    rendered = render(TEMPLATE, addresses)
+    for websocket, http in zip(addresses["gateway", 8081], addresses["gateway", 8082], strict=True):
         assert re.search(rf"port_value: {websocket} }} }}, health_check_config: {{ port_value: {http} }}", rendered)
-    for port in given["chat", 50051]:
+    for port in addresses["chat", 50051]:
         assert rendered.count(f"port_value: {port} ") == 1
 
 

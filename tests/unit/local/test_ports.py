@@ -12,17 +12,17 @@ from deploy.local.ports import PortClaims
 
 @pytest.fixture
 def claims() -> Iterator[PortClaims]:
-    """One stack's claims."""
-    made = PortClaims()
-    yield made
-    made.release()
+    """Yields one stack's claims."""
+    claims = PortClaims()
+    yield claims
+    claims.release()
 
 
 def test_ports_are_free_and_differ(claims: PortClaims) -> None:
     ports = [claims.claim_any() for _ in range(50)]
     assert len(set(ports)) == 50
     for port in ports:
-        # As servers do; connections of an earlier one may linger on it.
+        # As servers do: connections of an earlier one may linger on the port.
         with socket.create_server(("127.0.0.1", port)):
             pass
 
@@ -48,7 +48,7 @@ def test_a_port_with_a_listener_is_refused_and_its_owner_named(claims: PortClaim
 
 
 def test_a_port_shared_by_reuse_is_refused_as_well(claims: PortClaims) -> None:
-    # As a gRPC server does by default: a second one would bind, and get half of the connections.
+    # gRPC servers set this by default: a second one would bind and get half of the connections.
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""How many processes of each service: what people may type, and what they are told otherwise."""
+"""Parsing the number of processes of each service, and its errors."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def test_counts_are_read(text: str, counts: dict[str, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "error"),
     [
         ("chat", "'chat' is not of the form service=number"),
         ("chat=", "not of the form"),
@@ -32,9 +32,9 @@ def test_counts_are_read(text: str, counts: dict[str, int]) -> None:
         ("chat=0", "between 1 and 32 processes, not 0"),
         ("chat=99", "between 1 and 32 processes, not 99"),
         ("chat=1,chat=2", "chat is named twice"),
-        ("mail=1", "no service 'mail'; there are auth, chat, gateway"),
+        ("mail=1", "unknown service 'mail'; the services are auth, chat, gateway"),
     ],
 )
-def test_what_makes_no_sense_is_named(text: str, told: str) -> None:
-    with pytest.raises(StackError, match=told):
+def test_what_makes_no_sense_is_named(text: str, error: str) -> None:
+    with pytest.raises(StackError, match=error):
         parse_replicas(text, SERVICES)

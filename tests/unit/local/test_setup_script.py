@@ -1,4 +1,4 @@
-"""`make setup` says in a sentence what a machine lacks, before it touches anything."""
+"""`make setup` names what a machine lacks before it changes anything."""
 
 import shutil
 import subprocess
@@ -12,7 +12,7 @@ WITHOUT_VENV = 'case "$2" in *ensurepip*) exit 1;; esac'
 
 
 def set_up(folder: Path, python: str) -> subprocess.CompletedProcess[str]:
-    """Run the script in a folder with nothing in it."""
+    """Runs the script in an empty folder."""
     shell = shutil.which("sh")
     assert shell is not None
     return subprocess.run(  # noqa: S603  # our own script
@@ -26,24 +26,24 @@ def set_up(folder: Path, python: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    ("script", "told"),
+    ("script", "error"),
     [
         (TOO_OLD, "Parley needs Python 3.11 or newer, and {} is 3.9.2"),
         (WITHOUT_VENV, "{} has no venv module. On Debian and Ubuntu: apt-get install python3-venv"),
     ],
 )
-def test_a_python_that_will_not_do_is_named(tmp_path: Path, script: str, told: str) -> None:
+def test_a_python_that_will_not_do_is_named(tmp_path: Path, script: str, error: str) -> None:
     python = tmp_path / "python"
     python.write_text(f"#!/bin/sh\n{script}\n")
     python.chmod(0o755)
     result = set_up(tmp_path, str(python))
     assert result.returncode == 1
-    assert result.stderr.startswith(told.format(python))
+    assert result.stderr.startswith(error.format(python))
     assert result.stdout == ""
 
 
 def test_a_missing_python_is_named(tmp_path: Path) -> None:
     result = set_up(tmp_path, "no-such-python")
     assert result.returncode == 1
-    assert "There is no no-such-python on the PATH" in result.stderr
+    assert "No no-such-python on the PATH" in result.stderr
     assert list(tmp_path.iterdir()) == []

@@ -1,4 +1,4 @@
-"""A plain gateway for tests of the stack: WebSockets and HTTP requests are told which replica they reached."""
+"""A stub gateway: answers WebSockets and HTTP requests with the replica's name."""
 
 import asyncio
 import os

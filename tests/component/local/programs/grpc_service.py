@@ -1,7 +1,7 @@
-"""A plain gRPC server for tests of the stack: it is healthy, and says what reached it.
+"""A stub gRPC server: reports healthy, and describes the requests that reach it.
 
-Unary methods answer with a JSON object of the replica, the method and the metadata; Subscribe, Attach and Watch...
-send back what they get. `Hang` never answers; `Unavailable` fails as a service does that cannot work.
+Unary methods answer with a JSON object of the replica, method and metadata; Subscribe, Attach and Watch... echo.
+`Hang` never answers; `Unavailable` fails with UNAVAILABLE.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ async def answer(request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]
 
 
 class EveryMethod(grpc.GenericRpcHandler):
-    """Serves whatever method is asked for, except those of health."""
+    """Serves every method except those of the health service."""
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes] | None:
-        """Return the handler of any method."""
+        """Returns the handler of any method."""
         method = handler_call_details.method
         if method.startswith("/grpc.health."):
             return None
