@@ -77,10 +77,8 @@ types: $(READY) ## check types
 protos: $(READY) ## generate the stubs in gen/ from protos/
 	@$(BIN)/python protos/generate.py $(ARGS)
 
-reference: $(READY) ## regenerate dashboards, docs/settings.md, docs/metrics.md, and Envoy's files for TLS and traces
-	@$(BIN)/python -m deploy.monitoring write
-	@$(BIN)/python -m deploy.k8s.rules
-	@$(BIN)/python -m deploy.tls write
+reference: $(READY) ## regenerate dashboards, docs/settings.md, docs/metrics.md, the PrometheusRule, and Envoy's files for TLS and traces
+	@$(BIN)/python -m deploy.generate write
 
 monitoring-check: $(READY) ## check alerts and dashboards with a real Prometheus, on a stack of its own
 	@sh deploy/monitoring/setup.sh

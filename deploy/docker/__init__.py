@@ -1,1 +1,1 @@
-"""The image that all processes share, and the stack on one machine with a container engine."""
+"""The image of all processes, and the Compose stack for one machine."""

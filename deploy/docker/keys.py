@@ -1,7 +1,7 @@
-"""Makes the first secrets for compose.yaml: `python3 -m deploy.docker.keys`.
+"""Generates the secrets for compose.yaml: `python3 -m deploy.docker.keys`.
 
-They are those of a cluster (deploy.k8s.keys), as one file of variables for each process, readable by their owner
-alone. They are made once: without its key-encryption key auth loses the signing keys in its database.
+The same secrets as for a cluster (deploy.k8s.keys), as one env file per process with mode 0600. Generate them once:
+without its key-encryption key auth loses the signing keys in its database.
 """
 
 from __future__ import annotations
@@ -19,37 +19,37 @@ STORES: Final[Mapping[str, str]] = {
     MONGODB_URI: "mongodb://mongodb:27017/?replicaSet=parley",
     REDIS_URL: "redis://valkey:6379/0",
 }
-"""Where the stores of compose.yaml are."""
+"""The addresses of compose.yaml's stores."""
 
 _VARIABLES: Final[Mapping[str, str]] = {"mongodb-uri": MONGODB_URI, "redis-url": REDIS_URL}
-"""What a process calls what a Secret of a cluster calls otherwise."""
+"""The variable of a process by the key in a cluster's Secret."""
 _SECRET: Final = "secret"  # noqa: S105  # the key's name
-_USAGE: Final = 2
+_USAGE_ERROR: Final = 2
 
 
 def files(stores: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """The variables of each process, and of each caller from outside, by its name; new at each call."""
-    made: dict[str, dict[str, str]] = {}
+    """Generates new secrets; returns the variables by the name of the process or outside caller."""
+    variables: dict[str, dict[str, str]] = {}
     for item in manifests(stores[MONGODB_URI], stores[REDIS_URL])["items"]:
         name = item["metadata"]["name"].rpartition("-")[0]
         for key, value in item["stringData"].items():
-            made.setdefault(name, {})[_variable(name, key)] = value
-    return made
+            variables.setdefault(name, {})[_variable(name, key)] = value
+    return variables
 
 
 def write(folder: Path, stores: Mapping[str, str]) -> None:
-    """Writes them into a new folder, all of them or none. Raises FileExistsError if the folder is there."""
+    """Writes the env files into a new folder, atomically. Raises FileExistsError if the folder exists."""
     if folder.exists():
         raise FileExistsError(folder)
-    draft = folder.with_name(f"{folder.name}.{os.getpid()}.new")
-    draft.mkdir(mode=0o700)
+    temporary = folder.with_name(f"{folder.name}.{os.getpid()}.new")
+    temporary.mkdir(mode=0o700)
     for name, variables in files(stores).items():
-        # In single quotes nothing is replaced, and nothing that is made holds one.
+        # Compose expands nothing in single quotes, and no generated value contains one.
         text = "".join(f"{variable}='{value}'\n" for variable, value in variables.items())
-        descriptor = os.open(draft / f"{name}.env", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        descriptor = os.open(temporary / f"{name}.env", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(text)
-    draft.rename(folder)
+    temporary.rename(folder)
 
 
 def _variable(name: str, key: str) -> str:
@@ -59,15 +59,15 @@ def _variable(name: str, key: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Writes the files into the folder that is named, or beside this one; returns the exit status."""
+    """Writes the files into the named folder, by default `keys` beside this module; returns the exit status."""
     folder = Path(arguments[0]) if arguments else FOLDER
     stores = {name: os.environ.get(name) or default for name, default in STORES.items()}
     try:
         write(folder, stores)
     except FileExistsError:
-        sys.stderr.write(f"{folder} is there already, and what is in it is in use: nothing was made\n")
-        return _USAGE
-    sys.stdout.write(f"made {folder}: whoever can read it can do everything\n")
+        sys.stderr.write(f"{folder} already exists and may be in use: nothing written\n")
+        return _USAGE_ERROR
+    sys.stdout.write(f"wrote {folder}: it grants full access, keep it private\n")
     return 0
 
 

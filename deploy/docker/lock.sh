@@ -1,6 +1,6 @@
 #!/bin/sh
-# Writes deploy/docker/requirements.lock: what requirements.lock holds, without servers and tools for developers.
-# Versions are those of requirements.lock, so write that one first. Needs uv.
+# Writes deploy/docker/requirements.lock: requirements.lock without the embedded servers and developer tools.
+# Takes its versions from requirements.lock, so update that first. Needs uv.
 set -eu
 cd "$(dirname "$0")/../.."
 

@@ -1,1 +1,1 @@
-"""Parley in Kubernetes: kustomize manifests, and the program that makes their first secrets."""
+"""Kustomize manifests for Kubernetes, and the generator of their first secrets."""

@@ -14,8 +14,6 @@ from deploy.local.errors import StackError
 from deploy.local.probes import Probe
 from deploy.tls.envoy import INTERNAL_PORT
 
-CONFIG = Path(__file__).parents[2] / "gateway" / "envoy" / "envoy.yaml"
-
 PUBLIC = ("0.0.0.0", 8080)
 INTERNAL = ("0.0.0.0", INTERNAL_PORT)
 STATUS = ("0.0.0.0", 9902)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from sys import executable
 
+from deploy.envoy_edit import CONFIG
 from deploy.local import envoy
 from deploy.local.data_directory import DataDirectory
 from deploy.local.environment import StackEnvironment, plain_environment, service_settings
@@ -90,7 +91,7 @@ class StackPlan:
                 addresses[service.name, listener.cluster_port] = [
                     self._ports[name][listener.name] for name in replica_names(service, replicas)
                 ]
-        template = envoy.CONFIG.read_text()
+        template = CONFIG.read_text()
         if self._options.certificates:
             addresses[envoy.INTERNAL] = [envoy_ports["internal"]]
             template = with_mutual_tls(template, self._directory.root)

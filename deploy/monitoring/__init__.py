@@ -1,4 +1,1 @@
-"""What operators see: alert rules and dashboards, and the pages of reference that are made from the programs.
-
-`python -m deploy.monitoring` says what it makes. Nothing here is imported by what runs.
-"""
+"""Alert rules, dashboards and generated reference pages for operators. No process of the stack imports this package."""

@@ -1,12 +1,14 @@
-"""Envoy's configuration with spans of its own: an addition, as an Envoy that exports nothing must not stand in traces.
+"""Adds spans to Envoy's configuration. Optional, because an Envoy that exports no spans must not be a step of a trace.
 
-Envoy goes on with traces that others began, and begins none. It believes whoever sends `traceparent`, so a user can
-have spans of Envoy sampled; a collector that minds drops those without a parent of ours.
+Envoy continues traces that others start, and starts none. It trusts `traceparent` from any client, so users can make it
+record spans; a collector may drop those without a parent from Parley.
 """
 
 from __future__ import annotations
 
 from typing import Final
+
+from deploy.envoy_edit import replace_once
 
 _CONNECTIONS: Final = "                codec_type: AUTO\n"
 _CLUSTER: Final = "    - name: admin\n"
@@ -50,22 +52,11 @@ _COLLECTOR: Final = """\
 """
 
 
-class UnexpectedConfigurationError(Exception):
-    """Envoy's configuration is not as this addition expects it."""
-
-
 def with_tracing(configuration: str, host: str, port: int) -> str:
-    """Gives Envoy's configuration with traces that go to a collector, by OTLP over gRPC.
+    """Returns Envoy's configuration with spans sent to a collector by OTLP over gRPC.
 
     Raises:
-        UnexpectedConfigurationError: it is not known where to put that.
+        UnexpectedConfigurationError: the configuration lacks an expected place.
     """
-    public = _inserted(configuration, _TRACING, after=_CONNECTIONS)
-    return _inserted(public, _COLLECTOR.format(host=host, port=port), before=_CLUSTER)
-
-
-def _inserted(text: str, addition: str, *, after: str = "", before: str = "") -> str:
-    mark = after or before
-    if text.count(mark) != 1:
-        raise UnexpectedConfigurationError(f"{mark.strip()!r} stands {text.count(mark)} times in the configuration")
-    return text.replace(mark, f"{after}{addition}{before}")
+    public = replace_once(configuration, _CONNECTIONS, _CONNECTIONS + _TRACING)
+    return replace_once(public, _CLUSTER, _COLLECTOR.format(host=host, port=port) + _CLUSTER)

@@ -1,6 +1,6 @@
-"""Dashboards as Grafana's JSON, from a description that names what is shown and leaves the layout to this file.
+"""Builds Grafana's dashboard JSON from descriptions of rows and panels; this module does the layout.
 
-The model is Grafana's own (schema 39, Grafana 10.4 and newer), with no plugins: https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/.
+The model is Grafana's own (schema 39, Grafana 10.4 and newer), without plugins: https://grafana.com/docs/grafana/latest/dashboards/build-dashboards/view-dashboard-json-model/.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ _COLUMNS: Final = 24
 _HEIGHT: Final = 8
 _SCHEMA: Final = 39
 _SOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
-_CHOICE_OF_SOURCE: Final = {"type": "datasource", "name": "datasource", "query": "prometheus", "label": "Source"}
-_CHOICE_OF_INSTALLATION: Final = {
+_SOURCE_VARIABLE: Final = {"type": "datasource", "name": "datasource", "query": "prometheus", "label": "Source"}
+_NAMESPACE_VARIABLE: Final = {
     "type": "query",
     "name": "namespace",
     "label": "Namespace",
@@ -26,7 +26,7 @@ _CHOICE_OF_INSTALLATION: Final = {
     "sort": 1,
     "multi": True,
     "includeAll": True,
-    # Also what has no namespace, as on one machine.
+    # Also matches series without a namespace, as on one machine.
     "allValue": ".*",
     "current": {"selected": True, "text": ["All"], "value": ["$__all"]},
 }
@@ -34,27 +34,27 @@ _CHOICE_OF_INSTALLATION: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One query of a panel, and how its series are named."""
+    """A query of a panel, with the legend of its series."""
 
     expression: str
     legend: str = "__auto"
 
     @property
-    def confined(self) -> str:
-        """The expression for Parley's own series, of the namespace that is chosen."""
+    def scoped_expression(self) -> str:
+        """The expression, limited to Parley's series in the selected namespace."""
         return scoped(self.expression)
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Curves over time.
+    """A time series panel.
 
     Attributes:
-        title: what is shown.
-        unit: by Grafana's names: short, s, ops, reqps, percentunit, bytes, Bps.
-        queries: whose series are drawn.
-        description: what to make of it.
-        columns: its width, of 24.
+        title: the panel's title.
+        unit: Grafana's unit name: short, s, ops, reqps, percentunit, bytes, Bps.
+        queries: the queries whose series are drawn.
+        description: how to read the panel; may be empty.
+        columns: its width, of 24 columns.
     """
 
     title: str
@@ -66,7 +66,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Panels under one heading."""
+    """A titled row of panels."""
 
     title: str
     panels: tuple[Panel, ...]
@@ -74,14 +74,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Dashboard:
-    """A page; its `uid` is also the file's name and never changes, or links break."""
+    """A dashboard; `uid` is also the file's name and must not change, or links break."""
 
     uid: str
     title: str
     rows: tuple[Row, ...]
 
     def document(self) -> dict[str, Any]:
-        """Gives Grafana's form."""
+        """Returns the dashboard in Grafana's JSON model."""
         return {
             "uid": self.uid,
             "title": f"Parley: {self.title}",
@@ -94,7 +94,7 @@ class Dashboard:
             "links": [
                 {"type": "dashboards", "title": "Parley", "tags": ["parley"], "asDropdown": True, "keepTime": True}
             ],
-            "templating": {"list": [_CHOICE_OF_SOURCE, _CHOICE_OF_INSTALLATION]},
+            "templating": {"list": [_SOURCE_VARIABLE, _NAMESPACE_VARIABLE]},
             "panels": list(self._panels()),
         }
 
@@ -114,18 +114,18 @@ class Dashboard:
 
 
 def by(*labels: str) -> str:
-    """The legend that shows labels of the series: `{{a}} {{b}}`."""
+    """Returns the legend that shows labels of the series: `{{a}} {{b}}`."""
     return " ".join(f"{{{{{label}}}}}" for label in labels)
 
 
 def quantiles(metric: str, group: str = "", selector: str = "") -> tuple[Query, ...]:
-    """Half and 99 of a hundred observations of a histogram, by the labels of `group`."""
+    """Returns queries for the 99th and 50th percentile of a histogram, by the labels of `group`."""
     labels = f"le, {group}" if group else "le"
-    names = " ".join(f"{{{{{label.strip()}}}}}" for label in group.split(",")) if group else ""
+    legend = " ".join(f"{{{{{label.strip()}}}}}" for label in group.split(",")) if group else ""
     rate = f"sum by ({labels}) (rate({metric}_bucket{selector}[$__rate_interval]))"
     return tuple(
-        Query(f"histogram_quantile({quantile}, {rate})", f"{names} {words}".strip())
-        for quantile, words in ((0.99, "99 %"), (0.5, "50 %"))
+        Query(f"histogram_quantile({quantile}, {rate})", f"{legend} {percent}".strip())
+        for quantile, percent in ((0.99, "99 %"), (0.5, "50 %"))
     )
 
 
@@ -153,7 +153,7 @@ def _panel(panel: Panel, number: int, place: dict[str, int]) -> dict[str, Any]:
             {
                 "refId": chr(ord("A") + index),
                 "datasource": _SOURCE,
-                "expr": query.confined,
+                "expr": query.scoped_expression,
                 "legendFormat": query.legend,
                 "exemplar": True,
             }

@@ -1,4 +1,4 @@
-"""docs/metrics.md: every metric of every process, from the programs, and every alert, from the rules."""
+"""Generates docs/metrics.md: every metric of every process, from the code, and every alert, from the rules."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ PROCESSES: Final = {
 }
 _HEAD: Final = """# Metrics and alerts
 
-What Prometheus reads at `/metrics` of each process, under the names that it keeps: a counter ends with `_total`, a
-histogram has `_bucket`, `_sum` and `_count`. Beside these come the Python client's own (`process_cpu_seconds_total`,
-`process_resident_memory_bytes`, ...). Dashboards are in `deploy/monitoring/dashboards`. This page is made from the
-programs (`python -m deploy.monitoring write`).
+The metrics that each process serves at `/metrics`, by their names in Prometheus: counters end in `_total`, histograms
+have `_bucket`, `_sum` and `_count`. The Python client adds its own (`process_cpu_seconds_total`,
+`process_resident_memory_bytes`, ...). The dashboards are in `deploy/monitoring/dashboards`. This page is generated from
+the code (`make reference`).
 """
-_LABELS: Final = "_labelnames"  # the client keeps them there, and shows them only with values
+_LABELS: Final = "_labelnames"  # private in the client library, which shows labels only with values
 
 
 def metrics_page() -> str:
-    """Gives the page."""
+    """Returns the page."""
     parts, known = [_HEAD], set[str]()
     for title, packages in PROCESSES.items():
         rows = sorted(_metrics(packages, known))
         if rows:
-            parts += [f"## {title}\n", "| metric | kind | labels | says |", "| --- | --- | --- | --- |"]
+            parts += [f"## {title}\n", "| metric | type | labels | meaning |", "| --- | --- | --- | --- |"]
             parts += ["| " + " | ".join(row) + " |" for row in rows]
             parts.append("")
     return "\n".join([*parts, *_alerts()])
 
 
 def _metrics(packages: Iterable[str], known: set[str]) -> Iterator[tuple[str, str, str, str]]:
-    """Name, kind, labels and meaning of what modules of packages define, but for what is known already."""
+    """Yields name, type, labels and help of the metrics that the packages define, except known ones."""
     for module in (module for package in packages for module in _modules(package)):
         for metric in vars(importlib.import_module(module)).values():
             if isinstance(metric, MetricWrapperBase):
@@ -54,19 +54,18 @@ def _metrics(packages: Iterable[str], known: set[str]) -> Iterator[tuple[str, st
                     yield row
     if "gateway" in packages:
         for kind, table in (("counter", gateway.metrics.COUNTED), ("gauge", gateway.metrics.WATCHED)):
-            yield from ((f"`{name}`", kind, "", says) for name, says in table.items())
+            yield from ((f"`{name}`", kind, "", text) for name, text in table.items())
 
 
 def _modules(package: str) -> Iterator[str]:
     yield package
-    for found in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
-        if not found.name.endswith("__main__"):
-            yield found.name
+    for info in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
+        if not info.name.endswith("__main__"):
+            yield info.name
 
 
 def _row(metric: MetricWrapperBase) -> tuple[str, str, str, str]:
-    described = metric.describe()
-    family: Any = next(iter(described))
+    family: Any = next(iter(metric.describe()))
     name = f"{family.name}_total" if family.type == "counter" else family.name
     return f"`{name}`", family.type, ", ".join(getattr(metric, _LABELS)), family.documentation
 
@@ -74,9 +73,9 @@ def _row(metric: MetricWrapperBase) -> tuple[str, str, str, str]:
 def _alerts() -> Iterator[str]:
     document = yaml.safe_load(ALERTS.read_text())
     yield "## Alerts\n"
-    yield "Rules for Prometheus: `deploy/monitoring/alerts.yaml`. Each has a page that says what to do.\n"
-    yield "| alert | severity | after | says |\n| --- | --- | --- | --- |"
+    yield "The rules are in `deploy/monitoring/alerts.yaml`. Each alert has a runbook.\n"
+    yield "| alert | severity | after | meaning |\n| --- | --- | --- | --- |"
     for rule in (rule for group in document["groups"] for rule in group["rules"] if "alert" in rule):
-        name, says = rule["alert"], rule["annotations"]["description"]
-        yield f"| [{name}](runbooks/{name}.md) | {rule['labels']['severity']} | {rule.get('for', 'at once')} | {says} |"
+        name, after, text = rule["alert"], rule.get("for", "immediately"), rule["annotations"]["description"]
+        yield f"| [{name}](runbooks/{name}.md) | {rule['labels']['severity']} | {after} | {text} |"
     yield ""

@@ -1,7 +1,7 @@
-"""Confines an expression of PromQL to Parley's own series, of the installation that a dashboard shows.
+"""Limits a PromQL expression to the series of the Parley installation that a dashboard shows.
 
-A Prometheus reads others too: `grpc_server_handled_total` is anybody's name, and a cluster may have Parley twice. So
-each selector gets the namespace that is chosen, and, where the metric is not named after us, the jobs that are ours.
+A Prometheus scrapes other programs too: `grpc_server_handled_total` is a common name, and a cluster may run Parley
+twice. So each selector gets the selected namespace and, for metrics without Parley's prefix, Parley's jobs.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 
 NAMESPACE: Final = 'namespace=~"$namespace"'
 _METRIC: Final = re.compile(
-    r"by \([^)]*\)"  # labels, some of which are called as metrics are
+    r"by \([^)]*\)"  # skipped: some labels are named like metrics
     r"|\b(?P<name>up|(?:parley|grpc_server|envoy|process)[_:][a-z0-9_:]+)\b(?:\{(?P<matchers>[^}]*)\})?"
 )
 _JOBS: Final = (
@@ -22,13 +22,13 @@ _JOBS: Final = (
 
 
 def scoped(expression: str) -> str:
-    """The expression with every selector confined."""
-    return _METRIC.sub(_confined, expression)
+    """Returns the expression with every selector limited."""
+    return _METRIC.sub(_scoped_selector, expression)
 
 
-def _confined(found: re.Match[str]) -> str:
-    name, matchers = found["name"], found["matchers"] or ""
+def _scoped_selector(match: re.Match[str]) -> str:
+    name, matchers = match["name"], match["matchers"] or ""
     if name is None:
-        return found[0]
+        return match[0]
     jobs = [matcher for prefix, matcher in _JOBS if name.startswith(prefix) and "job=" not in matchers]
     return f"{name}{{{', '.join([NAMESPACE, *jobs, *([matchers] if matchers else [])])}}}"

@@ -1,4 +1,4 @@
-"""A Prometheus for the stack that runs on this machine: what to read, as its run file says."""
+"""Prometheus's scrape configuration for a stack on this machine."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from deploy.local.run_file import RunningStack
 
 ALERTS: Final = Path(__file__).with_name("alerts.yaml")
 _LISTENERS: Final = ("metrics", "status")
-"""Where processes show their metrics: Envoy at its port for readiness, the others at one of their own."""
+"""The listeners that serve metrics: `status` for Envoy, `metrics` for the other processes."""
 
 
 def scrape_configuration(stack: RunningStack, interval: str = "5s") -> dict[str, Any]:
-    """Gives Prometheus's configuration; it may be written as JSON, which is YAML.
+    """Returns Prometheus's configuration, which may be written as JSON, a subset of YAML.
 
-    The label `job` is the process's name without its number, `instance` with it, as alerts and dashboards expect.
+    The label `job` is the process's name without its number and `instance` the name with it, as alerts and dashboards
+    expect.
     """
     jobs: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for name, process in stack.processes.items():

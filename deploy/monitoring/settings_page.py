@@ -1,4 +1,4 @@
-"""docs/settings.md: every setting of every process, from the settings classes."""
+"""Generates docs/settings.md: every setting of every process, from the settings classes."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ PROCESSES: Final[dict[str, type[ProcessSettings]]] = {
 }
 _HEAD: Final = """# Settings
 
-Every process is told everything by environment variables, reads them once at start, and ends with status 2 when one is
-missing or wrong, after naming each. This page is made from the settings classes (`python -m deploy.monitoring write`).
-What has no default must be given.
+Processes are configured by environment variables only. They read them once at start-up; if any are missing or invalid,
+they log each and exit with status 2. Variables without a default are required. This page is generated from the settings
+classes (`make reference`).
 """
 _PLAIN_TYPES: Final[dict[Any, str]] = {
     bool: "true or false",
@@ -44,7 +44,7 @@ _SIGNS: Final = {Ge: (">=", "ge"), Gt: (">", "gt"), Le: ("<=", "le"), Lt: ("<", 
 
 
 def settings_page() -> str:
-    """Gives the page."""
+    """Returns the page."""
     parts = [_HEAD]
     parts += _section("Every process", ProcessSettings, ())
     parts += _section("Every gRPC service: auth, chat, presence, notify", ServiceSettings, ProcessSettings.model_fields)
@@ -59,11 +59,11 @@ def _same(field: FieldInfo, other: FieldInfo | None) -> bool:
     return other is not None and (field.description, field.default) == (other.description, other.default)
 
 
-def _section(title: str, settings: type[ProcessSettings], left_out: Any) -> Iterator[str]:
+def _section(title: str, settings: type[ProcessSettings], omitted: Any) -> Iterator[str]:
     prefix = settings.model_config["env_prefix"]
     yield f"## {title}\n\n| variable | type | default | meaning |\n| --- | --- | --- | --- |"
     for name, field in settings.model_fields.items():
-        if name not in left_out:
+        if name not in omitted:
             cells = (f"`{prefix}{name.upper()}`", _kind(field), _default(field), field.description or "")
             yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
     yield ""
@@ -101,7 +101,7 @@ def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "**required**"
     if field.default_factory is not None:
-        return "made at start"
+        return "generated at start-up"
     value = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
     if value is None or value in ("", ()) or value is PydanticUndefined:
         return "none"

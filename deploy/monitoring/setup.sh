@@ -1,6 +1,6 @@
 #!/bin/sh
-# Sees to it that there are prometheus and promtool for `make monitoring-check`: those on the PATH, or else Debian's
-# package, fetched by apt-get and unpacked under .venv/prometheus. Nothing is installed and no daemon is started.
+# Provides prometheus and promtool for `make monitoring-check`: those on the PATH, or Debian's package, downloaded by
+# apt-get and unpacked under .venv/prometheus. Installs nothing and starts no daemon.
 set -eu
 
 unpacked=.venv/prometheus
@@ -12,7 +12,7 @@ if [ -x "$unpacked/usr/bin/prometheus" ] && [ -x "$unpacked/usr/bin/promtool" ];
     exit 0
 fi
 if ! command -v apt-get >/dev/null 2>&1 || ! command -v dpkg-deb >/dev/null 2>&1; then
-    echo "There are no prometheus and promtool on the PATH. Install Prometheus 2.42 or newer: https://prometheus.io/download/" >&2
+    echo "No prometheus and promtool on the PATH. Install Prometheus 2.42 or newer: https://prometheus.io/download/" >&2
     exit 1
 fi
 
@@ -23,12 +23,12 @@ fetch() {
     (cd "$work" && apt-get -qq -o APT::Sandbox::User="$(id -un)" download prometheus)
 }
 
-echo "Fetching Debian's prometheus into $unpacked (about 20 MB) ..."
+echo "Downloading Debian's prometheus into $unpacked (about 20 MB) ..."
 if ! fetch 2>/dev/null; then
-    # The lists of packages may be missing or old; only root may renew them.
+    # The package lists may be missing or old; only root may update them.
     [ "$(id -u)" -ne 0 ] || apt-get -qq update
     if ! fetch; then
-        echo "apt-get can't fetch the package prometheus. Install it: apt-get install prometheus" >&2
+        echo "apt-get cannot download the package prometheus. Install it: apt-get install prometheus" >&2
         exit 1
     fi
 fi

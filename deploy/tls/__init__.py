@@ -1,1 +1,1 @@
-"""Mutual TLS between Envoy and the processes: Envoy's part of it, made from the one configuration that there is."""
+"""Envoy's part of mutual TLS with the processes, derived from gateway/envoy/envoy.yaml."""

@@ -1,14 +1,16 @@
-"""Envoy's configuration with mutual TLS to every process, and a listener of its own for what processes call.
+"""Adds mutual TLS with every process, and an internal listener for their calls, to Envoy's configuration.
 
-An addition to gateway/envoy/envoy.yaml, which stays the one that is written by hand: without TLS it is run as it is.
-The public listener is left as it is, too: who opens it to the world ends the world's TLS before it. Envoy takes its
-certificates from files that it is told of by two others, since those alone are read again when they are renewed.
+The base is gateway/envoy/envoy.yaml, which is written by hand and runs unchanged without TLS. The public listener stays
+unchanged too: TLS from outside is terminated in front of it. Envoy reads its certificates through two SDS files, as it
+reloads renewed certificates only by SDS.
 """
 
 from __future__ import annotations
 
 from pathlib import PurePath
 from typing import Final, NamedTuple
+
+from deploy.envoy_edit import UnexpectedConfigurationError, replace_once
 
 CONFIGURATION_FOLDER: Final = PurePath("/etc/envoy")
 CERTIFICATES_FOLDER: Final = PurePath("/etc/parley/tls")
@@ -19,7 +21,7 @@ AUTHORITY_FILE: Final = "authority.yaml"
 _TLS: Final = "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3"
 _ADMIN: Final = "\nadmin:\n"
 _NODE: Final = """
-# Who watches files for secrets must have a name.
+# SDS from files requires a node id.
 node: { id: envoy, cluster: parley }
 """
 _FILTERS: Final = "    - name: public\n", "        - filters:\n"
@@ -29,7 +31,7 @@ _AFTER_PUBLIC: Final = (
 
 
 class Upstream(NamedTuple):
-    """A cluster, the process whose name its certificate must have, and what is spoken to it."""
+    """A cluster, the process name in its certificate, and its ALPN protocol."""
 
     cluster: str
     process: str
@@ -42,32 +44,28 @@ UPSTREAMS: Final = (
 )
 
 
-class UnexpectedConfigurationError(Exception):
-    """Envoy's configuration is not as this addition expects it."""
-
-
 def with_mutual_tls(configuration: str, folder: PurePath = CONFIGURATION_FOLDER) -> str:
-    """Gives Envoy's configuration with mutual TLS.
+    """Returns Envoy's configuration with mutual TLS.
 
     Args:
-        configuration: the one without.
-        folder: where Envoy finds what `secret_files` makes.
+        configuration: the configuration without TLS.
+        folder: the folder of the files from `secret_files`.
 
     Raises:
-        UnexpectedConfigurationError: it is not known where to put that.
+        UnexpectedConfigurationError: the configuration lacks an expected place.
     """
-    text = _replaced(_with_internal_listener(configuration, folder), _ADMIN, _NODE + _ADMIN)
+    text = replace_once(_with_internal_listener(configuration, folder), _ADMIN, _NODE + _ADMIN)
     for upstream in UPSTREAMS:
-        mark = f"      load_assignment:\n        cluster_name: {upstream.cluster}\n"
-        text = _replaced(text, mark, _upstream_socket(upstream, folder) + mark)
+        anchor = f"      load_assignment:\n        cluster_name: {upstream.cluster}\n"
+        text = replace_once(text, anchor, _upstream_socket(upstream, folder) + anchor)
     return text
 
 
 def secret_files(folder: PurePath = CERTIFICATES_FOLDER) -> dict[str, str]:
-    """What tells Envoy where its certificates are, by the files' names.
+    """Returns the SDS files that name Envoy's certificates, by file name.
 
     Args:
-        folder: what has tls.crt, tls.key and ca.crt, and is watched.
+        folder: the watched folder with tls.crt, tls.key and ca.crt.
     """
     head = f'resources:\n  - "@type": {_TLS}.Secret\n'
     certificate = f"""\
@@ -87,18 +85,18 @@ def secret_files(folder: PurePath = CERTIFICATES_FOLDER) -> dict[str, str]:
 
 
 def _with_internal_listener(configuration: str, folder: PurePath) -> str:
-    """The same filters and routes once more, for who shows a certificate."""
+    """Adds a listener with the public one's filters and routes that requires client certificates."""
     name, filters = _FILTERS
-    before, found, public = configuration.partition(name)
-    if not found:
-        raise UnexpectedConfigurationError("there is no public listener in the configuration")
-    named = before + found + public.replace(filters, "        - filters: &public_filters\n", 1)
-    return _replaced(named, _AFTER_PUBLIC, _internal_listener(folder) + _AFTER_PUBLIC)
+    before, separator, public = configuration.partition(name)
+    if not separator:
+        raise UnexpectedConfigurationError("Envoy's configuration has no public listener")
+    anchored = before + separator + public.replace(filters, "        - filters: &public_filters\n", 1)
+    return replace_once(anchored, _AFTER_PUBLIC, _internal_listener(folder) + _AFTER_PUBLIC)
 
 
 def _internal_listener(folder: PurePath) -> str:
     return f"""\
-    # The same for the processes themselves, which show their certificates, and believe Envoy's alone.
+    # The public routes for Parley's own processes, by mutual TLS.
     - name: internal
       address: {{ socket_address: {{ address: 0.0.0.0, port_value: {INTERNAL_PORT} }} }}
       per_connection_buffer_limit_bytes: 1048576
@@ -111,7 +109,7 @@ def _internal_listener(folder: PurePath) -> str:
             typed_config:
               "@type": {_TLS}.DownstreamTlsContext
               require_client_certificate: true
-              # Nobody comes back without showing a certificate again.
+              # No session resumption: every connection must present its certificate.
               disable_stateless_session_resumption: true
               disable_stateful_session_resumption: true
               common_tls_context:
@@ -147,9 +145,3 @@ def _upstream_socket(upstream: Upstream, folder: PurePath) -> str:
 
 def _secret(name: str, path: PurePath) -> str:
     return f"{{ name: {name}, sds_config: {{ path_config_source: {{ path: {path} }}, resource_api_version: V3 }} }}"
-
-
-def _replaced(text: str, mark: str, replacement: str) -> str:
-    if text.count(mark) != 1:
-        raise UnexpectedConfigurationError(f"{mark.strip()!r} stands {text.count(mark)} times in the configuration")
-    return text.replace(mark, replacement)

@@ -13,7 +13,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from deploy.docker.health import main, reachable
+from deploy.docker.health import callable_address, main
 
 Status = health_pb2.HealthCheckResponse
 
@@ -106,4 +106,4 @@ def test_it_must_know_whom_to_ask(capsys: pytest.CaptureFixture[str]) -> None:
     [("0.0.0.0:1", "127.0.0.1:1"), ("[::]:1", "[::1]:1"), ("10.0.0.7:1", "10.0.0.7:1"), ("chat:1", "chat:1")],
 )
 def test_an_address_for_all_is_called_on_loopback(listen: str, called: str) -> None:
-    assert reachable(listen) == called
+    assert callable_address(listen) == called

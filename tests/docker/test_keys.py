@@ -65,6 +65,6 @@ def test_the_program_says_what_it_made_and_shows_no_secret(tmp_path: Path) -> No
     )
 
     assert (first.returncode, second.returncode) == (0, 2)
-    assert "nothing was made" in second.stderr
+    assert "nothing written" in second.stderr
     secrets = {value for told in _written(tmp_path / "keys").values() for value in told.values()}
     assert not any(secret in first.stdout + second.stderr for secret in secrets)

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import httpx
 import pytest
 
+from deploy.envoy_edit import CONFIG
 from deploy.local import envoy
 from deploy.local.binaries import ENVOY, find_server
 from deploy.local.host import Host
@@ -39,7 +40,7 @@ class Edge(NamedTuple):
 @pytest.fixture
 def edge(tmp_path: Path) -> Iterator[Edge]:
     claims = PortClaims()
-    text = envoy.CONFIG.read_text()
+    text = CONFIG.read_text()
     addresses = {(host, int(port)) for host, port in _ADDRESS.findall(text)}
     ports = {address: [claims.claim_any()] for address in addresses}
     config = tmp_path / "envoy.yaml"

@@ -9,8 +9,7 @@ from typing import Final
 import pytest
 import yaml
 
-from deploy.k8s import rules
-from deploy.tls.__main__ import out_of_date
+from deploy.monitoring.scrape import ALERTS
 from tests.k8s.__main__ import violations
 from tests.k8s.manifests import Manifest
 from tests.k8s.rendering import NAMES, overlay
@@ -30,13 +29,8 @@ def test_there_are_overlays_for_one_machine_staging_and_two_cells_of_production(
 
 
 def test_the_operator_s_alerts_are_prometheus_s_own() -> None:
-    assert rules.RULE.read_text() == rules.prometheus_rule(rules.ALERTS.read_text()), "run python -m deploy.k8s.rules"
     (rule,) = overlay("prod").of("PrometheusRule")
-    assert rule["spec"] == yaml.safe_load(rules.ALERTS.read_text())
-
-
-def test_envoy_s_files_for_mutual_tls_are_made_of_the_one_that_is_written() -> None:
-    assert out_of_date() == [], "run python -m deploy.tls write"
+    assert rule["spec"] == yaml.safe_load(ALERTS.read_text())
 
 
 def test_every_dashboard_is_there() -> None:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from deploy.monitoring.__main__ import TRACED_EDGE
+from deploy.generate import TRACED_EDGE
 from tests.k8s.environment import processes, setting
 from tests.k8s.manifests import Manifests
 from tests.k8s.policies import encryption, policies_of

@@ -1,4 +1,4 @@
-"""An OTLP collector for a test: a gRPC server that keeps the spans that it is sent."""
+"""An OTLP collector for tests: a gRPC server that stores the spans it receives."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What a test looks at."""
+    """The parts of a span that tests compare."""
 
     process: str
     name: str
@@ -29,7 +29,7 @@ class Span:
 
 
 class Collector(TraceServiceServicer):
-    """Keeps all spans, in the order in which they came."""
+    """Stores all spans in the order received."""
 
     def __init__(self) -> None:
         self.spans: list[Span] = []
@@ -38,18 +38,18 @@ class Collector(TraceServiceServicer):
     async def Export(
         self, request: pb.ExportTraceServiceRequest, context: grpc.aio.ServicerContext[Any, Any]
     ) -> pb.ExportTraceServiceResponse:
-        """See the contract."""
+        """Stores the request's spans."""
         self.spans += _spans(request)
         return pb.ExportTraceServiceResponse()
 
     def named(self, process: str, name: str) -> list[Span]:
-        """The spans of a process with a name."""
+        """Returns the spans of a process with a name."""
         return [span for span in self.spans if (span.process, span.name) == (process, name)]
 
 
 @asynccontextmanager
 async def collecting() -> AsyncIterator[Collector]:
-    """Runs a collector on a free port while the context is open."""
+    """Runs a collector on a free port."""
     collector = Collector()
     server = grpc.aio.server()
     add_TraceServiceServicer_to_server(collector, server)  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""A real Prometheus for a test: found, started on a free port, asked."""
+"""Runs and queries a real Prometheus in a test."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from deploy.local.process import ManagedProcess, ProcessSpec
 from tests.monitoring.rules import ROOT
 
 _UNPACKED: Final = ROOT / ".venv" / "prometheus" / "usr" / "bin"
-MISSING: Final = "there is no {} here; run the tests by `make monitoring-check`, which gets it"
+MISSING: Final = "no {} on this machine; run the tests by `make monitoring-check`, which downloads it"
 
 
 def program(name: str) -> Path:
-    """Where a program of Prometheus is: on the PATH, or where `make monitoring-check` puts it."""
-    found = shutil.which(name) or shutil.which(name, path=_UNPACKED)
-    assert found, MISSING.format(name)
-    return Path(found)
+    """Returns the path of a Prometheus program, from the PATH or where `make monitoring-check` puts it."""
+    path = shutil.which(name) or shutil.which(name, path=_UNPACKED)
+    assert path, MISSING.format(name)
+    return Path(path)
 
 
 class Prometheus:
-    """Asks a server."""
+    """A client of a Prometheus server."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
 
     async def query(self, expression: str) -> list[dict[str, Any]]:
-        """The series that an expression has now."""
+        """Returns the current series of an expression."""
         response = await self._client.get("/api/v1/query", params={"query": expression})
         answer = response.json()
         assert answer["status"] == "success", f"{expression}: {answer}"
@@ -42,25 +42,25 @@ class Prometheus:
         return result
 
     async def metrics(self) -> set[str]:
-        """The names of all that it was told of."""
+        """Returns the names of all known metrics."""
         response = await self._client.get("/api/v1/label/__name__/values")
         return set(response.json()["data"])
 
     async def targets(self) -> list[dict[str, Any]]:
-        """What it reads from."""
+        """Returns the active scrape targets."""
         response = await self._client.get("/api/v1/targets")
-        found: list[dict[str, Any]] = response.json()["data"]["activeTargets"]
-        return found
+        targets: list[dict[str, Any]] = response.json()["data"]["activeTargets"]
+        return targets
 
     async def rules(self) -> list[dict[str, Any]]:
-        """Its rules, with how they fare."""
+        """Returns the rules with their state."""
         response = await self._client.get("/api/v1/rules")
         return [rule for group in response.json()["data"]["groups"] for rule in group["rules"]]
 
 
 @asynccontextmanager
 async def running_prometheus(folder: Path, configuration: dict[str, Any]) -> AsyncIterator[Prometheus]:
-    """Runs a server with a configuration while the context is open."""
+    """Runs a server with a configuration."""
     claims = PortClaims()
     port = claims.claim_any()
     (folder / "prometheus.json").write_text(json.dumps(configuration))

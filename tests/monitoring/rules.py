@@ -1,4 +1,4 @@
-"""Reading deploy/monitoring/alerts.yaml."""
+"""Reads deploy/monitoring/alerts.yaml."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _COMPARISON = re.compile(r"\s(?:==|!=|<=|>=|<|>)\s*[\d.]+\s*$")
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One alert of the file."""
+    """An alert rule."""
 
     name: str
     expression: str
@@ -25,14 +25,14 @@ class Alert:
 
     @property
     def series(self) -> str:
-        """The expression without the comparison that ends it."""
-        series, found = _COMPARISON.subn("", self.expression)
-        assert found == 1, f"{self.name} does not end with a comparison to a number"
+        """The expression without its final comparison."""
+        series, count = _COMPARISON.subn("", self.expression)
+        assert count == 1, f"{self.name} does not end with a comparison to a number"
         return series
 
 
 def alerts() -> list[Alert]:
-    """All alerts, in the order of the file."""
+    """Returns all alerts in the order of the file."""
     document = yaml.safe_load((MONITORING / "alerts.yaml").read_text())
     rules = [rule for group in document["groups"] for rule in group["rules"]]
     return [Alert(rule["alert"], rule["expr"], rule) for rule in rules if "alert" in rule]

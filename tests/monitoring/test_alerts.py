@@ -1,4 +1,4 @@
-"""Each alert can be acted upon: it says how bad it is, what happened, and where it stands what to do."""
+"""Every alert has a severity, a description and a runbook with steps."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ SECTIONS = ["Meaning", "Diagnosis", "Actions", "Follow-up"]
 SOURCES = "\n".join(
     path.read_text() for folder in ("chassis", "services", "gateway") for path in (ROOT / folder).rglob("*.py")
 )
-OURS = re.compile(r"\b((?:parley|grpc_server)_[a-z_]+)\b")
-OF_OTHERS = (
+PARLEY_METRIC = re.compile(r"\b((?:parley|grpc_server)_[a-z_]+)\b")
+FOREIGN_PREFIXES = (
     "envoy_",
     "membership_",
     "gateway_",
@@ -57,19 +57,19 @@ def test_a_runbook_is_one_page_with_steps(alert: Alert) -> None:
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
 def test_a_runbook_shows_what_the_alert_looks_at(alert: Alert) -> None:
-    """Of the metrics in the expression at least one stands on the page; `up` needs no more than its name."""
+    """At least one metric of the expression is on the page; for `up` its name suffices."""
     text = (RUNBOOKS / f"{alert.name}.md").read_text()
     metrics = {re.sub(r"_(bucket|count|sum)$", "", name) for name in METRIC.findall(alert.expression)} or {"up{"}
     assert any(name in text for name in metrics)
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)
-def test_a_runbook_names_what_there_is(alert: Alert) -> None:
-    """Metrics of ours, and events of logs: in backticks, of words with underscores."""
+def test_a_runbook_names_existing_metrics_and_events(alert: Alert) -> None:
+    """Parley's metrics and log events, in backticks, exist in the code."""
     text = (RUNBOOKS / f"{alert.name}.md").read_text()
-    metrics = {re.sub(r"_(bucket|count|sum)$", "", name) for name in OURS.findall(text)}
+    metrics = {re.sub(r"_(bucket|count|sum)$", "", name) for name in PARLEY_METRIC.findall(text)}
     events = set(re.findall(r"`([a-z]+_[a-z_]+)`", text)) - metrics
-    events -= {name for name in events if name.startswith(OF_OTHERS)}
+    events -= {name for name in events if name.startswith(FOREIGN_PREFIXES)}
     assert not {name for name in metrics | events if f'"{name}"' not in SOURCES}
 
 

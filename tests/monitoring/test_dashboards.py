@@ -1,4 +1,4 @@
-"""A real Prometheus on a real stack: whatever a dashboard or an alert asks for is there."""
+"""A real Prometheus on a real stack has data for every query of the dashboards and alerts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ pytestmark = [pytest.mark.prometheus, pytest.mark.timeout(300)]
 WINDOW = "30s"
 PATIENCE_SECONDS = 90.0
 QUERIES = {
-    f"{board.uid} / {row.title} / {panel.title} / {query.legend}": query.confined.replace(
+    f"{board.uid} / {row.title} / {panel.title} / {query.legend}": query.scoped_expression.replace(
         "$__rate_interval", WINDOW
     ).replace("$namespace", ".*")
     for board in DASHBOARDS
@@ -61,7 +61,7 @@ async def prometheus(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory
 
 
 async def _talk(company: Company) -> None:
-    """What users do, right and wrong, again and again."""
+    """Keeps two users busy, with valid and invalid requests."""
     await company.hire("ann")
     await company.hire("bob", "employee")
     ann, bob = await company.client("ann"), await company.client("bob")
@@ -76,11 +76,11 @@ async def _talk(company: Company) -> None:
         await bob.list_notifications()
         with pytest.raises(ParleyError):
             await ann.direct_conversation("nobody")
-        await _do_wrong(company)
+        await _send_invalid_requests(company)
         await asyncio.sleep(0.2)
 
 
-async def _do_wrong(company: Company) -> None:
+async def _send_invalid_requests(company: Company) -> None:
     url = company.stack.url
     async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as client:
         account = {"email": f"ann@{company.organization_id}.example", "password": "not it"}
@@ -91,24 +91,24 @@ async def _do_wrong(company: Company) -> None:
 
 
 async def until(condition: Callable[[], Awaitable[list[str]]]) -> list[str]:
-    """What is still missing when all is there, or time is over."""
+    """Waits until nothing is missing; returns what is still missing at the timeout."""
     deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
     while (missing := await condition()) and asyncio.get_running_loop().time() < deadline:
         await asyncio.sleep(1.0)
     return missing
 
 
-async def test_every_process_is_read(prometheus: Prometheus) -> None:
+async def test_every_process_is_scraped(prometheus: Prometheus) -> None:
     jobs = {"auth", "chat", "presence", "notify", "gateway", "envoy"}
 
-    async def not_read() -> list[str]:
+    async def not_scraped() -> list[str]:
         return sorted(jobs - {each["labels"]["job"] for each in await prometheus.targets() if each["health"] == "up"})
 
-    assert await until(not_read) == []
+    assert await until(not_scraped) == []
 
 
 @pytest.mark.parametrize("queries", [QUERIES, SERIES], ids=["dashboards", "alerts"])
-async def test_whatever_is_asked_for_is_there(prometheus: Prometheus, queries: dict[str, str]) -> None:
+async def test_every_query_has_data(prometheus: Prometheus, queries: dict[str, str]) -> None:
     async def without_data() -> list[str]:
         return [name for name, expression in queries.items() if not await prometheus.query(expression)]
 
@@ -122,19 +122,19 @@ async def test_every_metric_that_is_shown_is_documented(prometheus: Prometheus) 
     assert {name for name in shown if not {name, re.sub(r"_(bucket|count|sum)$", "", name)} & documented} == set()
 
 
-async def test_prometheus_can_work_out_every_rule_and_a_sound_stack_sets_off_no_alarm(prometheus: Prometheus) -> None:
-    async def not_worked_out() -> list[str]:
+async def test_every_rule_evaluates_and_none_fires_on_a_healthy_stack(prometheus: Prometheus) -> None:
+    async def failing_rules() -> list[str]:
         return [
             f"{rule['name']}: {rule.get('lastError')}" for rule in await prometheus.rules() if rule["health"] != "ok"
         ]
 
-    assert await until(not_worked_out) == []
+    assert await until(failing_rules) == []
     firing = [rule["name"] for rule in await prometheus.rules() if rule.get("state") == "firing"]
     assert firing == []
 
 
 async def test_a_service_that_is_away_is_noticed(stack: LocalStack, prometheus: Prometheus) -> None:
-    """The last test here, since it takes notify away: pending is what an alert is until it has held for its time."""
+    """Runs last, since it stops notify. Pending suffices: an alert fires only after its `for` duration."""
     noticed = {"ParleyProcessDown", "ParleyUpstreamWithoutReplica", "ParleyStreamDown"}
 
     async def unnoticed() -> list[str]:

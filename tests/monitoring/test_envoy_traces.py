@@ -1,4 +1,4 @@
-"""With its addition to Envoy's configuration, Envoy too is a step of a batch's trace; without, nothing is changed."""
+"""The tracing edit of Envoy's configuration makes Envoy a step of a batch's trace, and changes nothing else."""
 
 from __future__ import annotations
 
@@ -6,25 +6,26 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import envoy
+from deploy.envoy_edit import CONFIG, UnexpectedConfigurationError
+from deploy.local import plan
 from deploy.local.options import StackOptions
 from deploy.local.seed import seed_demo
 from deploy.local.stack import LocalStack
-from deploy.monitoring.envoy_tracing import UnexpectedConfigurationError, with_tracing
+from deploy.monitoring.envoy_tracing import with_tracing
 from tests.e2e.conftest import new_company
 from tests.e2e.waiting import until
 from tests.monitoring.collector import collecting
 from tests.monitoring.test_traces import METHOD, TRACED, spans_of
 
 
-def test_whatever_else_is_in_the_configuration_stays() -> None:
-    before = envoy.CONFIG.read_text()
+def test_all_other_lines_stay() -> None:
+    before = CONFIG.read_text()
     after = with_tracing(before, "collector", 4317)
     lines = iter(after.splitlines())
     assert all(line in lines for line in before.splitlines())
 
 
-def test_a_configuration_that_is_not_known_is_refused() -> None:
+def test_an_unknown_configuration_is_rejected() -> None:
     with pytest.raises(UnexpectedConfigurationError):
         with_tracing("static_resources: {}\n", "collector", 4317)
 
@@ -32,8 +33,8 @@ def test_a_configuration_that_is_not_known_is_refused() -> None:
 async def test_envoy_is_between_gateway_and_chat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with collecting() as collector:
         host, _, port = collector.endpoint.removeprefix("http://").rpartition(":")
-        (tmp_path / "envoy.yaml").write_text(with_tracing(envoy.CONFIG.read_text(), host, int(port)))
-        monkeypatch.setattr(envoy, "CONFIG", tmp_path / "envoy.yaml")
+        (tmp_path / "envoy.yaml").write_text(with_tracing(CONFIG.read_text(), host, int(port)))
+        monkeypatch.setattr(plan, "CONFIG", tmp_path / "envoy.yaml")
         traced = {**TRACED, "PARLEY_OTLP_ENDPOINT": collector.endpoint}
         options = StackOptions(settings={"gateway": traced, "chat": traced})
         stack = LocalStack(tmp_path / "stack", options=options)

@@ -1,4 +1,4 @@
-"""What Prometheus itself says of the rules."""
+"""The alert rules, checked and tested by promtool."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ pytestmark = pytest.mark.prometheus
 
 def promtool(*arguments: str) -> None:
     command = [str(program("promtool")), *arguments]
-    done = subprocess.run(command, cwd=MONITORING, capture_output=True, text=True, check=False)  # noqa: S603  # ours
-    assert done.returncode == 0, done.stdout + done.stderr
+    process = subprocess.run(command, cwd=MONITORING, capture_output=True, text=True, check=False)  # noqa: S603  # ours
+    assert process.returncode == 0, process.stdout + process.stderr
 
 
 def test_the_rules_are_well_formed() -> None:

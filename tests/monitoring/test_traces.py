@@ -1,4 +1,4 @@
-"""A batch of messages is one trace, from the gateway through Envoy to chat, its commit and its publication."""
+"""A batch of messages is one trace, from the gateway through chat to its commit and publication."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ TRACED = {"PARLEY_TRACE_RATIO": "1", "OTEL_BSP_SCHEDULE_DELAY": "200"}
 
 @pytest.fixture(scope="module")
 async def collector() -> AsyncIterator[Collector]:
-    async with collecting() as running:
-        yield running
+    async with collecting() as collector:
+        yield collector
 
 
 @pytest.fixture(scope="module")
 async def company(collector: Collector, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Company]:
-    """A company in a stack whose gateway is told by our variable where to send traces, and chat by the standard's."""
+    """Yields a company in a stack with the collector set by Parley's variable (gateway) and OpenTelemetry's (chat)."""
     settings = {
         "gateway": {**TRACED, "PARLEY_OTLP_ENDPOINT": collector.endpoint},
         "chat": {**TRACED, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint},
@@ -41,10 +41,10 @@ async def company(collector: Collector, tmp_path_factory: pytest.TempPathFactory
     stack = LocalStack(tmp_path_factory.mktemp("stack"), options=StackOptions(settings=settings))
     async with stack:
         await seed_demo(stack.grpc_target, stack.credentials)
-        async with new_company(stack) as made:
-            await made.hire("ann")
-            await made.hire("bob")
-            yield made
+        async with new_company(stack) as company:
+            await company.hire("ann")
+            await company.hire("bob")
+            yield company
 
 
 async def spans_of(collector: Collector, process: str, name: str) -> list[Span]:
@@ -57,11 +57,11 @@ async def spans_of(collector: Collector, process: str, name: str) -> list[Span]:
 
 @pytest.fixture(scope="module")
 async def batch(company: Company) -> None:
-    """One message, which is a batch of its own."""
+    """Sends one message as a batch of its own."""
     ann, bob = await company.client("ann"), await company.client("bob")
-    with bob.events() as heard:
+    with bob.events() as events:
         conversation = (await ann.direct_conversation("bob")).conversation_id
-        await event_of(heard, ConversationCreated)  # else both may be told at once, and from the store
+        await event_of(events, ConversationCreated)  # otherwise both events may come in one batch, from the store
     await ann.send_message(conversation, SECRET)
 
 
@@ -88,8 +88,8 @@ async def test_the_time_of_a_commit_has_its_trace_as_exemplar(company: Company, 
     port = company.stack.processes["chat-1"].spec.ports["metrics"]
     async with httpx.AsyncClient(trust_env=False) as client:
         headers = {"Accept": "application/openmetrics-text"}
-        shown = (await client.get(f"http://127.0.0.1:{port}/metrics", headers=headers)).text
-    buckets = [line for line in shown.splitlines() if line.startswith("parley_chat_commit_seconds_bucket")]
+        metrics = (await client.get(f"http://127.0.0.1:{port}/metrics", headers=headers)).text
+    buckets = [line for line in metrics.splitlines() if line.startswith("parley_chat_commit_seconds_bucket")]
     assert any(f'# {{trace_id="{commit.trace.hex()}"}}' in line for line in buckets for commit in commits)
 
 

@@ -1,4 +1,4 @@
-"""What traces cost when they are off, and what a batch of several batches is traced as."""
+"""Tracing: free when off, and the spans of a commit of several batches."""
 
 from __future__ import annotations
 
@@ -37,13 +37,17 @@ def settings(endpoint: str, ratio: float = 1.0) -> ProcessSettings:
 
 def test_neither_tracer_nor_exporter_is_loaded_unless_there_is_an_endpoint() -> None:
     command = [sys.executable, "-c", LOADED]
-    done = subprocess.run(command, cwd=ROOT, env={}, capture_output=True, text=True, check=True)  # noqa: S603  # ours
-    assert done.stdout.strip() == "[]"
+    process = subprocess.run(command, cwd=ROOT, env={}, capture_output=True, text=True, check=True)  # noqa: S603  # ours
+    assert process.stdout.strip() == "[]"
 
 
 def test_when_off_a_batch_is_part_of_nothing() -> None:
-    with calling("a.Service/Call", 1), serving("/a.Service/Call", (), trusted=True), spanning("commit", ()) as found:
-        assert (found, current_trace(), exemplar(), trace_headers()) == (None, None, None, ())
+    with (
+        calling("a.Service/Call", 1),
+        serving("/a.Service/Call", (), trusted=True),
+        spanning("commit", ()) as exemplar_labels,
+    ):
+        assert (exemplar_labels, current_trace(), exemplar(), trace_headers()) == (None, None, None, ())
 
 
 async def test_a_commit_of_several_batches_is_a_span_of_each() -> None:
@@ -62,9 +66,9 @@ def _commit_two_batches(collector: Collector) -> None:
         for _ in range(2):
             with calling("a.Service/Call", 1):
                 traces += [current_trace()] * 2
-        with spanning("commit", traces, messages=3) as found:
-            assert found is not None
-            assert int(found["trace_id"], 16) in {trace.trace_id for trace in traces if trace}
+        with spanning("commit", traces, messages=3) as labels:
+            assert labels is not None
+            assert int(labels["trace_id"], 16) in {trace.trace_id for trace in traces if trace}
 
 
 async def test_what_is_not_sampled_is_told_to_nobody() -> None:

@@ -1,4 +1,4 @@
-"""The dashboards, one file each."""
+"""The dashboards, one module each."""
 
 from __future__ import annotations
 

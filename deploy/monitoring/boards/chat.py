@@ -1,4 +1,4 @@
-"""Chat: from a call to a commit, from a commit to an event, from an event to the gateways."""
+"""The chat dashboard: calls, commits, event publishing, fan-out to gateways."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _CALLS: Final = Row(
                     by("grpc_code"),
                 ),
             ),
-            "Also those that callers brought about.",
+            "Includes errors caused by callers.",
         ),
         Panel(
             "Duration, 99 %",
@@ -59,10 +59,10 @@ _COMMIT: Final = Row(
             "Waiting for the store",
             "short",
             (Query("parley_chat_commit_waiting", by("instance")),),
-            "Messages and changes; refused from PARLEY_COMMIT_QUEUE on.",
+            "Messages and changes. At PARLEY_COMMIT_QUEUE chat rejects more.",
         ),
         Panel(
-            "Time in that queue",
+            "Queueing time",
             "s",
             (
                 Query(
@@ -71,11 +71,11 @@ _COMMIT: Final = Row(
                     by("instance"),
                 ),
             ),
-            "By Little's law: how many wait, over how many leave a second.",
+            "By Little's law: queue length over commit rate.",
         ),
-        Panel("One insert takes", "s", quantiles("parley_chat_commit_seconds")),
+        Panel("Insert duration", "s", quantiles("parley_chat_commit_seconds")),
         Panel(
-            "Messages in one insert",
+            "Messages per insert",
             "short",
             (
                 Query(
@@ -84,22 +84,24 @@ _COMMIT: Final = Row(
                     by("instance"),
                 ),
             ),
-            "Grows with load, as it should.",
+            "Grows with load, which keeps the cost per message down.",
         ),
         Panel(
-            "Races, doubts and takeovers",
+            "Conflicts, unknown outcomes and takeovers",
             "ops",
             (
-                Query("sum(rate(parley_chat_commit_fenced_total[$__rate_interval]))", "lost a race"),
-                Query("sum(rate(parley_chat_commit_unknown_total[$__rate_interval]))", "outcome unknown at first"),
-                Query("sum(rate(parley_chat_intents_taken_over_total[$__rate_interval]))", "finished for the dead"),
+                Query("sum(rate(parley_chat_commit_fenced_total[$__rate_interval]))", "conflicts"),
+                Query("sum(rate(parley_chat_commit_unknown_total[$__rate_interval]))", "outcome unknown"),
+                Query(
+                    "sum(rate(parley_chat_intents_taken_over_total[$__rate_interval]))", "taken over from dead replicas"
+                ),
             ),
         ),
     ),
 )
 
 _PUBLISH: Final = Row(
-    "Publish",
+    "Publishing",
     (
         Panel(
             "Events published",
@@ -107,14 +109,14 @@ _PUBLISH: Final = Row(
             (
                 Query("sum(rate(parley_chat_published_total[$__rate_interval]))", "all"),
                 Query("sum(rate(parley_chat_published_from_store_total[$__rate_interval]))", "read from the store"),
-                Query("sum(rate(parley_chat_publish_dropped_total[$__rate_interval]))", "let go of"),
+                Query("sum(rate(parley_chat_publish_dropped_total[$__rate_interval]))", "dropped"),
             ),
-            "Let go of: the queue was full. What is of the log comes from the store later, typing never.",
+            "Dropped: the queue was full. Log entries are republished from the store later; typing events are lost.",
         ),
         Panel("Waiting for Redis", "short", (Query("parley_chat_publish_pending", by("instance")),)),
-        Panel("Appending takes", "s", quantiles("parley_log_append_seconds", "", '{log="chat"}')),
+        Panel("Append duration", "s", quantiles("parley_log_append_seconds", "", '{log="chat"}')),
         Panel(
-            "Events at once",
+            "Events per append",
             "short",
             (
                 Query(
@@ -132,7 +134,7 @@ _FAN_OUT: Final = Row(
     (
         Panel("Streams", "short", (Query('parley_subscribers{log="chat"}', by("instance")),)),
         Panel(
-            "Events given",
+            "Events delivered to gateways",
             "ops",
             (
                 Query(
@@ -142,7 +144,7 @@ _FAN_OUT: Final = Row(
             ),
         ),
         Panel(
-            "Gateways for each event",
+            "Gateways per event",
             "short",
             (
                 Query(
@@ -153,12 +155,12 @@ _FAN_OUT: Final = Row(
             ),
         ),
         Panel(
-            "Waiting for gateways",
+            "Events waiting for gateways",
             "short",
             (Query('sum by (instance) (parley_subscriber_pending_events{log="chat"})', by("instance")),),
         ),
         Panel(
-            "Streams ended as too slow",
+            "Streams ended: reader too slow",
             "ops",
             (Query('sum(rate(parley_subscriber_overflows_total{log="chat"}[$__rate_interval]))', "overflows"),),
         ),

@@ -1,4 +1,4 @@
-"""The gateways: who is connected, what goes in and out, what waits, what is refused."""
+"""The gateway dashboard: connections, traffic, queues, rejections."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from deploy.monitoring.grafana import Dashboard, Panel, Query, Row, by, quantile
 _CONNECTIONS: Final = Row(
     "Connections",
     (
-        Panel("Open", "short", (Query("parley_gateway_connections", by("instance")),)),
+        Panel("Open connections", "short", (Query("parley_gateway_connections", by("instance")),)),
         Panel(
             "Closed by the gateway",
             "ops",
             (Query("sum by (code) (rate(parley_gateway_closed_total[$__rate_interval]))", by("code")),),
-            "4401: the token ended. 4408: read too slowly. 1011: an error of ours. 1012: the gateway stops.",
+            "4401: token expired. 4408: client reads too slowly. 1011: internal error. 1012: gateway shutting down.",
         ),
         Panel(
-            "Refused upgrades",
+            "Rejected upgrades",
             "ops",
             (Query("sum by (status) (rate(parley_gateway_upgrades_refused_total[$__rate_interval]))", by("status")),),
-            "503: more come at once than are let in. 401: no valid token.",
+            "503: too many at once, or gateway not ready. 401: no valid token.",
         ),
         Panel(
             "Streams to services",
             "short",
             (Query("min by (stream) (parley_gateway_stream_up)", by("stream")),),
-            "1 when every gateway has its stream.",
+            "1: every gateway has its stream.",
         ),
         Panel(
-            "Streams that ended",
+            "Stream failures",
             "ops",
             (Query("sum by (stream) (rate(parley_gateway_stream_failures_total[$__rate_interval]))", by("stream")),),
         ),
         Panel(
-            "Broken rules of WebSocket",
+            "WebSocket protocol violations",
             "ops",
             (Query("sum(rate(parley_gateway_protocol_violations_total[$__rate_interval]))", "violations"),),
         ),
@@ -42,7 +42,7 @@ _CONNECTIONS: Final = Row(
 )
 
 _TRAFFIC: Final = Row(
-    "In and out",
+    "Traffic",
     (
         Panel(
             "Frames",
@@ -69,27 +69,27 @@ _TRAFFIC: Final = Row(
                 Query(
                     "sum(rate(parley_gateway_frames_out_total[$__rate_interval]))"
                     " / sum(rate(parley_gateway_events_total[$__rate_interval]))",
-                    "frames for each event",
+                    "frames per event",
                 ),
             ),
-            "Frames written, answers included, for each event that came in.",
+            "Frames sent, including replies, per event received.",
         ),
         Panel(
-            "Events that came",
+            "Events received",
             "ops",
             (Query("sum by (stream) (rate(parley_gateway_events_total[$__rate_interval]))", by("stream")),),
         ),
         Panel(
-            "From publication to the sockets",
+            "Delivery latency",
             "s",
             quantiles("parley_gateway_delivery_seconds", "stream"),
-            "By the clocks of Redis and the gateway. What people feel as instant.",
+            "From publication in Redis to the write to the socket, by the clocks of Redis and the gateway.",
         ),
     ),
 )
 
 _TO_CHAT: Final = Row(
-    "On the way to chat",
+    "Calls to chat",
     (
         Panel(
             "Waiting",
@@ -101,7 +101,7 @@ _TO_CHAT: Final = Row(
             ),
         ),
         Panel(
-            "Items in one call",
+            "Items per call",
             "short",
             (
                 Query(
@@ -110,11 +110,11 @@ _TO_CHAT: Final = Row(
                     by("batches"),
                 ),
             ),
-            "Grows with load, as it should: the more there is to do, the less each message costs.",
+            "Grows with load, which keeps the cost per message down.",
         ),
-        Panel("How long a call takes", "s", quantiles("parley_gateway_batch_seconds", "batches")),
+        Panel("Call duration", "s", quantiles("parley_gateway_batch_seconds", "batches")),
         Panel(
-            "Requests answered with an error",
+            "Failed requests",
             "ops",
             (
                 Query(
@@ -145,7 +145,11 @@ _HTTP: Final = Row(
                 ),
             ),
         ),
-        Panel("In flight", "short", (Query("sum by (instance) (parley_http_requests_in_flight)", by("instance")),)),
+        Panel(
+            "Requests in flight",
+            "short",
+            (Query("sum by (instance) (parley_http_requests_in_flight)", by("instance")),),
+        ),
     ),
 )
 

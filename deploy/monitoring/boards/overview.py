@@ -1,4 +1,4 @@
-"""The first page to look at: is it up, is it used, does it fail, is it slow, is it full."""
+"""The overview dashboard: availability, use, errors, latency, saturation."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from typing import Final
 
 from deploy.monitoring.grafana import Dashboard, Panel, Query, Row, by
 
-_OURS: Final = 'job=~"auth|chat|presence|notify|gateway"'
+_PARLEY_JOBS: Final = 'job=~"auth|chat|presence|notify|gateway"'
 _FAULTS: Final = 'grpc_code=~"UNAVAILABLE|DEADLINE_EXCEEDED|INTERNAL|UNKNOWN|DATA_LOSS"'
 _EDGE: Final = 'envoy_http_conn_manager_prefix="public"'
 
 _USE: Final = Row(
-    "Use",
+    "Usage",
     (
         Panel(
             "Messages committed",
             "ops",
             (Query("sum(rate(parley_chat_messages_total[$__rate_interval]))", "messages"),),
-            "What everything else is there for. A drop to nothing in working hours is an outage.",
+            "The main indicator. A drop to zero in working hours is an outage.",
         ),
         Panel(
             "Connections",
@@ -26,7 +26,7 @@ _USE: Final = Row(
                 Query("sum(parley_gateway_connections)", "all"),
                 Query("parley_gateway_connections", by("instance")),
             ),
-            "Open sockets of users.",
+            "Open client sockets.",
         ),
         Panel(
             "Frames",
@@ -48,7 +48,7 @@ _HEALTH: Final = Row(
             (Query('sum by (job) (up{job=~"auth|chat|presence|notify|gateway|envoy"})', by("job")),),
         ),
         Panel(
-            "Calls that fail",
+            "Failed calls",
             "percentunit",
             (
                 Query(
@@ -57,7 +57,7 @@ _HEALTH: Final = Row(
                     by("grpc_service"),
                 ),
             ),
-            "Through faults of the service or of what it stands on; refusals of callers are not counted.",
+            "Calls that failed through a fault of the service or its dependencies; rejected requests are not counted.",
         ),
         Panel(
             "Slowest methods",
@@ -69,7 +69,7 @@ _HEALTH: Final = Row(
                     by("grpc_method"),
                 ),
             ),
-            "99 % of the calls are faster. SignIn and CreateUser hash passwords, and take long on purpose.",
+            "99th percentile. SignIn and CreateUser hash passwords, so they are slow by design.",
         ),
     ),
 )
@@ -87,7 +87,7 @@ _EDGE_ROW: Final = Row(
                     "{{envoy_response_code_class}}xx",
                 ),
             ),
-            "gRPC has status 200 whatever becomes of the call; 1xx are upgrades to WebSocket.",
+            "gRPC calls have status 200 whatever their outcome; 1xx are WebSocket upgrades.",
         ),
         Panel(
             "Healthy replicas",
@@ -98,7 +98,7 @@ _EDGE_ROW: Final = Row(
                     by("envoy_cluster_name"),
                 ),
             ),
-            "As that Envoy sees them which sees the fewest.",
+            "As seen by the Envoy that sees the fewest.",
         ),
         Panel(
             "Connections at Envoy",
@@ -112,30 +112,30 @@ _SATURATION: Final = Row(
     "Saturation",
     (
         Panel(
-            "CPU of each process",
+            "CPU per process",
             "percentunit",
-            (Query(f"rate(process_cpu_seconds_total{{{_OURS}}}[$__rate_interval])", by("job", "instance")),),
-            "A process uses one core: at 100 % it needs another replica.",
+            (Query(f"rate(process_cpu_seconds_total{{{_PARLEY_JOBS}}}[$__rate_interval])", by("job", "instance")),),
+            "A process uses one core; near 100 % add a replica.",
         ),
         Panel(
-            "Memory of each process",
+            "Memory per process",
             "bytes",
             (
-                Query(f"process_resident_memory_bytes{{{_OURS}}}", by("job", "instance")),
+                Query(f"process_resident_memory_bytes{{{_PARLEY_JOBS}}}", by("job", "instance")),
                 Query("envoy_server_memory_physical_size", by("job", "instance")),
             ),
         ),
         Panel(
-            "Lateness of event loops",
+            "Event loop lag",
             "s",
             (Query("parley_event_loop_delay_seconds", by("job", "instance")),),
-            "How long everything waits for its turn: by load, by a call that blocks, by a node that gives no CPU.",
+            "Delay of every task: from load, a blocking call, or a node short of CPU.",
         ),
         Panel(
             "File descriptors",
             "percentunit",
-            (Query(f"process_open_fds{{{_OURS}}} / process_max_fds", by("job", "instance")),),
-            "Each connection takes one.",
+            (Query(f"process_open_fds{{{_PARLEY_JOBS}}} / process_max_fds", by("job", "instance")),),
+            "Each connection uses one.",
         ),
     ),
 )

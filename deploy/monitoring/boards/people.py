@@ -1,4 +1,4 @@
-"""What is about people rather than messages: notifications, presence, sign-ins."""
+"""The dashboard of notify, presence and auth: notifications, presence, sign-ins."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from deploy.monitoring.grafana import Dashboard, Panel, Query, Row, by
 
 
 def _calls(service: str) -> tuple[Panel, ...]:
-    """Rate, errors and duration of a service's calls."""
-    ours = f'grpc_service=~"parley[.]{service}[.].+"'
+    """Returns panels of the rate, errors and duration of a service's calls."""
+    rpcs = f'grpc_service=~"parley[.]{service}[.].+"'
     return (
         Panel(
             "Calls",
             "reqps",
             (
                 Query(
-                    f"sum by (grpc_method) (rate(grpc_server_started_total{{{ours}}}[$__rate_interval]))",
+                    f"sum by (grpc_method) (rate(grpc_server_started_total{{{rpcs}}}[$__rate_interval]))",
                     by("grpc_method"),
                 ),
             ),
         ),
         Panel(
-            "Calls that did not succeed",
+            "Errors",
             "reqps",
             (
                 Query(
-                    f'sum by (grpc_code) (rate(grpc_server_handled_total{{{ours},grpc_code!="OK"}}[$__rate_interval]))',
+                    f'sum by (grpc_code) (rate(grpc_server_handled_total{{{rpcs},grpc_code!="OK"}}[$__rate_interval]))',
                     by("grpc_code"),
                 ),
             ),
@@ -37,7 +37,7 @@ def _calls(service: str) -> tuple[Panel, ...]:
             (
                 Query(
                     "histogram_quantile(0.99, sum by (le, grpc_method)"
-                    f' (rate(grpc_server_handling_seconds_bucket{{{ours},grpc_type="unary"}}[$__rate_interval])))',
+                    f' (rate(grpc_server_handling_seconds_bucket{{{rpcs},grpc_type="unary"}}[$__rate_interval])))',
                     by("grpc_method"),
                 ),
             ),
@@ -46,7 +46,7 @@ def _calls(service: str) -> tuple[Panel, ...]:
 
 
 def _streams(log: str) -> tuple[Panel, ...]:
-    """What goes to gateways from a service."""
+    """Returns panels of a service's streams to gateways."""
     return (
         Panel(
             "Gateways attached",
@@ -54,12 +54,12 @@ def _streams(log: str) -> tuple[Panel, ...]:
             (Query(f'sum by (instance) (parley_subscribers{{log="{log}"}})', by("instance")),),
         ),
         Panel(
-            "Events given to gateways",
+            "Events delivered to gateways",
             "ops",
             (Query(f'sum(rate(parley_subscriber_events_total{{log="{log}"}}[$__rate_interval]))', "events"),),
         ),
         Panel(
-            "Waiting for gateways",
+            "Events waiting for gateways",
             "short",
             (
                 Query(f'sum(parley_subscriber_pending_events{{log="{log}"}})', "events"),
@@ -75,24 +75,27 @@ _NOTIFY: Final = Row(
     "Notify",
     (
         Panel(
-            "Behind chat",
+            "Backlog",
             "short",
             (Query("max(parley_notify_backlog_entries)", "entries"),),
-            "Entries of chat's log that no replica has dealt with yet.",
+            "Entries of chat's log that no replica has processed yet.",
         ),
         Panel(
-            "Age of what was last dealt with",
+            "Lag",
             "s",
             (Query("parley_notify_lag_seconds", by("instance")),),
-            "Stands still while nothing happens: look at the entries behind first.",
+            "Age of the last entry when it was processed. Does not change while idle: check the backlog first.",
         ),
         Panel(
             "Entries",
             "ops",
             (
-                Query("sum(rate(parley_notify_entries_processed_total[$__rate_interval]))", "dealt with"),
-                Query("sum(rate(parley_notify_entries_claimed_total[$__rate_interval]))", "taken over from the silent"),
-                Query("sum(rate(parley_notify_entries_malformed_total[$__rate_interval]))", "not readable"),
+                Query("sum(rate(parley_notify_entries_processed_total[$__rate_interval]))", "processed"),
+                Query(
+                    "sum(rate(parley_notify_entries_claimed_total[$__rate_interval]))",
+                    "taken over from silent replicas",
+                ),
+                Query("sum(rate(parley_notify_entries_malformed_total[$__rate_interval]))", "malformed"),
             ),
         ),
         *_streams("notify"),
@@ -105,7 +108,7 @@ _PRESENCE: Final = Row(
     (
         *_streams("presence"),
         Panel(
-            "Changes told",
+            "Presence changes published",
             "ops",
             (Query('sum(rate(parley_log_appended_total{log="presence"}[$__rate_interval]))', "changes"),),
         ),
@@ -122,12 +125,12 @@ _AUTH: Final = Row(
             (Query("sum by (outcome) (rate(parley_auth_sign_ins_total[$__rate_interval]))", by("outcome")),),
         ),
         Panel(
-            "Limits kept without Redis",
+            "Sign-ins rate-limited locally",
             "ops",
             (Query("sum(rate(parley_auth_local_limits_total[$__rate_interval]))", "attempts"),),
         ),
         Panel(
-            "Gateways told of revocations",
+            "Revocation streams",
             "short",
             (
                 Query("sum(parley_auth_revocation_watchers)", "streams"),

@@ -1,4 +1,4 @@
-"""MongoDB and Redis as our processes meet them; their own exporters show what goes on inside."""
+"""The stores dashboard: MongoDB and Redis as Parley's processes see them; their own exporters show the servers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _MONGODB: Final = Row(
     "MongoDB",
     (
         Panel(
-            "Processes that know a primary",
+            "Processes with a primary",
             "short",
             (
                 Query("sum by (job) (parley_store_writable)", by("job")),
@@ -28,7 +28,7 @@ _MONGODB: Final = Row(
             ),
         ),
         Panel(
-            "Commands that failed",
+            "Failed commands",
             "ops",
             (Query("sum by (job) (rate(parley_store_commands_failed_total[$__rate_interval]))", by("job")),),
         ),
@@ -44,12 +44,12 @@ _MONGODB: Final = Row(
             ),
         ),
         Panel(
-            "Time spent in MongoDB",
+            "Commands in flight",
             "percentunit",
             (Query("sum by (job) (rate(parley_store_command_seconds_sum[$__rate_interval]))", by("job")),),
-            "How many commands are under way at once, on average.",
+            "Average number of concurrent commands.",
         ),
-        Panel("Inserts of chat", "s", quantiles("parley_chat_commit_seconds")),
+        Panel("Chat insert duration", "s", quantiles("parley_chat_commit_seconds")),
     ),
 )
 
@@ -61,7 +61,7 @@ _REDIS: Final = Row(
             "ops",
             (Query("sum by (log) (rate(parley_log_appended_total[$__rate_interval]))", by("log")),),
         ),
-        Panel("Appending takes", "s", quantiles("parley_log_append_seconds", "log")),
+        Panel("Append duration", "s", quantiles("parley_log_append_seconds", "log")),
         Panel(
             "Failures",
             "ops",

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.envoy_edit import CONFIG
 from deploy.local.binaries import ENVOY, find_server
-from deploy.local.envoy import CONFIG
 from deploy.local.host import Host
 from deploy.local.stack import LocalStack
 from deploy.monitoring.envoy_tracing import with_tracing

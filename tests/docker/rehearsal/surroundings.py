@@ -14,7 +14,7 @@ import redis
 from pymongo.errors import PyMongoError
 from redis.exceptions import RedisError
 
-from deploy.local import envoy
+from deploy.envoy_edit import CONFIG
 from deploy.local.binaries import ENVOY, MONGOD, VALKEY, Server, find_server
 from deploy.local.host import Host
 from tests.docker.plan import Plan
@@ -54,7 +54,7 @@ def until(what: str, holds: Callable[[], bool], seconds: float = _START_SECONDS)
 def _started(plan: Plan, name: str, server: Server, scratch: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
     """With the arguments of compose.yaml, and folders of ours in the place of its volumes."""
     container = plan.containers[name]
-    places = {"/etc/envoy/envoy.yaml": str(envoy.CONFIG), "/data/db": str(scratch / name), "/data": str(scratch / name)}
+    places = {"/etc/envoy/envoy.yaml": str(CONFIG), "/data/db": str(scratch / name), "/data": str(scratch / name)}
     (scratch / name).mkdir()
     command = [str(find_server(server, Host.current())), *(places.get(part, part) for part in container["command"])]
     return subprocess.Popen(command, stdout=log, stderr=log, cwd=scratch)  # noqa: S603  # what compose.yaml says

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import PurePath
 from typing import Any, Final
 
-from deploy.local.envoy import CONFIG
+from deploy.envoy_edit import CONFIG
 from deploy.tls.envoy import CERTIFICATES_FOLDER, CONFIGURATION_FOLDER, secret_files, with_mutual_tls
 from tests.k8s.environment import environment, processes, setting
 from tests.k8s.manifests import Manifest, Manifests, Workload
@@ -31,7 +31,7 @@ def runs_the_file_made_for_mutual_tls(manifests: Manifests) -> Iterator[str]:
     wanted = {CONFIG.name: with_mutual_tls(CONFIG.read_text()), **secret_files()}
     found = [item["data"] for item in manifests.of("ConfigMap") if CONFIG.name in item.get("data", {})]
     if found != [wanted]:
-        yield "Envoy's ConfigMap is not what `python -m deploy.tls write` makes"
+        yield "Envoy's ConfigMap is not what `make reference` generates"
     for workload in manifests.workloads("edge"):
         if str(CONFIGURATION_FOLDER) not in {m["mountPath"] for c in workload.containers for m in c["volumeMounts"]}:
             yield f"{workload.name}: does not mount its configuration at {CONFIGURATION_FOLDER}"

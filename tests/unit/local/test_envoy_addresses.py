@@ -5,7 +5,8 @@ from itertools import groupby
 
 import pytest
 
-from deploy.local.envoy import ADMIN, CONFIG, PUBLIC, STATUS, Address, render
+from deploy.envoy_edit import CONFIG
+from deploy.local.envoy import ADMIN, PUBLIC, STATUS, Address, render
 from deploy.local.errors import StackError
 from deploy.local.services import SERVICES
 

@@ -1,4 +1,4 @@
-"""Envoy's configuration for mutual TLS is the one that is written by hand, and what mutual TLS adds to it."""
+"""The mutual TLS edit only adds to Envoy's configuration."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from difflib import unified_diff
 import pytest
 import yaml
 
-from deploy.local.envoy import CONFIG
-from deploy.tls.envoy import UPSTREAMS, UnexpectedConfigurationError, with_mutual_tls
+from deploy.envoy_edit import CONFIG, UnexpectedConfigurationError
+from deploy.tls.envoy import UPSTREAMS, with_mutual_tls
 
 _PLAIN = CONFIG.read_text()
 _CHANGED = {"        - filters:": "        - filters: &public_filters"}
@@ -16,8 +16,8 @@ _CHANGED = {"        - filters:": "        - filters: &public_filters"}
 
 def test_nothing_is_taken_away() -> None:
     difference = unified_diff(_PLAIN.splitlines(), with_mutual_tls(_PLAIN).splitlines(), lineterm="", n=0)
-    taken = [line.removeprefix("-") for line in difference if line.startswith("-") and not line.startswith("---")]
-    assert taken == list(_CHANGED)
+    removed = [line.removeprefix("-") for line in difference if line.startswith("-") and not line.startswith("---")]
+    assert removed == list(_CHANGED)
 
 
 def test_every_cluster_of_processes_is_encrypted_and_no_other() -> None:
@@ -27,9 +27,9 @@ def test_every_cluster_of_processes_is_encrypted_and_no_other() -> None:
     assert encrypted == {upstream.cluster for upstream in UPSTREAMS}
 
 
-def test_processes_are_routed_as_everybody_is() -> None:
+def test_the_internal_listener_has_the_public_ones_routes() -> None:
     listeners = yaml.safe_load(with_mutual_tls(_PLAIN))["static_resources"]["listeners"]
-    chains = {found["name"]: found["filter_chains"][0] for found in listeners}
+    chains = {listener["name"]: listener["filter_chains"][0] for listener in listeners}
     assert chains["internal"]["filters"] == chains["public"]["filters"]
     assert "transport_socket" not in chains["public"]
 

@@ -1,4 +1,4 @@
-"""Who is let in by mutual TLS, who is believed, and what of renewed certificates is noticed while all keep running."""
+"""Mutual TLS: accepted and rejected certificates, and renewal without a restart."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from chassis.rpc.tls import TlsFiles, grpc_server_credentials, seconds_left, ser
 from tests.certificates import LOOPBACK, Authority, files_in
 
 _METHOD = "/test.Echo/Serial"
-_SECONDS = 60.0
+_TIMEOUT_SECONDS = 60.0
 
 
-class _WhoCalls(grpc.GenericRpcHandler):
-    """Answers with the serial number of the caller's certificate, and streams it until the caller has enough."""
+class _SerialHandler(grpc.GenericRpcHandler):
+    """Answers each request, unary or streamed, with the serial number of the caller's certificate."""
 
     def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
         if details.method == _METHOD:
@@ -43,7 +43,7 @@ class _WhoCalls(grpc.GenericRpcHandler):
 @asynccontextmanager
 async def _serving(files: TlsFiles) -> AsyncIterator[str]:
     server = grpc.aio.server()
-    server.add_generic_rpc_handlers((_WhoCalls(),))
+    server.add_generic_rpc_handlers((_SerialHandler(),))
     port = server.add_secure_port(f"{LOOPBACK}:0", grpc_server_credentials(files))
     await server.start()
     try:
@@ -52,8 +52,8 @@ async def _serving(files: TlsFiles) -> AsyncIterator[str]:
         await server.stop(None)
 
 
-async def _serial_shown(channel: grpc.aio.Channel) -> int:
-    return int(await _method(channel)(b"", timeout=_SECONDS))
+async def _serial_seen_by_server(channel: grpc.aio.Channel) -> int:
+    return int(await _method(channel)(b"", timeout=_TIMEOUT_SECONDS))
 
 
 def _method(channel: grpc.aio.Channel) -> grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]:
@@ -62,7 +62,7 @@ def _method(channel: grpc.aio.Channel) -> grpc.aio.UnaryUnaryMultiCallable[bytes
 
 def _stream(channel: grpc.aio.Channel) -> grpc.aio.StreamStreamCall[bytes, bytes]:
     method: grpc.aio.StreamStreamMultiCallable[bytes, bytes] = channel.stream_stream("/test.Echo/Serials")
-    return method(timeout=_SECONDS)
+    return method(timeout=_TIMEOUT_SECONDS)
 
 
 async def _next(stream: grpc.aio.StreamStreamCall[bytes, bytes]) -> int:
@@ -71,7 +71,7 @@ async def _next(stream: grpc.aio.StreamStreamCall[bytes, bytes]) -> int:
 
 
 async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(_SECONDS):
+    async with asyncio.timeout(_TIMEOUT_SECONDS):
         while not await condition():
             await asyncio.sleep(0.05)
 
@@ -79,7 +79,7 @@ async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
 async def _refused(target: str, files: TlsFiles | None) -> bool:
     async with open_channel(target, files) as channel:
         try:
-            await _serial_shown(channel)
+            await _serial_seen_by_server(channel)
         except grpc.aio.AioRpcError as error:
             assert error.code() == grpc.StatusCode.UNAVAILABLE
             return True
@@ -108,16 +108,16 @@ async def test_who_shows_a_certificate_of_the_authority_is_served(
 ) -> None:
     serial = authority.issue(tmp_path / "caller", "caller")
     async with _serving(server_files) as target, open_channel(target, files_in(tmp_path / "caller")) as channel:
-        assert await _serial_shown(channel) == serial
+        assert await _serial_seen_by_server(channel) == serial
 
 
 async def test_who_shows_none_is_refused(server_files: TlsFiles) -> None:
     async with _serving(server_files) as target:
         assert await _refused(target, None)
-        believing = grpc.ssl_channel_credentials(server_files.authority.read_bytes())
-        async with grpc.aio.secure_channel(target, believing) as channel:
+        without_certificate = grpc.ssl_channel_credentials(server_files.authority.read_bytes())
+        async with grpc.aio.secure_channel(target, without_certificate) as channel:
             with pytest.raises(grpc.aio.AioRpcError, match="UNAVAILABLE"):
-                await _serial_shown(channel)
+                await _serial_seen_by_server(channel)
 
 
 async def test_who_shows_one_of_another_authority_is_refused(
@@ -149,16 +149,16 @@ async def test_a_channel_shows_its_renewed_certificate_while_an_open_stream_goes
 ) -> None:
     before = authority.issue(tmp_path / "caller", "caller")
     async with _serving(server_files) as target, open_channel(target, files_in(tmp_path / "caller")) as channel:
-        method = _method(channel)  # as a stub keeps it
-        assert int(await method(b"", timeout=_SECONDS)) == before
+        method = _method(channel)  # kept like a stub's
+        assert int(await method(b"", timeout=_TIMEOUT_SECONDS)) == before
         stream = _stream(channel)
         assert await _next(stream) == before
         after = authority.issue(tmp_path / "caller", "caller")
 
-        async def shown() -> bool:
-            return int(await method(b"", timeout=_SECONDS)) == after
+        async def renewed() -> bool:
+            return int(await method(b"", timeout=_TIMEOUT_SECONDS)) == after
 
-        await _until(shown)
+        await _until(renewed)
         assert await _next(stream) == before
         await stream.done_writing()
 
@@ -173,10 +173,10 @@ async def test_a_server_shows_its_renewed_certificate_and_believes_a_new_authori
         assert await _refused(target, newcomer)
         serial = new.issue(tmp_path / "server", "server", LOOPBACK, believes=new.pem)
 
-        async def let_in() -> bool:
+        async def accepted() -> bool:
             return not await _refused(target, newcomer)
 
-        await _until(let_in)
+        await _until(accepted)
         assert await _serial_of(target, newcomer) == serial
 
 
@@ -187,14 +187,14 @@ async def test_a_key_without_its_certificate_changes_nothing_for_a_server(
     async with _serving(server_files) as target:
         before = await _serial_of(target, caller_files)
         server_files.key.write_bytes((tmp_path / "next" / "tls.key").read_bytes())
-        await asyncio.sleep(1.2)  # beyond the time for which the files are not looked at
+        await asyncio.sleep(1.2)  # longer than the interval between checks of the files
         assert await _serial_of(target, caller_files) == before
         server_files.certificate.write_bytes((tmp_path / "next" / "tls.crt").read_bytes())
 
-        async def whole() -> bool:
+        async def replaced() -> bool:
             return await _serial_of(target, caller_files) != before
 
-        await _until(whole)
+        await _until(replaced)
 
 
 async def test_a_key_without_its_certificate_changes_nothing_for_a_channel(
@@ -203,16 +203,16 @@ async def test_a_key_without_its_certificate_changes_nothing_for_a_channel(
     before = authority.issue(tmp_path / "caller", "caller")
     after = authority.issue(tmp_path / "next", "caller")
     async with _serving(server_files) as target, open_channel(target, files_in(tmp_path / "caller")) as channel:
-        assert await _serial_shown(channel) == before
+        assert await _serial_seen_by_server(channel) == before
         files_in(tmp_path / "caller").key.write_bytes(files_in(tmp_path / "next").key.read_bytes())
-        await asyncio.sleep(1.2)  # beyond the time for which the files are not looked at
-        assert await _serial_shown(channel) == before
+        await asyncio.sleep(1.2)  # longer than the interval between checks of the files
+        assert await _serial_seen_by_server(channel) == before
         files_in(tmp_path / "caller").certificate.write_bytes(files_in(tmp_path / "next").certificate.read_bytes())
 
-        async def whole() -> bool:
-            return await _serial_shown(channel) == after
+        async def replaced() -> bool:
+            return await _serial_seen_by_server(channel) == after
 
-        await _until(whole)
+        await _until(replaced)
 
 
 async def test_python_s_own_servers_do_the_same(
@@ -232,9 +232,9 @@ async def test_python_s_own_servers_do_the_same(
         new = Authority("another")
         serial = new.issue(tmp_path / "server", "server", LOOPBACK, believes=new.pem)
         new.issue(tmp_path / "newcomer", "caller", believes=authority.pem + new.pem)
-        await asyncio.sleep(1.2)  # beyond the time for which the files are not looked at
+        await asyncio.sleep(1.2)  # longer than the interval between checks of the files
         assert (await _serial_of(target, files_in(tmp_path / "newcomer")), before != serial) == (serial, True)
-        with pytest.raises((ssl.SSLError, ConnectionError)):  # neither believes the other
+        with pytest.raises((ssl.SSLError, ConnectionError)):  # neither trusts the other
             await _serial_of(target, caller_files)
 
 
@@ -245,7 +245,7 @@ def test_it_is_known_how_long_a_certificate_lasts(server_files: TlsFiles) -> Non
 
 
 async def _serial_of(target: str, files: TlsFiles) -> int:
-    """The serial number of the certificate that a server shows to one whom it lets in."""
+    """Returns the serial number of the server's certificate; raises if the server rejects the caller."""
     host, _, port = target.rpartition(":")
     context = ssl.create_default_context(cafile=str(files.authority))
     context.load_cert_chain(files.certificate, files.key)
@@ -253,7 +253,7 @@ async def _serial_of(target: str, files: TlsFiles) -> int:
     reader, writer = await asyncio.open_connection(host, int(port), ssl=context)
     try:
         certificate = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-        writer.write(b"hello\n")  # with TLS 1.3 a refusal comes after the server's part of the handshake
+        writer.write(b"hello\n")  # in TLS 1.3 a rejection comes after the server's part of the handshake
         await writer.drain()
         if not await reader.read(1):
             raise ConnectionResetError("the server ended the connection")

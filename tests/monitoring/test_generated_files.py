@@ -1,22 +1,22 @@
-"""What is made from the programs is what they are now."""
+"""The generated files are up to date."""
 
 from __future__ import annotations
 
 import json
 
-from deploy.monitoring.__main__ import made_files, out_of_date
+from deploy.generate import DASHBOARD_FOLDER, generated_files, out_of_date
 from deploy.monitoring.boards import DASHBOARDS
 from deploy.monitoring.settings_page import PROCESSES
-from tests.monitoring.rules import MONITORING, ROOT
+from tests.monitoring.rules import ROOT
 
 
-def test_dashboards_and_pages_are_up_to_date() -> None:
+def test_generated_files_are_up_to_date() -> None:
     stale = [str(path.relative_to(ROOT)) for path in out_of_date()]
-    assert not stale, "run `python -m deploy.monitoring write`"
+    assert not stale, "run `make reference`"
 
 
-def test_there_is_no_dashboard_that_is_not_made() -> None:
-    assert set((MONITORING / "dashboards").iterdir()) <= made_files().keys()
+def test_every_dashboard_file_is_generated() -> None:
+    assert set(DASHBOARD_FOLDER.iterdir()) <= generated_files().keys()
 
 
 def test_a_setting_stands_on_the_page_once_for_each_process_that_has_it_for_itself() -> None:
