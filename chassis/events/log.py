@@ -12,7 +12,6 @@ a shard that is empty, or has been quiet for long, gets one without events from 
 from __future__ import annotations
 
 import asyncio
-import random
 import re
 import time
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
@@ -23,6 +22,7 @@ from zlib import crc32
 from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import RedisError, ResponseError
 
+from chassis.backoff import Backoff
 from chassis.events.merging import merged
 from chassis.events.redis_cluster import is_cluster, open_cluster
 from chassis.process import metrics
@@ -33,7 +33,7 @@ _GROUP_COUNT: Final = 256
 _BLOCK_MS: Final = 5_000
 _SOCKET_TIMEOUT_SECONDS: Final = 10.0  # above _BLOCK_MS, or every quiet spell would look like a lost connection
 _POLL_SECONDS: Final = 0.05  # how often a group's shards are looked at where they can't be waited for at once
-_BACKOFF_SECONDS: Final = (0.05, 2.0)
+_BACKOFF: Final = Backoff(base_seconds=0.05, cap_seconds=2.0)
 _LOOK_SECONDS: Final = 1.0
 _QUIET_PART: Final = 4  # a shard that was quiet for the fourth part of the retention gets a mark
 _ENTRY_ID: Final = re.compile(r"[0-9]{1,18}-[0-9]{1,18}")
@@ -227,7 +227,7 @@ class EventLog:
                 failures += 1
                 self._failures.inc()
                 _log.warning("log_unreachable", log=self._name, failures=failures, error=type(error).__name__)
-                await asyncio.sleep(_backoff(failures))
+                await asyncio.sleep(_BACKOFF.delay_seconds(failures))
                 continue
             failures = 0
             if lost:
@@ -387,9 +387,3 @@ def _flat(items: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:
     if items and isinstance(items[0], list):
         return [pair for nested in items for pair in nested]
     return list(items)
-
-
-def _backoff(failures: int) -> float:
-    """Full jitter; see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/."""
-    least, most = _BACKOFF_SECONDS
-    return random.uniform(0, min(most, least * 2.0**failures))  # noqa: S311  # jitter, not a secret

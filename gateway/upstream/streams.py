@@ -1,13 +1,11 @@
 """Streams to the services that stay open for as long as the gateway does, while sockets come and go.
 
-A stream that ends is opened again, after a wait with full jitter that grows while it keeps failing; see
-https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
+A stream that ends is opened again after a delay; see `chassis.backoff`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
@@ -15,13 +13,14 @@ from typing import Any, Final, Generic, TypeVar
 
 import grpc
 
+from chassis.backoff import Backoff
 from chassis.errors import AppError
 from chassis.process.logs import logger
 from chassis.rpc.channel import Metadata
 from chassis.rpc.status import from_rpc_error
 from gateway.metrics import STREAM_FAILURES, STREAMS_UP
 
-_BACKOFF_SECONDS: Final = (0.1, 5.0)
+_BACKOFF: Final = Backoff(base_seconds=0.1, cap_seconds=5.0)
 _SOUND_AFTER_SECONDS: Final = 5.0
 _FAILURES_AT_START: Final = 8
 
@@ -58,8 +57,7 @@ async def keep_open(name: str, attend: Callable[[], Awaitable[None]]) -> None:
         # All processes start at once: that the others aren't there yet is no news, unless it goes on.
         say = _log.warning if was_open or failures > _FAILURES_AT_START else _log.debug
         say("stream_ended", stream=name, reason=reason, failures=failures)
-        least, most = _BACKOFF_SECONDS
-        await asyncio.sleep(random.uniform(0, min(most, least * 2.0**failures)))  # noqa: S311  # jitter, no secret
+        await asyncio.sleep(_BACKOFF.delay_seconds(failures))
 
 
 def _reason(group: BaseExceptionGroup[Exception]) -> str:

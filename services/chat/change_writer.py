@@ -8,12 +8,12 @@ write that lands after everybody has stopped looking would be durable, and never
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from prometheus_client import Counter
 
+from chassis.backoff import Backoff
 from chassis.errors import AbortedError
 from chassis.process.logs import logger
 from services.chat.conversation_cache import ConversationCache, ConversationState
@@ -24,7 +24,7 @@ from services.chat.publisher import Publisher
 from services.chat.store import ChatStore, FenceError, StoreError
 
 _ATTEMPTS: Final = 16
-_BACKOFF_SECONDS: Final = (0.005, 0.25)
+_BACKOFF: Final = Backoff(base_seconds=0.005, cap_seconds=0.25)
 
 FENCED = Counter("parley_chat_commit_fenced_total", "Writes that lost to another and were numbered again.")
 UNKNOWN = Counter("parley_chat_commit_unknown_total", "Writes whose outcome was unknown at first.")
@@ -147,5 +147,4 @@ def note_unknown(error: Exception) -> None:
 
 async def pause(attempt: int) -> None:
     """Waits before another attempt, with full jitter."""
-    least, most = _BACKOFF_SECONDS
-    await asyncio.sleep(random.uniform(0, min(most, least * 2.0 ** min(attempt, 16))))  # noqa: S311  # jitter
+    await asyncio.sleep(_BACKOFF.delay_seconds(attempt))

@@ -9,13 +9,13 @@ entries are then read from the store and published from there. So publishing nee
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from parley.chat.v1 import event_pb2
 from prometheus_client import Counter, Gauge, Histogram
 
+from chassis.backoff import Backoff
 from chassis.events.log import EventLog
 from chassis.process.logs import logger
 from chassis.process.tracing import spanning
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 MAX_PENDING: Final = 50_000
 _BATCH: Final = 2_000
-_BACKOFF_SECONDS: Final = (0.05, 2.0)
+_BACKOFF: Final = Backoff(base_seconds=0.05, cap_seconds=2.0)
 
 PENDING = Gauge("parley_chat_publish_pending", "Events that wait to be published.")
 PUBLISHED = Counter("parley_chat_published_total", "Events published.")
@@ -191,8 +191,7 @@ async def _persistently(attempt: Callable[[], Awaitable[T]]) -> T:
         except (BusError, StoreError) as error:
             failures += 1
             _log.warning("publish_failed", failures=failures, error=type(error).__name__)
-            least, most = _BACKOFF_SECONDS
-            await asyncio.sleep(random.uniform(0, min(most, least * 2.0**failures)))  # noqa: S311  # jitter
+            await asyncio.sleep(_BACKOFF.delay_seconds(failures))
 
 
 def _rev(head: Head) -> int:

@@ -9,7 +9,6 @@ taken over. Redis may lose the log and what was taken: reading then begins anew.
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -17,6 +16,7 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge
 
+from chassis.backoff import Backoff
 from chassis.errors import UnavailableError
 from chassis.events.log import Entry, EventLog, position_key
 from chassis.process.logs import logger
@@ -31,7 +31,7 @@ _BLOCK_MS: Final = 1_000
 _PAUSE_FOR_WORK: Final = 4.0
 _LONGEST_PAUSE_SECONDS: Final = 1.0
 _BACKLOG_SECONDS: Final = 5.0
-_BACKOFF_SECONDS: Final = (0.05, 2.0)
+_BACKOFF: Final = Backoff(base_seconds=0.05, cap_seconds=2.0)
 
 _LAG = Gauge("parley_notify_lag_seconds", "Age of the last of chat's entries when it was dealt with.")
 _BACKLOG = Gauge("parley_notify_backlog_entries", "Entries of chat's log that no replica has dealt with yet.")
@@ -85,7 +85,7 @@ class ChatConsumer:
             except BusError as error:
                 failures += 1
                 _log.warning("chat_log_unreachable", failures=failures, error=type(error).__name__)
-                pause = _backoff(failures)
+                pause = _BACKOFF.delay_seconds(failures)
             await asyncio.sleep(pause)
         await asyncio.Event().wait()  # a task that ends, ends the process
 
@@ -140,7 +140,7 @@ class ChatConsumer:
             except (UnavailableError, BusError) as error:
                 failures += 1
                 _log.warning("entries_retried", failures=failures, error=type(error).__name__)
-                await asyncio.sleep(_backoff(failures))
+                await asyncio.sleep(_BACKOFF.delay_seconds(failures))
         milliseconds, _ = position_key(entries[-1].entry_id)
         _LAG.set(max(0.0, time.time() - milliseconds / 1_000))
         _PROCESSED.inc(len(entries))
@@ -154,9 +154,3 @@ def _events(entries: Sequence[Entry]) -> Iterator[ChatEvent]:
         except chat_events.MalformedEntryError:
             _MALFORMED.inc()
             _log.error("entry_malformed", shard=entry.shard, entry=entry.entry_id)
-
-
-def _backoff(failures: int) -> float:
-    """Full jitter; see https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/."""
-    least, most = _BACKOFF_SECONDS
-    return random.uniform(0, min(most, least * 2.0**failures))  # noqa: S311  # jitter, not a secret
