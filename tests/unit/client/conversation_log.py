@@ -1,7 +1,7 @@
-"""A conversation as a service keeps it, for tests of what a client makes of it: a log, and what is told of it.
+"""The service's side of a conversation, for tests of the client's state: its log, and the events and answers from it.
 
-As in the real one, each change takes one rev, events are made from the log when they are published, which may be later,
-and then show messages, members and settings as they are by that time.
+As in the real service, each change takes one rev. Events are built from the log when they are published, possibly later
+than the change, and then show the messages, members and settings of that time.
 """
 
 from dataclasses import dataclass, field, replace
@@ -40,7 +40,7 @@ class Entry:
 
 @dataclass
 class ConversationLog:
-    """The service's side of one conversation, as `ME` is told of it."""
+    """The service's side of one conversation, with events and answers for `ME`."""
 
     rev: int = 0
     name: str = "first"
@@ -57,12 +57,12 @@ class ConversationLog:
     # Changes.
 
     def create(self, *users: str) -> None:
-        """Makes the conversation."""
+        """Creates the conversation."""
         self.members = {user: Member(user_id=user, role="owner" if user == users[0] else "member") for user in users}
         self._change("created")
 
     def send(self, sender: str, text: str, client_message_id: str = "") -> SentMessage:
-        """Appends a message; whoever sends it has read up to it."""
+        """Appends a message; its sender has read up to it."""
         message_id = f"m{self.seq + 1}"
         self._change("message", message_id)
         self.messages[message_id] = Message(
@@ -81,15 +81,15 @@ class ConversationLog:
         return SentMessage(message_id=message_id, seq=message.seq, rev=message.rev, create_time=message.create_time)
 
     def edit(self, message_id: str, text: str) -> Message:
-        """Replaces a text."""
+        """Replaces a message's text."""
         return self._change_message("edited", message_id, text=text, edit_time=self._now())
 
     def delete(self, message_id: str) -> Message:
-        """Leaves a tombstone."""
+        """Deletes a message, and leaves a tombstone."""
         return self._change_message("deleted", message_id, text="", delete_time=self._now())
 
     def add(self, *users: str) -> None:
-        """Adds members, all in one change; what was said before counts as read."""
+        """Adds members, all in one change; earlier messages count as read."""
         self._change("added", users=users)
         for user in users:
             self.members[user] = Member(user_id=user, read_seq=self.seq, delivered_seq=self.seq)
@@ -100,17 +100,17 @@ class ConversationLog:
         del self.members[user]
 
     def set_role(self, user: str, role: str) -> None:
-        """Changes a role."""
+        """Changes a member's role."""
         self._change("updated", users=(user,))
         self.members[user] = msgspec.structs.replace(self.members[user], role=role)
 
     def rename(self, name: str) -> None:
-        """Changes the settings."""
+        """Renames the conversation, a change of its settings."""
         self._change("settings")
         self.name = name
 
     def read(self, user: str, seq: int) -> ReceiptUpdated:
-        """Moves a receipt, which takes no rev and is told at once."""
+        """Moves a receipt, which takes no rev and is published at once."""
         member = self.members[user]
         self.members[user] = msgspec.structs.replace(
             member, read_seq=max(member.read_seq, seq), delivered_seq=max(member.delivered_seq, seq)
@@ -123,16 +123,16 @@ class ConversationLog:
             delivered_seq=member.delivered_seq,
         )
 
-    # What is told.
+    # Events and answers.
 
-    def publish(self, most: int | None = None) -> list[Event]:
-        """The events of the entries that were not published yet, or of the first few of them."""
-        end = len(self.entries) if most is None else min(len(self.entries), self.published + most)
+    def publish(self, limit: int | None = None) -> list[Event]:
+        """Returns the events of the unpublished entries, or of the first few of them."""
+        end = len(self.entries) if limit is None else min(len(self.entries), self.published + limit)
         entries, self.published = self.entries[self.published : end], end
         return [event for entry in entries for event in self._events(entry)]
 
     def snapshot(self) -> Conversation:
-        """The conversation as `ME` sees it."""
+        """Returns the conversation as `ME` sees it."""
         me = self.members.get(ME, Member(user_id=ME))
         return Conversation(
             conversation_id=CONVERSATION_ID,
@@ -147,7 +147,7 @@ class ConversationLog:
         )
 
     def sync(self, after_rev: int, page_size: int) -> SyncPage:
-        """A page of the messages whose latest change is later than a rev."""
+        """Returns a page of the messages that changed after a rev."""
         changed = sorted((m for m in self.messages.values() if m.rev > after_rev), key=lambda message: message.rev)
         page = changed[:page_size]
         return SyncPage(messages=page, conversation=self.snapshot(), has_more=len(changed) > len(page))

@@ -1,10 +1,10 @@
-"""A clock that stands still until a test moves it; whoever sleeps on it wakes when it has moved far enough."""
+"""A clock that a test controls: it advances only on request, and wakes the sleepers whose time has come."""
 
 import asyncio
 
 
 class FakeClock:
-    """Time that a test is the master of."""
+    """A clock that a test controls."""
 
     def __init__(self, now: float = 1_000.0) -> None:
         self._now = now
@@ -24,7 +24,7 @@ class FakeClock:
         await woken.wait()
 
     async def advance(self, seconds: float) -> None:
-        """Moves the time, and lets those whose time has come go on until they wait again."""
+        """Advances the time, and lets the woken tasks run until they wait again."""
         self._now += seconds
         for until, woken in self._sleepers:
             if until <= self._now:
@@ -33,6 +33,6 @@ class FakeClock:
 
 
 async def settle() -> None:
-    """Lets all tasks go on until they wait for something else than each other."""
+    """Lets all tasks run until they wait for something other than each other."""
     for _ in range(20):
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""What a client asks for when it comes back, and in what pieces."""
+"""The requests of a client that catches up, and their pages."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -24,8 +24,8 @@ _PAGE_SIZE = 4
 _SERVER_AHEAD = timedelta(hours=1)
 
 
-class Side:
-    """The client's side, and answers by hand."""
+class Harness:
+    """A synchronizer, with a test in the place of the server."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()
@@ -46,8 +46,8 @@ class Side:
     def _on_reply(self, op: str, body: Mapping[str, object], reply: object) -> None:
         self.events.extend(apply_response(self.replica, ME, op, body, reply))
 
-    async def asked(self) -> tuple[int, str, dict[str, object]]:
-        """The one request that the client has made now."""
+    async def next_request(self) -> tuple[int, str, dict[str, object]]:
+        """Returns the only request that the client has made now."""
         await settle()
         (frame,) = [msgspec.json.decode(frame) for frame in self.calls.take_unsent()]
         return frame["id"], frame["op"], frame["body"]
@@ -56,12 +56,12 @@ class Side:
         self.calls.handle_reply(Reply(request_id, msgspec.Raw(msgspec.json.encode(ok)), None))
         await settle()
 
-    async def refuse(self, request_id: int, code: str, reason: str) -> None:
+    async def answer_error(self, request_id: int, code: str, reason: str) -> None:
         self.calls.handle_reply(Reply(request_id, msgspec.Raw(b"{}"), ParleyError(code, reason)))
         await settle()
 
     async def answer_list(self, *conversations: Conversation, next_page_token: str = "") -> dict[str, object]:
-        request_id, op, body = await self.asked()
+        request_id, op, body = await self.next_request()
         assert op == "conversation.list"
         await self.answer(
             request_id, ConversationPage(conversations=list(conversations), next_page_token=next_page_token)
@@ -69,13 +69,13 @@ class Side:
         return body
 
     async def answer_sync(self, log: ConversationLog) -> dict[str, object]:
-        request_id, op, body = await self.asked()
+        request_id, op, body = await self.next_request()
         assert op == "message.sync"
         await self.answer(request_id, log.sync(cast("int", body["afterRev"]), cast("int", body["pageSize"])))
         return body
 
     async def catch_up(self, *conversations: Conversation) -> dict[str, object]:
-        """A catch-up that finds nothing missing; returns what was asked."""
+        """Catches up without finding anything missing; returns the body of the list request."""
         task = asyncio.create_task(self.synchronizer.catch_up())
         body = await self.answer_list(*conversations)
         await task
@@ -83,8 +83,8 @@ class Side:
 
 
 @pytest.fixture
-async def side() -> AsyncIterator[Side]:
-    yield Side()
+async def harness() -> AsyncIterator[Harness]:
+    yield Harness()
 
 
 @pytest.fixture
@@ -99,121 +99,123 @@ def conversations(count: int) -> list[Conversation]:
     return [Conversation(conversation_id=f"c{number}", rev=1, member_count=2) for number in range(count)]
 
 
-async def test_the_first_list_is_of_everything_in_pages(side: Side) -> None:
-    task = asyncio.create_task(side.synchronizer.catch_up())
-    first = await side.answer_list(*conversations(3), next_page_token="more")
-    second = await side.answer_list(*conversations(5)[3:])
+async def test_the_first_list_is_of_everything_in_pages(harness: Harness) -> None:
+    task = asyncio.create_task(harness.synchronizer.catch_up())
+    first = await harness.answer_list(*conversations(3), next_page_token="more")
+    second = await harness.answer_list(*conversations(5)[3:])
     await task
 
     assert (first, second) == ({"pageSize": 4}, {"pageSize": 4, "pageToken": "more"})
-    assert len(side.replica) == 5
-    assert side.events == []
+    assert len(harness.replica) == 5
+    assert harness.events == []
 
 
-async def test_many_conversations_are_listed_from_the_last_list_less_a_minute_on_the_servers_clock(side: Side) -> None:
-    began = side.now
-    await side.catch_up(*conversations(_PAGE_SIZE))
-    await side.clock.advance(500)
+async def test_many_conversations_are_listed_from_a_minute_before_the_last_list_by_server_time(
+    harness: Harness,
+) -> None:
+    began = harness.now
+    await harness.catch_up(*conversations(_PAGE_SIZE))
+    await harness.clock.advance(500)
 
-    body = await side.catch_up()
+    body = await harness.catch_up()
 
     updated_after = datetime.fromisoformat(cast("str", body["updatedAfter"]))
     assert updated_after == began + _SERVER_AHEAD - timedelta(minutes=1)
 
 
-async def test_a_list_that_was_cut_off_does_not_count(side: Side) -> None:
-    began = side.now
-    await side.catch_up(*conversations(_PAGE_SIZE))
-    await side.clock.advance(500)
-    cut_off = asyncio.create_task(side.synchronizer.catch_up())
-    await side.asked()
+async def test_a_list_that_was_cut_off_does_not_count(harness: Harness) -> None:
+    began = harness.now
+    await harness.catch_up(*conversations(_PAGE_SIZE))
+    await harness.clock.advance(500)
+    cut_off = asyncio.create_task(harness.synchronizer.catch_up())
+    await harness.next_request()
     cut_off.cancel()
     await settle()
 
-    body = await side.catch_up()
+    body = await harness.catch_up()
 
     assert datetime.fromisoformat(cast("str", body["updatedAfter"])) < began + _SERVER_AHEAD
 
 
-async def test_few_conversations_are_listed_whole_and_one_that_is_gone_is_told(
-    side: Side, log: ConversationLog
+async def test_few_conversations_are_listed_whole_and_a_missing_one_is_emitted(
+    harness: Harness, log: ConversationLog
 ) -> None:
-    await side.catch_up(log.snapshot())
+    await harness.catch_up(log.snapshot())
 
-    task = asyncio.create_task(side.synchronizer.catch_up())
-    assert await side.answer_list() == {"pageSize": 4}
-    request_id, op, body = await side.asked()
+    task = asyncio.create_task(harness.synchronizer.catch_up())
+    assert await harness.answer_list() == {"pageSize": 4}
+    request_id, op, body = await harness.next_request()
     assert (op, body["conversationId"]) == ("message.sync", CONVERSATION_ID)
-    await side.refuse(request_id, "PERMISSION_DENIED", "NOT_A_MEMBER")
+    await harness.answer_error(request_id, "PERMISSION_DENIED", "NOT_A_MEMBER")
     await task
 
-    (event,) = side.events
+    (event,) = harness.events
     assert isinstance(event, MemberRemoved)
     assert event.member.user_id == ME
-    assert CONVERSATION_ID not in side.replica
+    assert CONVERSATION_ID not in harness.replica
 
 
-async def test_what_is_behind_is_synced_page_by_page(side: Side, log: ConversationLog) -> None:
-    await side.catch_up(log.snapshot())
+async def test_what_is_behind_is_synced_page_by_page(harness: Harness, log: ConversationLog) -> None:
+    await harness.catch_up(log.snapshot())
     for number in range(6):
         log.send("ann", str(number))
 
-    task = asyncio.create_task(side.synchronizer.catch_up())
-    await side.answer_list(log.snapshot())
-    bodies = [await side.answer_sync(log) for _ in range(2)]
+    task = asyncio.create_task(harness.synchronizer.catch_up())
+    await harness.answer_list(log.snapshot())
+    bodies = [await harness.answer_sync(log) for _ in range(2)]
     await task
 
     assert [body["afterRev"] for body in bodies] == [2, 6]
-    assert [event.message.text for event in side.events if isinstance(event, MessageCreated)] == list("012345")
+    assert [event.message.text for event in harness.events if isinstance(event, MessageCreated)] == list("012345")
 
 
-async def test_answers_that_were_too_much_come_in_smaller_pages_until_it_is_done(side: Side) -> None:
-    side.synchronizer.session_lost(CloseCode.TOO_SLOW)
+async def test_answers_that_were_too_much_come_in_smaller_pages_until_it_is_done(harness: Harness) -> None:
+    harness.synchronizer.session_lost(CloseCode.TOO_SLOW)
 
-    sizes = [(await side.catch_up())["pageSize"] for _ in range(4)]
+    sizes = [(await harness.catch_up())["pageSize"] for _ in range(4)]
 
     assert sizes == [1, 2, 4, 4]
 
 
-async def test_a_failure_is_tried_again(side: Side) -> None:
-    task = asyncio.create_task(side.synchronizer.catch_up())
-    request_id, _, _ = await side.asked()
-    await side.refuse(request_id, "INTERNAL", "INTERNAL")
-    await side.clock.advance(30)
-    await side.answer_list()
+async def test_a_failure_is_tried_again(harness: Harness) -> None:
+    task = asyncio.create_task(harness.synchronizer.catch_up())
+    request_id, _, _ = await harness.next_request()
+    await harness.answer_error(request_id, "INTERNAL", "INTERNAL")
+    await harness.clock.advance(30)
+    await harness.answer_list()
 
     await task
 
 
-async def test_a_gap_is_asked_about_only_when_it_stays(side: Side, log: ConversationLog) -> None:
-    await side.catch_up(log.snapshot())
-    following = asyncio.create_task(side.synchronizer.watch_gaps())
+async def test_a_gap_is_asked_about_only_when_it_stays(harness: Harness, log: ConversationLog) -> None:
+    await harness.catch_up(log.snapshot())
+    following = asyncio.create_task(harness.synchronizer.watch_gaps())
     log.send("ann", "late")
     log.send("ann", "early")
     late, early = log.publish()[-2:]
 
-    side.replica.apply(early)
-    side.synchronizer.request_sync()
+    harness.replica.apply(early)
+    harness.synchronizer.request_sync()
     await settle()
-    side.replica.apply(late)
-    await side.clock.advance(1)
-    assert not list(side.calls.take_unsent())
+    harness.replica.apply(late)
+    await harness.clock.advance(1)
+    assert not list(harness.calls.take_unsent())
 
     log.send("ann", "lost")
-    side.replica.apply_snapshot(log.snapshot())
-    side.synchronizer.request_sync()
+    harness.replica.apply_snapshot(log.snapshot())
+    harness.synchronizer.request_sync()
     await settle()
-    await side.clock.advance(1)
-    assert (await side.answer_sync(log))["afterRev"] == log.rev - 1
+    await harness.clock.advance(1)
+    assert (await harness.answer_sync(log))["afterRev"] == log.rev - 1
     following.cancel()
 
 
-async def test_history_is_loaded_from_the_first_message(side: Side, log: ConversationLog) -> None:
-    await side.catch_up(log.snapshot())
+async def test_history_is_loaded_from_the_first_message(harness: Harness, log: ConversationLog) -> None:
+    await harness.catch_up(log.snapshot())
 
-    task = asyncio.create_task(side.synchronizer.load_history(CONVERSATION_ID))
-    assert (await side.answer_sync(log))["afterRev"] == 0
+    task = asyncio.create_task(harness.synchronizer.load_history(CONVERSATION_ID))
+    assert (await harness.answer_sync(log))["afterRev"] == 0
     await task
 
-    assert side.replica.conversation(CONVERSATION_ID).complete
-    assert side.events == []
+    assert harness.replica.conversation(CONVERSATION_ID).complete
+    assert harness.events == []

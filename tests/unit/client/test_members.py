@@ -1,4 +1,4 @@
-"""Who is in a conversation, whatever comes late, twice or in bulk."""
+"""The members of a conversation, after late, repeated and bulk changes."""
 
 from parley_client.events import MemberAdded, MemberRemoved, MemberUpdated
 from parley_client.members import Membership
@@ -29,12 +29,12 @@ def of(*members: Member) -> Membership:
     return membership
 
 
-def test_one_change_may_bring_several_members_each_of_whom_is_news_once() -> None:
+def test_one_change_may_bring_several_members_each_of_whom_is_new_once() -> None:
     membership = of(Member(user_id="ann"))
 
-    news = [membership.apply(event) for event in (added("bob", 6), added("cid", 6), added("bob", 6))]
+    new = [membership.apply(event) for event in (added("bob", 6), added("cid", 6), added("bob", 6))]
 
-    assert news == [True, True, False]
+    assert new == [True, True, False]
     assert list(membership.members()) == ["ann", "bob", "cid"]
 
 
@@ -48,7 +48,7 @@ def test_what_is_older_than_what_is_known_changes_nothing() -> None:
     assert membership.members() == {}
 
 
-def test_an_event_that_a_snapshot_has_overtaken_is_no_news_once_it_was_made_up_for() -> None:
+def test_an_event_that_a_snapshot_has_overtaken_is_not_new_once_it_was_replayed() -> None:
     membership = of(Member(user_id="ann"))
     membership.apply_snapshot(snapshot(6, Member(user_id="ann"), Member(user_id="bob")))
     membership.mark_emitted([added("bob", 6)])
@@ -96,9 +96,9 @@ def test_a_large_group_is_counted_where_it_is_not_listed() -> None:
     membership.apply_snapshot(snapshot(5, count=300))
     assert not membership.known
 
-    news = [membership.apply(event) for event in (added("x", 6), added("x", 6), removed("y", 7), promoted("z", 8))]
+    new = [membership.apply(event) for event in (added("x", 6), added("x", 6), removed("y", 7), promoted("z", 8))]
 
-    assert news == [True, False, True, True]
+    assert new == [True, False, True, True]
     assert (membership.count, membership.members()) == (300, {})
 
 

@@ -1,4 +1,4 @@
-"""What becomes of requests when connections come and go."""
+"""The pending requests of a client whose connections come and go."""
 
 from parley_client.calls import PendingRequest, PendingRequests
 
@@ -27,7 +27,7 @@ def test_what_was_given_up_is_not_sent() -> None:
     assert pending.remove(1) is None
 
 
-def test_a_lost_connection_strikes_out_what_must_not_be_repeated_and_sends_the_rest_again_in_order() -> None:
+def test_a_lost_connection_drops_what_must_not_be_repeated_and_sends_the_rest_again_in_order() -> None:
     pending: PendingRequests[str] = PendingRequests()
     for request_id, repeatable in ((1, True), (2, False), (3, True)):
         add(pending, request_id, repeatable=repeatable)
@@ -40,7 +40,7 @@ def test_a_lost_connection_strikes_out_what_must_not_be_repeated_and_sends_the_r
     assert list(pending.take_unsent()) == [b"frame 1", b"frame 3", b"frame 4"]
 
 
-def test_what_was_never_sent_survives_a_lost_connection_whatever_it_is() -> None:
+def test_what_was_never_sent_survives_a_lost_connection() -> None:
     pending: PendingRequests[str] = PendingRequests()
     add(pending, 1, repeatable=False)
 

@@ -1,4 +1,4 @@
-"""What is a frame, and what is not."""
+"""Encoding and decoding frames, events and bodies."""
 
 import msgspec
 import pytest

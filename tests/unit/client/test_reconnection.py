@@ -1,4 +1,4 @@
-"""What follows from each end of a connection, as the contract's table of close codes says."""
+"""Reconnection after each kind of failure, as the protocol's table of close codes says."""
 
 import pytest
 from parley_client.connection import STABLE_SECONDS, Decision, ReconnectionPolicy, Retry, Stop

@@ -1,4 +1,4 @@
-"""What the replica tells of, and when it asks for a sync."""
+"""The events that the replica emits, and when it needs a sync."""
 
 import pytest
 from parley_client.apply_response import apply_response
@@ -32,7 +32,7 @@ from tests.unit.client.conversation_log import CONVERSATION_ID, ME, Conversation
 
 @pytest.fixture
 def log() -> ConversationLog:
-    """A group of me, ann and bob, in which ann has said two things."""
+    """A group of me, ann and bob, with two messages from ann."""
     log = ConversationLog()
     log.create("ann", ME, "bob")
     log.send("ann", "one")
@@ -43,7 +43,7 @@ def log() -> ConversationLog:
 
 @pytest.fixture
 def replica(log: ConversationLog) -> Replica:
-    """One that found the conversation when it began."""
+    """A replica that was loaded with the conversation."""
     replica = Replica()
     replica.set_user(ME)
     replica.apply_snapshot(log.snapshot())
@@ -52,7 +52,7 @@ def replica(log: ConversationLog) -> Replica:
 
 
 def apply(replica: Replica, *events: Event) -> list[Event]:
-    return [told for event in events for told in replica.apply(event).events]
+    return [emitted for event in events for emitted in replica.apply(event).events]
 
 
 def sync(replica: Replica, log: ConversationLog, page_size: int = 100) -> list[Event]:
@@ -64,7 +64,7 @@ def texts(replica: Replica) -> list[str]:
     return [message.text for message in replica.conversation(CONVERSATION_ID).messages]
 
 
-def test_live_events_are_told_as_they_come(replica: Replica, log: ConversationLog) -> None:
+def test_live_events_are_emitted_as_they_come(replica: Replica, log: ConversationLog) -> None:
     log.send("bob", "three")
     events = log.publish()
     log.rename("second")
@@ -87,8 +87,8 @@ def test_a_gap_asks_for_a_sync_and_holds_back_what_comes_after_it(replica: Repli
     outcome = replica.apply(following)
 
     assert (outcome.events, outcome.needs_sync) == ([], True)
-    told = sync(replica, log)
-    assert [(type(event), event.replayed) for event in told] == [(MessageCreated, True), (MessageCreated, True)]
+    emitted = sync(replica, log)
+    assert [(type(event), event.replayed) for event in emitted] == [(MessageCreated, True), (MessageCreated, True)]
     assert texts(replica) == ["lost", "next"]
     assert not replica.out_of_sync
 
@@ -102,7 +102,7 @@ def test_the_missing_event_may_still_come_by_itself(replica: Replica, log: Conve
     assert not replica.out_of_sync
 
 
-def test_what_was_missed_is_told_as_what_it_amounts_to(replica: Replica, log: ConversationLog) -> None:
+def test_missed_changes_are_emitted_as_their_sum(replica: Replica, log: ConversationLog) -> None:
     log.send("ann", "new")
     log.send("bob", "gone")
     log.edit("m1", "one, edited")
@@ -115,20 +115,20 @@ def test_what_was_missed_is_told_as_what_it_amounts_to(replica: Replica, log: Co
     log.read("ann", 4)
 
     replica.apply_snapshot(log.snapshot())
-    told = sync(replica, log)
+    emitted = sync(replica, log)
 
-    assert all(event.replayed for event in told)
+    assert all(event.replayed for event in emitted)
     assert [
         (type(event).__name__, event.message.message_id)
-        for event in told
+        for event in emitted
         if isinstance(event, MessageCreated | MessageUpdated | MessageDeleted)
     ] == [("MessageCreated", "m3"), ("MessageUpdated", "m1"), ("MessageDeleted", "m4"), ("MessageDeleted", "m2")]
-    assert [type(event) for event in told[4:]] == [ConversationUpdated, MemberAdded, MemberRemoved, ReceiptUpdated]
-    added = next(event for event in told if isinstance(event, MemberAdded))
+    assert [type(event) for event in emitted[4:]] == [ConversationUpdated, MemberAdded, MemberRemoved, ReceiptUpdated]
+    added = next(event for event in emitted if isinstance(event, MemberAdded))
     assert (added.member.user_id, added.member.role, added.rev) == ("cid", "admin", log.rev)
 
 
-def test_a_role_that_changed_meanwhile_is_told(replica: Replica, log: ConversationLog) -> None:
+def test_a_role_that_changed_meanwhile_is_emitted(replica: Replica, log: ConversationLog) -> None:
     log.set_role("bob", "admin")
     replica.apply_snapshot(log.snapshot())
 
@@ -173,10 +173,10 @@ def test_what_was_there_before_the_client_is_no_news_but_its_changes_are(
     assert [type(event) for event in sync(replica, log)] == [MessageUpdated]
 
 
-def test_loading_the_history_tells_nothing_and_holds_everything(replica: Replica, log: ConversationLog) -> None:
-    told = replica.merge_page(CONVERSATION_ID, 0, log.sync(0, 100))
+def test_loading_the_history_emits_nothing_and_stores_everything(replica: Replica, log: ConversationLog) -> None:
+    emitted = replica.merge_page(CONVERSATION_ID, 0, log.sync(0, 100))
 
-    assert told == []
+    assert emitted == []
     assert texts(replica) == ["one", "two"]
     assert replica.conversation(CONVERSATION_ID).complete
 
@@ -192,7 +192,7 @@ def test_a_page_of_history_is_kept_unless_it_holds_news(replica: Replica, log: C
     assert len(apply(replica, *log.publish())) == 1
 
 
-# Own requests.
+# Responses to own requests.
 
 
 def test_an_own_message_is_known_from_its_answer(replica: Replica, log: ConversationLog) -> None:
@@ -207,7 +207,7 @@ def test_an_own_message_is_known_from_its_answer(replica: Replica, log: Conversa
     assert apply(replica, *log.publish()) == []
 
 
-def test_an_own_answer_lets_go_on_what_waited_for_it(replica: Replica, log: ConversationLog) -> None:
+def test_an_own_answer_releases_the_events_that_waited_for_it(replica: Replica, log: ConversationLog) -> None:
     body = {"conversationId": CONVERSATION_ID, "clientMessageId": "k", "text": "mine"}
     sent = log.send(ME, "mine", "k")
     log.publish()
@@ -268,28 +268,28 @@ def test_an_own_receipt_counts_no_further_than_the_last_message(
 
 
 def test_an_own_conversation_without_messages_is_complete_at_once(replica: Replica) -> None:
-    made = Conversation(conversation_id="new", rev=1, members=[Member(user_id=ME)], member_count=1)
+    created = Conversation(conversation_id="new", rev=1, members=[Member(user_id=ME)], member_count=1)
 
-    assert apply_response(replica, ME, "conversation.create", {}, ConversationReply(conversation=made)) == []
+    assert apply_response(replica, ME, "conversation.create", {}, ConversationReply(conversation=created)) == []
 
-    assert replica.conversation("new").info == made
+    assert replica.conversation("new").info == created
     assert not replica.out_of_sync
-    assert apply(replica, ConversationCreated(conversation=made)) == []
+    assert apply(replica, ConversationCreated(conversation=created)) == []
 
 
 def test_a_direct_conversation_that_has_messages_already_is_synced(replica: Replica) -> None:
-    made = Conversation(conversation_id="new", seq=3, rev=5, read_seq=0, member_count=2)
+    created = Conversation(conversation_id="new", seq=3, rev=5, read_seq=0, member_count=2)
 
-    apply_response(replica, ME, "conversation.direct", {}, ConversationReply(conversation=made))
+    apply_response(replica, ME, "conversation.direct", {}, ConversationReply(conversation=created))
 
     assert list(replica.out_of_sync) == ["new"]
     assert replica.conversation("new").applied_rev == 0
 
 
-# Conversations that come and go.
+# New and removed conversations.
 
 
-def test_a_new_conversation_and_its_first_messages_are_told_without_a_sync() -> None:
+def test_a_new_conversation_and_its_first_messages_are_emitted_without_a_sync() -> None:
     replica, log = Replica(), ConversationLog()
     replica.set_user(ME)
     replica.mark_loaded()
@@ -305,7 +305,7 @@ def test_a_new_conversation_and_its_first_messages_are_told_without_a_sync() -> 
     assert replica.conversation(CONVERSATION_ID).complete
 
 
-def test_who_is_added_to_an_old_group_starts_there(log: ConversationLog) -> None:
+def test_a_user_who_is_added_to_an_old_group_starts_there(log: ConversationLog) -> None:
     replica = Replica()
     replica.set_user(ME)
     log.remove(ME)
@@ -323,7 +323,7 @@ def test_who_is_added_to_an_old_group_starts_there(log: ConversationLog) -> None
     assert texts(replica) == ["welcome"]
 
 
-def test_who_is_added_and_hears_nothing_more_of_it_gets_all_of_it(log: ConversationLog) -> None:
+def test_a_user_whose_join_event_is_lost_gets_the_whole_conversation(log: ConversationLog) -> None:
     replica = Replica()
     replica.set_user(ME)
     log.remove(ME)
@@ -340,7 +340,7 @@ def test_who_is_added_and_hears_nothing_more_of_it_gets_all_of_it(log: Conversat
     assert texts(replica) == ["one", "two"]
 
 
-def test_a_message_between_the_joining_and_its_telling_is_not_lost(log: ConversationLog) -> None:
+def test_a_message_between_the_join_and_its_event_is_not_lost(log: ConversationLog) -> None:
     replica = Replica()
     replica.set_user(ME)
     log.remove(ME)
@@ -350,11 +350,11 @@ def test_a_message_between_the_joining_and_its_telling_is_not_lost(log: Conversa
     log.send("ann", "welcome")
     created, joined, _lost = log.publish()
 
-    told = apply(replica, created, joined)
+    emitted = apply(replica, created, joined)
     assert CONVERSATION_ID in replica.out_of_sync
-    told += sync(replica, log)
+    emitted += sync(replica, log)
 
-    assert [event.message.text for event in told if isinstance(event, MessageCreated)] == ["welcome"]
+    assert [event.message.text for event in emitted if isinstance(event, MessageCreated)] == ["welcome"]
 
 
 def test_a_conversation_whose_beginning_was_missed_is_synced_and_presented_first(log: ConversationLog) -> None:
@@ -367,8 +367,8 @@ def test_a_conversation_whose_beginning_was_missed_is_synced_and_presented_first
     outcome = replica.apply(event)
 
     assert (outcome.events, outcome.needs_sync) == ([], True)
-    told = sync(replica, log)
-    assert [type(event) for event in told] == [ConversationCreated, *[MessageCreated] * 3]
+    emitted = sync(replica, log)
+    assert [type(event) for event in emitted] == [ConversationCreated, *[MessageCreated] * 3]
 
 
 def test_a_conversation_found_in_a_list_after_an_absence_is_presented_and_synced(log: ConversationLog) -> None:
@@ -376,25 +376,25 @@ def test_a_conversation_found_in_a_list_after_an_absence_is_presented_and_synced
     replica.set_user(ME)
     replica.mark_loaded()
 
-    told = replica.apply_snapshot(log.snapshot())
-    told += sync(replica, log)
+    emitted = replica.apply_snapshot(log.snapshot())
+    emitted += sync(replica, log)
 
-    assert [type(event) for event in told] == [ConversationCreated, MessageCreated, MessageCreated]
-    assert all(event.replayed for event in told)
+    assert [type(event) for event in emitted] == [ConversationCreated, MessageCreated, MessageCreated]
+    assert all(event.replayed for event in emitted)
     assert apply(replica, ConversationCreated(conversation=log.snapshot())) == []
 
 
-def test_live_events_before_the_first_list_are_told_after_it(log: ConversationLog) -> None:
+def test_live_events_before_the_first_list_are_emitted_after_it(log: ConversationLog) -> None:
     replica = Replica()
     replica.set_user(ME)
     log.send("bob", "three")
     (early,) = log.publish()
     assert apply(replica, early) == []
 
-    told = replica.apply_snapshot(log.snapshot())
-    told += replica.mark_loaded()
+    emitted = replica.apply_snapshot(log.snapshot())
+    emitted += replica.mark_loaded()
 
-    assert told == [early]
+    assert emitted == [early]
     assert not replica.out_of_sync
 
 
@@ -425,7 +425,7 @@ def test_a_conversation_that_the_first_list_did_not_show_begins_with_what_came(l
     assert list(replica.out_of_sync) == [CONVERSATION_ID]
 
 
-def test_being_removed_is_told_at_once_and_ends_it(replica: Replica, log: ConversationLog) -> None:
+def test_being_removed_is_emitted_at_once_and_ends_it(replica: Replica, log: ConversationLog) -> None:
     log.send("ann", "lost")
     log.publish()
     log.remove(ME)
@@ -470,21 +470,21 @@ def test_a_removal_that_comes_after_the_return_is_old_news(replica: Replica, log
     assert CONVERSATION_ID in replica
 
 
-def test_a_conversation_that_turns_out_to_be_closed_to_the_user_is_told_as_a_removal(
+def test_a_conversation_that_turns_out_to_be_closed_to_the_user_is_emitted_as_a_removal(
     replica: Replica, log: ConversationLog
 ) -> None:
     replica.mark_unverified([CONVERSATION_ID, "unknown"])
     assert list(replica.out_of_sync) == [CONVERSATION_ID]
 
-    (told,) = replica.remove_inaccessible(CONVERSATION_ID)
+    (emitted,) = replica.remove_inaccessible(CONVERSATION_ID)
 
-    assert isinstance(told, MemberRemoved)
-    assert (told.member.user_id, told.rev, told.replayed) == (ME, log.rev, True)
+    assert isinstance(emitted, MemberRemoved)
+    assert (emitted.member.user_id, emitted.rev, emitted.replayed) == (ME, log.rev, True)
     assert not replica.out_of_sync
     assert replica.remove_inaccessible(CONVERSATION_ID) == []
 
 
-def test_a_doubt_is_settled_by_a_sync(replica: Replica, log: ConversationLog) -> None:
+def test_a_sync_verifies_an_unverified_conversation(replica: Replica, log: ConversationLog) -> None:
     replica.mark_unverified([CONVERSATION_ID])
 
     assert sync(replica, log) == []
@@ -492,7 +492,7 @@ def test_a_doubt_is_settled_by_a_sync(replica: Replica, log: ConversationLog) ->
     assert not replica.out_of_sync
 
 
-# What has no rev of its own.
+# Events without a rev of their own.
 
 
 def test_a_change_of_settings_needs_no_sync(replica: Replica, log: ConversationLog) -> None:
@@ -515,7 +515,7 @@ def test_an_update_of_the_users_own_view_proves_no_change(replica: Replica, log:
     assert not replica.out_of_sync
 
 
-def test_an_update_that_says_nothing_new_is_not_told(replica: Replica, log: ConversationLog) -> None:
+def test_an_update_without_a_change_is_not_emitted(replica: Replica, log: ConversationLog) -> None:
     log.rename("second")
     (updated,) = log.publish()
     apply(replica, updated)
@@ -537,13 +537,13 @@ def test_an_update_that_comes_late_does_not_undo_a_newer_one(replica: Replica, l
     assert info.name == "third"
 
 
-def test_a_receipt_is_told_when_it_moves(replica: Replica, log: ConversationLog) -> None:
+def test_a_receipt_is_emitted_when_it_moves(replica: Replica, log: ConversationLog) -> None:
     receipt = log.read("bob", 2)
 
     assert apply(replica, receipt, receipt) == [receipt]
 
 
-def test_whoever_sends_a_message_has_read_up_to_it(replica: Replica, log: ConversationLog) -> None:
+def test_the_sender_of_a_message_has_read_up_to_it(replica: Replica, log: ConversationLog) -> None:
     apply_response(
         replica,
         ME,
@@ -562,13 +562,13 @@ def test_what_is_not_kept_is_passed_through(replica: Replica) -> None:
     assert apply(replica, typing, typing) == [typing, typing]
 
 
-def test_the_last_message_is_the_latest_that_was_told(replica: Replica, log: ConversationLog) -> None:
-    told = Message(message_id="m2", conversation_id=CONVERSATION_ID, seq=2, rev=3, text="two")
+def test_the_last_message_is_the_latest_that_was_emitted(replica: Replica, log: ConversationLog) -> None:
+    emitted = Message(message_id="m2", conversation_id=CONVERSATION_ID, seq=2, rev=3, text="two")
     fresh = Replica()
     fresh.set_user(ME)
-    fresh.apply_snapshot(Conversation(conversation_id=CONVERSATION_ID, seq=2, rev=3, last_message=told))
+    fresh.apply_snapshot(Conversation(conversation_id=CONVERSATION_ID, seq=2, rev=3, last_message=emitted))
     fresh.mark_loaded()
-    assert fresh.conversation(CONVERSATION_ID).last_message == told
+    assert fresh.conversation(CONVERSATION_ID).last_message == emitted
 
     log.send("bob", "three")
     apply(fresh, *log.publish())

@@ -1,4 +1,6 @@
-"""Whatever is lost, doubled, late or out of order: the replica ends in the service's state and tells changes once."""
+"""The replica converges to the service's state, and emits each change once, whatever is lost, repeated, late or
+reordered.
+"""
 
 from collections import Counter
 
@@ -25,7 +27,7 @@ def new_replica() -> Replica:
 
 
 def settle(replica: Replica, log: ConversationLog, page_size: int = 100) -> list[Event]:
-    """Syncs until nothing is known to be missing, as a client does after a reconnect."""
+    """Syncs until the replica is not out of sync, as a client does after a reconnect."""
     events: list[Event] = []
     while CONVERSATION_ID in replica.out_of_sync:
         if ME not in log.members:
@@ -60,20 +62,20 @@ def true_view(log: ConversationLog) -> View:
 
 
 class History(RuleBasedStateMachine):
-    """A service with one conversation, a network that loses, doubles and reorders, and a client's replica."""
+    """A service with one conversation, a network that loses, repeats and reorders events, and a client's replica."""
 
     def __init__(self) -> None:
         super().__init__()
         self.log = ConversationLog()
         self.replica = new_replica()
         self.network: list[Event] = []
-        self.told: list[Event] = []
+        self.emitted: list[Event] = []
         self.answered: set[tuple[str, int]] = set()
         self.known_rev = 0
 
     @initialize(before=st.booleans(), old_messages=st.integers(min_value=0, max_value=3))
     def start(self, before: bool, old_messages: int) -> None:
-        """The client starts before the conversation does, or finds it with messages in it."""
+        """Starts the client before the conversation exists, or loads it with messages."""
         if not before:
             self.replica.mark_loaded()
         self.log.create("ann", ME, "bob")
@@ -81,11 +83,11 @@ class History(RuleBasedStateMachine):
             for number in range(old_messages):
                 self.log.send("ann", f"old {number}")
             self.log.publish()
-            self.told += self.replica.apply_snapshot(self.log.snapshot())
-            self.told += self.replica.mark_loaded()
+            self.emitted += self.replica.apply_snapshot(self.log.snapshot())
+            self.emitted += self.replica.mark_loaded()
             self.known_rev = self.log.rev
 
-    # What users do.
+    # Users.
 
     @rule(sender=st.sampled_from(_OTHERS))
     def send(self, sender: str) -> None:
@@ -101,7 +103,7 @@ class History(RuleBasedStateMachine):
         sent = self.log.send(ME, "mine", client_message_id)
         if answered:
             self.answered.add((sent.message_id, sent.rev))
-            self.told += apply_response(self.replica, ME, "message.send", body, sent)
+            self.emitted += apply_response(self.replica, ME, "message.send", body, sent)
 
     @precondition(lambda self: self.log.messages)
     @rule(pick=_picks, answered=st.booleans())
@@ -146,73 +148,73 @@ class History(RuleBasedStateMachine):
             if ME in self.log.members:
                 self.network.append(receipt)
 
-    # What the network does.
+    # The network.
 
-    @rule(most=st.integers(min_value=1, max_value=3))
-    def publish(self, most: int) -> None:
-        self.network += self.log.publish(most)
+    @rule(limit=st.integers(min_value=1, max_value=3))
+    def publish(self, limit: int) -> None:
+        self.network += self.log.publish(limit)
 
     @precondition(lambda self: self.network)
     @rule()
     def deliver_next(self) -> None:
-        self.told += self.replica.apply(self.network.pop(0)).events
+        self.emitted += self.replica.apply(self.network.pop(0)).events
 
     @precondition(lambda self: self.network)
     @rule(pick=_picks)
     def deliver_out_of_order(self, pick: int) -> None:
-        self.told += self.replica.apply(self.network.pop(pick % len(self.network))).events
+        self.emitted += self.replica.apply(self.network.pop(pick % len(self.network))).events
 
     @precondition(lambda self: self.network)
     @rule(pick=_picks)
     def deliver_and_keep(self, pick: int) -> None:
-        self.told += self.replica.apply(self.network[pick % len(self.network)]).events
+        self.emitted += self.replica.apply(self.network[pick % len(self.network)]).events
 
     @precondition(lambda self: self.network)
     @rule(pick=_picks)
     def lose(self, pick: int) -> None:
         del self.network[pick % len(self.network)]
 
-    # What the client does.
+    # The client.
 
     @precondition(lambda self: CONVERSATION_ID in self.replica.out_of_sync and ME in self.log.members)
     @rule(page_size=_page_sizes)
     def sync_a_page(self, page_size: int) -> None:
         after_rev = self.replica.conversation(CONVERSATION_ID).applied_rev
-        self.told += self.replica.merge_page(CONVERSATION_ID, after_rev, self.log.sync(after_rev, page_size))
+        self.emitted += self.replica.merge_page(CONVERSATION_ID, after_rev, self.log.sync(after_rev, page_size))
 
     @precondition(lambda self: ME in self.log.members)
     @rule()
     def look_up(self) -> None:
-        self.told += self.replica.apply_snapshot(self.log.snapshot())
+        self.emitted += self.replica.apply_snapshot(self.log.snapshot())
 
     @invariant()
-    def each_message_change_is_told_once(self) -> None:
-        counts = Counter((event.message.message_id, event.message.rev) for event in self._told_messages())
+    def each_message_change_is_emitted_once(self) -> None:
+        counts = Counter((event.message.message_id, event.message.rev) for event in self._emitted_messages())
         assert all(count == 1 for count in counts.values())
 
     def teardown(self) -> None:
-        """In the end everything is listed and synced, in pages; what was still on its way comes late, and is old."""
+        """Lists and syncs everything, in pages, at the end; then delivers the late events, which must all be old."""
         if ME in self.log.members and self.log.rev:
-            self.told += self.replica.apply_snapshot(self.log.snapshot())
-        self.told += settle(self.replica, self.log, page_size=2)
+            self.emitted += self.replica.apply_snapshot(self.log.snapshot())
+        self.emitted += settle(self.replica, self.log, page_size=2)
         if ME in self.log.members and self.log.rev:
             self.check_end()
-            before = len(self.told)
+            before = len(self.emitted)
             for event in [*self.network, *self.log.publish()]:
-                self.told += self.replica.apply(event).events
-            assert not [event for event in self.told[before:] if isinstance(event, MessageCreated | MessageUpdated)]
-            self.told += settle(self.replica, self.log)
+                self.emitted += self.replica.apply(event).events
+            assert not [event for event in self.emitted[before:] if isinstance(event, MessageCreated | MessageUpdated)]
+            self.emitted += settle(self.replica, self.log)
             self.check_end()
         super().teardown()
 
     def check_end(self) -> None:
         state = self.replica.conversation(CONVERSATION_ID)
-        self.told += load_history(self.replica, self.log)
+        self.emitted += load_history(self.replica, self.log)
         assert view_of(state) == true_view(self.log)
         assert state.complete
 
-    def _told_messages(self) -> list[MessageCreated | MessageUpdated | MessageDeleted]:
-        return [event for event in self.told if isinstance(event, MessageCreated | MessageUpdated | MessageDeleted)]
+    def _emitted_messages(self) -> list[MessageCreated | MessageUpdated | MessageDeleted]:
+        return [event for event in self.emitted if isinstance(event, MessageCreated | MessageUpdated | MessageDeleted)]
 
     def _pick_message(self, pick: int) -> Message:
         messages = list(self.log.messages.values())
@@ -221,31 +223,31 @@ class History(RuleBasedStateMachine):
     def _answer(self, op: str, message: Message, answered: bool) -> None:
         if answered and ME in self.log.members:
             self.answered.add((message.message_id, message.rev))
-            self.told += apply_response(self.replica, ME, op, {}, MessageReply(message=message))
+            self.emitted += apply_response(self.replica, ME, op, {}, MessageReply(message=message))
 
 
 class StayingMember(History):
-    """Whoever stays is told of everything, in order."""
+    """A client whose user stays a member gets every change, in order."""
 
     @invariant()
-    def messages_are_told_in_the_order_of_revs(self) -> None:
-        """But for a live event that a sync has overtaken, which still comes before later news of the same message."""
-        latest = latest_made_up = 0
-        for event in self._told_messages():
+    def messages_are_emitted_in_the_order_of_revs(self) -> None:
+        """Except for a live event overtaken by a sync; it still comes before later changes of the same message."""
+        latest = latest_replayed = 0
+        for event in self._emitted_messages():
             rev = event.message.rev
-            assert rev > latest or (rev < latest_made_up and not event.replayed)
+            assert rev > latest or (rev < latest_replayed and not event.replayed)
             latest = max(latest, rev)
-            latest_made_up = max(latest_made_up, rev if event.replayed else 0)
+            latest_replayed = max(latest_replayed, rev if event.replayed else 0)
 
     def check_end(self) -> None:
         super().check_end()
-        told = {(event.message.message_id, event.message.rev) for event in self._told_messages()}
+        emitted = {(event.message.message_id, event.message.rev) for event in self._emitted_messages()}
         changed = {(m.message_id, m.rev) for m in self.log.messages.values() if m.rev > self.known_rev}
-        assert changed <= told | self.answered
+        assert changed <= emitted | self.answered
 
 
 class LeavingMember(History):
-    """Who is removed and comes back, seen by the client or not, ends like everyone else."""
+    """A client whose user is removed and returns, whether it noticed or not, converges like any other."""
 
     @precondition(lambda self: ME in self.log.members)
     @rule()

@@ -1,4 +1,4 @@
-"""What may be applied now, what has to wait, what is missing."""
+"""Which changes may be applied, which are buffered, and which are missing."""
 
 import pytest
 from parley_client.events import ChangeEvent, MessageCreated
@@ -12,7 +12,7 @@ def change(rev: int) -> ChangeEvent:
 
 @pytest.fixture
 def order() -> RevisionOrder:
-    """One that begins after rev 4."""
+    """An order that starts after rev 4."""
     order = RevisionOrder()
     order.start(4)
     return order
@@ -53,7 +53,7 @@ def test_events_of_one_change_wait_together_and_each_once(order: RevisionOrder) 
     assert order.pop_ready() == [change(6), change(60)]
 
 
-def test_a_sync_does_away_with_what_waited_for_it(order: RevisionOrder) -> None:
+def test_a_sync_drops_the_changes_that_waited_for_it(order: RevisionOrder) -> None:
     order.buffer(6, change(6))
     order.buffer(8, change(8))
 
@@ -70,7 +70,7 @@ def test_nothing_takes_back_what_was_applied(order: RevisionOrder) -> None:
     assert order.applied == 4
 
 
-def test_hearing_of_a_change_is_enough_to_be_behind(order: RevisionOrder) -> None:
+def test_observing_a_rev_is_enough_to_be_behind(order: RevisionOrder) -> None:
     order.observe_rev(4)
     assert not order.behind
 

@@ -1,4 +1,4 @@
-"""Tokens are renewed in time, once for all who need it."""
+"""Tokens are renewed in time, once for all callers."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,7 +15,7 @@ _LIFE_SECONDS = 100.0
 
 
 class Issuer:
-    """A program that provides tokens: token-1, token-2, ..., and now and then an error."""
+    """A token provider: token-1, token-2, ..., and the errors that a test queues."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -29,8 +29,8 @@ class Issuer:
         return Tokens(f"token-{self.count}", expires_in=_LIFE_SECONDS)
 
 
-class Shown:
-    """Whom newer tokens are shown to."""
+class Recipient:
+    """The recipient of renewed tokens."""
 
     def __init__(self) -> None:
         self.tokens: list[str] = []
@@ -58,8 +58,8 @@ def source(issuer: Issuer, clock: FakeClock) -> ProvidedTokens:
 
 
 @pytest.fixture
-def keep(source: ProvidedTokens, clock: FakeClock) -> Callable[[Shown], TokenRenewer]:
-    return lambda shown: TokenRenewer(source, Options(clock=clock, random=lambda: 0.5), shown)
+def keep(source: ProvidedTokens, clock: FakeClock) -> Callable[[Recipient], TokenRenewer]:
+    return lambda recipient: TokenRenewer(source, Options(clock=clock, random=lambda: 0.5), recipient)
 
 
 async def test_the_first_token_is_kept(source: ProvidedTokens, issuer: Issuer) -> None:
@@ -86,57 +86,57 @@ async def test_a_provider_may_give_a_token_alone(clock: FakeClock) -> None:
 
 
 async def test_a_token_is_replaced_and_shown_before_it_expires(
-    keep: Callable[[Shown], TokenRenewer], source: ProvidedTokens, clock: FakeClock
+    keep: Callable[[Recipient], TokenRenewer], source: ProvidedTokens, clock: FakeClock
 ) -> None:
-    shown = Shown()
-    keeping = asyncio.create_task(keep(shown).run(await source.current()))
+    recipient = Recipient()
+    keeping = asyncio.create_task(keep(recipient).run(await source.current()))
     await settle()
 
     await clock.advance(_LIFE_SECONDS * 0.79)
-    assert shown.tokens == []
+    assert recipient.tokens == []
     await clock.advance(_LIFE_SECONDS * 0.02)
-    assert shown.tokens == ["token-2"]
+    assert recipient.tokens == ["token-2"]
     await clock.advance(_LIFE_SECONDS * 0.81)
-    assert shown.tokens == ["token-2", "token-3"]
+    assert recipient.tokens == ["token-2", "token-3"]
     keeping.cancel()
 
 
 async def test_a_token_that_was_renewed_elsewhere_is_left_alone(
-    keep: Callable[[Shown], TokenRenewer], source: ProvidedTokens, clock: FakeClock, issuer: Issuer
+    keep: Callable[[Recipient], TokenRenewer], source: ProvidedTokens, clock: FakeClock, issuer: Issuer
 ) -> None:
-    shown = Shown()
+    recipient = Recipient()
     first = await source.current()
-    keeping = asyncio.create_task(keep(shown).run(first))
+    keeping = asyncio.create_task(keep(recipient).run(first))
     await clock.advance(_LIFE_SECONDS * 0.5)
     await source.renew(first)
 
     await clock.advance(_LIFE_SECONDS * 0.31)
 
-    assert (issuer.count, shown.tokens) == (2, [])
+    assert (issuer.count, recipient.tokens) == (2, [])
     keeping.cancel()
 
 
 async def test_a_renewal_that_failed_for_now_is_tried_again_soon(
-    keep: Callable[[Shown], TokenRenewer], source: ProvidedTokens, clock: FakeClock, issuer: Issuer
+    keep: Callable[[Recipient], TokenRenewer], source: ProvidedTokens, clock: FakeClock, issuer: Issuer
 ) -> None:
-    shown = Shown()
-    keeping = asyncio.create_task(keep(shown).run(await source.current()))
+    recipient = Recipient()
+    keeping = asyncio.create_task(keep(recipient).run(await source.current()))
     issuer.errors = [ParleyError("UNAVAILABLE", "ANY"), ParleyError("RESOURCE_EXHAUSTED", "ANY", retry_after_ms=3_000)]
     await settle()
     await clock.advance(_LIFE_SECONDS * 0.81)
     await clock.advance(1)
-    assert shown.tokens == []
+    assert recipient.tokens == []
 
     await clock.advance(5)
 
-    assert shown.tokens == ["token-2"]
+    assert recipient.tokens == ["token-2"]
     keeping.cancel()
 
 
 async def test_a_refused_renewal_is_not_hammered(
-    keep: Callable[[Shown], TokenRenewer], source: ProvidedTokens, clock: FakeClock, issuer: Issuer
+    keep: Callable[[Recipient], TokenRenewer], source: ProvidedTokens, clock: FakeClock, issuer: Issuer
 ) -> None:
-    keeping = asyncio.create_task(keep(Shown()).run(await source.current()))
+    keeping = asyncio.create_task(keep(Recipient()).run(await source.current()))
     issuer.errors = [ParleyError("UNAUTHENTICATED", "REVOKED")] * 100
     await settle()
     await clock.advance(_LIFE_SECONDS * 0.81)
@@ -150,11 +150,11 @@ async def test_a_refused_renewal_is_not_hammered(
 
 @pytest.mark.parametrize("error", [ConnectionLostError("session.refresh"), ParleyError("UNAUTHENTICATED", "ANY")])
 async def test_a_token_that_could_not_be_shown_is_kept_for_the_next_connection(
-    keep: Callable[[Shown], TokenRenewer], source: ProvidedTokens, clock: FakeClock, error: Exception
+    keep: Callable[[Recipient], TokenRenewer], source: ProvidedTokens, clock: FakeClock, error: Exception
 ) -> None:
-    shown = Shown()
-    shown.error = error
-    keeping = asyncio.create_task(keep(shown).run(await source.current()))
+    recipient = Recipient()
+    recipient.error = error
+    keeping = asyncio.create_task(keep(recipient).run(await source.current()))
     await settle()
 
     await clock.advance(_LIFE_SECONDS * 0.81)

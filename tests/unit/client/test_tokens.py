@@ -1,4 +1,4 @@
-"""When tokens are renewed."""
+"""The renewal times of tokens."""
 
 import base64
 

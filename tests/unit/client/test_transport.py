@@ -1,4 +1,4 @@
-"""Where the client connects, what it offers there, and how it reads a proxy's answers."""
+"""URLs, subprotocols, and the HTTP responses of servers and proxies."""
 
 import base64
 from datetime import UTC, datetime
