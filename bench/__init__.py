@@ -1,1 +1,1 @@
-"""How much Parley carries: scenarios against the whole stack, with peers in the same run. Start with `make bench`."""
+"""Benchmarks of the whole stack, beside peers in the same run. Start with `make bench`."""

@@ -1,4 +1,4 @@
-"""Figures of a run: latencies, rates and what they cost, and the median over several runs."""
+"""Figures of a run: latencies, rates and costs, and their medians over several runs."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from array import array
 from collections.abc import Iterable, Mapping, Sequence
 
 Figures = dict[str, float]
-"""By name; the unit is the name's last word: `_ms`, `_us`, `_s`, `_kib`, `_per_s`, or none for a count."""
+"""By name. The name's last word is the unit: `_ms`, `_us`, `_s`, `_kib`, `_per_s`, `_percent`, or none for a count."""
 
 
 def percentile(sorted_values: Sequence[float], percent: float) -> float:
-    """The nearest-rank percentile of values in ascending order; NaN of none.
+    """Returns the nearest-rank percentile of values in ascending order; NaN for none.
 
-    The smallest value such that at least so many percent of all are not above it.
-    Source: https://en.wikipedia.org/wiki/Percentile#The_nearest-rank_method
+    It is the smallest value such that at least `percent` percent of all values are not above it. Source:
+    https://en.wikipedia.org/wiki/Percentile#The_nearest-rank_method
     """
     if not sorted_values:
         return math.nan
@@ -23,7 +23,7 @@ def percentile(sorted_values: Sequence[float], percent: float) -> float:
 
 
 def latencies(name: str, seconds: Iterable[float]) -> Figures:
-    """The 50th, 99th and 99.9th percentile, in ms."""
+    """Returns the 50th, 99th and 99.9th percentiles, in ms."""
     values = array("d", sorted(seconds))
     return {
         f"{name}_p50_ms": percentile(values, 50) * 1_000,
@@ -33,11 +33,11 @@ def latencies(name: str, seconds: Iterable[float]) -> Figures:
 
 
 def medians(runs: Sequence[Mapping[str, float]]) -> Figures:
-    """The median of each figure that every run has."""
+    """Returns the median of each figure that all runs have."""
     names = [name for name in runs[0] if all(name in run for run in runs)]
     return {name: statistics.median(run[name] for run in runs) for name in names}
 
 
 def ratios(ours: Mapping[str, float], theirs: Mapping[str, float]) -> Figures:
-    """How many times theirs ours is, for each figure that both have and that is not 0."""
+    """Returns ours divided by theirs, for each figure that both have and that is not 0 in theirs."""
     return {name: ours[name] / theirs[name] for name in ours if theirs.get(name)}

@@ -1,4 +1,4 @@
-"""What processes cost: CPU and memory, from /proc, so that a figure does not depend on what else the machine does."""
+"""CPU and memory of processes, from /proc, so that other load on the machine does not distort the figures."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Reading:
 
 
 class Meter:
-    """Reads the processes of a system, and this one, the generator. Replicas of one service count together.
+    """Meters the processes of a system, and this one, the generator. Replicas of a service count together.
 
     Args:
-        pids: by process name, such as "chat-1".
+        pids: the process ids by process name, such as "chat-1".
     """
 
     def __init__(self, pids: Mapping[str, int]) -> None:
@@ -37,16 +37,18 @@ class Meter:
             self._processes[name.rpartition("-")[0] or name].append(psutil.Process(pid))
 
     def read(self) -> Reading:
-        """What has been used so far, by processes and their children."""
-        return Reading(time.perf_counter(), {part: sum(map(_cpu, found)) for part, found in self._processes.items()})
+        """Returns the CPU used so far by the processes and their children."""
+        return Reading(
+            time.perf_counter(), {part: sum(map(_cpu, processes)) for part, processes in self._processes.items()}
+        )
 
     @property
     def parts(self) -> list[str]:
-        """What is metered."""
+        """The names of the metered parts."""
         return list(self._processes)
 
     def memory_kib(self, part: str) -> float:
-        """The resident memory of a part, in KiB."""
+        """Returns the resident memory of a part, in KiB."""
         return sum(process.memory_info().rss for process in self._processes[part]) / 1_024
 
 
@@ -56,9 +58,9 @@ def _cpu(process: psutil.Process) -> float:
 
 
 def cost(before: Reading, after: Reading, items: int) -> Figures:
-    """CPU in microseconds for each item, by part, and `cpu_servers_us` for all but the generator.
+    """Returns the CPU in microseconds for each item, by part, and `cpu_servers_us` for all parts except the generator.
 
-    `generator_limited` is 1 when the generator kept a core busy: then the figures may be its own.
+    `generator_limited` is 1 if the generator kept a core busy: the figures may then show the generator's limit.
     """
     used = {part: after.cpu[part] - before.cpu[part] for part in after.cpu}
     figures = {f"cpu_{part}_us": seconds / max(1, items) * 1e6 for part, seconds in sorted(used.items())}

@@ -1,4 +1,4 @@
-"""Parley as the system under test: the whole local stack, real databases included."""
+"""Parley as the system under test: the whole local stack with real databases."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from joserfc.jwk import OctKey
 from parley.auth.v1 import auth_pb2, auth_pb2_grpc, directory_pb2, directory_pb2_grpc, user_pb2
 
 from bench.sockets import NativeSocket, Socket, SocketIoSocket
-from bench.system import Person
+from bench.system import User
 from chassis.rpc.channel import ServiceTokens, open_channel
 from deploy.local.options import StackOptions
 from deploy.local.stack import LocalStack
 
 _ISSUER: Final = "https://crm.bench.example"
 _AUDIENCE: Final = "parley"
-_AT_ONCE: Final = 32
+_CONCURRENCY: Final = 32
 _CALL_SECONDS: Final = 60.0
 SUBPROTOCOL: Final = "parley.v1.json"
 
-# What one user may do is limited for the sake of the others; here a few users are to be all the load there is.
+# Raises the limits on a user: here a few users are the whole load.
 _SETTINGS: Final[Mapping[str, Mapping[str, str]]] = {
     "chat": {"PARLEY_MESSAGES_PER_SECOND": "1000000", "PARLEY_MESSAGES_BURST": "1000000"},
     "gateway": {"PARLEY_FRAMES_PER_SECOND": "1000000", "PARLEY_REQUESTS_IN_FLIGHT": "10000"},
@@ -36,10 +36,10 @@ _SETTINGS: Final[Mapping[str, Mapping[str, str]]] = {
 
 
 class Parley:
-    """A running stack, spoken to in its own vocabulary or, for comparison, in that of the usual Socket.IO server.
+    """A running stack, in its own dialect or, for comparison, in that of the usual Socket.IO server.
 
     Attributes:
-        organization_id: that of the people who came last.
+        organization_id: the organization of the latest users.
     """
 
     in_order = True
@@ -55,12 +55,12 @@ class Parley:
 
     @property
     def grpc_target(self) -> str:
-        """Where services call it."""
+        """The address of the services' gRPC ports."""
         return self._stack.grpc_target
 
     @property
     def gateway_secret(self) -> str:
-        """What a gateway shows."""
+        """The gateway's service secret."""
         return self._stack.credentials.service_secrets["gateway"]
 
     @property
@@ -68,22 +68,22 @@ class Parley:
         """See System."""
         return {name: process.pid for name, process in self._stack.processes.items()}
 
-    async def people(self, count: int) -> Sequence[Person]:
-        """See System: a CRM's users, who come with a token that it signed."""
+    async def create_users(self, count: int) -> Sequence[User]:
+        """See System: users of a CRM, who exchange a token that it signed."""
         organization_id, secret = f"bench-{secrets.token_hex(6)}", secrets.token_hex(24)
         self.organization_id = organization_id
         await self._create_organization(organization_id, secret)
-        gate = asyncio.Semaphore(_AT_ONCE)
+        semaphore = asyncio.Semaphore(_CONCURRENCY)
         async with open_channel(self._stack.grpc_target) as channel:
             auth = auth_pb2_grpc.AuthServiceStub(channel)
 
-            async def come(number: int) -> Person:
+            async def create(number: int) -> User:
                 request = auth_pb2.ExchangeTokenRequest(token=_signed(organization_id, secret, f"u{number}"))
-                async with gate:
+                async with semaphore:
                     response = await auth.ExchangeToken(request, timeout=_CALL_SECONDS)
-                return Person(f"u{number}", response.tokens.access_token)
+                return User(f"u{number}", response.tokens.access_token)
 
-            return await asyncio.gather(*map(come, range(count)))
+            return await asyncio.gather(*map(create, range(count)))
 
     async def _create_organization(self, organization_id: str, secret: str) -> None:
         issuer = user_pb2.TrustedIssuer(
@@ -98,18 +98,18 @@ class Parley:
                 timeout=_CALL_SECONDS,
             )
 
-    async def connect(self, person: Person) -> Socket:
+    async def connect(self, user: User) -> Socket:
         """See System."""
         if self._dialect == "native":
             native = NativeSocket()
-            headers = {"Authorization": f"Bearer {person.token}", "Sec-WebSocket-Protocol": SUBPROTOCOL}
+            headers = {"Authorization": f"Bearer {user.token}", "Sec-WebSocket-Protocol": SUBPROTOCOL}
             await native.open(f"{self._url}/ws", headers)
             return native
-        socket = SocketIoSocket(person.token)
+        socket = SocketIoSocket(user.token)
         await socket.open(f"{self._url}/socket.io/?EIO=4&transport=websocket", {})
         return socket
 
-    async def direct(self, one: Socket, other: Person) -> str:
+    async def direct(self, one: Socket, other: User) -> str:
         """See System."""
         if self._dialect == "native":
             answer = await one.ask("conversation.direct", {"userId": other.user_id})
@@ -117,9 +117,9 @@ class Parley:
         answer = await one.ask("getOrCreateConversation", {"targetUserId": other.user_id})
         return str(answer["conversationId"])
 
-    async def group(self, owner: Socket, others: Sequence[Person]) -> str:
+    async def group(self, owner: Socket, others: Sequence[User]) -> str:
         """See System."""
-        body = {"kind": "group", "name": "Everybody", "memberIds": [person.user_id for person in others]}
+        body = {"kind": "group", "name": "Everybody", "memberIds": [user.user_id for user in others]}
         return str((await owner.ask("conversation.create", body))["conversation"]["conversationId"])
 
 
@@ -141,13 +141,13 @@ def _signed(organization_id: str, secret: str, user_id: str) -> str:
 async def parley(
     *, direct: bool = False, dialect: str = "native", cache_gigabytes: float = 0.5, limited: bool = False
 ) -> AsyncIterator[Parley]:
-    """Parley, up with empty databases; taken down and forgotten at the end.
+    """Runs Parley with empty databases; stops and deletes it at the end.
 
     Args:
-        direct: connect to the gateway's own port instead of Envoy's.
-        dialect: the vocabulary to speak.
+        direct: connect to the gateway's port instead of Envoy's.
+        dialect: the dialect to speak.
         cache_gigabytes: mongod's cache.
-        limited: leave the limits on what one user may send as they are.
+        limited: keep the default limits on what a user may send.
     """
     settings = {"auth": _SETTINGS["auth"]} if limited else _SETTINGS
     options = StackOptions(settings=settings, mongodb_cache_gigabytes=cache_gigabytes, log_level="warning")

@@ -1,4 +1,4 @@
-"""Which scenarios there are, at which sizes: tiny for tests, short for `make bench`, full for `make bench-full`."""
+"""The scenarios and their sizes: tiny for tests, short for `make bench`, full for `make bench-full`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bench.scenarios.storm import storm
 
 
 class Size(StrEnum):
-    """How much of everything."""
+    """The size of the load."""
 
     TINY = "tiny"
     SHORT = "short"
@@ -33,10 +33,10 @@ class Step:
     """One measurement.
 
     Attributes:
-        name: as the table shows it.
-        run: takes the system.
-        peers: the peers that can do it too.
-        limited: whether users are to be limited in what they send, as they are by default.
+        name: the title in the table.
+        run: runs it on a system.
+        peers: the peers that can run it too.
+        limited: whether to keep the default limits on what users may send.
     """
 
     name: str
@@ -69,7 +69,7 @@ def _rate(size: Size) -> list[Step]:
 
 
 def _group(size: Size) -> list[Step]:
-    """As many in flight as keep the gateway busy, and not so many that they fill its buffers."""
+    """Keeps enough messages in flight to keep the gateway busy, and not so many that its buffers overflow."""
     members = {Size.TINY: [5], Size.SHORT: [100, 1_000], Size.FULL: [10, 100, 1_000, 5_000]}[size]
     return [
         Step(f"group {n}", partial(group, members=n, in_flight=8 if n <= _LARGE_GROUP else 1, **_timed(size)), _ALL)
@@ -132,5 +132,5 @@ LONG: Final = frozenset({"growth", "soak"})
 
 
 def steps(scenario: str, size: Size) -> list[Step]:
-    """The steps of a scenario at a size. Raises KeyError when there is no such scenario."""
+    """Returns the steps of a scenario at a size. Raises KeyError if there is no such scenario."""
     return _STEPS[scenario](size)

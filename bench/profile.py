@@ -1,6 +1,6 @@
-"""Where chat and the gateway spend their time under direct messages: `make profile`.
+"""Profiles chat and the gateway under direct messages: `make profile`.
 
-py-spy looks at the running processes from outside, so what is measured is what runs. Needs leave to trace processes.
+py-spy samples the running processes from outside, without changing them. It needs permission to trace processes.
 """
 
 from __future__ import annotations
@@ -25,20 +25,22 @@ from bench.sockets import BenchError
 
 _WARM_UP_SECONDS: Final = 4.0
 _SAMPLES_PER_SECOND: Final = 200
-_OUR_THREAD: Final = "_run_code"  # the main thread's; the others are gRPC's and Prometheus's
+_OUR_THREAD: Final = "_run_code"  # of the main thread; the other threads belong to gRPC and Prometheus
 _LINE: Final = re.compile(r":\d+\)$")
 
 
 def main(
-    processes: Annotated[list[str] | None, typer.Argument(help="chat-1 and gateway-1 by default")] = None,
-    seconds: Annotated[int, typer.Option(min=1, help="how long to look")] = 8,
-    rows: Annotated[int, typer.Option(min=1, help="how many functions to show")] = 40,
+    processes: Annotated[
+        list[str] | None, typer.Argument(help="processes to sample; chat-1 and gateway-1 by default")
+    ] = None,
+    seconds: Annotated[int, typer.Option(min=1, help="how long to sample")] = 8,
+    rows: Annotated[int, typer.Option(min=1, help="number of functions to show")] = 40,
 ) -> None:
     """Show the functions in which processes of the stack spend their time under direct 200 x 8."""
     try:
         uvloop.run(_profile(processes or ["chat-1", "gateway-1"], seconds, rows))
     except BenchError as error:
-        Console().print(f"[red]No profile:[/red] {error}")
+        Console().print(f"[red]Profiling failed:[/red] {error}")
         raise typer.Exit(1) from None
 
 
@@ -46,14 +48,14 @@ async def _profile(names: list[str], seconds: int, rows: int) -> None:
     with TemporaryDirectory(prefix="parley-bench-") as directory:
         async with parley(direct=True) as system, asyncio.TaskGroup() as group:
             if unknown := set(names) - set(system.pids):
-                raise BenchError(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(system.pids)}")
-            looks = [group.create_task(_look(system, name, seconds, Path(directory) / name)) for name in names]
+                raise BenchError(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(system.pids)}")
+            samples = [group.create_task(_sample(system, name, seconds, Path(directory) / name)) for name in names]
             await direct(system, pair_count=200, in_flight=8, warm_up_seconds=_WARM_UP_SECONDS, seconds=float(seconds))
-        for look in looks:
-            _show(look.result(), rows)
+        for sample in samples:
+            _show(sample.result(), rows)
 
 
-async def _look(system: Parley, name: str, seconds: int, path: Path) -> tuple[str, str]:
+async def _sample(system: Parley, name: str, seconds: int, path: Path) -> tuple[str, str]:
     spy = shutil.which("py-spy", path=str(Path(sys.executable).parent))
     if spy is None:
         raise BenchError("py-spy is not installed")
@@ -68,9 +70,9 @@ async def _look(system: Parley, name: str, seconds: int, path: Path) -> tuple[st
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )
-    _, said = await process.communicate()
+    _, errors = await process.communicate()
     if process.returncode:
-        raise BenchError(f"py-spy: {said.decode().strip()}")
+        raise BenchError(f"py-spy: {errors.decode().strip()}")
     return name, await asyncio.to_thread(path.read_text)
 
 
@@ -86,10 +88,10 @@ def _show(profile: tuple[str, str], rows: int) -> None:
 
 
 def shares(stacks: str) -> tuple[Counter[str], Counter[str], int]:
-    """Samples by function, in itself and within what it calls, and how many there are.
+    """Counts samples by function: in the function itself, within what it calls, and in total.
 
     Args:
-        stacks: a line for each stack: frames from the outermost, parted by ";", then a blank and a count.
+        stacks: one line for each stack: the frames from the outermost, separated by ";", a blank and the count.
     """
     own: Counter[str] = Counter()
     within: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""Results: a table for people, and JSON with what is needed to judge them later."""
+"""Results: a table for the terminal, and JSON with the circumstances of the run."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _LIBRARIES: Final = ("grpcio", "protobuf", "pymongo", "redis", "picows", "uvloop
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One scenario on one system.
+    """The result of one scenario on one system.
 
     Attributes:
-        scenario: its name, with what was chosen.
-        system: on what.
+        scenario: its name and parameters.
+        system: the system's name.
         runs: the figures of each run.
         figures: their medians.
-        ratios: how many times the peer's each figure is; empty without a peer.
+        ratios: each figure divided by the peer's; empty without a peer.
     """
 
     scenario: str
@@ -42,7 +42,7 @@ class Result:
 
 
 def show(results: Sequence[Result], console: Console) -> None:
-    """Prints a table for each scenario: the figures as rows, the systems as columns."""
+    """Prints a table for each scenario, with figures as rows and systems as columns."""
     for scenario in dict.fromkeys(result.scenario for result in results):
         columns = [result for result in results if result.scenario == scenario]
         table = Table(title=scenario, title_justify="left")
@@ -62,14 +62,14 @@ def show(results: Sequence[Result], console: Console) -> None:
 
 
 def number(value: float | None) -> str:
-    """A figure with three digits that say something; a dash for none."""
+    """Formats a figure with three significant digits; a dash for None."""
     if value is None:
         return "-"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"  # noqa: PLR2004
 
 
 def save(results: Sequence[Result], directory: Path = RESULTS) -> Path:
-    """Writes results as JSON; returns where."""
+    """Writes results as JSON; returns the path."""
     now = datetime.now(UTC)
     directory.mkdir(exist_ok=True)
     path = directory / f"{now:%Y%m%dT%H%M%SZ}.json"

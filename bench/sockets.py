@@ -1,7 +1,7 @@
-"""Connections of the generator: frames in and out of raw WebSockets, in two vocabularies.
+"""The generator's connections: raw WebSocket frames in two dialects.
 
-A message's text begins with its number, so whoever receives it can be matched with when it was sent, whatever the
-vocabulary. Nothing is decoded that needn't be: the generator is not to be the limit.
+The text of a message starts with its number, which matches each receipt with the time of sending in either dialect.
+Frames are decoded only as far as needed, so that the generator is not the bottleneck.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ _REPLY_SECONDS: Final = 60.0
 
 
 class BenchError(Exception):
-    """What was measured did not do what it promises, so there is no figure."""
+    """The system under test broke a promise, so there is no result."""
 
 
 class RefusedError(BenchError):
-    """A request was answered with an error; `retry_after_ms` says when to try again, 0 that there is no use."""
+    """A request failed; `retry_after_ms` says when to retry, 0 that a retry is pointless."""
 
     def __init__(self, error: Mapping[str, Any]) -> None:
         super().__init__(f"{error.get('reason')}: {error.get('message')}")
@@ -36,10 +36,10 @@ class Socket(picows.WSListener):
 
     Attributes:
         acknowledged: called with the number of each own message that was acknowledged.
-        refused: called with the number of each own message that was refused; by default that is a failure.
-        received: called with the number of each message that came.
-        closed: whether the connection has ended.
-        failure: what the server did that it must not do.
+        refused: called with the number of each own message that was refused; None counts a refusal as a failure.
+        received: called with the number of each message received.
+        closed: whether the connection is closed.
+        failure: the protocol violation that ended the connection.
     """
 
     def __init__(self) -> None:
@@ -51,26 +51,26 @@ class Socket(picows.WSListener):
         self.transport: Any = None
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._replies: dict[int, asyncio.Future[Any]] = {}
-        self._requests = 1 << 40  # apart from the numbers of messages
+        self._requests = 1 << 40  # distinct from message numbers
 
     @abstractmethod
     def message(self, conversation: str, number: int) -> bytes:
-        """The frame of a message with a number."""
+        """Returns the frame of a message."""
 
     @abstractmethod
     def request(self, number: int, name: str, body: object) -> bytes:
-        """The frame of any other request."""
+        """Returns the frame of any other request."""
 
     @abstractmethod
-    def take(self, frame: bytes) -> None:
-        """Deals with a frame."""
+    def handle(self, frame: bytes) -> None:
+        """Handles a frame."""
 
     def send(self, conversation: str, number: int) -> None:
         """Sends a message."""
         self.transport.send(picows.WSMsgType.TEXT, self.message(conversation, number))
 
     async def ask(self, name: str, body: object) -> Any:
-        """Sends a request, and returns its reply. Raises RefusedError."""
+        """Sends a request and returns its reply. Raises RefusedError."""
         self._requests += 1
         reply = self._replies[self._requests] = asyncio.get_running_loop().create_future()
         self.transport.send(picows.WSMsgType.TEXT, self.request(self._requests, name, body))
@@ -78,7 +78,7 @@ class Socket(picows.WSListener):
             return await reply
 
     async def open(self, url: str, headers: Mapping[str, str]) -> None:
-        """Connects, and waits until the server is ready for this client. Raises BenchError."""
+        """Connects, and waits until the server is ready. Raises BenchError."""
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 await picows.ws_connect(lambda: self, url, extra_headers=dict(headers))
@@ -87,7 +87,7 @@ class Socket(picows.WSListener):
             raise BenchError(f"could not connect: {type(error).__name__}: {error}") from error
 
     def close(self) -> None:
-        """Goes away at once."""
+        """Closes the connection at once."""
         if self.transport is not None:
             self.transport.disconnect()
 
@@ -101,14 +101,14 @@ class Socket(picows.WSListener):
         for waiting in (self._ready, *self._replies.values()):
             if not waiting.done():
                 waiting.set_exception(BenchError("the connection was closed"))
-                waiting.exception()  # seen, even where nobody waits
+                waiting.exception()  # marks the exception as retrieved if nobody waits
 
     def on_ws_frame(self, transport: Any, frame: Any) -> None:
         """Called by picows."""
         kind = frame.msg_type
         if kind == picows.WSMsgType.TEXT:
             try:
-                self.take(frame.get_payload_as_bytes())
+                self.handle(frame.get_payload_as_bytes())
             except BenchError as error:
                 self.failure = error
                 transport.disconnect()
@@ -117,22 +117,22 @@ class Socket(picows.WSListener):
         elif kind == picows.WSMsgType.CLOSE:
             transport.disconnect()
 
-    def _now_ready(self) -> None:
+    def _mark_ready(self) -> None:
         if not self._ready.done():
             self._ready.set_result(None)
 
     def _reply(self, number: int, reply: object) -> None:
-        waiting = self._replies.pop(number)
-        if waiting.done():
+        future = self._replies.pop(number)
+        if future.done():
             return
         if isinstance(reply, RefusedError):
-            waiting.set_exception(reply)
+            future.set_exception(reply)
         else:
-            waiting.set_result(reply)
+            future.set_result(reply)
 
 
 class NativeSocket(Socket):
-    """Speaks Parley's own vocabulary."""
+    """Speaks Parley's native protocol."""
 
     def message(self, conversation: str, number: int) -> bytes:
         """See Socket."""
@@ -148,7 +148,7 @@ class NativeSocket(Socket):
         """See Socket."""
         return json.dumps({"id": number, "op": name, "body": body}).encode()
 
-    def take(self, frame: bytes) -> None:
+    def handle(self, frame: bytes) -> None:
         """See Socket."""
         if frame.startswith(b'{"event":"message.created"'):
             self.received(_number_after(frame, b'"text":"'))
@@ -164,11 +164,11 @@ class NativeSocket(Socket):
             else:
                 raise BenchError(frame[:300].decode())
         elif frame.startswith(b'{"event":"session.ready"'):
-            self._now_ready()
+            self._mark_ready()
 
 
 class SocketIoSocket(Socket):
-    """Speaks Socket.IO 4 over WebSocket alone, in the vocabulary that the usual chat server has.
+    """Speaks Socket.IO 4 over WebSocket only, in the usual chat server's dialect.
 
     Engine.IO and Socket.IO packets: https://socket.io/docs/v4/socket-io-protocol/ (0 open, 2 ping, 3 pong, 40 connect,
     42 event, 43 acknowledgement).
@@ -191,7 +191,7 @@ class SocketIoSocket(Socket):
         """See Socket."""
         return f"42{number}{json.dumps([name, body])}".encode()
 
-    def take(self, frame: bytes) -> None:
+    def handle(self, frame: bytes) -> None:
         """See Socket."""
         if frame.startswith(b'42["newMessage"'):
             self.received(_number_after(frame, b'"content":"'))
@@ -209,7 +209,7 @@ class SocketIoSocket(Socket):
         elif frame.startswith(b"0"):
             self.transport.send(picows.WSMsgType.TEXT, b"40" + json.dumps({"token": self._token}).encode())
         elif frame.startswith(b"40"):
-            self._now_ready()
+            self._mark_ready()
         elif frame.startswith(b"44"):
             raise BenchError(frame.decode())
 

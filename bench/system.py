@@ -1,4 +1,4 @@
-"""What a scenario needs of a system under test, Parley or a peer."""
+"""The interface of a system under test, Parley or a peer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bench.sockets import Socket
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class User:
     """A user of the system."""
 
     user_id: str
@@ -18,28 +18,28 @@ class Person:
 
 
 class System(Protocol):
-    """A system that is up."""
+    """A running system."""
 
     @property
     def name(self) -> str:
-        """As the table shows it."""
+        """The title in the table."""
 
     @property
     def pids(self) -> Mapping[str, int]:
-        """Its processes."""
+        """The process ids by process name."""
 
     @property
     def in_order(self) -> bool:
-        """Whether it promises that everybody sees a conversation's messages in one order."""
+        """Whether all members of a conversation receive its messages in the same order."""
 
-    async def people(self, count: int) -> Sequence[Person]:
-        """So many new users, of one organization."""
+    async def create_users(self, count: int) -> Sequence[User]:
+        """Creates users, all of one organization."""
 
-    async def connect(self, person: Person) -> Socket:
-        """A connection of a user, ready."""
+    async def connect(self, user: User) -> Socket:
+        """Opens a connection of a user."""
 
-    async def direct(self, one: Socket, other: Person) -> str:
-        """The direct conversation of two, made by the first."""
+    async def direct(self, one: Socket, other: User) -> str:
+        """Creates the direct conversation of two users; returns its id."""
 
-    async def group(self, owner: Socket, others: Sequence[Person]) -> str:
-        """A new group of the owner and others, all of whom are connected."""
+    async def group(self, owner: Socket, others: Sequence[User]) -> str:
+        """Creates a group of the owner and others, all of whom are connected; returns its id."""

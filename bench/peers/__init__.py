@@ -1,1 +1,1 @@
-"""The peers that Parley is measured beside, in the same run: written as their users write them, and fairly."""
+"""The peers that Parley is compared with in the same run, written fairly and as their users write them."""

@@ -1,6 +1,6 @@
-"""python-socketio alone: one room, no database, no membership. The floor for pure fan-out in Python.
+"""python-socketio alone: rooms without a database or membership. The lower bound of fan-out cost in Python.
 
-Run as a process of its own: `python -m bench.peers.fanout_server PORT`.
+Run as a separate process: `python -m bench.peers.fanout_server PORT`.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import uvicorn
 
 
 def application() -> Any:
-    """The ASGI application."""
+    """Returns the ASGI application."""
     server = socketio.AsyncServer(async_mode="asgi", transports=["websocket"], cors_allowed_origins=[])
-    people: dict[str, str] = {}
+    sessions: dict[str, str] = {}
 
     @server.event  # type: ignore[untyped-decorator]
     async def connect(sid: str, environ: Any, auth: dict[str, str]) -> None:
-        people[auth["token"]] = sid
+        sessions[auth["token"]] = sid
 
     @server.event  # type: ignore[untyped-decorator]
     async def createGroup(sid: str, body: dict[str, Any]) -> dict[str, Any]:  # noqa: N802  # an event's name
         conversation_id = secrets.token_hex(8)
-        for member in (sid, *(people[user_id] for user_id in body["memberIds"])):
+        for member in (sid, *(sessions[user_id] for user_id in body["memberIds"])):
             await server.enter_room(member, conversation_id)
         return {"ok": True, "conversationId": conversation_id}
 

@@ -1,7 +1,7 @@
 """The usual Node stack as a system under test: Express, Socket.IO with the Redis adapter, Mongoose, MongoDB.
 
-It gets what suits it best: a worker for each of two cores, and no proxy in front of them. Its MongoDB and Valkey are
-the same programs as Parley's.
+It runs as suits it best: one worker for each of two cores, without a proxy in front. Its MongoDB and Valkey are the
+same programs as Parley's.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 
 from bench.sockets import BenchError, Socket, SocketIoSocket
-from bench.system import Person
+from bench.system import User
 from deploy.local.ports import PortClaims
 from deploy.local.stack import LocalStack
 
@@ -32,7 +32,7 @@ _START_SECONDS: Final = 30.0
 
 
 class Node:
-    """The workers, and the databases behind them."""
+    """The workers and their databases."""
 
     name = "node"
     in_order = False
@@ -50,40 +50,40 @@ class Node:
         stores = {name: process.pid for name, process in self._stack.processes.items()}
         return stores | {f"node-{number}": worker.pid for number, worker in enumerate(self._workers.values())}
 
-    async def people(self, count: int) -> Sequence[Person]:
-        """See System: this server takes whoever has a token."""
-        crowd = secrets.token_hex(4)
-        return [self._person(f"{crowd}_{number}") for number in range(count)]
+    async def create_users(self, count: int) -> Sequence[User]:
+        """See System: this server accepts every user with a token."""
+        prefix = secrets.token_hex(4)
+        return [self._user(f"{prefix}_{number}") for number in range(count)]
 
-    def _person(self, user_id: str) -> Person:
+    def _user(self, user_id: str) -> User:
         claims = {"sub": user_id, "exp": int(time.time()) + 86_400}
-        return Person(user_id, jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(self._secret)))
+        return User(user_id, jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(self._secret)))
 
-    async def connect(self, person: Person) -> Socket:
-        """See System: connections alternate between the workers, as a balancer would have it."""
+    async def connect(self, user: User) -> Socket:
+        """See System: connections alternate between the workers, as behind a load balancer."""
         port = self._ports[self._connected % len(self._ports)]
         self._connected += 1
-        socket = SocketIoSocket(person.token)
+        socket = SocketIoSocket(user.token)
         await socket.open(f"ws://127.0.0.1:{port}/socket.io/?EIO=4&transport=websocket", {})
         return socket
 
-    async def direct(self, one: Socket, other: Person) -> str:
+    async def direct(self, one: Socket, other: User) -> str:
         """See System."""
         answer = await one.ask("getOrCreateConversation", {"targetUserId": other.user_id})
         return str(answer["conversationId"])
 
-    async def group(self, owner: Socket, others: Sequence[Person]) -> str:
+    async def group(self, owner: Socket, others: Sequence[User]) -> str:
         """See System."""
-        answer = await owner.ask("createGroup", {"memberIds": [person.user_id for person in others]})
+        answer = await owner.ask("createGroup", {"memberIds": [user.user_id for user in others]})
         return str(answer["conversationId"])
 
 
 @asynccontextmanager
 async def node() -> AsyncIterator[Node]:
-    """The usual Node stack, up with empty databases; its packages are installed first, by their lock file.
+    """Runs the usual Node stack with empty databases, after installing its packages from its lock file.
 
     Raises:
-        BenchError: there is no Node.js here, or the server doesn't start.
+        BenchError: Node.js is missing, or the server does not start.
     """
     await _install()
     async with AsyncExitStack() as exits:
@@ -125,7 +125,7 @@ async def _worker(stack: LocalStack, port: int, secret: str) -> AsyncIterator[as
     }
     process = await asyncio.create_subprocess_exec("node", "server.js", cwd=_HERE, env=environment)
     try:
-        await _until_up(process, port)
+        await _wait_until_up(process, port)
         yield process
     finally:
         if process.returncode is None:
@@ -133,7 +133,7 @@ async def _worker(stack: LocalStack, port: int, secret: str) -> AsyncIterator[as
         await process.wait()
 
 
-async def _until_up(process: asyncio.subprocess.Process, port: int) -> None:
+async def _wait_until_up(process: asyncio.subprocess.Process, port: int) -> None:
     async with asyncio.timeout(_START_SECONDS), httpx.AsyncClient() as http:
         while process.returncode is None:
             try:
@@ -142,4 +142,4 @@ async def _until_up(process: asyncio.subprocess.Process, port: int) -> None:
                 await asyncio.sleep(0.1)
             else:
                 return
-    raise BenchError("the Node server ended at its start")
+    raise BenchError("the Node server exited during start-up")

@@ -1,4 +1,4 @@
-"""python-socketio alone as a system under test: what pure fan-out costs in Python, with nothing behind it."""
+"""python-socketio alone as a system under test: pure fan-out in Python, with nothing behind it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from bench.sockets import BenchError, Socket, SocketIoSocket
-from bench.system import Person
+from bench.system import User
 from deploy.local.ports import PortClaims
 
 _START_SECONDS: Final = 20.0
 
 
 class PythonSocketIo:
-    """One process of it."""
+    """One python-socketio process."""
 
     name = "python-socketio"
     in_order = True
@@ -31,35 +31,35 @@ class PythonSocketIo:
         """See System."""
         return {"socketio-1": self._process.pid}
 
-    async def people(self, count: int) -> Sequence[Person]:
-        """See System: whoever comes is who they say."""
-        crowd = secrets.token_hex(4)
-        return [Person(f"{crowd}-{number}", f"{crowd}-{number}") for number in range(count)]
+    async def create_users(self, count: int) -> Sequence[User]:
+        """See System: this server believes every user's claim."""
+        prefix = secrets.token_hex(4)
+        return [User(f"{prefix}-{number}", f"{prefix}-{number}") for number in range(count)]
 
-    async def connect(self, person: Person) -> Socket:
+    async def connect(self, user: User) -> Socket:
         """See System."""
-        socket = SocketIoSocket(person.token)
+        socket = SocketIoSocket(user.token)
         await socket.open(self._url, {})
         return socket
 
-    async def direct(self, one: Socket, other: Person) -> str:
+    async def direct(self, one: Socket, other: User) -> str:
         """See System."""
         return await self.group(one, [other])
 
-    async def group(self, owner: Socket, others: Sequence[Person]) -> str:
+    async def group(self, owner: Socket, others: Sequence[User]) -> str:
         """See System."""
-        answer = await owner.ask("createGroup", {"memberIds": [person.user_id for person in others]})
+        answer = await owner.ask("createGroup", {"memberIds": [user.user_id for user in others]})
         return str(answer["conversationId"])
 
 
 @asynccontextmanager
 async def python_socketio() -> AsyncIterator[PythonSocketIo]:
-    """A process of it, up. Raises BenchError."""
+    """Runs one process. Raises BenchError."""
     claims = PortClaims()
     port = claims.claim_any()
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "bench.peers.fanout_server", str(port))
     try:
-        await _until_up(process, port)
+        await _wait_until_up(process, port)
         yield PythonSocketIo(process, port)
     finally:
         if process.returncode is None:
@@ -68,7 +68,7 @@ async def python_socketio() -> AsyncIterator[PythonSocketIo]:
         claims.release()
 
 
-async def _until_up(process: asyncio.subprocess.Process, port: int) -> None:
+async def _wait_until_up(process: asyncio.subprocess.Process, port: int) -> None:
     async with asyncio.timeout(_START_SECONDS):
         while process.returncode is None:
             try:
@@ -78,4 +78,4 @@ async def _until_up(process: asyncio.subprocess.Process, port: int) -> None:
             else:
                 writer.close()
                 return
-    raise BenchError("the python-socketio server ended at its start")
+    raise BenchError("the python-socketio server exited during start-up")

@@ -1,1 +1,1 @@
-"""The scenarios, one file each. Each takes a system that is up, and returns its figures."""
+"""The scenarios, one module each. A scenario takes a running system and returns its figures."""

@@ -1,4 +1,4 @@
-"""One user floods, and is refused; what that is to the others."""
+"""One user floods and is rate-limited: the effect on the other users."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ import asyncio
 from bench.conversation import Conversation, all_settled
 from bench.figures import Figures
 from bench.parley import Parley
+from bench.scenarios.pairs import open_window, pairs
 from bench.scenarios.rate import keep_sending_while
-from bench.scenarios.talking import pairs, window_of
 from bench.sockets import Socket
 
-_FRAMES_PER_SECOND = 450  # a gateway closes a connection with more than 500
-_AT_ONCE = 5
+_FRAMES_PER_SECOND = 450  # the gateway closes a connection above 500
+_BURST = 5
 
 
 async def flood(
     system: Parley, *, pair_count: int, per_second: float, warm_up_seconds: float, seconds: float
 ) -> Figures:
-    """How long the others' messages take without a flood and with one, and how many times as long at the 99th percent.
+    """Measures the other users' latencies without and with a flood, and the ratio of their 99th percentiles.
 
-    The system keeps its limits on what one user may send: it is to be opened with them.
+    The system must be opened with its default limits on what a user may send.
     """
     figures: dict[str, Figures] = {}
     for name in ("calm", "flooded"):
-        window = window_of(system)
+        window = open_window(system)
         conversations = await pairs(system, pair_count, window, _nothing)
         flooder = await _flooder(system) if name == "flooded" else None
         async with keep_sending_while(conversations, per_second):
@@ -45,7 +45,7 @@ async def flood(
 
 
 class _Flooder:
-    """Sends as many frames as a connection may without being closed, far more than a user may send messages."""
+    """Sends as many frames as a connection may, far more than the messages that a user may send."""
 
     def __init__(self, socket: Socket, conversation_id: str) -> None:
         self._socket = socket
@@ -58,15 +58,15 @@ class _Flooder:
         self._sending = asyncio.create_task(self._flood())
 
     def stop(self) -> None:
-        """Sends no more."""
+        """Stops sending."""
         self._sending.cancel()
 
     async def _flood(self) -> None:
         while True:
-            for _ in range(_AT_ONCE):
+            for _ in range(_BURST):
                 self._sent += 1
                 self._socket.send(self._conversation_id, self._sent)
-            await asyncio.sleep(_AT_ONCE / _FRAMES_PER_SECOND)
+            await asyncio.sleep(_BURST / _FRAMES_PER_SECOND)
 
     def _acknowledged(self, number: int) -> None:
         self.let_through += 1
@@ -76,7 +76,7 @@ class _Flooder:
 
 
 async def _flooder(system: Parley) -> _Flooder:
-    one, other = await system.people(2)
+    one, other = await system.create_users(2)
     socket = await system.connect(one)
     return _Flooder(socket, await system.direct(socket, other))
 

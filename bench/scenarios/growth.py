@@ -1,4 +1,4 @@
-"""Whether messages cost more when there are millions of them already: direct messages before and after."""
+"""The cost of a message in a large store: direct messages before and after adding millions."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from bench.figures import Figures
 from bench.parley import Parley
 from bench.scenarios.direct import direct
 from bench.sockets import WORDS, BenchError
-from bench.system import Person
+from bench.system import User
 from chassis.rpc.channel import Metadata, ServiceTokens, bearer, open_channel
 
 _BATCH: Final = 1_000
-_CALLS_AT_ONCE: Final = 4
+_CONCURRENT_CALLS: Final = 4
 _CALL_SECONDS: Final = 60.0
 
 
 async def growth(
     system: Parley, *, messages: int, conversations: int, pair_count: int, warm_up_seconds: float, seconds: float
 ) -> Figures:
-    """Acknowledged messages a second into an empty store, into one with so many messages, and the part that is kept."""
+    """Measures acknowledged messages a second with an empty and a full store, and their ratio (`kept`)."""
 
-    async def measured() -> Figures:
+    async def measure() -> Figures:
         return await direct(
             system, pair_count=pair_count, in_flight=8, warm_up_seconds=warm_up_seconds, seconds=seconds
         )
 
-    empty = await measured()
+    empty = await measure()
     await _fill(system, messages, conversations)
-    full = await measured()
+    full = await measure()
     return {
         "messages": float(messages),
         "empty_per_s": empty["acknowledged_per_s"],
@@ -45,27 +45,27 @@ async def growth(
 
 
 async def _fill(system: Parley, messages: int, conversations: int) -> None:
-    """Sends through chat's own batch method, over many conversations, as a gateway does."""
-    people = await system.people(2 * max(1, round(conversations**0.5)))
-    half = len(people) // 2
-    pairs = [(one, other) for one in people[:half] for other in people[half:]][:conversations]
+    """Sends messages to many conversations through chat's batch method, as a gateway does."""
+    users = await system.create_users(2 * max(1, round(conversations**0.5)))
+    half = len(users) // 2
+    pairs = [(one, other) for one in users[:half] for other in users[half:]][:conversations]
     async with open_channel(system.grpc_target) as channel:
         keys = await _conversations(conversation_pb2_grpc.ConversationServiceStub(channel), pairs)
         tokens = ServiceTokens(channel, "gateway", system.gateway_secret)
         stub = message_pb2_grpc.MessageServiceStub(channel)
-        gate = asyncio.Semaphore(_CALLS_AT_ONCE)
+        semaphore = asyncio.Semaphore(_CONCURRENT_CALLS)
 
         async def send(start: int) -> None:
             request = message_pb2.SendMessagesRequest()
             for number in range(start, min(start + _BATCH, messages)):
-                index = number * len(keys) // messages  # one conversation after the other, as people talk
+                index = number * len(keys) // messages  # one conversation after the other, in equal parts
                 item = request.items.add()
                 item.actor.organization_id = system.organization_id
                 item.actor.user_id = pairs[index][0].user_id
                 item.draft.conversation_id = keys[index]
                 item.draft.client_message_id = f"fill-{number}"
                 item.draft.text = WORDS
-            async with gate:
+            async with semaphore:
                 await _send(stub, request, await tokens.metadata())
 
         for start in range(0, messages, _BATCH * 64):
@@ -82,16 +82,16 @@ async def _send(
 
 
 async def _conversations(
-    stub: conversation_pb2_grpc.ConversationServiceStub, pairs: list[tuple[Person, Person]]
+    stub: conversation_pb2_grpc.ConversationServiceStub, pairs: list[tuple[User, User]]
 ) -> list[str]:
-    gate = asyncio.Semaphore(16)
+    semaphore = asyncio.Semaphore(16)
 
-    async def meet(one: Person, other: Person) -> str:
+    async def create(one: User, other: User) -> str:
         request = conversation_pb2.GetOrCreateDirectConversationRequest(user_id=other.user_id)
-        async with gate:
+        async with semaphore:
             response = await stub.GetOrCreateDirectConversation(
                 request, metadata=bearer(one.token), timeout=_CALL_SECONDS
             )
         return str(response.conversation.conversation_id)
 
-    return await asyncio.gather(*(meet(*pair) for pair in pairs))
+    return await asyncio.gather(*(create(*pair) for pair in pairs))

@@ -1,4 +1,4 @@
-"""Reading a long conversation: pages of history and of changes, from anywhere in it."""
+"""Reads of a long conversation: pages of history and of changes from random positions."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from bench.parley import Parley
 from bench.sockets import BenchError, Socket
 
 _PAGE: Final = 50
-_WRITING_AT_ONCE: Final = 800
+_WRITES_IN_FLIGHT: Final = 800
 
 
 async def history(system: Parley, *, length: int, readers: int, seconds: float) -> Figures:
-    """Pages and syncs a second on a conversation of so many messages; each reader has one request in flight."""
-    one, other = await system.people(2)
+    """Measures pages and syncs a second in a conversation of `length` messages; each reader has one in flight."""
+    one, other = await system.create_users(2)
     writer = await system.connect(one)
     key = await system.direct(writer, other)
     await _write(writer, key, length)
@@ -44,7 +44,7 @@ async def history(system: Parley, *, length: int, readers: int, seconds: float) 
 
 
 async def _write(writer: Socket, key: str, length: int) -> None:
-    """Writes the conversation, many messages in flight."""
+    """Fills the conversation, with many messages in flight."""
     done, sent, acknowledged = asyncio.Event(), 0, 0
 
     def send() -> None:
@@ -61,6 +61,6 @@ async def _write(writer: Socket, key: str, length: int) -> None:
         send()
 
     writer.acknowledged = acked
-    for _ in range(_WRITING_AT_ONCE):
+    for _ in range(_WRITES_IN_FLIGHT):
         send()
     await done.wait()

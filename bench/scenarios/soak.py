@@ -1,4 +1,4 @@
-"""Whether memory stays flat: messages at a steady rate for a long time."""
+"""Memory growth at a steady rate over a long time."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from bench.conversation import all_settled
 from bench.figures import Figures
 from bench.meter import GENERATOR, Meter
 from bench.parley import Parley
+from bench.scenarios.pairs import open_window, pairs
 from bench.scenarios.rate import keep_sending_while
-from bench.scenarios.talking import pairs, window_of
 
-_STORES: Final = frozenset({"mongod", "valkey"})  # they keep what they are given, up to limits of their own
+_STORES: Final = frozenset({"mongod", "valkey"})  # they cache up to their own limits
 
 
 async def soak(
     system: Parley, *, pair_count: int, per_second: float, warm_up_seconds: float, seconds: float
 ) -> Figures:
-    """How much the resident memory of each part grows after a warm-up, in percent; and how long messages took."""
-    window, meter = window_of(system), Meter(system.pids)
+    """Measures the growth of each part's resident memory after a warm-up, in percent, and the latencies."""
+    window, meter = open_window(system), Meter(system.pids)
     conversations = await pairs(system, pair_count, window, lambda _: None)
     async with keep_sending_while(conversations, per_second):
         await asyncio.sleep(warm_up_seconds)

@@ -1,4 +1,4 @@
-"""Everybody comes back at once, each with conversations to catch up on."""
+"""All clients reconnect at once, each with conversations to catch up on."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ from bench.figures import Figures, latencies
 from bench.meter import Meter, cost
 from bench.parley import Parley
 from bench.sockets import BenchError, RefusedError, Socket
-from bench.system import Person
+from bench.system import User
 
 CONVERSATIONS: Final = 20
 CHANGES: Final = 50
-_AT_ONCE: Final = 32
+_CONCURRENCY: Final = 32
 
 
 async def storm(system: Parley, *, clients: int) -> Figures:
-    """How long until all are connected and have caught up on 20 conversations with 50 changes each.
+    """Measures the time until all clients have caught up on 20 conversations with 50 changes each.
 
-    The clients come in companies of 20, each company with 20 groups that all of its members are in. A client asks for
-    one conversation after the other, and asks again when it is told to; `retries` says how often.
+    The clients form organizations of 20, each with 20 groups of all its members. A client syncs one conversation after
+    the other, and retries when the server asks it to; `retries` counts that.
     """
-    companies = [await system.people(CONVERSATIONS) for _ in range(-(-clients // CONVERSATIONS))]
-    gate = asyncio.Semaphore(_AT_ONCE)
+    organizations = [await system.create_users(CONVERSATIONS) for _ in range(-(-clients // CONVERSATIONS))]
+    semaphore = asyncio.Semaphore(_CONCURRENCY)
 
-    async def prepare(people: Sequence[Person]) -> list[str]:
-        async with gate:
-            return await _prepare(system, people)
+    async def prepare(users: Sequence[User]) -> list[str]:
+        async with semaphore:
+            return await _prepare(system, users)
 
-    groups = await asyncio.gather(*map(prepare, companies))
-    returning = [(person, keys) for people, keys in zip(companies, groups, strict=True) for person in people][:clients]
+    groups = await asyncio.gather(*map(prepare, organizations))
+    returning = [(user, keys) for users, keys in zip(organizations, groups, strict=True) for user in users][:clients]
     meter, took, retries = Meter(system.pids), array("d"), Counter[str]()
     before, began = meter.read(), time.perf_counter()
 
-    async def come_back(person: Person, keys: Sequence[str]) -> Socket:
-        socket = await system.connect(person)
+    async def reconnect(user: User, keys: Sequence[str]) -> Socket:
+        socket = await system.connect(user)
         for key in keys:
             if await _catch_up(socket, key, retries) != CHANGES:
-                raise BenchError("somebody did not catch up on everything")
+                raise BenchError("a client did not catch up on all changes")
         took.append(time.perf_counter() - began)
         return socket
 
-    sockets = await asyncio.gather(*(come_back(*one) for one in returning))
+    sockets = await asyncio.gather(*(reconnect(*client) for client in returning))
     total = time.perf_counter() - began
     figures = cost(before, meter.read(), clients)
     for socket in sockets:
@@ -63,14 +63,14 @@ async def storm(system: Parley, *, clients: int) -> Figures:
     }
 
 
-async def _prepare(system: Parley, people: Sequence[Person]) -> list[str]:
-    """The groups of a company, each with its changes."""
-    owner = await system.connect(people[0])
+async def _prepare(system: Parley, users: Sequence[User]) -> list[str]:
+    """Creates the groups of an organization, each with its changes."""
+    owner = await system.connect(users[0])
     keys = []
     for number in range(CONVERSATIONS):
-        body = {"kind": "group", "name": f"Group {number}", "memberIds": [person.user_id for person in people[1:]]}
-        made = await owner.ask("conversation.create", body)
-        keys.append(str(made["conversation"]["conversationId"]))
+        body = {"kind": "group", "name": f"Group {number}", "memberIds": [user.user_id for user in users[1:]]}
+        response = await owner.ask("conversation.create", body)
+        keys.append(str(response["conversation"]["conversationId"]))
     for key in keys:
         await asyncio.gather(
             *(
@@ -83,7 +83,7 @@ async def _prepare(system: Parley, people: Sequence[Person]) -> list[str]:
 
 
 async def _catch_up(socket: Socket, conversation_id: str, retries: Counter[str]) -> int:
-    """Asks for what changed since the conversation was made; how much that was."""
+    """Syncs all changes since the conversation was created; returns their number."""
     count, rev = 0, 1
     while True:
         body = {"conversationId": conversation_id, "afterRev": rev, "pageSize": 200}

@@ -1,5 +1,5 @@
-// The usual chat server: Express, Socket.IO with the Redis adapter, Mongoose. Written fairly: WebSocket alone, indexes,
-// lean reads, writes side by side where they may be, and the same durability as Parley (majority, journaled).
+// The usual chat server: Express, Socket.IO with the Redis adapter, Mongoose. Written fairly: WebSocket only, indexes,
+// lean reads, concurrent writes where possible, and the same durability as Parley (majority, journaled).
 import { createServer } from "node:http";
 import { createAdapter } from "@socket.io/redis-adapter";
 import express from "express";

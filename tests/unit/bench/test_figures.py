@@ -1,4 +1,4 @@
-"""The bench's arithmetic, on data whose figures are known."""
+"""The benchmarks' arithmetic, on data with known figures."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def test_nothing_has_no_percentile() -> None:
 
 @given(st.lists(st.floats(0, 1_000), min_size=1), st.floats(0.1, 100))
 def test_so_many_percent_are_not_above_a_percentile(values: list[float], percent: float) -> None:
-    found = percentile(sorted(values), percent)
-    assert found in values
-    assert sum(value <= found for value in values) >= len(values) * percent / 100 - 1e-9
+    result = percentile(sorted(values), percent)
+    assert result in values
+    assert sum(value <= result for value in values) >= len(values) * percent / 100 - 1e-9
 
 
 def test_latencies_are_in_milliseconds_whatever_the_order() -> None:
