@@ -181,7 +181,7 @@ class Connection:
         except TransportClosedError as closed:
             return closed.code
         except FrameError:
-            # The frame may have been anything, so nothing after it can be trusted; the next connection catches up.
+            # The lost frame may have been anything; catch-up on the next connection makes up for it.
             _logger.warning("frame_not_understood")
             await self._transport.close(CloseCode.PROTOCOL_ERROR)
             return CloseCode.PROTOCOL_ERROR

@@ -195,7 +195,7 @@ class Replica:
         return self._track(state, state.apply(event))
 
     def _add_from_event(self, event: RevisionEvent) -> ConversationState:
-        """Adds the conversation of its first event."""
+        """Adds a conversation that is first known from an event."""
         if self.loaded and isinstance(event, ConversationCreated):
             return self._add_new(event.conversation, live=True)
         state = self._add(conversation_id_of(event))
