@@ -59,7 +59,6 @@ class UserChanges(Struct, rename="camel"):
     teams: Teams | None = None
     avatar_url: AvatarUrl | None = None
     disabled: Annotated[bool, Meta(description="A disabled user's sessions end.")] | None = None
-    password: Password | None = None
 
 
 def account_object(user: user_pb2.User) -> Object:
@@ -148,7 +147,6 @@ class Users:
                         disabled=bool(body.disabled),
                     ),
                     update_mask=FieldMask(paths=present),
-                    password=body.password or "",
                 ),
                 token=call.token,
             )

@@ -17,25 +17,46 @@ from services.auth.users import NewUser, UserChanges
 OWN_FIELDS: Final = frozenset({"name", "avatar_url"})
 """What users may change of themselves."""
 
-_USER_FIELDS: Final = frozenset({"name", "email", "role", "teams", "avatar_url", "disabled", "password"})
+_USER_FIELDS: Final = frozenset({"name", "email", "role", "teams", "avatar_url", "disabled"})
 _ORGANIZATION_FIELDS: Final = frozenset({"name", "trusted_issuers", "group_creator_roles"})
 _MAX_QUERY_CHARACTERS: Final = 100
 _MAX_QUERY_WORDS: Final = 10
 
 
-def search_of(request: directory_pb2.ListUsersRequest, *, for_service: bool) -> Search:
-    """What a listing is asked for."""
+def listed(request: directory_pb2.ListUsersRequest) -> Search:
+    """Returns what a listing asks for."""
     checks = AuthChecks()
-    checks.text("query", request.query, at_most=_MAX_QUERY_CHARACTERS)
-    checks.require(not has_control_characters(request.query), "query", "must not have control characters")
-    words = query_words(request.query)
-    checks.require(len(words) <= _MAX_QUERY_WORDS, "query", f"must have at most {_MAX_QUERY_WORDS} words")
+    words = _words(checks, request.query)
     if request.role:
         checks.role("role", request.role)
     checks.text("team", request.team, at_most=MAX_TEAM_CHARACTERS)
-    checks.require(not (request.contacts_only and for_service), "contactsOnly", "is for users, not for services")
     checks.done()
-    return Search(words, role_from(request.role), request.team, request.contacts_only)
+    return Search(words, role_from(request.role), request.team, contacts_only=False)
+
+
+def searched(request: directory_pb2.SearchUsersRequest) -> Search:
+    """Returns what a search asks for."""
+    checks = AuthChecks()
+    words = _words(checks, request.query)
+    checks.done()
+    return Search(words, None, "", contacts_only=True)
+
+
+def _words(checks: AuthChecks, query: str) -> list[str]:
+    checks.text("query", query, at_most=_MAX_QUERY_CHARACTERS)
+    checks.require(not has_control_characters(query), "query", "must not have control characters")
+    words = query_words(query)
+    checks.require(len(words) <= _MAX_QUERY_WORDS, "query", f"must have at most {_MAX_QUERY_WORDS} words")
+    return words
+
+
+def password_change(request: directory_pb2.SetPasswordRequest) -> UserChanges:
+    """Returns the change that sets a password."""
+    checks = AuthChecks()
+    checks.user_id("userId", request.user_id)
+    checks.password("password", request.password)
+    checks.done()
+    return UserChanges(password=request.password)
 
 
 def new_user(request: directory_pb2.CreateUserRequest) -> NewUser:
@@ -67,8 +88,6 @@ def user_changes(request: directory_pb2.UpdateUserRequest) -> UserChanges:
     checks.user_id("user.userId", user.user_id)
     checks.mask("updateMask", request.update_mask, _USER_FIELDS)
     _check_user(checks, user, fields)
-    if "password" in fields:
-        checks.password("password", request.password)
     checks.done()
     return UserChanges(
         name=user.name.strip() if "name" in fields else None,
@@ -77,7 +96,6 @@ def user_changes(request: directory_pb2.UpdateUserRequest) -> UserChanges:
         teams=ordered_unique(user.teams) if "teams" in fields else None,
         avatar_url=user.avatar_url if "avatar_url" in fields else None,
         disabled=user.disabled if "disabled" in fields else None,
-        password=request.password if "password" in fields else None,
     )
 
 

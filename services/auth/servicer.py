@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from typing import Final
 
-from parley.auth.v1 import auth_pb2, auth_pb2_grpc, directory_pb2, directory_pb2_grpc
+from parley.auth.v1 import auth_pb2, auth_pb2_grpc, directory_pb2, directory_pb2_grpc, user_pb2
 
 from chassis.identity import Identity, caller, calling_user
 from chassis.rpc import paging
@@ -15,18 +16,29 @@ from services.auth.callers import Callers
 from services.auth.client_address import client_address
 from services.auth.convert import organization_to_proto, timestamp, tokens_to_proto, user_to_proto
 from services.auth.directory import Directory, Search
-from services.auth.domain import MAX_EMAIL_CHARACTERS
+from services.auth.domain import MAX_EMAIL_CHARACTERS, Role, User
 from services.auth.exchange import Exchange
 from services.auth.field_checks import MAX_BATCH, MAX_CONTACTS, AuthChecks
 from services.auth.keys import KeyRing
 from services.auth.organizations import Organizations
 from services.auth.passwords import MAX_PASSWORD_BYTES
-from services.auth.requests import OWN_FIELDS, new_organization, new_user, organization_changes, search_of, user_changes
+from services.auth.requests import (
+    OWN_FIELDS,
+    listed,
+    new_organization,
+    new_user,
+    organization_changes,
+    password_change,
+    searched,
+    user_changes,
+)
 from services.auth.revocations import RevocationFeed
 from services.auth.service_tokens import ServiceTokens
 from services.auth.sessions import Sessions
 from services.auth.sign_in import SignIn
 from services.auth.users import UserChanges, Users
+
+_SEES_EMAIL: Final = frozenset({Role.ADMIN.value, Role.MANAGER.value})
 
 
 class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
@@ -121,12 +133,20 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         self._users = users
         self._organizations = organizations
 
+    async def GetMe(self, request: directory_pb2.GetMeRequest, context: Context) -> directory_pb2.GetMeResponse:
+        """Returns the caller."""
+        identity = calling_user()
+        user = await self._directory.get(identity, identity.user_id)
+        return directory_pb2.GetMeResponse(user=user_to_proto(user))
+
     async def GetUser(self, request: directory_pb2.GetUserRequest, context: Context) -> directory_pb2.GetUserResponse:
         """Gives one user."""
         checks = AuthChecks()
         checks.user_id("userId", request.user_id)
         checks.done()
-        return directory_pb2.GetUserResponse(user=user_to_proto(await self._directory.get(caller(), request.user_id)))
+        identity = caller()
+        user = await self._directory.get(identity, request.user_id)
+        return directory_pb2.GetUserResponse(user=_seen_by(identity, user))
 
     async def BatchGetUsers(
         self, request: directory_pb2.BatchGetUsersRequest, context: Context
@@ -135,21 +155,36 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         checks = AuthChecks()
         checks.user_ids("userIds", request.user_ids, at_most=MAX_BATCH)
         checks.done()
-        users = await self._directory.get_many(caller(), request.user_ids)
-        return directory_pb2.BatchGetUsersResponse(users=map(user_to_proto, users))
+        identity = caller()
+        users = await self._directory.get_many(identity, request.user_ids)
+        return directory_pb2.BatchGetUsersResponse(users=[_seen_by(identity, user) for user in users])
 
     async def ListUsers(
         self, request: directory_pb2.ListUsersRequest, context: Context
     ) -> directory_pb2.ListUsersResponse:
         """Lists users by name."""
-        identity = caller()
-        search = search_of(request, for_service=bool(identity.service))
-        size = paging.page_size(request.page_size)
+        users, token = await self._page(caller(), listed(request), request)
+        return directory_pb2.ListUsersResponse(users=users, next_page_token=token)
+
+    async def SearchUsers(
+        self, request: directory_pb2.SearchUsersRequest, context: Context
+    ) -> directory_pb2.SearchUsersResponse:
+        """Lists the users to whom the caller may write."""
+        users, token = await self._page(calling_user(), searched(request), request)
+        return directory_pb2.SearchUsersResponse(users=users, next_page_token=token)
+
+    async def _page(
+        self,
+        identity: Identity,
+        search: Search,
+        request: directory_pb2.ListUsersRequest | directory_pb2.SearchUsersRequest,
+    ) -> tuple[list[user_pb2.User], str]:
+        """Returns a page of users and the token of the next one."""
         listing = _listing(search, identity)
         after = paging.decode_token(request.page_token, listing, tuple[str, str])
-        page = await self._directory.list(identity, search, after, size)
+        page = await self._directory.list(identity, search, after, paging.page_size(request.page_size))
         token = paging.encode_token(list(page.next_after), listing) if page.next_after else ""
-        return directory_pb2.ListUsersResponse(users=map(user_to_proto, page.users), next_page_token=token)
+        return [_seen_by(identity, user) for user in page.users], token
 
     async def CheckContacts(
         self, request: directory_pb2.CheckContactsRequest, context: Context
@@ -183,6 +218,16 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         await self._callers.require_may_change(identity, request.user.user_id, own_fields=own)
         user = await self._users.change(identity.organization_id, request.user.user_id, changes)
         return directory_pb2.UpdateUserResponse(user=user_to_proto(user))
+
+    async def SetPassword(
+        self, request: directory_pb2.SetPasswordRequest, context: Context
+    ) -> directory_pb2.SetPasswordResponse:
+        """Sets a user's password."""
+        identity = caller()
+        changes = password_change(request)
+        await self._callers.require_administrator(identity)
+        await self._users.change(identity.organization_id, request.user_id, changes)
+        return directory_pb2.SetPasswordResponse()
 
     async def DeactivateUser(
         self, request: directory_pb2.DeactivateUserRequest, context: Context
@@ -221,6 +266,12 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         organization_id = await self._callers.administered(caller(), request.organization.organization_id)
         organization = await self._organizations.change(organization_id, changes)
         return directory_pb2.UpdateOrganizationResponse(organization=organization_to_proto(organization))
+
+
+def _seen_by(identity: Identity, user: User) -> user_pb2.User:
+    """Returns a user as a caller sees it: e-mail addresses are for services, admins, managers and the user."""
+    entitled = bool(identity.service) or identity.role in _SEES_EMAIL or identity.user_id == user.user_id
+    return user_to_proto(user, with_email=entitled)
 
 
 def _listing(search: Search, identity: Identity) -> str:

@@ -119,12 +119,14 @@ class ConversationServicer(ConversationServiceServicer):
 
     async def UpdateMember(self, request: pb.UpdateMemberRequest, context: Context) -> pb.UpdateMemberResponse:
         """See the contract."""
-        _check_conversation(request.conversation_id, request.user_id)
+        member = request.member
+        _check_conversation(request.conversation_id, member.user_id)
         checks = FieldChecks()
-        checks.require(int(request.role) in set(MemberRole), "role", "must be owner, admin or member")
+        checks.require(set(request.update_mask.paths) <= {"role"}, "updateMask", "may only have role")
+        checks.require(int(member.role) in set(MemberRole), "role", "must be owner, admin or member")
         checks.done()
         conversation = await self._members.set_role(
-            calling_user(), request.conversation_id, request.user_id, MemberRole(request.role)
+            calling_user(), request.conversation_id, member.user_id, MemberRole(member.role)
         )
         return pb.UpdateMemberResponse(conversation=conversation)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 from google.protobuf.struct_pb2 import Struct
@@ -72,10 +71,12 @@ def notification_id(value: str) -> str:
     return value
 
 
-def muted_types(numbers: Iterable[int]) -> frozenset[NotificationType]:
+def muted_types(request: notification_pb2.UpdatePreferencesRequest) -> frozenset[NotificationType]:
     """The types that a user mutes. Raises InvalidArgumentError."""
-    wanted = set(numbers)
+    wanted = set(request.preferences.muted_types)
     checks = FieldChecks()
+    known = set(request.update_mask.paths) <= {"muted_types"}
+    checks.require(known, "updateMask", "may only have muted_types")
     checks.require(wanted <= _TYPES.keys(), "mutedTypes", "must be notification types")
     checks.done()
     return frozenset(_TYPES[number] for number in wanted)

@@ -105,7 +105,7 @@ class NotificationServicer(notification_pb2_grpc.NotificationServiceServicer):
         self, request: notification_pb2.UpdatePreferencesRequest, context: Context
     ) -> notification_pb2.UpdatePreferencesResponse:
         """Changes what the caller wants to hear of."""
-        muted = requests.muted_types(request.preferences.muted_types)
+        muted = requests.muted_types(request)
         await self._inbox.set_muted_types(_owner(), muted)
         return notification_pb2.UpdatePreferencesResponse(preferences=_preferences(muted))
 

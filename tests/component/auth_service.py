@@ -161,12 +161,18 @@ class RunningAuth:
         self, organization_id: str, user_id: str, *, password: str = "", **fields: Any
     ) -> user_pb2.User:
         """Changes the fields that are given, as the tests' service."""
-        paths = [*fields, "password"] if password else list(fields)
+        metadata = await self.service_metadata(organization_id)
+        if password:
+            set_password = directory_pb2.SetPasswordRequest(user_id=user_id, password=password)
+            await self.directory.SetPassword(set_password, metadata=metadata, timeout=TIMEOUT_SECONDS)
+        if not fields:
+            get = directory_pb2.GetUserRequest(user_id=user_id)
+            return (await self.directory.GetUser(get, metadata=metadata, timeout=TIMEOUT_SECONDS)).user
         response = await self.directory.UpdateUser(
             directory_pb2.UpdateUserRequest(
-                user=user_pb2.User(user_id=user_id, **fields), update_mask=FieldMask(paths=paths), password=password
+                user=user_pb2.User(user_id=user_id, **fields), update_mask=FieldMask(paths=list(fields))
             ),
-            metadata=await self.service_metadata(organization_id),
+            metadata=metadata,
             timeout=TIMEOUT_SECONDS,
         )
         return response.user

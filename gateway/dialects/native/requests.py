@@ -87,13 +87,13 @@ def _user_me(_: forms.Nothing, identity: Identity) -> Command:
 
 
 def _user_search(form: forms.UserSearch, _: Identity) -> Command:
-    request = directory.ListUsersRequest(
-        query=form.query, contacts_only=True, page_size=min(form.page_size, _MAX_PAGE), page_token=form.page_token
+    request = directory.SearchUsersRequest(
+        query=form.query, page_size=min(form.page_size, _MAX_PAGE), page_token=form.page_token
     )
-    return _ask(lambda upstreams: upstreams.directory.ListUsers, request, _users)
+    return _ask(lambda upstreams: upstreams.directory.SearchUsers, request, _users)
 
 
-def _users(response: directory.ListUsersResponse) -> Result:
+def _users(response: directory.SearchUsersResponse) -> Result:
     return {
         "users": [json_objects.user_object(user) for user in response.users],
         "nextPageToken": response.next_page_token,
@@ -186,8 +186,10 @@ def _member_remove(form: forms.MemberRemove, _: Identity) -> Command:
 def _member_update(form: forms.MemberUpdate, _: Identity) -> Command:
     request = conversations.UpdateMemberRequest(
         conversation_id=form.conversation_id,
-        user_id=form.user_id,
-        role=number_of(MEMBER_ROLES, "role", form.role),  # type: ignore[arg-type]  # a number of that enum
+        member=chat.Member(
+            user_id=form.user_id,
+            role=number_of(MEMBER_ROLES, "role", form.role),  # type: ignore[arg-type]  # a number of that enum
+        ),
     )
     return _ask(lambda upstreams: upstreams.conversations.UpdateMember, request, _conversation, form.conversation_id)
 

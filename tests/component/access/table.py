@@ -175,6 +175,8 @@ TABLE: dict[str, Case] = {
     "DirectoryService/BatchGetUsers": Case(
         USERS | SERVICES, lambda t: d.BatchGetUsersRequest(user_ids=[t.user_id]), "user", dict.fromkeys(OF_USER, OK)
     ),
+    "DirectoryService/GetMe": Case(USERS, lambda _: d.GetMeRequest()),
+    "DirectoryService/SearchUsers": Case(USERS, lambda _: d.SearchUsersRequest()),
     "DirectoryService/ListUsers": Case(USERS | SERVICES, lambda _: d.ListUsersRequest()),
     "DirectoryService/CheckContacts": Case(
         USERS, lambda t: d.CheckContactsRequest(user_ids=[t.user_id]), "user", dict.fromkeys(OF_USER, OK)
@@ -183,6 +185,13 @@ TABLE: dict[str, Case] = {
         ADMINS, lambda _: d.CreateUserRequest(user=user_pb2.User(name="New", role=user_pb2.ROLE_EMPLOYEE))
     ),
     "DirectoryService/UpdateUser": Case(USERS | SERVICES, _update_user, "user", OF_USER, ONLY_ADMINS),
+    "DirectoryService/SetPassword": Case(
+        ADMINS,
+        lambda t: d.SetPasswordRequest(user_id=t.user_id, password="a long password"),
+        "user",
+        {"newcomer": OK, "foreign": NO_USER, "absent": NO_USER},
+        uses_up=True,
+    ),
     "DirectoryService/DeactivateUser": Case(
         ADMINS,
         lambda t: d.DeactivateUserRequest(user_id=t.user_id),
@@ -235,7 +244,8 @@ TABLE: dict[str, Case] = {
     ),
     "ConversationService/UpdateMember": _conversation(
         lambda t: c.UpdateMemberRequest(
-            conversation_id=t.conversation_id, user_id=t.user_id, role=chat_pb2.MEMBER_ROLE_MEMBER
+            conversation_id=t.conversation_id,
+            member=chat_pb2.Member(user_id=t.user_id, role=chat_pb2.MEMBER_ROLE_MEMBER),
         ),
         MANAGING,
     ),

@@ -108,9 +108,11 @@ GOOD: dict[str, tuple[Who, Callable[[Stage], Message], Category | None]] = {
     ),
     "ListKeys": (NOBODY, lambda _: pb.ListKeysRequest(), None),
     "WatchRevocations": (SERVICE, lambda _: pb.WatchRevocationsRequest(), None),
+    "GetMe": (ADMIN, lambda _: directory.GetMeRequest(), None),
     "GetUser": (ADMIN, lambda s: directory.GetUserRequest(user_id=s.user.user_id), None),
     "BatchGetUsers": (ADMIN, lambda s: directory.BatchGetUsersRequest(user_ids=[s.user.user_id]), None),
     "ListUsers": (ADMIN, lambda _: directory.ListUsersRequest(), None),
+    "SearchUsers": (ADMIN, lambda _: directory.SearchUsersRequest(query="a"), None),
     "CheckContacts": (ADMIN, lambda s: directory.CheckContactsRequest(user_ids=[s.user.user_id]), None),
     "CreateUser": (
         ADMIN,
@@ -118,6 +120,11 @@ GOOD: dict[str, tuple[Who, Callable[[Stage], Message], Category | None]] = {
         None,
     ),
     "UpdateUser": (ADMIN, _update_user, None),
+    "SetPassword": (
+        ADMIN,
+        lambda s: directory.SetPasswordRequest(user_id=s.user.user_id, password=PASSWORD),
+        None,
+    ),
     "DeactivateUser": (ADMIN, lambda s: directory.DeactivateUserRequest(user_id=s.user.user_id), None),
     "CreateOrganization": (
         SERVICE,
@@ -201,6 +208,15 @@ ROWS = [
         directory.UpdateUserRequest(user=user_pb2.User(user_id="ann"), update_mask=FieldMask(paths=["user_id"])),
         directory.UpdateUserRequest(user=user_pb2.User(user_id="ann"), update_mask=FieldMask(paths=["password"])),
     ),
+    *_invalid("SearchUsers", directory.SearchUsersRequest(query="x" * 201)),
+    *_invalid(
+        "SetPassword",
+        directory.SetPasswordRequest(user_id="ann"),
+        directory.SetPasswordRequest(user_id="ann", password="short"),
+        directory.SetPasswordRequest(user_id="ann", password="x" * 1_025),
+        directory.SetPasswordRequest(password=PASSWORD),
+    ),
+    Row("SetPassword", directory.SetPasswordRequest(user_id="nobody", password=PASSWORD), MISSING, "USER_NOT_FOUND"),
     *_invalid("DeactivateUser", directory.DeactivateUserRequest()),
     Row("DeactivateUser", directory.DeactivateUserRequest(user_id="nobody"), MISSING, "USER_NOT_FOUND"),
     *_invalid("CreateOrganization", directory.CreateOrganizationRequest()),
@@ -222,7 +238,7 @@ ROWS = [
     *_invalid("UpdateOrganization", directory.UpdateOrganizationRequest()),
     *_invalid("UpdateOrganization", directory.UpdateOrganizationRequest(update_mask=FieldMask(paths=["nothing"]))),
 ]
-WITHOUT_FIELDS = {"SignOut", "ListKeys", "WatchRevocations"}
+WITHOUT_FIELDS = {"SignOut", "ListKeys", "WatchRevocations", "GetMe"}
 
 
 async def test_each_mistake_has_its_answer(stage: Stage) -> None:

@@ -137,7 +137,9 @@ class Person:
         self, conversation_id: str, user_id: str, role: chat_pb2.MemberRole.ValueType
     ) -> chat_pb2.Conversation:
         """Changes a member's role."""
-        request = conversation_pb2.UpdateMemberRequest(conversation_id=conversation_id, user_id=user_id, role=role)
+        request = conversation_pb2.UpdateMemberRequest(
+            conversation_id=conversation_id, member=chat_pb2.Member(user_id=user_id, role=role)
+        )
         stub = self.chat.conversations
         return (await stub.UpdateMember(request, metadata=self.metadata, timeout=TIMEOUT)).conversation
 

@@ -105,7 +105,8 @@ GOOD: dict[str, Make] = {
     "AddMembers": lambda s: c.AddMembersRequest(conversation_id=s.conversation_id, user_ids=[s.bob.user_id]),
     "RemoveMember": lambda s: c.RemoveMemberRequest(conversation_id=s.conversation_id, user_id=s.bob.user_id),
     "UpdateMember": lambda s: c.UpdateMemberRequest(
-        conversation_id=s.conversation_id, user_id=s.bob.user_id, role=chat_pb2.MEMBER_ROLE_MEMBER
+        conversation_id=s.conversation_id,
+        member=chat_pb2.Member(user_id=s.bob.user_id, role=chat_pb2.MEMBER_ROLE_MEMBER),
     ),
     "ListMembers": lambda s: c.ListMembersRequest(conversation_id=s.conversation_id),
     "Subscribe": subscribe,
@@ -217,9 +218,9 @@ ROWS = [
     Row("AddMembers", "user_ids", ["FOREIGN USER"], MISSING, "USER_NOT_FOUND"),
     *_invalid("RemoveMember", "user_id", "userId", "", LONG),
     Row("RemoveMember", "user_id", "nobody", MISSING, "MEMBER_NOT_FOUND"),
-    *_invalid("UpdateMember", "user_id", "userId", "", LONG),
-    *_invalid("UpdateMember", "role", "role", 0, 99, -1),
-    Row("UpdateMember", "user_id", "nobody", MISSING, "MEMBER_NOT_FOUND"),
+    *_invalid("UpdateMember", "member.user_id", "userId", "", LONG),
+    *_invalid("UpdateMember", "member.role", "role", 0, 99, -1),
+    Row("UpdateMember", "member.user_id", "nobody", MISSING, "MEMBER_NOT_FOUND"),
     Row("ListMembers", "page_size", -1, BAD, "INVALID_PAGE_SIZE", "pageSize"),
     Row("ListMembers", "page_token", "AAAA", BAD, "INVALID_PAGE_TOKEN", "pageToken"),
     *_invalid("SendMessage", "draft.client_message_id", "clientMessageId", "", LONG),

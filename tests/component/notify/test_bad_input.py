@@ -83,7 +83,9 @@ WITHOUT_FIELDS = {"MarkAllNotificationsRead", "GetUnreadCount", "GetPreferences"
 def test_every_method_has_rows() -> None:
     assert set(GOOD) == set(METHODS)
     assert {row.name for row in ROWS} | WITHOUT_FIELDS == set(METHODS)
-    assert {name for name, method in METHODS.items() if not method.input_type.fields} == WITHOUT_FIELDS
+    assert {
+        name for name, method in METHODS.items() if not method.input_type.fields_by_name.keys() - {"request_id"}
+    } == WITHOUT_FIELDS
 
 
 @pytest.fixture

@@ -35,6 +35,11 @@ class DirectoryServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.GetMe = channel.unary_unary(
+                '/parley.auth.v1.DirectoryService/GetMe',
+                request_serializer=parley_dot_auth_dot_v1_dot_directory__pb2.GetMeRequest.SerializeToString,
+                response_deserializer=parley_dot_auth_dot_v1_dot_directory__pb2.GetMeResponse.FromString,
+                _registered_method=True)
         self.GetUser = channel.unary_unary(
                 '/parley.auth.v1.DirectoryService/GetUser',
                 request_serializer=parley_dot_auth_dot_v1_dot_directory__pb2.GetUserRequest.SerializeToString,
@@ -50,6 +55,11 @@ class DirectoryServiceStub:
                 request_serializer=parley_dot_auth_dot_v1_dot_directory__pb2.ListUsersRequest.SerializeToString,
                 response_deserializer=parley_dot_auth_dot_v1_dot_directory__pb2.ListUsersResponse.FromString,
                 _registered_method=True)
+        self.SearchUsers = channel.unary_unary(
+                '/parley.auth.v1.DirectoryService/SearchUsers',
+                request_serializer=parley_dot_auth_dot_v1_dot_directory__pb2.SearchUsersRequest.SerializeToString,
+                response_deserializer=parley_dot_auth_dot_v1_dot_directory__pb2.SearchUsersResponse.FromString,
+                _registered_method=True)
         self.CheckContacts = channel.unary_unary(
                 '/parley.auth.v1.DirectoryService/CheckContacts',
                 request_serializer=parley_dot_auth_dot_v1_dot_directory__pb2.CheckContactsRequest.SerializeToString,
@@ -64,6 +74,11 @@ class DirectoryServiceStub:
                 '/parley.auth.v1.DirectoryService/UpdateUser',
                 request_serializer=parley_dot_auth_dot_v1_dot_directory__pb2.UpdateUserRequest.SerializeToString,
                 response_deserializer=parley_dot_auth_dot_v1_dot_directory__pb2.UpdateUserResponse.FromString,
+                _registered_method=True)
+        self.SetPassword = channel.unary_unary(
+                '/parley.auth.v1.DirectoryService/SetPassword',
+                request_serializer=parley_dot_auth_dot_v1_dot_directory__pb2.SetPasswordRequest.SerializeToString,
+                response_deserializer=parley_dot_auth_dot_v1_dot_directory__pb2.SetPasswordResponse.FromString,
                 _registered_method=True)
         self.DeactivateUser = channel.unary_unary(
                 '/parley.auth.v1.DirectoryService/DeactivateUser',
@@ -91,6 +106,13 @@ class DirectoryServiceServicer:
     """The directory of organizations and users. The caller's organization comes from its token, never from a request.
     """
 
+    def GetMe(self, request, context):
+        """Returns the caller.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetUser(self, request, context):
         """One user. NOT_FOUND (USER_NOT_FOUND) when absent, of another organization, or, for a client, another client.
         """
@@ -107,6 +129,13 @@ class DirectoryServiceServicer:
 
     def ListUsers(self, request, context):
         """Lists users by name, with filters. Users see those whom they may write to; admins and managers everyone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SearchUsers(self, request, context):
+        """Lists the users to whom the caller may write, by name; never the caller.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -129,9 +158,18 @@ class DirectoryServiceServicer:
 
     def UpdateUser(self, request, context):
         """Changes the fields that the mask names. Admins change anyone; users their own name and avatar. Disabling a user
-        or setting a password ends the user's sessions.
+        ends the user's sessions.
 
         Fails with ALREADY_EXISTS (EMAIL_TAKEN) and, where no enabled admin would remain, FAILED_PRECONDITION (LAST_ADMIN).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetPassword(self, request, context):
+        """Sets a user's password, and ends the user's sessions.
+
+        NOT_FOUND (USER_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -168,6 +206,11 @@ class DirectoryServiceServicer:
 
 def add_DirectoryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'GetMe': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetMe,
+                    request_deserializer=parley_dot_auth_dot_v1_dot_directory__pb2.GetMeRequest.FromString,
+                    response_serializer=parley_dot_auth_dot_v1_dot_directory__pb2.GetMeResponse.SerializeToString,
+            ),
             'GetUser': grpc.unary_unary_rpc_method_handler(
                     servicer.GetUser,
                     request_deserializer=parley_dot_auth_dot_v1_dot_directory__pb2.GetUserRequest.FromString,
@@ -183,6 +226,11 @@ def add_DirectoryServiceServicer_to_server(servicer, server):
                     request_deserializer=parley_dot_auth_dot_v1_dot_directory__pb2.ListUsersRequest.FromString,
                     response_serializer=parley_dot_auth_dot_v1_dot_directory__pb2.ListUsersResponse.SerializeToString,
             ),
+            'SearchUsers': grpc.unary_unary_rpc_method_handler(
+                    servicer.SearchUsers,
+                    request_deserializer=parley_dot_auth_dot_v1_dot_directory__pb2.SearchUsersRequest.FromString,
+                    response_serializer=parley_dot_auth_dot_v1_dot_directory__pb2.SearchUsersResponse.SerializeToString,
+            ),
             'CheckContacts': grpc.unary_unary_rpc_method_handler(
                     servicer.CheckContacts,
                     request_deserializer=parley_dot_auth_dot_v1_dot_directory__pb2.CheckContactsRequest.FromString,
@@ -197,6 +245,11 @@ def add_DirectoryServiceServicer_to_server(servicer, server):
                     servicer.UpdateUser,
                     request_deserializer=parley_dot_auth_dot_v1_dot_directory__pb2.UpdateUserRequest.FromString,
                     response_serializer=parley_dot_auth_dot_v1_dot_directory__pb2.UpdateUserResponse.SerializeToString,
+            ),
+            'SetPassword': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetPassword,
+                    request_deserializer=parley_dot_auth_dot_v1_dot_directory__pb2.SetPasswordRequest.FromString,
+                    response_serializer=parley_dot_auth_dot_v1_dot_directory__pb2.SetPasswordResponse.SerializeToString,
             ),
             'DeactivateUser': grpc.unary_unary_rpc_method_handler(
                     servicer.DeactivateUser,
@@ -229,6 +282,33 @@ def add_DirectoryServiceServicer_to_server(servicer, server):
 class DirectoryService:
     """The directory of organizations and users. The caller's organization comes from its token, never from a request.
     """
+
+    @staticmethod
+    def GetMe(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.auth.v1.DirectoryService/GetMe',
+            parley_dot_auth_dot_v1_dot_directory__pb2.GetMeRequest.SerializeToString,
+            parley_dot_auth_dot_v1_dot_directory__pb2.GetMeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def GetUser(request,
@@ -312,6 +392,33 @@ class DirectoryService:
             _registered_method=True)
 
     @staticmethod
+    def SearchUsers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.auth.v1.DirectoryService/SearchUsers',
+            parley_dot_auth_dot_v1_dot_directory__pb2.SearchUsersRequest.SerializeToString,
+            parley_dot_auth_dot_v1_dot_directory__pb2.SearchUsersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def CheckContacts(request,
             target,
             options=(),
@@ -382,6 +489,33 @@ class DirectoryService:
             '/parley.auth.v1.DirectoryService/UpdateUser',
             parley_dot_auth_dot_v1_dot_directory__pb2.UpdateUserRequest.SerializeToString,
             parley_dot_auth_dot_v1_dot_directory__pb2.UpdateUserResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetPassword(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.auth.v1.DirectoryService/SetPassword',
+            parley_dot_auth_dot_v1_dot_directory__pb2.SetPasswordRequest.SerializeToString,
+            parley_dot_auth_dot_v1_dot_directory__pb2.SetPasswordResponse.FromString,
             options,
             channel_credentials,
             insecure,

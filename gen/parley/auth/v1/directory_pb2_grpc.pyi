@@ -16,12 +16,16 @@ class DirectoryServiceStub:
     """The directory of organizations and users. The caller's organization comes from its token, never from a request."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
+    GetMe: _aio.UnaryUnaryMultiCallable[_directory_pb2.GetMeRequest, _directory_pb2.GetMeResponse]
+    """Returns the caller."""
     GetUser: _aio.UnaryUnaryMultiCallable[_directory_pb2.GetUserRequest, _directory_pb2.GetUserResponse]
     """One user. NOT_FOUND (USER_NOT_FOUND) when absent, of another organization, or, for a client, another client."""
     BatchGetUsers: _aio.UnaryUnaryMultiCallable[_directory_pb2.BatchGetUsersRequest, _directory_pb2.BatchGetUsersResponse]
     """Several users, in the order asked for; those that GetUser would not find are left out."""
     ListUsers: _aio.UnaryUnaryMultiCallable[_directory_pb2.ListUsersRequest, _directory_pb2.ListUsersResponse]
     """Lists users by name, with filters. Users see those whom they may write to; admins and managers everyone."""
+    SearchUsers: _aio.UnaryUnaryMultiCallable[_directory_pb2.SearchUsersRequest, _directory_pb2.SearchUsersResponse]
+    """Lists the users to whom the caller may write, by name; never the caller."""
     CheckContacts: _aio.UnaryUnaryMultiCallable[_directory_pb2.CheckContactsRequest, _directory_pb2.CheckContactsResponse]
     """Says, for each of some users, whether the caller may open a conversation with them, and whether the
     caller may create groups. The one place where "who may write to whom" is decided.
@@ -30,9 +34,14 @@ class DirectoryServiceStub:
     """Makes a user. ALREADY_EXISTS (USER_EXISTS, EMAIL_TAKEN)."""
     UpdateUser: _aio.UnaryUnaryMultiCallable[_directory_pb2.UpdateUserRequest, _directory_pb2.UpdateUserResponse]
     """Changes the fields that the mask names. Admins change anyone; users their own name and avatar. Disabling a user
-    or setting a password ends the user's sessions.
+    ends the user's sessions.
 
     Fails with ALREADY_EXISTS (EMAIL_TAKEN) and, where no enabled admin would remain, FAILED_PRECONDITION (LAST_ADMIN).
+    """
+    SetPassword: _aio.UnaryUnaryMultiCallable[_directory_pb2.SetPasswordRequest, _directory_pb2.SetPasswordResponse]
+    """Sets a user's password, and ends the user's sessions.
+
+    NOT_FOUND (USER_NOT_FOUND).
     """
     DeactivateUser: _aio.UnaryUnaryMultiCallable[_directory_pb2.DeactivateUserRequest, _directory_pb2.DeactivateUserResponse]
     """Disables a user, and ends the user's sessions. FAILED_PRECONDITION (LAST_ADMIN) where no other admin is enabled."""
@@ -45,6 +54,14 @@ class DirectoryServiceStub:
 
 class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
     """The directory of organizations and users. The caller's organization comes from its token, never from a request."""
+
+    @_abc_1.abstractmethod
+    def GetMe(
+        self,
+        request: _directory_pb2.GetMeRequest,
+        context: _aio.ServicerContext[_directory_pb2.GetMeRequest, _abc.Awaitable[_directory_pb2.GetMeResponse]],
+    ) -> _abc.Awaitable[_directory_pb2.GetMeResponse]:
+        """Returns the caller."""
 
     @_abc_1.abstractmethod
     def GetUser(
@@ -71,6 +88,14 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         """Lists users by name, with filters. Users see those whom they may write to; admins and managers everyone."""
 
     @_abc_1.abstractmethod
+    def SearchUsers(
+        self,
+        request: _directory_pb2.SearchUsersRequest,
+        context: _aio.ServicerContext[_directory_pb2.SearchUsersRequest, _abc.Awaitable[_directory_pb2.SearchUsersResponse]],
+    ) -> _abc.Awaitable[_directory_pb2.SearchUsersResponse]:
+        """Lists the users to whom the caller may write, by name; never the caller."""
+
+    @_abc_1.abstractmethod
     def CheckContacts(
         self,
         request: _directory_pb2.CheckContactsRequest,
@@ -95,9 +120,20 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_directory_pb2.UpdateUserRequest, _abc.Awaitable[_directory_pb2.UpdateUserResponse]],
     ) -> _abc.Awaitable[_directory_pb2.UpdateUserResponse]:
         """Changes the fields that the mask names. Admins change anyone; users their own name and avatar. Disabling a user
-        or setting a password ends the user's sessions.
+        ends the user's sessions.
 
         Fails with ALREADY_EXISTS (EMAIL_TAKEN) and, where no enabled admin would remain, FAILED_PRECONDITION (LAST_ADMIN).
+        """
+
+    @_abc_1.abstractmethod
+    def SetPassword(
+        self,
+        request: _directory_pb2.SetPasswordRequest,
+        context: _aio.ServicerContext[_directory_pb2.SetPasswordRequest, _abc.Awaitable[_directory_pb2.SetPasswordResponse]],
+    ) -> _abc.Awaitable[_directory_pb2.SetPasswordResponse]:
+        """Sets a user's password, and ends the user's sessions.
+
+        NOT_FOUND (USER_NOT_FOUND).
         """
 
     @_abc_1.abstractmethod

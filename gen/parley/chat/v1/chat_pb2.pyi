@@ -32,6 +32,8 @@ class _ConversationKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Conv
     """Two users; at most one for each pair."""
     CONVERSATION_KIND_GROUP: _ConversationKind.ValueType  # 2
     """Any number of users up to 5,000."""
+    CONVERSATION_KIND_PROJECT: _ConversationKind.ValueType  # 3
+    """A project of the CRM: like a group, and the only one of its organization with its external_ref."""
 
 class ConversationKind(_ConversationKind, metaclass=_ConversationKindEnumTypeWrapper):
     """What a conversation is for."""
@@ -42,6 +44,8 @@ CONVERSATION_KIND_DIRECT: ConversationKind.ValueType  # 1
 """Two users; at most one for each pair."""
 CONVERSATION_KIND_GROUP: ConversationKind.ValueType  # 2
 """Any number of users up to 5,000."""
+CONVERSATION_KIND_PROJECT: ConversationKind.ValueType  # 3
+"""A project of the CRM: like a group, and the only one of its organization with its external_ref."""
 Global___ConversationKind: _TypeAlias = ConversationKind  # noqa: Y015
 
 class _MemberRole:

@@ -22,79 +22,140 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from parley.chat.v1 import chat_pb2 as parley_dot_chat_dot_v1_dot_chat__pb2
+from parley.options.v1 import field_pb2 as parley_dot_options_dot_v1_dot_field__pb2
+from parley.options.v1 import op_pb2 as parley_dot_options_dot_v1_dot_op__pb2
 from parley.options.v1 import rule_pb2 as parley_dot_options_dot_v1_dot_rule__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!parley/chat/v1/conversation.proto\x12\x0eparley.chat.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19parley/chat/v1/chat.proto\x1a\x1cparley/options/v1/rule.proto\"7\n$GetOrCreateDirectConversationRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\"[\n%GetOrCreateDirectConversationResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\"\x98\x01\n\x19\x43reateConversationRequest\x12.\n\x04kind\x18\x01 \x01(\x0e\x32 .parley.chat.v1.ConversationKind\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x12\n\nmember_ids\x18\x04 \x03(\t\x12\x14\n\x0c\x65xternal_ref\x18\x05 \x01(\t\"P\n\x1a\x43reateConversationResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\"5\n\x0fJoinRoomRequest\x12\x14\n\x0c\x65xternal_ref\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"F\n\x10JoinRoomResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\"1\n\x16GetConversationRequest\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\"M\n\x17GetConversationResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\"\xc8\x01\n\x18ListConversationsRequest\x12.\n\x04kind\x18\x01 \x01(\x0e\x32 .parley.chat.v1.ConversationKind\x12\x15\n\x08\x61rchived\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x31\n\rupdated_after\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\tB\x0b\n\t_archived\"i\n\x19ListConversationsResponse\x12\x33\n\rconversations\x18\x01 \x03(\x0b\x32\x1c.parley.chat.v1.Conversation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x80\x01\n\x19UpdateConversationRequest\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"P\n\x1aUpdateConversationResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\">\n\x11\x41\x64\x64MembersRequest\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x10\n\x08user_ids\x18\x02 \x03(\t\"H\n\x12\x41\x64\x64MembersResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\"?\n\x13RemoveMemberRequest\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\"J\n\x14RemoveMemberResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\"i\n\x13UpdateMemberRequest\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12(\n\x04role\x18\x03 \x01(\x0e\x32\x1a.parley.chat.v1.MemberRole\"J\n\x14UpdateMemberResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\"T\n\x12ListMembersRequest\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"W\n\x13ListMembersResponse\x12\'\n\x07members\x18\x01 \x03(\x0b\x32\x16.parley.chat.v1.Member\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xce\x08\n\x13\x43onversationService\x12\x94\x01\n\x1dGetOrCreateDirectConversation\x12\x34.parley.chat.v1.GetOrCreateDirectConversationRequest\x1a\x35.parley.chat.v1.GetOrCreateDirectConversationResponse\"\x06\xca\xf3\x18\x02\x10\x01\x12s\n\x12\x43reateConversation\x12).parley.chat.v1.CreateConversationRequest\x1a*.parley.chat.v1.CreateConversationResponse\"\x06\xca\xf3\x18\x02\x10\x01\x12U\n\x08JoinRoom\x12\x1f.parley.chat.v1.JoinRoomRequest\x1a .parley.chat.v1.JoinRoomResponse\"\x06\xca\xf3\x18\x02\x10\x01\x12j\n\x0fGetConversation\x12&.parley.chat.v1.GetConversationRequest\x1a\'.parley.chat.v1.GetConversationResponse\"\x06\xca\xf3\x18\x02\x10\x01\x12p\n\x11ListConversations\x12(.parley.chat.v1.ListConversationsRequest\x1a).parley.chat.v1.ListConversationsResponse\"\x06\xca\xf3\x18\x02\x10\x01\x12s\n\x12UpdateConversation\x12).parley.chat.v1.UpdateConversationRequest\x1a*.parley.chat.v1.UpdateConversationResponse\"\x06\xca\xf3\x18\x02\x10\x01\x12[\n\nAddMembers\x12!.parley.chat.v1.AddMembersRequest\x1a\".parley.chat.v1.AddMembersResponse\"\x06\xca\xf3\x18\x02\x10\x01\x12\x61\n\x0cRemoveMember\x12#.parley.chat.v1.RemoveMemberRequest\x1a$.parley.chat.v1.RemoveMemberResponse\"\x06\xca\xf3\x18\x02\x10\x01\x12\x61\n\x0cUpdateMember\x12#.parley.chat.v1.UpdateMemberRequest\x1a$.parley.chat.v1.UpdateMemberResponse\"\x06\xca\xf3\x18\x02\x10\x01\x12^\n\x0bListMembers\x12\".parley.chat.v1.ListMembersRequest\x1a#.parley.chat.v1.ListMembersResponse\"\x06\xca\xf3\x18\x02\x10\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!parley/chat/v1/conversation.proto\x12\x0eparley.chat.v1\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19parley/chat/v1/chat.proto\x1a\x1dparley/options/v1/field.proto\x1a\x1aparley/options/v1/op.proto\x1a\x1cparley/options/v1/rule.proto\"]\n$GetOrCreateDirectConversationRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xda\xf3\x18\x04\x08\x01(\x01\x12\x1a\n\nrequest_id\x18\x02 \x01(\tB\x06\xda\xf3\x18\x02\x18@\"[\n%GetOrCreateDirectConversationResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\"\x80\x02\n\x19\x43reateConversationRequest\x12P\n\x04kind\x18\x01 \x01(\x0e\x32 .parley.chat.v1.ConversationKindB \xda\xf3\x18\x1c\x08\x01r\x18\x43ONVERSATION_KIND_DIRECT\x12\x19\n\x04name\x18\x02 \x01(\tB\x0b\xda\xf3\x18\x07\x08\x01\x18\xc8\x01P\x01\x12\x1c\n\x0b\x64\x65scription\x18\x03 \x01(\tB\x07\xda\xf3\x18\x03\x18\xd0\x0f\x12\x1d\n\nmember_ids\x18\x04 \x03(\tB\t\xda\xf3\x18\x05(\x01\x38\x87\'\x12\x1d\n\x0c\x65xternal_ref\x18\x05 \x01(\tB\x07\xda\xf3\x18\x03\x18\xc8\x01\x12\x1a\n\nrequest_id\x18\x06 \x01(\tB\x06\xda\xf3\x18\x02\x18@\"P\n\x1a\x43reateConversationResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\"i\n\x0fJoinRoomRequest\x12!\n\x0c\x65xternal_ref\x18\x01 \x01(\tB\x0b\xda\xf3\x18\x07\x08\x01\x18\xc8\x01P\x01\x12\x17\n\x04name\x18\x02 \x01(\tB\t\xda\xf3\x18\x05\x18\xc8\x01P\x01\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\xda\xf3\x18\x02\x18@\"F\n\x10JoinRoomResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\";\n\x16GetConversationRequest\x12!\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x08\xda\xf3\x18\x04\x08\x01\x18@\"M\n\x17GetConversationResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\"\xf8\x01\n\x18ListConversationsRequest\x12.\n\x04kind\x18\x01 \x01(\x0e\x32 .parley.chat.v1.ConversationKind\x12\x15\n\x08\x61rchived\x18\x02 \x01(\x08H\x00\x88\x01\x01\x12\x31\n\rupdated_after\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\tpage_size\x18\x04 \x01(\x05\x42\x06\xda\xf3\x18\x02@\x00\x12\x1b\n\npage_token\x18\x05 \x01(\tB\x07\xda\xf3\x18\x03\x18\xd0\x0f\x12\x1d\n\x0c\x65xternal_ref\x18\x06 \x01(\tB\x07\xda\xf3\x18\x03\x18\xc8\x01\x42\x0b\n\t_archived\"i\n\x19ListConversationsResponse\x12\x33\n\rconversations\x18\x01 \x03(\x0b\x32\x1c.parley.chat.v1.Conversation\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xed\x01\n\x19UpdateConversationRequest\x12\x82\x01\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.ConversationBN\xda\xf3\x18J\x08\x01jF\n\x0f\x63onversation_id\x12\x04name\x12\x0b\x64\x65scription\x12\x08\x61rchived\x12\x04tags\x12\x10muted_until_time\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\xda\xf3\x18\x02\x18@\"P\n\x1aUpdateConversationResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\"q\n\x11\x41\x64\x64MembersRequest\x12!\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x08\xda\xf3\x18\x04\x08\x01\x18@\x12\x1d\n\x08user_ids\x18\x02 \x03(\tB\x0b\xda\xf3\x18\x07\x08\x01(\x01\x38\x87\'\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\xda\xf3\x18\x02\x18@\"H\n\x12\x41\x64\x64MembersResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\"o\n\x13RemoveMemberRequest\x12!\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x08\xda\xf3\x18\x04\x08\x01\x18@\x12\x19\n\x07user_id\x18\x02 \x01(\tB\x08\xda\xf3\x18\x04\x08\x01(\x01\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\xda\xf3\x18\x02\x18@\"J\n\x14RemoveMemberResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\"\xe1\x01\n\x13UpdateMemberRequest\x12!\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x08\xda\xf3\x18\x04\x08\x01\x18@\x12?\n\x06member\x18\x04 \x01(\x0b\x32\x16.parley.chat.v1.MemberB\x17\xda\xf3\x18\x13\x08\x01j\x0f\n\x07user_id\x12\x04role\x12/\n\x0bupdate_mask\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x1a\n\nrequest_id\x18\x06 \x01(\tB\x06\xda\xf3\x18\x02\x18@J\x04\x08\x02\x10\x03J\x04\x08\x03\x10\x04R\x07user_idR\x04role\"J\n\x14UpdateMemberResponse\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\"o\n\x12ListMembersRequest\x12!\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x08\xda\xf3\x18\x04\x08\x01\x18@\x12\x19\n\tpage_size\x18\x02 \x01(\x05\x42\x06\xda\xf3\x18\x02@\x00\x12\x1b\n\npage_token\x18\x03 \x01(\tB\x07\xda\xf3\x18\x03\x18\xd0\x0f\"W\n\x13ListMembersResponse\x12\'\n\x07members\x18\x01 \x03(\x0b\x32\x16.parley.chat.v1.Member\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\x96\x0e\n\x13\x43onversationService\x12\xcf\x01\n\x1dGetOrCreateDirectConversation\x12\x34.parley.chat.v1.GetOrCreateDirectConversationRequest\x1a\x35.parley.chat.v1.GetOrCreateDirectConversationResponse\"A\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x15\n\x13\x63onversation.direct\x82\xd3\xe4\x93\x02\x1c\"\x17/api/chat/direct/create:\x01*\x12\xae\x01\n\x12\x43reateConversation\x12).parley.chat.v1.CreateConversationRequest\x1a*.parley.chat.v1.CreateConversationResponse\"A\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x15\n\x13\x63onversation.create\x82\xd3\xe4\x93\x02\x1c\"\x17/api/chat/conversations:\x01*\x12\x8f\x01\n\x08JoinRoom\x12\x1f.parley.chat.v1.JoinRoomRequest\x1a .parley.chat.v1.JoinRoomResponse\"@\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x17\n\x15\x63onversation.joinRoom\x82\xd3\xe4\x93\x02\x19\"\x14/api/chat/rooms:join:\x01*\x12\xb1\x01\n\x0fGetConversation\x12&.parley.chat.v1.GetConversationRequest\x1a\'.parley.chat.v1.GetConversationResponse\"M\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x12\n\x10\x63onversation.get\x82\xd3\xe4\x93\x02+\x12)/api/chat/conversations/{conversation_id}\x12\xa6\x01\n\x11ListConversations\x12(.parley.chat.v1.ListConversationsRequest\x1a).parley.chat.v1.ListConversationsResponse\"<\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x13\n\x11\x63onversation.list\x82\xd3\xe4\x93\x02\x19\x12\x17/api/chat/conversations\x12\xc0\x01\n\x12UpdateConversation\x12).parley.chat.v1.UpdateConversationRequest\x1a*.parley.chat.v1.UpdateConversationResponse\"S\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x15\n\x13\x63onversation.update\x82\xd3\xe4\x93\x02.2)/api/chat/conversations/{conversation_id}:\x01*\x12\xa7\x01\n\nAddMembers\x12!.parley.chat.v1.AddMembersRequest\x1a\".parley.chat.v1.AddMembersResponse\"R\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x0c\n\nmember.add\x82\xd3\xe4\x93\x02\x36\"1/api/chat/conversations/{conversation_id}/members:\x01*\x12\xb7\x01\n\x0cRemoveMember\x12#.parley.chat.v1.RemoveMemberRequest\x1a$.parley.chat.v1.RemoveMemberResponse\"\\\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x0f\n\rmember.remove\x82\xd3\xe4\x93\x02=*;/api/chat/conversations/{conversation_id}/members/{user_id}\x12\xba\x01\n\x0cUpdateMember\x12#.parley.chat.v1.UpdateMemberRequest\x1a$.parley.chat.v1.UpdateMemberResponse\"_\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x0f\n\rmember.update\x82\xd3\xe4\x93\x02@2;/api/chat/conversations/{conversation_id}/members/{user_id}:\x01*\x12\xa8\x01\n\x0bListMembers\x12\".parley.chat.v1.ListMembersRequest\x1a#.parley.chat.v1.ListMembersResponse\"P\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\r\n\x0bmember.list\x82\xd3\xe4\x93\x02\x33\x12\x31/api/chat/conversations/{conversation_id}/membersb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'parley.chat.v1.conversation_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_GETORCREATEDIRECTCONVERSATIONREQUEST'].fields_by_name['user_id']._loaded_options = None
+  _globals['_GETORCREATEDIRECTCONVERSATIONREQUEST'].fields_by_name['user_id']._serialized_options = b'\332\363\030\004\010\001(\001'
+  _globals['_GETORCREATEDIRECTCONVERSATIONREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_GETORCREATEDIRECTCONVERSATIONREQUEST'].fields_by_name['request_id']._serialized_options = b'\332\363\030\002\030@'
+  _globals['_CREATECONVERSATIONREQUEST'].fields_by_name['kind']._loaded_options = None
+  _globals['_CREATECONVERSATIONREQUEST'].fields_by_name['kind']._serialized_options = b'\332\363\030\034\010\001r\030CONVERSATION_KIND_DIRECT'
+  _globals['_CREATECONVERSATIONREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_CREATECONVERSATIONREQUEST'].fields_by_name['name']._serialized_options = b'\332\363\030\007\010\001\030\310\001P\001'
+  _globals['_CREATECONVERSATIONREQUEST'].fields_by_name['description']._loaded_options = None
+  _globals['_CREATECONVERSATIONREQUEST'].fields_by_name['description']._serialized_options = b'\332\363\030\003\030\320\017'
+  _globals['_CREATECONVERSATIONREQUEST'].fields_by_name['member_ids']._loaded_options = None
+  _globals['_CREATECONVERSATIONREQUEST'].fields_by_name['member_ids']._serialized_options = b'\332\363\030\005(\0018\207\''
+  _globals['_CREATECONVERSATIONREQUEST'].fields_by_name['external_ref']._loaded_options = None
+  _globals['_CREATECONVERSATIONREQUEST'].fields_by_name['external_ref']._serialized_options = b'\332\363\030\003\030\310\001'
+  _globals['_CREATECONVERSATIONREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_CREATECONVERSATIONREQUEST'].fields_by_name['request_id']._serialized_options = b'\332\363\030\002\030@'
+  _globals['_JOINROOMREQUEST'].fields_by_name['external_ref']._loaded_options = None
+  _globals['_JOINROOMREQUEST'].fields_by_name['external_ref']._serialized_options = b'\332\363\030\007\010\001\030\310\001P\001'
+  _globals['_JOINROOMREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_JOINROOMREQUEST'].fields_by_name['name']._serialized_options = b'\332\363\030\005\030\310\001P\001'
+  _globals['_JOINROOMREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_JOINROOMREQUEST'].fields_by_name['request_id']._serialized_options = b'\332\363\030\002\030@'
+  _globals['_GETCONVERSATIONREQUEST'].fields_by_name['conversation_id']._loaded_options = None
+  _globals['_GETCONVERSATIONREQUEST'].fields_by_name['conversation_id']._serialized_options = b'\332\363\030\004\010\001\030@'
+  _globals['_LISTCONVERSATIONSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTCONVERSATIONSREQUEST'].fields_by_name['page_size']._serialized_options = b'\332\363\030\002@\000'
+  _globals['_LISTCONVERSATIONSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTCONVERSATIONSREQUEST'].fields_by_name['page_token']._serialized_options = b'\332\363\030\003\030\320\017'
+  _globals['_LISTCONVERSATIONSREQUEST'].fields_by_name['external_ref']._loaded_options = None
+  _globals['_LISTCONVERSATIONSREQUEST'].fields_by_name['external_ref']._serialized_options = b'\332\363\030\003\030\310\001'
+  _globals['_UPDATECONVERSATIONREQUEST'].fields_by_name['conversation']._loaded_options = None
+  _globals['_UPDATECONVERSATIONREQUEST'].fields_by_name['conversation']._serialized_options = b'\332\363\030J\010\001jF\n\017conversation_id\022\004name\022\013description\022\010archived\022\004tags\022\020muted_until_time'
+  _globals['_UPDATECONVERSATIONREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_UPDATECONVERSATIONREQUEST'].fields_by_name['request_id']._serialized_options = b'\332\363\030\002\030@'
+  _globals['_ADDMEMBERSREQUEST'].fields_by_name['conversation_id']._loaded_options = None
+  _globals['_ADDMEMBERSREQUEST'].fields_by_name['conversation_id']._serialized_options = b'\332\363\030\004\010\001\030@'
+  _globals['_ADDMEMBERSREQUEST'].fields_by_name['user_ids']._loaded_options = None
+  _globals['_ADDMEMBERSREQUEST'].fields_by_name['user_ids']._serialized_options = b'\332\363\030\007\010\001(\0018\207\''
+  _globals['_ADDMEMBERSREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_ADDMEMBERSREQUEST'].fields_by_name['request_id']._serialized_options = b'\332\363\030\002\030@'
+  _globals['_REMOVEMEMBERREQUEST'].fields_by_name['conversation_id']._loaded_options = None
+  _globals['_REMOVEMEMBERREQUEST'].fields_by_name['conversation_id']._serialized_options = b'\332\363\030\004\010\001\030@'
+  _globals['_REMOVEMEMBERREQUEST'].fields_by_name['user_id']._loaded_options = None
+  _globals['_REMOVEMEMBERREQUEST'].fields_by_name['user_id']._serialized_options = b'\332\363\030\004\010\001(\001'
+  _globals['_REMOVEMEMBERREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_REMOVEMEMBERREQUEST'].fields_by_name['request_id']._serialized_options = b'\332\363\030\002\030@'
+  _globals['_UPDATEMEMBERREQUEST'].fields_by_name['conversation_id']._loaded_options = None
+  _globals['_UPDATEMEMBERREQUEST'].fields_by_name['conversation_id']._serialized_options = b'\332\363\030\004\010\001\030@'
+  _globals['_UPDATEMEMBERREQUEST'].fields_by_name['member']._loaded_options = None
+  _globals['_UPDATEMEMBERREQUEST'].fields_by_name['member']._serialized_options = b'\332\363\030\023\010\001j\017\n\007user_id\022\004role'
+  _globals['_UPDATEMEMBERREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_UPDATEMEMBERREQUEST'].fields_by_name['request_id']._serialized_options = b'\332\363\030\002\030@'
+  _globals['_LISTMEMBERSREQUEST'].fields_by_name['conversation_id']._loaded_options = None
+  _globals['_LISTMEMBERSREQUEST'].fields_by_name['conversation_id']._serialized_options = b'\332\363\030\004\010\001\030@'
+  _globals['_LISTMEMBERSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTMEMBERSREQUEST'].fields_by_name['page_size']._serialized_options = b'\332\363\030\002@\000'
+  _globals['_LISTMEMBERSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTMEMBERSREQUEST'].fields_by_name['page_token']._serialized_options = b'\332\363\030\003\030\320\017'
   _globals['_CONVERSATIONSERVICE'].methods_by_name['GetOrCreateDirectConversation']._loaded_options = None
-  _globals['_CONVERSATIONSERVICE'].methods_by_name['GetOrCreateDirectConversation']._serialized_options = b'\312\363\030\002\020\001'
+  _globals['_CONVERSATIONSERVICE'].methods_by_name['GetOrCreateDirectConversation']._serialized_options = b'\312\363\030\002\020\001\322\363\030\025\n\023conversation.direct\202\323\344\223\002\034\"\027/api/chat/direct/create:\001*'
   _globals['_CONVERSATIONSERVICE'].methods_by_name['CreateConversation']._loaded_options = None
-  _globals['_CONVERSATIONSERVICE'].methods_by_name['CreateConversation']._serialized_options = b'\312\363\030\002\020\001'
+  _globals['_CONVERSATIONSERVICE'].methods_by_name['CreateConversation']._serialized_options = b'\312\363\030\002\020\001\322\363\030\025\n\023conversation.create\202\323\344\223\002\034\"\027/api/chat/conversations:\001*'
   _globals['_CONVERSATIONSERVICE'].methods_by_name['JoinRoom']._loaded_options = None
-  _globals['_CONVERSATIONSERVICE'].methods_by_name['JoinRoom']._serialized_options = b'\312\363\030\002\020\001'
+  _globals['_CONVERSATIONSERVICE'].methods_by_name['JoinRoom']._serialized_options = b'\312\363\030\002\020\001\322\363\030\027\n\025conversation.joinRoom\202\323\344\223\002\031\"\024/api/chat/rooms:join:\001*'
   _globals['_CONVERSATIONSERVICE'].methods_by_name['GetConversation']._loaded_options = None
-  _globals['_CONVERSATIONSERVICE'].methods_by_name['GetConversation']._serialized_options = b'\312\363\030\002\020\001'
+  _globals['_CONVERSATIONSERVICE'].methods_by_name['GetConversation']._serialized_options = b'\312\363\030\002\020\001\322\363\030\022\n\020conversation.get\202\323\344\223\002+\022)/api/chat/conversations/{conversation_id}'
   _globals['_CONVERSATIONSERVICE'].methods_by_name['ListConversations']._loaded_options = None
-  _globals['_CONVERSATIONSERVICE'].methods_by_name['ListConversations']._serialized_options = b'\312\363\030\002\020\001'
+  _globals['_CONVERSATIONSERVICE'].methods_by_name['ListConversations']._serialized_options = b'\312\363\030\002\020\001\322\363\030\023\n\021conversation.list\202\323\344\223\002\031\022\027/api/chat/conversations'
   _globals['_CONVERSATIONSERVICE'].methods_by_name['UpdateConversation']._loaded_options = None
-  _globals['_CONVERSATIONSERVICE'].methods_by_name['UpdateConversation']._serialized_options = b'\312\363\030\002\020\001'
+  _globals['_CONVERSATIONSERVICE'].methods_by_name['UpdateConversation']._serialized_options = b'\312\363\030\002\020\001\322\363\030\025\n\023conversation.update\202\323\344\223\002.2)/api/chat/conversations/{conversation_id}:\001*'
   _globals['_CONVERSATIONSERVICE'].methods_by_name['AddMembers']._loaded_options = None
-  _globals['_CONVERSATIONSERVICE'].methods_by_name['AddMembers']._serialized_options = b'\312\363\030\002\020\001'
+  _globals['_CONVERSATIONSERVICE'].methods_by_name['AddMembers']._serialized_options = b'\312\363\030\002\020\001\322\363\030\014\n\nmember.add\202\323\344\223\0026\"1/api/chat/conversations/{conversation_id}/members:\001*'
   _globals['_CONVERSATIONSERVICE'].methods_by_name['RemoveMember']._loaded_options = None
-  _globals['_CONVERSATIONSERVICE'].methods_by_name['RemoveMember']._serialized_options = b'\312\363\030\002\020\001'
+  _globals['_CONVERSATIONSERVICE'].methods_by_name['RemoveMember']._serialized_options = b'\312\363\030\002\020\001\322\363\030\017\n\rmember.remove\202\323\344\223\002=*;/api/chat/conversations/{conversation_id}/members/{user_id}'
   _globals['_CONVERSATIONSERVICE'].methods_by_name['UpdateMember']._loaded_options = None
-  _globals['_CONVERSATIONSERVICE'].methods_by_name['UpdateMember']._serialized_options = b'\312\363\030\002\020\001'
+  _globals['_CONVERSATIONSERVICE'].methods_by_name['UpdateMember']._serialized_options = b'\312\363\030\002\020\001\322\363\030\017\n\rmember.update\202\323\344\223\002@2;/api/chat/conversations/{conversation_id}/members/{user_id}:\001*'
   _globals['_CONVERSATIONSERVICE'].methods_by_name['ListMembers']._loaded_options = None
-  _globals['_CONVERSATIONSERVICE'].methods_by_name['ListMembers']._serialized_options = b'\312\363\030\002\020\001'
-  _globals['_GETORCREATEDIRECTCONVERSATIONREQUEST']._serialized_start=177
-  _globals['_GETORCREATEDIRECTCONVERSATIONREQUEST']._serialized_end=232
-  _globals['_GETORCREATEDIRECTCONVERSATIONRESPONSE']._serialized_start=234
-  _globals['_GETORCREATEDIRECTCONVERSATIONRESPONSE']._serialized_end=325
-  _globals['_CREATECONVERSATIONREQUEST']._serialized_start=328
-  _globals['_CREATECONVERSATIONREQUEST']._serialized_end=480
-  _globals['_CREATECONVERSATIONRESPONSE']._serialized_start=482
-  _globals['_CREATECONVERSATIONRESPONSE']._serialized_end=562
-  _globals['_JOINROOMREQUEST']._serialized_start=564
-  _globals['_JOINROOMREQUEST']._serialized_end=617
-  _globals['_JOINROOMRESPONSE']._serialized_start=619
-  _globals['_JOINROOMRESPONSE']._serialized_end=689
-  _globals['_GETCONVERSATIONREQUEST']._serialized_start=691
-  _globals['_GETCONVERSATIONREQUEST']._serialized_end=740
-  _globals['_GETCONVERSATIONRESPONSE']._serialized_start=742
-  _globals['_GETCONVERSATIONRESPONSE']._serialized_end=819
-  _globals['_LISTCONVERSATIONSREQUEST']._serialized_start=822
-  _globals['_LISTCONVERSATIONSREQUEST']._serialized_end=1022
-  _globals['_LISTCONVERSATIONSRESPONSE']._serialized_start=1024
-  _globals['_LISTCONVERSATIONSRESPONSE']._serialized_end=1129
-  _globals['_UPDATECONVERSATIONREQUEST']._serialized_start=1132
-  _globals['_UPDATECONVERSATIONREQUEST']._serialized_end=1260
-  _globals['_UPDATECONVERSATIONRESPONSE']._serialized_start=1262
-  _globals['_UPDATECONVERSATIONRESPONSE']._serialized_end=1342
-  _globals['_ADDMEMBERSREQUEST']._serialized_start=1344
-  _globals['_ADDMEMBERSREQUEST']._serialized_end=1406
-  _globals['_ADDMEMBERSRESPONSE']._serialized_start=1408
-  _globals['_ADDMEMBERSRESPONSE']._serialized_end=1480
-  _globals['_REMOVEMEMBERREQUEST']._serialized_start=1482
-  _globals['_REMOVEMEMBERREQUEST']._serialized_end=1545
-  _globals['_REMOVEMEMBERRESPONSE']._serialized_start=1547
-  _globals['_REMOVEMEMBERRESPONSE']._serialized_end=1621
-  _globals['_UPDATEMEMBERREQUEST']._serialized_start=1623
-  _globals['_UPDATEMEMBERREQUEST']._serialized_end=1728
-  _globals['_UPDATEMEMBERRESPONSE']._serialized_start=1730
-  _globals['_UPDATEMEMBERRESPONSE']._serialized_end=1804
-  _globals['_LISTMEMBERSREQUEST']._serialized_start=1806
-  _globals['_LISTMEMBERSREQUEST']._serialized_end=1890
-  _globals['_LISTMEMBERSRESPONSE']._serialized_start=1892
-  _globals['_LISTMEMBERSRESPONSE']._serialized_end=1979
-  _globals['_CONVERSATIONSERVICE']._serialized_start=1982
-  _globals['_CONVERSATIONSERVICE']._serialized_end=3084
+  _globals['_CONVERSATIONSERVICE'].methods_by_name['ListMembers']._serialized_options = b'\312\363\030\002\020\001\322\363\030\r\n\013member.list\202\323\344\223\0023\0221/api/chat/conversations/{conversation_id}/members'
+  _globals['_GETORCREATEDIRECTCONVERSATIONREQUEST']._serialized_start=266
+  _globals['_GETORCREATEDIRECTCONVERSATIONREQUEST']._serialized_end=359
+  _globals['_GETORCREATEDIRECTCONVERSATIONRESPONSE']._serialized_start=361
+  _globals['_GETORCREATEDIRECTCONVERSATIONRESPONSE']._serialized_end=452
+  _globals['_CREATECONVERSATIONREQUEST']._serialized_start=455
+  _globals['_CREATECONVERSATIONREQUEST']._serialized_end=711
+  _globals['_CREATECONVERSATIONRESPONSE']._serialized_start=713
+  _globals['_CREATECONVERSATIONRESPONSE']._serialized_end=793
+  _globals['_JOINROOMREQUEST']._serialized_start=795
+  _globals['_JOINROOMREQUEST']._serialized_end=900
+  _globals['_JOINROOMRESPONSE']._serialized_start=902
+  _globals['_JOINROOMRESPONSE']._serialized_end=972
+  _globals['_GETCONVERSATIONREQUEST']._serialized_start=974
+  _globals['_GETCONVERSATIONREQUEST']._serialized_end=1033
+  _globals['_GETCONVERSATIONRESPONSE']._serialized_start=1035
+  _globals['_GETCONVERSATIONRESPONSE']._serialized_end=1112
+  _globals['_LISTCONVERSATIONSREQUEST']._serialized_start=1115
+  _globals['_LISTCONVERSATIONSREQUEST']._serialized_end=1363
+  _globals['_LISTCONVERSATIONSRESPONSE']._serialized_start=1365
+  _globals['_LISTCONVERSATIONSRESPONSE']._serialized_end=1470
+  _globals['_UPDATECONVERSATIONREQUEST']._serialized_start=1473
+  _globals['_UPDATECONVERSATIONREQUEST']._serialized_end=1710
+  _globals['_UPDATECONVERSATIONRESPONSE']._serialized_start=1712
+  _globals['_UPDATECONVERSATIONRESPONSE']._serialized_end=1792
+  _globals['_ADDMEMBERSREQUEST']._serialized_start=1794
+  _globals['_ADDMEMBERSREQUEST']._serialized_end=1907
+  _globals['_ADDMEMBERSRESPONSE']._serialized_start=1909
+  _globals['_ADDMEMBERSRESPONSE']._serialized_end=1981
+  _globals['_REMOVEMEMBERREQUEST']._serialized_start=1983
+  _globals['_REMOVEMEMBERREQUEST']._serialized_end=2094
+  _globals['_REMOVEMEMBERRESPONSE']._serialized_start=2096
+  _globals['_REMOVEMEMBERRESPONSE']._serialized_end=2170
+  _globals['_UPDATEMEMBERREQUEST']._serialized_start=2173
+  _globals['_UPDATEMEMBERREQUEST']._serialized_end=2398
+  _globals['_UPDATEMEMBERRESPONSE']._serialized_start=2400
+  _globals['_UPDATEMEMBERRESPONSE']._serialized_end=2474
+  _globals['_LISTMEMBERSREQUEST']._serialized_start=2476
+  _globals['_LISTMEMBERSREQUEST']._serialized_end=2587
+  _globals['_LISTMEMBERSRESPONSE']._serialized_start=2589
+  _globals['_LISTMEMBERSRESPONSE']._serialized_end=2676
+  _globals['_CONVERSATIONSERVICE']._serialized_start=2679
+  _globals['_CONVERSATIONSERVICE']._serialized_end=4493
 # @@protoc_insertion_point(module_scope)
