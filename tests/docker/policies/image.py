@@ -110,7 +110,7 @@ def is_built_from_what_runs(plan: Plan) -> Iterator[str]:
     health = (plan.image.health_command or [""])[-1].replace(".", "/")
     modules = [f"{service.module.replace('.', '/')}/__main__" for service in SERVICES]
     modules += [health, "cli/__main__", "chassis/process", "gen/parley/chat/v1/message_pb2"]
-    modules += ["clients/python/parley_client/__init__"]
+    modules += ["clients/python/parley_client/__init__", "deploy/envoy_edit"]
     for path in (*(f"{module}.py" for module in modules), *_PROJECTS):
         if not is_sent(path, plan.ignore):
             yield f"{path} is not part of the build"
