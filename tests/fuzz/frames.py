@@ -20,7 +20,7 @@ from gateway.sessions.commands import Command, Malformed, Reject, ResolveConvers
 from gateway.sessions.session import Session
 from gateway.upstream.presence_cache import PresenceCache
 from gateway.upstream.user_cache import UserCache
-from tests.unit.gateway.people import identity, session
+from tests.unit.gateway.fixtures import identity, session
 
 
 async def _nobody(_: str, __: object) -> list[User]:

@@ -28,7 +28,7 @@ from gateway.transports.websocket.framing import text_frame
 from gateway.transports.websocket.handshake import UpgradeRequest
 from gateway.transports.websocket.socket import Liveness, WriteScheduler
 from tests.unit.gateway.dialects.fixture import dialects
-from tests.unit.gateway.people import identity
+from tests.unit.gateway.fixtures import identity
 
 POLLING: Final = f"/{PATH}/?EIO=4&transport=polling"
 LIMITS: Final = SessionLimits(frame_bytes=65_536, requests_in_flight=3, frames_per_second=500, messages_per_second=20)

@@ -9,7 +9,7 @@ from parley.presence.v1 import presence_pb2 as presence
 from gateway.connections.delivery_queue import DeliveryQueue
 from gateway.connections.hub import Hub
 from gateway.upstream.presence_cache import PresenceCache
-from tests.unit.gateway.people import KeepingConnection, identity, native_front
+from tests.unit.gateway.fixtures import KeepingConnection, identity, native_front
 
 
 class FullConnection(KeepingConnection):

@@ -14,7 +14,7 @@ from parley.presence.v1 import presence_pb2 as presence
 from chassis.errors import InvalidArgumentError, ResourceExhaustedError
 from gateway.dialects.base import Deferred, EncodedEvent, Payloads
 from gateway.dialects.native.dialect import NativeDialect
-from tests.unit.gateway.people import identity, session
+from tests.unit.gateway.fixtures import identity, session
 
 DIALECT = NativeDialect()
 NOON = Timestamp(seconds=1_767_268_800, nanos=123_456_789)

@@ -23,7 +23,7 @@ from gateway.sessions.commands import (
     SendSignal,
     SetIdle,
 )
-from tests.unit.gateway.people import identity, session
+from tests.unit.gateway.fixtures import identity, session
 
 DIALECT = NativeDialect()
 ANN = identity()

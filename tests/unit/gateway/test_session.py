@@ -8,7 +8,7 @@ from parley.chat.v1.message_pb2 import Draft
 from chassis.errors import AppError, InvalidArgumentError, PermissionDeniedError, UnimplementedError
 from gateway.sessions.commands import Malformed, Reject, Request, SendMessage
 from gateway.sessions.session import Close, Execute, FrameRate, Reply
-from tests.unit.gateway.people import LIMITS, identity, session
+from tests.unit.gateway.fixtures import LIMITS, identity, session
 
 SEND = Request(1, "message.send", SendMessage(Draft()))
 MALFORMED = Request(0, "unknown", Malformed(InvalidArgumentError("MALFORMED_FRAME", "not JSON")))

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from tests.component.auth_service import SignedIn
 from tests.component.gateway.websocket.harness import Harness, running_gateway, talking
-from tests.component.gateway.websocket.test_upgrades import upgrade
+from tests.component.gateway.websocket.test_handshake import upgrade
 
 
 async def test_connections_beyond_the_pace_are_told_when_to_come_again(house: Harness, ann: SignedIn) -> None:

@@ -22,7 +22,7 @@ from gateway.sessions.user_client import BackgroundTasks, running_background_tas
 from gateway.upstream.presence_cache import PresenceCache
 from tests.unit.gateway.dialects import story
 from tests.unit.gateway.dialects.services import USERS, Services, everybody
-from tests.unit.gateway.people import KeepingConnection, identity
+from tests.unit.gateway.fixtures import KeepingConnection, identity
 
 NOW: Final = "now"
 """Stands for a time that the gateway takes from its clock."""

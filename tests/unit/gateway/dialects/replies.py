@@ -15,7 +15,7 @@ from gateway.dialects.socketio_base import EmittedFrame
 from gateway.sessions.commands import ResolveConversation, SendMessage
 from tests.unit.gateway.dialects import story
 from tests.unit.gateway.dialects.fixture import Frames, dialects, readable
-from tests.unit.gateway.people import identity, session
+from tests.unit.gateway.fixtures import identity, session
 
 
 def _emitted(acknowledgement: str, *event: Any) -> EmittedFrame:

@@ -21,7 +21,7 @@ from gateway.sessions.session import Session
 from gateway.upstream.presence_cache import PresenceCache
 from gateway.upstream.user_cache import UserCache
 from tests.unit.gateway.dialects.services import USERS, Services, everybody
-from tests.unit.gateway.people import LIMITS, identity
+from tests.unit.gateway.fixtures import LIMITS, identity
 
 
 def seen(user_id: str, status: presence.PresenceStatus.ValueType) -> presence.Event:

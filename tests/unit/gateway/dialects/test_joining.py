@@ -17,7 +17,7 @@ from gateway.sessions.commands import CallUpstream
 from gateway.sessions.session import Session
 from tests.unit.gateway.dialects.fixture import dialects
 from tests.unit.gateway.dialects.services import Services
-from tests.unit.gateway.people import LIMITS, identity
+from tests.unit.gateway.fixtures import LIMITS, identity
 
 PROJECTS = dialects()["projects"]
 GONE = NotFoundError("CONVERSATION_NOT_FOUND", "no such conversation")

@@ -25,7 +25,7 @@ from gateway.sessions.commands import (
 )
 from gateway.sessions.session import Session
 from tests.unit.gateway.dialects.fixture import dialects, readable
-from tests.unit.gateway.people import LIMITS, identity
+from tests.unit.gateway.fixtures import LIMITS, identity
 
 DIALECTS = dialects()
 TO = {"conversationId": "c1"}

@@ -13,7 +13,7 @@ from gateway.dialects.base import Deferred, Payloads
 from gateway.sessions.commands import UserCalls
 from gateway.sessions.user_client import BackgroundTasks, running_background_tasks
 from gateway.wire import close_codes
-from tests.unit.gateway.people import KeepingConnection, native_front
+from tests.unit.gateway.fixtures import KeepingConnection, native_front
 
 AWAY = UnavailableError("AUTH_UNAVAILABLE", "the directory is away")
 

@@ -37,7 +37,7 @@ from gateway.upstream.presence_stream import PresenceReporter
 from gateway.upstream.subscriptions import Subscription
 from tests.unit.gateway.dialects.fixture import dialects
 from tests.unit.gateway.dialects.services import Services
-from tests.unit.gateway.people import KeepingConnection, identity
+from tests.unit.gateway.fixtures import KeepingConnection, identity
 
 LIMITS = SessionLimits(frame_bytes=65_536, requests_in_flight=2_000, frames_per_second=5_000, messages_per_second=5_000)
 REFUSED = PermissionDeniedError("NOT_PERMITTED", "not with you")

@@ -15,7 +15,7 @@ from gateway.upstream import presence_cache as rosters
 from gateway.upstream.presence_cache import PresenceCache
 from gateway.upstream.presence_stream import PresenceReporter
 from tests.unit.gateway.dialects.fixture import dialects
-from tests.unit.gateway.people import KeepingConnection, identity, native_front
+from tests.unit.gateway.fixtures import KeepingConnection, identity, native_front
 
 BOB = presence.Event(
     organization_id="acme",

@@ -8,7 +8,7 @@ import pytest
 
 from chassis.errors import InvalidArgumentError, PermissionDeniedError
 from gateway.dialects.identity_claims import check_claims
-from tests.unit.gateway.people import identity
+from tests.unit.gateway.fixtures import identity
 
 WHO = identity("42", organization_id="7", role="agent_l1")
 

@@ -13,7 +13,7 @@ from parley.presence.v1 import presence_pb2 as presence
 
 from gateway.upstream import presence_cache as rosters
 from gateway.upstream.presence_cache import PresenceCache, is_here
-from tests.unit.gateway.people import identity
+from tests.unit.gateway.fixtures import identity
 
 HERE = [presence.PRESENCE_STATUS_ONLINE, presence.PRESENCE_STATUS_AWAY, presence.PRESENCE_STATUS_DND]
 ROLES = {"ann": "sales", "bob": "sales", "cleo": "client", "carl": "client"}

@@ -10,7 +10,7 @@ import pytest
 from chassis.errors import AppError, UnauthenticatedError, UnavailableError
 from chassis.identity import Identity
 from gateway.transports.websocket.handshake import OriginPolicy, Route, UpgradeAuthorizer, UpgradeRequest, status_of
-from tests.unit.gateway.people import identity
+from tests.unit.gateway.fixtures import identity
 
 PREFIX = "base64url.bearer.authorization.parley."
 SERVICE = Identity("acme", "", "", (), "", "", "chat", frozenset({"users.act"}), 2e9)
