@@ -128,7 +128,7 @@ class TokenVerifier:
             identity = self._remember(token, _decode(token, await self._keys_for(token)))
         return self._unexpired(token, identity)
 
-    def verify_at_hand(self, token: str) -> Identity:
+    def verify_cached(self, token: str) -> Identity:
         """As `verify`, for those who can't wait: with the keys that were fetched last, however old; see `refresh`.
 
         Raises:

@@ -58,56 +58,58 @@ class Listeners:
 def entrances(
     settings: Settings,
     dialects: Mapping[str, Dialect],
-    desk: RequestDispatcher,
+    dispatcher: RequestDispatcher,
     keys: JwksCache,
-    tally: HotPathCounters,
+    counters: HotPathCounters,
 ) -> Listeners:
     """Makes the ways in. Raises UnknownDialectError."""
-    pace = RateLimiter(settings.connections_per_second, settings.connections_burst)
+    limiter = RateLimiter(settings.connections_per_second, settings.connections_burst)
     origins = OriginPolicy(frozenset(settings.allowed_origins))
-    connections = _Connections(settings, dialects, desk, keys, tally)
-    doors = _doors(dialects)
-    doorkeeper = UpgradeAuthorizer(keys.verify, origins.welcome, doors, pace.keep)
-    helpdesk = next((door for door in doors.values() if door.dialects.get("") == HELPDESK), Route({}))
-    at_any_path = {ROOT: helpdesk} | {path: helpdesk for path, door in doors.items() if door is helpdesk}
+    connections = _Connections(settings, dialects, dispatcher, keys, counters)
+    routes = _routes(dialects)
+    authorizer = UpgradeAuthorizer(keys.verify, origins.allows, routes, limiter.acquire)
+    helpdesk = next((route for route in routes.values() if route.dialects.get("") == HELPDESK), Route({}))
+    at_any_path = {ROOT: helpdesk} | {path: helpdesk for path, route in routes.items() if route is helpdesk}
     socketio = SocketIo(
         dialects=_namespaces(dialects, settings.default_dialect),
-        desk=desk,
+        dispatcher=dispatcher,
         begin=connections.begin,
         verify=keys.verify,
-        keep_pace=pace.keep,
-        keep_pace_before=RateLimiter(settings.connections_per_second, settings.connections_burst).keep,
-        welcomes=origins.welcome,
+        acquire=limiter.acquire,
+        acquire_preauth=RateLimiter(settings.connections_per_second, settings.connections_burst).acquire,
+        allows_origin=origins.allows,
         limits=connections.limits,
         liveness=connections.liveness,
-        unsent_bytes=settings.unsent_bytes,
-        wires=connections.wire,
+        max_send_buffer_bytes=settings.max_send_buffer_bytes,
+        websockets=connections.websocket_of_engine,
     )
     return Listeners(
-        websocket=partial(_admit, doorkeeper, connections),
-        helpdesk=partial(_admit, UpgradeAuthorizer(keys.verify, origins.welcome, at_any_path, pace.keep), connections),
+        websocket=partial(_admit, authorizer, connections),
+        helpdesk=partial(
+            _admit, UpgradeAuthorizer(keys.verify, origins.allows, at_any_path, limiter.acquire), connections
+        ),
         socketio=socketio,
     )
 
 
-def _admit(doorkeeper: UpgradeAuthorizer, connections: _Connections, request: UpgradeRequest) -> UpgradeResult:
-    admission = doorkeeper.admit(request)
-    return UpgradeResult(connections.websocket(admission), admission.subprotocol)
+def _admit(authorizer: UpgradeAuthorizer, connections: _Connections, request: UpgradeRequest) -> UpgradeResult:
+    authorized = authorizer.admit(request)
+    return UpgradeResult(connections.websocket(authorized), authorized.subprotocol)
 
 
-def _doors(dialects: Mapping[str, Dialect]) -> dict[str, Route]:
+def _routes(dialects: Mapping[str, Dialect]) -> dict[str, Route]:
     """What is at each path; dialects that share one differ by their subprotocols."""
-    doors: dict[str, Route] = {}
+    routes: dict[str, Route] = {}
     for name, dialect in dialects.items():
-        at = dialect.entrance
+        at = dialect.endpoint
         if isinstance(at, WebSocketEndpoint):
-            others = doors[at.path].dialects if at.path in doors else {}
-            doors[at.path] = Route({**others, at.subprotocol: name}, at.is_greeted)
-    return doors
+            others = routes[at.path].dialects if at.path in routes else {}
+            routes[at.path] = Route({**others, at.subprotocol: name}, at.auth_in_first_frame)
+    return routes
 
 
 def _namespaces(dialects: Mapping[str, Dialect], default: str) -> dict[str, Dialect]:
-    spoken = {one.entrance.namespace: one for one in dialects.values() if isinstance(one.entrance, SocketIoEndpoint)}
+    spoken = {one.endpoint.namespace: one for one in dialects.values() if isinstance(one.endpoint, SocketIoEndpoint)}
     if dialects.get(default) not in spoken.values():
         names = ", ".join(sorted(dialect.name for dialect in spoken.values()))
         raise UnknownDialectError(f"PARLEY_DEFAULT_DIALECT is {default!r}; over Socket.IO there are: {names}")
@@ -121,9 +123,9 @@ class _Connections:
         self,
         settings: Settings,
         dialects: Mapping[str, Dialect],
-        desk: RequestDispatcher,
+        dispatcher: RequestDispatcher,
         keys: JwksCache,
-        tally: HotPathCounters,
+        counters: HotPathCounters,
     ) -> None:
         self.limits = SessionLimits(
             frame_bytes=settings.frame_bytes,
@@ -131,44 +133,48 @@ class _Connections:
             frames_per_second=settings.frames_per_second,
             messages_per_second=settings.messages_per_second,
         )
-        self.liveness = Liveness(settings.ping_seconds, settings.silence_seconds)
+        self.liveness = Liveness(settings.ping_seconds, settings.idle_timeout_seconds)
         self._dialects = dialects
-        self._fronts = {name: WireFormat(dialect, text_frame) for name, dialect in dialects.items()}
-        self._desk = desk
+        self._wire_formats = {name: WireFormat(dialect, text_frame) for name, dialect in dialects.items()}
+        self._dispatcher = dispatcher
         self._keys = keys
-        self._tally = tally
-        self._outbox = WriteScheduler()
-        self._unsent_bytes = settings.unsent_bytes
-        self.wire = partial(
-            EngineWebSocket, limits=self.limits, outbox=self._outbox, tally=tally, unsent_bytes=settings.unsent_bytes
+        self._counters = counters
+        self._write_scheduler = WriteScheduler()
+        self._max_send_buffer_bytes = settings.max_send_buffer_bytes
+        self.websocket_of_engine = partial(
+            EngineWebSocket,
+            limits=self.limits,
+            write_scheduler=self._write_scheduler,
+            counters=counters,
+            max_send_buffer_bytes=settings.max_send_buffer_bytes,
         )
 
     def begin(self, identity: Identity, token: str, dialect: Dialect) -> Session:
         """A new session."""
-        return Session(secrets.token_urlsafe(_SESSION_ID_BYTES), identity, token, self.limits, dialect.notes())
+        return Session(secrets.token_urlsafe(_SESSION_ID_BYTES), identity, token, self.limits, dialect.new_state())
 
-    def websocket(self, admission: AuthorizedUpgrade) -> WebSocketConnection | FirstFrameAuthConnection:
+    def websocket(self, authorized: AuthorizedUpgrade) -> WebSocketConnection | FirstFrameAuthConnection:
         """The connection of an admission."""
-        dialect, front = self._dialects[admission.dialect], self._fronts[admission.dialect]
-        if admission.identity is not None:
+        dialect, wire_format = self._dialects[authorized.dialect], self._wire_formats[authorized.dialect]
+        if authorized.identity is not None:
             return WebSocketConnection(
-                session=self.begin(admission.identity, admission.token, dialect),
-                front=front,
-                desk=self._desk,
-                outbox=self._outbox,
-                tally=self._tally,
+                session=self.begin(authorized.identity, authorized.token, dialect),
+                wire_format=wire_format,
+                dispatcher=self._dispatcher,
+                write_scheduler=self._write_scheduler,
+                counters=self._counters,
                 liveness=self.liveness,
-                unsent_bytes=self._unsent_bytes,
+                max_send_buffer_bytes=self._max_send_buffer_bytes,
             )
         return FirstFrameAuthConnection(
-            token=admission.token,
+            token=authorized.token,
             begin=lambda token: self.begin(user_of(self._keys.verify, token), token, dialect),
             limits=self.limits,
             dialect=cast(FirstFrameAuthDialect, dialect),  # its entrance says so
-            front=front,
-            desk=self._desk,
-            outbox=self._outbox,
-            tally=self._tally,
+            wire_format=wire_format,
+            dispatcher=self._dispatcher,
+            write_scheduler=self._write_scheduler,
+            counters=self._counters,
             liveness=self.liveness,
-            unsent_bytes=self._unsent_bytes,
+            max_send_buffer_bytes=self._max_send_buffer_bytes,
         )

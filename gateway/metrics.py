@@ -13,59 +13,72 @@ from prometheus_client.registry import Collector
 from chassis.process.metrics import QUICK
 from gateway.wire import close_codes
 
-STREAMS_UP = Gauge("parley_gateway_stream_up", "Whether the stream to a service is open.", ["stream"])
-STREAM_FAILURES = Counter("parley_gateway_stream_failures_total", "Streams to services that ended.", ["stream"])
+STREAMS_UP = Gauge("parley_gateway_stream_up", "1 while the stream to the service is open, else 0.", ["stream"])
+STREAM_FAILURES = Counter(
+    "parley_gateway_stream_failures_total",
+    "Streams to services that ended, also after a failed attempt to open one.",
+    ["stream"],
+)
 BATCH_ITEMS = Histogram(
     "parley_gateway_batch_items",
-    "How many items went to chat in one call.",
+    "Items in one SendMessages or SendSignals call to chat.",
     ["batches"],
     buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500, 1000),
 )
 BATCH_SECONDS = Histogram(
     "parley_gateway_batch_seconds",
-    "How long those calls took.",
+    "Duration of SendMessages and SendSignals calls to chat.",
     ["batches"],
     buckets=QUICK,
 )
-EVENTS = Counter("parley_gateway_events_total", "Events that came for users who are connected here.", ["stream"])
+EVENTS = Counter("parley_gateway_events_total", "Events received for users connected to this gateway.", ["stream"])
 DELIVERY_SECONDS = Histogram(
     "parley_gateway_delivery_seconds",
-    "From the publication of events until they were written to sockets, by the clocks of Redis and the gateway.",
+    "Time from publishing an event to writing it to sockets, by the clocks of Redis and the gateway.",
     ["stream"],
     buckets=QUICK,
 )
-CLOSED = Counter("parley_gateway_closed_total", "Connections that the gateway closed, by code.", ["code"])
-REFUSED = Counter("parley_gateway_upgrades_refused_total", "Upgrades that were refused, by HTTP status.", ["status"])
+CLOSED = Counter("parley_gateway_closed_total", "Connections closed by the gateway, by close code.", ["code"])
+REFUSED = Counter(
+    "parley_gateway_upgrades_refused_total",
+    "Refused WebSocket upgrades and Socket.IO sessions, by HTTP status.",
+    ["status"],
+)
 PROTOCOL_VIOLATIONS = Counter(
-    "parley_gateway_protocol_violations_total", "Connections that broke WebSocket's own rules."
+    "parley_gateway_protocol_violations_total",
+    "Violations of the WebSocket, Engine.IO or Socket.IO protocol by clients.",
 )
 CONFIRMATIONS_DROPPED = Counter(
-    "parley_gateway_confirmations_dropped_total", "Deliveries that were not noted, as too many signals waited."
+    "parley_gateway_confirmations_dropped_total", "Delivery receipts dropped: the signal queue was full."
 )
-FAILED = Counter("parley_gateway_requests_failed_total", "Requests answered with an error.", ["op", "reason"])
+FAILED = Counter(
+    "parley_gateway_requests_failed_total",
+    "Requests answered with an error, by operation and reason.",
+    ["op", "reason"],
+)
 
 
-# What alerts look at begins at 0, so that its first time is seen as a change.
+# Alerts use these series. They start at 0, so that the first occurrence is an increase.
 for _code in (close_codes.TOO_SLOW, close_codes.INTERNAL_ERROR):
     CLOSED.labels(str(_code))
 REFUSED.labels(str(HTTPStatus.SERVICE_UNAVAILABLE.value))
 
 COUNTED: Final = {
-    "parley_gateway_frames_in_total": "Frames that came.",
-    "parley_gateway_frames_out_total": "Frames that were written.",
-    "parley_gateway_bytes_in_total": "Bytes of payload that came.",
-    "parley_gateway_bytes_out_total": "Bytes that were written.",
+    "parley_gateway_frames_in_total": "WebSocket frames received.",
+    "parley_gateway_frames_out_total": "WebSocket frames sent.",
+    "parley_gateway_bytes_in_total": "Payload bytes received in WebSocket frames.",
+    "parley_gateway_bytes_out_total": "Bytes written to WebSockets.",
 }
 WATCHED: Final = {
-    "parley_gateway_connections": "Connections that are open.",
-    "parley_gateway_messages_waiting": "Messages that wait for chat.",
-    "parley_gateway_signals_waiting": "Receipts and typing that wait for chat.",
-    "parley_gateway_errands": "Requests under way that take calls of their own.",
+    "parley_gateway_connections": "Open connections.",
+    "parley_gateway_messages_waiting": "Messages queued for chat.",
+    "parley_gateway_signals_waiting": "Receipts and typing signals queued for chat.",
+    "parley_gateway_requests_in_flight": "Requests and event lookups in progress that make calls of their own.",
 }
 
 
 class HotPathCounters(Collector):
-    """Counts of the hot path: incremented as plain integers, read when Prometheus asks."""
+    """Counters of the hot path: the gateway increments plain integers, and Prometheus reads them at each scrape."""
 
     def __init__(self) -> None:
         self.frames_in = 0
@@ -75,15 +88,15 @@ class HotPathCounters(Collector):
         self._gauges: dict[str, Callable[[], int]] = {}
 
     def watch(self, name: str, value: Callable[[], int]) -> None:
-        """Shows a gauge of those named above; its value is asked for when Prometheus asks."""
+        """Exports a gauge of `WATCHED`; `value` is called at each scrape."""
         self._gauges[name] = value
 
     def describe(self) -> tuple[Metric, ...]:
-        """Nothing beforehand: one process may hold several gateways, one after the other or at once."""
+        """Returns nothing, so that several gateways can register in one process."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """What Prometheus is told."""
+        """Returns the counters and gauges."""
         counts = (self.frames_in, self.frames_out, self.bytes_in, self.bytes_out)
         for (name, description), count in zip(COUNTED.items(), counts, strict=True):
             yield CounterMetricFamily(name, description, value=count)
@@ -92,5 +105,5 @@ class HotPathCounters(Collector):
 
 
 def count_failure(operation: str, reason: str) -> None:
-    """Counts a request that was answered with an error; both names are of fixed sets."""
+    """Counts a request answered with an error; `operation` and `reason` come from fixed sets."""
     FAILED.labels(operation, reason).inc()

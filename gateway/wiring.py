@@ -41,7 +41,7 @@ from gateway.upstream.presence_stream import PresenceReporter
 from gateway.upstream.subscriptions import Subscription
 from gateway.upstream.user_cache import UserCache, fetch_users
 
-_KEYS_SECONDS: Final = 3.0
+_KEYS_TIMEOUT_SECONDS: Final = 3.0
 
 _log = logger("gateway")
 
@@ -62,10 +62,10 @@ async def serve(settings: Settings) -> AsyncIterator[Ports]:
     finished, connections are closed, and only then what they stood on.
     """
     stopping = asyncio.Event()
-    async with open_upstreams(settings) as upstreams, running_background_tasks() as errands:
+    async with open_upstreams(settings) as upstreams, running_background_tasks() as tasks:
         verifier = TokenVerifier(lambda: fetch_keys(upstreams.auth_channel))
         people = UserCache(partial(fetch_users, upstreams))
-        house = _house(settings, upstreams, verifier, errands, people)
+        house = _house(settings, upstreams, verifier, tasks, people)
         async with (
             serving_http(
                 settings,
@@ -87,47 +87,47 @@ class _Components:
     """What serves connections, and what runs beside them."""
 
     entrances: Listeners
-    departures: Drainer
+    drainer: Drainer
     keys: JwksCache
-    tally: HotPathCounters
+    counters: HotPathCounters
     tasks: Mapping[str, Callable[[], Coroutine[Any, Any, None]]]
 
 
 def _house(
-    settings: Settings, upstreams: Upstreams, verifier: TokenVerifier, errands: BackgroundTasks, people: UserCache
+    settings: Settings, upstreams: Upstreams, verifier: TokenVerifier, tasks: BackgroundTasks, people: UserCache
 ) -> _Components:
-    tally, keys, roster = HotPathCounters(), JwksCache(verifier), PresenceCache()
+    counters, keys, presence_cache = HotPathCounters(), JwksCache(verifier), PresenceCache()
     sends, signals = MessageSender(upstreams, settings.queued_items), SignalSender(upstreams, settings.queued_items)
-    lines = DeliveryQueue(
-        lambda session, run, answer: errands.start("event", run(client_for(upstreams, session)), answer)
+    delivery_queue = DeliveryQueue(
+        lambda session, run, answer: tasks.start("event", run(client_for(upstreams, session)), answer)
     )
-    hub = Hub(settings.connections_per_user, roster, lines, signals.confirm)
-    departures = Drainer(hub)
-    chat_events, notify_events, attendance = _streams(settings, upstreams, hub, departures)
-    desk = RequestDispatcher(
+    hub = Hub(settings.connections_per_user, presence_cache, delivery_queue, signals.confirm)
+    drainer = Drainer(hub)
+    chat_events, notify_events, presence_reporter = _streams(settings, upstreams, hub, drainer)
+    dispatcher = RequestDispatcher(
         hub=hub,
-        arrivals=ReadinessTracker(chat_events, notify_events, attendance, roster),
+        readiness=ReadinessTracker(chat_events, notify_events, presence_reporter, presence_cache),
         sends=sends,
         signals=signals,
-        errands=errands,
+        tasks=tasks,
         upstreams=upstreams,
         verifier=verifier,
     )
-    tally.watch("parley_gateway_connections", lambda: hub.count)
-    tally.watch("parley_gateway_messages_waiting", sends.__len__)
-    tally.watch("parley_gateway_signals_waiting", signals.__len__)
-    tally.watch("parley_gateway_errands", errands.__len__)
+    counters.watch("parley_gateway_connections", lambda: hub.count)
+    counters.watch("parley_gateway_messages_waiting", sends.__len__)
+    counters.watch("parley_gateway_signals_waiting", signals.__len__)
+    counters.watch("parley_gateway_requests_in_flight", tasks.__len__)
     return _Components(
-        entrances=entrances(settings, all_dialects(DialectContext(people, roster)), desk, keys, tally),
-        departures=departures,
+        entrances=entrances(settings, all_dialects(DialectContext(people, presence_cache)), dispatcher, keys, counters),
+        drainer=drainer,
         keys=keys,
-        tally=tally,
+        counters=counters,
         tasks={
             "messages": sends.run,
             "signals": signals.run,
             "chat": chat_events.run,
             "notify": notify_events.run,
-            "presence": attendance.run,
+            "presence": presence_reporter.run,
             "revocations": RevocationWatch(upstreams, hub).run,
             "keys": keys.run,
         },
@@ -138,11 +138,11 @@ def _house(
 async def _serving_browsers(settings: Settings, house: _Components, stopping: asyncio.Event) -> AsyncIterator[int]:
     ways = house.entrances
     tls = server_context(settings.tls) if settings.tls else None
-    with _exposed(house.tally):
+    with _exposed(house.counters):
         async with supervised(house.tasks), ways.socketio.running(), AsyncExitStack() as stack:
-            stack.push_async_callback(house.departures.all, settings.drain_seconds)
+            stack.push_async_callback(house.drainer.drain, settings.drain_seconds)
             stack.callback(stopping.set)
-            await house.keys.filled(_KEYS_SECONDS)
+            await house.keys.wait_ready(_KEYS_TIMEOUT_SECONDS)
             if settings.helpdesk_listen:
                 await stack.enter_async_context(
                     serving_websockets(settings.helpdesk_listen, settings.frame_bytes, ways.helpdesk)
@@ -153,7 +153,7 @@ async def _serving_browsers(settings: Settings, house: _Components, stopping: as
 
 
 def _streams(
-    settings: Settings, upstreams: Upstreams, hub: Hub, departures: Drainer
+    settings: Settings, upstreams: Upstreams, hub: Hub, drainer: Drainer
 ) -> tuple[Subscription[Any], Subscription[Any], PresenceReporter]:
     metadata = upstreams.service_tokens.metadata
     chat_events = Subscription(
@@ -162,7 +162,7 @@ def _streams(
         chat.SubscribeRequest,
         metadata=metadata,
         deliver=hub.deliver_chat,
-        lost=departures.after_loss,
+        lost=drainer.reconnect_all,
     )
     notify_events = Subscription(
         "notify",
@@ -170,22 +170,22 @@ def _streams(
         notify.SubscribeRequest,
         metadata=metadata,
         deliver=hub.deliver_notify,
-        lost=departures.after_loss,
+        lost=drainer.reconnect_all,
     )
-    attendance = PresenceReporter(
+    presence_reporter = PresenceReporter(
         upstreams.presence.Attach,
         gateway_id=settings.replica,
         metadata=metadata,
         deliver=hub.deliver_presence,
-        complete=hub.presence_complete,
+        mark_synced=hub.presence_complete,
     )
-    return chat_events, notify_events, attendance
+    return chat_events, notify_events, presence_reporter
 
 
 @contextmanager
-def _exposed(tally: HotPathCounters) -> Iterator[None]:
-    REGISTRY.register(tally)
+def _exposed(counters: HotPathCounters) -> Iterator[None]:
+    REGISTRY.register(counters)
     try:
         yield
     finally:
-        REGISTRY.unregister(tally)
+        REGISTRY.unregister(counters)

@@ -89,11 +89,11 @@ class ServiceSettings(ProcessSettings):
 
     listen: Address = Field("127.0.0.1:0", description="where gRPC is served")
     reflection: bool = Field(False, description="whether gRPC reflection is on")
-    notice_seconds: float = Field(
+    shutdown_delay_seconds: float = Field(
         0.0,
         ge=0,
         le=60,
-        description="how long a process that is to stop still serves, while balancers see it NOT_SERVING, in s",
+        description="how long a stopping process still serves after it reports NOT_SERVING, in s",
     )
     redis_url: str = Field(
         description="the Redis or Valkey server, redis://..., or a cluster of them, redis+cluster://..."

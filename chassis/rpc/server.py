@@ -79,8 +79,8 @@ class PortTakenError(Exception):
 async def serving(service: Service, settings: ServiceSettings) -> AsyncIterator[int]:
     """Serves while the context is open; yields the port.
 
-    On leaving: health says NOT_SERVING, and calls are still served for `settings.notice_seconds`, so that none is sent
-    here in vain. Then the service drains, and calls in flight end; `settings.drain_seconds` for both. Then the
+    On leaving: health says NOT_SERVING, and calls are still served for `settings.shutdown_delay_seconds`, so that none
+    is sent here in vain. Then the service drains, and calls in flight end; `settings.drain_seconds` for both. Then the
     service's tasks are cancelled.
     """
     server = grpc.aio.server(
@@ -137,7 +137,7 @@ async def _stop(
     """Drains, then stops; whatever keeps the service from draining doesn't keep the process from ending."""
     seconds = settings.drain_seconds
     await checks.enter_graceful_shutdown()
-    await asyncio.sleep(settings.notice_seconds)
+    await asyncio.sleep(settings.shutdown_delay_seconds)
     began = asyncio.get_running_loop().time()
     failures: tuple[type[Exception], ...] = (TimeoutError, *service.outages)
     try:

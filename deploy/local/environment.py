@@ -14,7 +14,7 @@ _LOOPBACK = "127.0.0.1"
 _SHARDS_PER_REPLICA = 4
 _MAX_SHARDS = 64
 # Longer than Envoy's health-check interval.
-_NOTICE_SECONDS = "1.5"
+_SHUTDOWN_DELAY_SECONDS = "1.5"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def service_settings(
         settings["PARLEY_REFLECTION"] = "true" if options.reflection else "false"
         # A single replica has no other to take its calls meanwhile.
         if stack.replicas.get(service.name, 1) > 1:
-            settings["PARLEY_NOTICE_SECONDS"] = _NOTICE_SECONDS
+            settings["PARLEY_SHUTDOWN_DELAY_SECONDS"] = _SHUTDOWN_DELAY_SECONDS
     if options.certificates:
         settings |= _certificates(options.certificates / service.name)
     if Needs.STORES in service.needs:

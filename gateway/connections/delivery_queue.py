@@ -27,7 +27,7 @@ class Listener(Protocol):
         """Its state."""
 
     @property
-    def front(self) -> WireFormat:
+    def wire_format(self) -> WireFormat:
         """What it speaks now."""
 
     def write(self, data: bytes) -> None:
@@ -68,7 +68,7 @@ class DeliveryQueue:
             self.waiting[connection] = deque((said,))
             self._look_up(connection, said)
         elif said:
-            connection.write(connection.front.frames(said))
+            connection.write(connection.wire_format.frames(said))
 
     def _look_up(self, connection: Listener, later: Deferred) -> None:
         self._start(connection.session, later.run, partial(self._found, connection))
@@ -81,11 +81,11 @@ class DeliveryQueue:
         if isinstance(outcome, AppError):
             _log.warning("event_not_told", reason=outcome.reason)
         elif outcome:
-            connection.write(connection.front.frames(outcome))
+            connection.write(connection.wire_format.frames(outcome))
         while line:
             said = line[0]
             if isinstance(said, Deferred):
                 self._look_up(connection, said)
                 return
-            connection.write(connection.front.frames(line.popleft()))  # type: ignore[arg-type]  # no Later
+            connection.write(connection.wire_format.frames(line.popleft()))  # type: ignore[arg-type]  # no Later
         del self.waiting[connection]

@@ -49,10 +49,10 @@ class RequestDispatcher:
 
     Args:
         hub: where connections are known.
-        arrivals: who tells the services of them.
+        readiness: who tells the services of them.
         sends: where messages go.
         signals: where receipts and typing go.
-        errands: where everything else is done.
+        tasks: where everything else is done.
         upstreams: the services.
         verifier: verifies tokens.
     """
@@ -61,18 +61,18 @@ class RequestDispatcher:
         self,
         *,
         hub: Hub,
-        arrivals: ReadinessTracker,
+        readiness: ReadinessTracker,
         sends: MessageSender,
         signals: SignalSender,
-        errands: BackgroundTasks,
+        tasks: BackgroundTasks,
         upstreams: Upstreams,
         verifier: TokenVerifier,
     ) -> None:
         self._hub = hub
-        self._arrivals = arrivals
+        self._readiness = readiness
         self._sends = sends
         self._signals = signals
-        self._errands = errands
+        self._tasks = tasks
         self._upstreams = upstreams
         self._verifier = verifier
         self._expiries: dict[Connection, asyncio.TimerHandle] = {}
@@ -94,7 +94,7 @@ class RequestDispatcher:
             connection.close(close_codes.TOO_MANY, "too many connections")
             return
         self._watch_expiry(connection)
-        self._arrivals.arrive(connection.session, first_of_user, partial(self._ready, connection))
+        self._readiness.connected(connection.session, first_of_user, partial(self._ready, connection))
 
     def closed(self, connection: Connection) -> None:
         """A connection is no more, or was never let in."""
@@ -103,16 +103,16 @@ class RequestDispatcher:
             return
         expiry.cancel()
         last_of_user = self._hub.remove(connection)
-        self._arrivals.leave(connection.session, last_of_user)
+        self._readiness.disconnected(connection.session, last_of_user)
         connection.session.end_waiting()
 
     def received(self, connection: Connection, frame: object) -> None:
         """A frame came that can be decoded."""
-        self._handle(connection, connection.front.dialect.decode(frame, connection.session))
+        self._handle(connection, connection.wire_format.dialect.decode(frame, connection.session))
 
     def unreadable(self, connection: Connection, error: AppError) -> None:
         """A frame came of which there is no text."""
-        self._handle(connection, connection.front.dialect.unreadable(error))
+        self._handle(connection, connection.wire_format.dialect.unreadable(error))
 
     def _handle(self, connection: Connection, request: Request) -> None:
         effect = connection.session.admit(request)
@@ -128,7 +128,7 @@ class RequestDispatcher:
         if connection in self._expiries:
             session = connection.session
             session.become_ready()
-            send(connection, connection.front.dialect.session_ready(session, time.time()))
+            send(connection, connection.wire_format.dialect.session_ready(session, time.time()))
 
     # --- what requests ask for
 
@@ -143,7 +143,7 @@ class RequestDispatcher:
             self._failed(connection, request, outcome)
         else:
             connection.session.answered()
-            send(connection, connection.front.dialect.sent(request.reference, outcome))
+            send(connection, connection.wire_format.dialect.sent(request.reference, outcome))
 
     def _send_signal(self, connection: Connection, request: Request, command: SendSignal) -> None:
         try:
@@ -156,7 +156,7 @@ class RequestDispatcher:
 
     def _perform(self, connection: Connection, request: Request, command: CallUpstream) -> None:
         calls = client_for(self._upstreams, connection.session)
-        self._errands.start(request.operation, command.run(calls), partial(self._done, connection, request))
+        self._tasks.start(request.operation, command.run(calls), partial(self._done, connection, request))
 
     def _resolve(self, connection: Connection, request: Request, command: ResolveConversation) -> None:
         session = connection.session
@@ -169,7 +169,7 @@ class RequestDispatcher:
         else:
             self._resolving[session, command.name] = [(request, command.then)]
             found = partial(self._resolved, connection, command.name)
-            self._errands.start(request.operation, command.find(client_for(self._upstreams, session)), found)
+            self._tasks.start(request.operation, command.find(client_for(self._upstreams, session)), found)
 
     def _resolved(self, connection: Connection, name: tuple[str, str], outcome: str | AppError) -> None:
         session = connection.session
@@ -188,12 +188,12 @@ class RequestDispatcher:
         self._carriers[type(command)](connection, request, command)
 
     def _set_idle(self, connection: Connection, request: Request, command: SetIdle) -> None:
-        self._arrivals.report(connection.session, command.idle)
+        self._readiness.report(connection.session, command.idle)
         self._done(connection, request, {})
 
     def _refresh_session(self, connection: Connection, request: Request, command: RefreshSession) -> None:
         token = command.access_token
-        self._errands.start(
+        self._tasks.start(
             request.operation, self._verifier.verify(token), partial(self._refreshed, connection, request, token)
         )
 
@@ -215,7 +215,7 @@ class RequestDispatcher:
             self._failed(connection, request, outcome)
         else:
             connection.session.answered()
-            send(connection, connection.front.dialect.done(request.reference, outcome))
+            send(connection, connection.wire_format.dialect.done(request.reference, outcome))
 
     def _failed(self, connection: Connection, request: Request, error: AppError) -> None:
         connection.session.answered()

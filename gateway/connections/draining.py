@@ -33,26 +33,26 @@ class Drainer:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
 
-    def after_loss(self) -> None:
+    def reconnect_all(self) -> None:
         """Events were missed: each connection is closed at some moment soon, so that its client catches up."""
         _log.warning("events_lost", connections=self._hub.count)
         loop = asyncio.get_running_loop()
         for connection in tuple(self._hub):
             loop.call_later(random.uniform(0, SPREAD_SECONDS), _send_away, connection)  # noqa: S311  # jitter
 
-    async def all(self, patience_seconds: float) -> None:
+    async def drain(self, timeout_seconds: float) -> None:
         """The gateway stops: clients are told when to come back, requests in flight are finished, then all is closed.
 
         Args:
-            patience_seconds: how long requests in flight are waited for.
+            timeout_seconds: how long requests in flight are waited for.
         """
         _log.info("connections_leaving", connections=self._hub.count)
         if not self._hub.count:
             return
         told = {connection for connection in self._hub if _tell(connection)}
         await asyncio.sleep(_UNDER_WAY_SECONDS)
-        await _until(lambda: told.isdisjoint(self._hub), min(_LEAVING_SECONDS, patience_seconds))
-        if not await _until(self._is_idle, patience_seconds):
+        await _until(lambda: told.isdisjoint(self._hub), min(_LEAVING_SECONDS, timeout_seconds))
+        if not await _until(self._is_idle, timeout_seconds):
             _log.warning("requests_given_up", connections=self._hub.count)
         for connection in tuple(self._hub):
             connection.close(close_codes.RESTART, "restart")
@@ -76,12 +76,12 @@ async def _until(is_so: Callable[[], bool], seconds: float) -> bool:
 def _tell(connection: Connection) -> bool:
     """Says when to come back, where the dialect has a word for it."""
     reconnect_after_ms = random.randrange(round(SPREAD_SECONDS * 1_000))  # noqa: S311  # jitter
-    said = connection.front.dialect.session_closing(reconnect_after_ms)
+    said = connection.wire_format.dialect.session_closing(reconnect_after_ms)
     send(connection, said)
     return bool(said)
 
 
 def _send_away(connection: Connection) -> None:
     # It closes at a random moment already, so it may come back at once.
-    send(connection, connection.front.dialect.session_closing(0))
+    send(connection, connection.wire_format.dialect.session_closing(0))
     connection.close(close_codes.RESTART, "events were missed")

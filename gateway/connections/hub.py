@@ -20,7 +20,7 @@ from gateway.connections.delivery_queue import DeliveryQueue
 from gateway.connections.removed_members import Removals
 from gateway.dialects.base import EncodedEvent, Payloads, WireFormat
 from gateway.sessions.session import Session
-from gateway.upstream.presence_cache import PresenceCache, hidden_from
+from gateway.upstream.presence_cache import PresenceCache, is_hidden_from
 
 CONFIRMED_RECIPIENTS: Final = 20
 
@@ -33,7 +33,7 @@ class Connection(Protocol):
         """Its state."""
 
     @property
-    def front(self) -> WireFormat:
+    def wire_format(self) -> WireFormat:
         """The dialect and transport that it speaks."""
 
     def write(self, data: bytes) -> None:
@@ -55,21 +55,21 @@ class Hub:
 
     Args:
         connections_per_user: how many a user may have.
-        roster: who is here.
-        lines: where events wait that take a lookup.
+        presence_cache: who is here.
+        delivery_queue: where events wait that take a lookup.
         confirm: notes that a message has reached a user's connection, where the front-end has no word for that.
     """
 
     def __init__(
         self,
         connections_per_user: int,
-        roster: PresenceCache,
-        lines: DeliveryQueue,
+        presence_cache: PresenceCache,
+        delivery_queue: DeliveryQueue,
         confirm: Callable[[Session, Message], None],
     ) -> None:
         self._connections_per_user = connections_per_user
-        self._roster = roster
-        self._lines = lines
+        self._presence_cache = presence_cache
+        self._delivery_queue = delivery_queue
         self._confirm = confirm
         self._organizations: dict[str, dict[str, list[Connection]]] = {}
         self._removals = Removals()
@@ -84,7 +84,7 @@ class Hub:
         """Adds a connection; says whether it is its user's first. Raises TooManyConnectionsError."""
         identity = connection.session.identity
         if identity.organization_id not in self._organizations:
-            self._roster.forget(identity.organization_id)  # somebody who is gone may have asked since
+            self._presence_cache.forget(identity.organization_id)  # somebody who is gone may have asked since
         users = self._organizations.setdefault(identity.organization_id, {})
         connections = users.setdefault(identity.user_id, [])
         if len(connections) >= self._connections_per_user:
@@ -107,7 +107,7 @@ class Hub:
         del users[identity.user_id]
         if not users:
             del self._organizations[identity.organization_id]
-            self._roster.forget(identity.organization_id)
+            self._presence_cache.forget(identity.organization_id)
         return True
 
     def of_user(self, organization_id: str, user_id: str) -> tuple[Connection, ...]:
@@ -128,7 +128,7 @@ class Hub:
             message = event.message_created.message if kind == "message_created" else None
             origin = event.origin
             typist = event.typing_updated.user_id if kind == "typing_updated" else ""
-            telling = self._telling(lambda front, event=event: front.dialect.chat_event(event))  # type: ignore[misc]
+            telling = self._telling(lambda wire_format, event=event: wire_format.dialect.chat_event(event))  # type: ignore[misc]
             for user_id in self._removals.to_tell(event, kind, users):
                 if user_id != typist:
                     for connection in tuple(users.get(user_id, ())):
@@ -145,14 +145,14 @@ class Hub:
         for user_id in event.recipients:
             if user_id != message.sender_id:
                 for connection in users.get(user_id, ()):
-                    if connection.session.ready and connection.front.dialect.is_plain:
+                    if connection.session.ready and connection.wire_format.dialect.is_legacy:
                         self._confirm(connection.session, message)
                         break
 
     def deliver_notify(self, events: Iterable[notify.Event]) -> None:
         """Delivers events of users' notifications."""
         for event in events:
-            telling = self._telling(lambda front, event=event: front.dialect.notify_event(event))  # type: ignore[misc]
+            telling = self._telling(lambda wire_format, event=event: wire_format.dialect.notify_event(event))  # type: ignore[misc]
             for connection in self.of_user(event.organization_id, event.user_id):
                 if connection.session.ready:
                     telling.tell(connection)
@@ -163,46 +163,46 @@ class Hub:
             users = self._organizations.get(event.organization_id)
             if users is None:
                 continue
-            came_or_went = self._roster.note(event)
+            came_or_went = self._presence_cache.apply(event)
             telling = self._telling(
-                lambda front, event=event, moved=came_or_went: front.dialect.presence_event(event, moved)  # type: ignore[misc]
+                lambda wire_format, event=event, moved=came_or_went: wire_format.dialect.presence_event(event, moved)  # type: ignore[misc]
             )
             for connections in tuple(users.values()):
                 for connection in tuple(connections):
                     session = connection.session
-                    if session.ready and not hidden_from(session.identity, event):
+                    if session.ready and not is_hidden_from(session.identity, event):
                         telling.tell(connection)
 
     def presence_complete(self, organization_ids: Iterable[str]) -> None:
         """Notes of which organizations everybody who is present has been delivered."""
-        self._roster.complete(one for one in organization_ids if one in self._organizations)
+        self._presence_cache.mark_synced(one for one in organization_ids if one in self._organizations)
 
     def _telling(self, encode: Callable[[WireFormat], EncodedEvent]) -> EventDelivery:
-        return EventDelivery(encode, self._lines)
+        return EventDelivery(encode, self._delivery_queue)
 
 
 class EventDelivery:
     """One event on its way to connections: encoded once for each front, and only where one wants it."""
 
-    __slots__ = ("_encode", "_lines", "_spoken")
+    __slots__ = ("_delivery_queue", "_encode", "_spoken")
 
-    def __init__(self, encode: Callable[[WireFormat], EncodedEvent], lines: DeliveryQueue) -> None:
+    def __init__(self, encode: Callable[[WireFormat], EncodedEvent], delivery_queue: DeliveryQueue) -> None:
         self._encode = encode
-        self._lines = lines
+        self._delivery_queue = delivery_queue
         self._spoken: dict[WireFormat, tuple[EncodedEvent, bytes]] = {}
 
     def tell(self, connection: Connection) -> None:
         """Writes the event to a connection."""
-        front = connection.front
-        spoken = self._spoken.get(front)
+        wire_format = connection.wire_format
+        spoken = self._spoken.get(wire_format)
         if spoken is None:
-            speech = self._encode(front)
-            spoken = self._spoken[front] = (speech, b"" if callable(speech) else front.frames(speech))
+            speech = self._encode(wire_format)
+            spoken = self._spoken[wire_format] = (speech, b"" if callable(speech) else wire_format.frames(speech))
         speech, frames = spoken
         if callable(speech):
-            self._lines.tell(connection, speech(connection.session))
-        elif connection in self._lines.waiting:
-            self._lines.tell(connection, speech)
+            self._delivery_queue.tell(connection, speech(connection.session))
+        elif connection in self._delivery_queue.waiting:
+            self._delivery_queue.tell(connection, speech)
         else:
             connection.write(frames)
 
@@ -210,15 +210,15 @@ class EventDelivery:
 def _is_news(message: Message, origin: str, connection: Connection) -> bool:
     """Whether a connection is to be told of a message: it may have sent it, or have heard of it before."""
     session = connection.session
-    return session.is_news(message) if connection.front.dialect.is_plain else session.session_id != origin
+    return session.is_news(message) if connection.wire_format.dialect.is_legacy else session.session_id != origin
 
 
 def send(connection: Connection, payloads: Payloads) -> None:
     """Sends payloads of its dialect to one connection."""
     if payloads:
-        connection.write(connection.front.frames(payloads))
+        connection.write(connection.wire_format.frames(payloads))
 
 
 def send_error(connection: Connection, reference: object, error: AppError) -> None:
     """Answers one request with an error."""
-    send(connection, connection.front.dialect.failed(reference, error))
+    send(connection, connection.wire_format.dialect.failed(reference, error))

@@ -19,7 +19,7 @@ from gateway.upstream.presence_stream import PresenceReporter
 from gateway.upstream.subscriptions import Subscription, User
 from gateway.wire.enum_names import ROLES
 
-PATIENCE_SECONDS: Final = 2.0
+SYNC_TIMEOUT_SECONDS: Final = 2.0
 _NOT_WAITED_FOR_LONG: Final = ("notify", "presence", "roster")
 
 Step = Callable[[], None]
@@ -56,7 +56,7 @@ class ReadinessTracker:
         chat: the subscription to chat.
         notify: the subscription to notify.
         presence: what presence is told.
-        roster: what presence has told.
+        presence_cache: what presence has told.
     """
 
     def __init__(
@@ -64,14 +64,14 @@ class ReadinessTracker:
         chat: Subscription[object],
         notify: Subscription[object],
         presence: PresenceReporter,
-        roster: PresenceCache,
+        presence_cache: PresenceCache,
     ) -> None:
         self._chat = chat
         self._notify = notify
         self._presence = presence
-        self._roster = roster
+        self._presence_cache = presence_cache
 
-    def arrive(self, session: Session, first_of_user: bool, ready: Step) -> None:
+    def connected(self, session: Session, first_of_user: bool, ready: Step) -> None:
         """Tells of a session, and calls `ready` once it is."""
         user = _user(session)
         if first_of_user:
@@ -83,13 +83,13 @@ class ReadinessTracker:
         self._notify.when_attached(user, arrival.arrived("notify"))
         self._presence.when_reported(session.session_id, arrival.arrived("presence"))
         everybody_is_known = arrival.arrived("roster")
-        self._roster.when_known(session.identity.organization_id, everybody_is_known)
+        self._presence_cache.when_synced(session.identity.organization_id, everybody_is_known)
         asyncio.get_running_loop().call_later(
-            PATIENCE_SECONDS, self._go_on_without, session.identity.organization_id, everybody_is_known, arrival
+            SYNC_TIMEOUT_SECONDS, self._go_on_without, session.identity.organization_id, everybody_is_known, arrival
         )
 
     def _go_on_without(self, organization_id: str, everybody_is_known: Step, arrival: _Arrival) -> None:
-        self._roster.wait_no_longer(organization_id, everybody_is_known)
+        self._presence_cache.cancel_wait(organization_id, everybody_is_known)
         arrival.go_on_without()
 
     def report(self, session: Session, idle: bool) -> None:
@@ -105,7 +105,7 @@ class ReadinessTracker:
             )
         )
 
-    def leave(self, session: Session, last_of_user: bool) -> None:
+    def disconnected(self, session: Session, last_of_user: bool) -> None:
         """Tells that a session is no more."""
         if last_of_user:
             self._chat.detach(_user(session))

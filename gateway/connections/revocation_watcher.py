@@ -32,9 +32,9 @@ class RevocationWatch:
 
     async def run(self) -> None:
         """Follows them for ever; to be supervised."""
-        await keep_open("revocations", self._attend)
+        await keep_open("revocations", self._run_stream)
 
-    async def _attend(self) -> None:
+    async def _run_stream(self) -> None:
         metadata = await self._upstreams.service_tokens.metadata()
         call = self._upstreams.auth.WatchRevocations(WatchRevocationsRequest(), metadata=metadata)
         try:

@@ -49,7 +49,7 @@ class DialectContext(NamedTuple):
     """What dialects look things up in, at once and without a call."""
 
     people: UserCache
-    roster: PresenceCache
+    presence_cache: PresenceCache
 
 
 class WebSocketEndpoint(NamedTuple):
@@ -58,12 +58,12 @@ class WebSocketEndpoint(NamedTuple):
     Attributes:
         path: where.
         subprotocol: what asks for it, where a path has several dialects.
-        is_greeted: whether clients say who they are in their first frame.
+        auth_in_first_frame: whether clients say who they are in their first frame.
     """
 
     path: str
     subprotocol: str = ""
-    is_greeted: bool = False
+    auth_in_first_frame: bool = False
 
 
 class SocketIoEndpoint(NamedTuple):
@@ -75,9 +75,9 @@ class SocketIoEndpoint(NamedTuple):
 class Dialect(Protocol):
     """One front-end's vocabulary.
 
-    It is shared by all connections that speak it, so it holds no state of any of them: what it has to remember of one
-    stands in `session.notes`, which it makes and nobody else looks into. `reference` is what `decode` put into the
-    request: how a reply finds the question.
+    All connections that speak the dialect share it, so it holds no state of a connection: that is in
+    `session.dialect_state`, which only the dialect reads and writes. `reference` is what `decode` put into the request
+    and what ties a reply to it.
     """
 
     @property
@@ -85,17 +85,17 @@ class Dialect(Protocol):
         """Its name in metrics and in negotiation."""
 
     @property
-    def entrance(self) -> WebSocketEndpoint | SocketIoEndpoint:
+    def endpoint(self) -> WebSocketEndpoint | SocketIoEndpoint:
         """Where it is spoken."""
 
     @property
-    def is_plain(self) -> bool:
+    def is_legacy(self) -> bool:
         """Whether its front-end knows no more of a message than that it comes.
 
         The gateway then tells it of its own messages as well, of none twice, and says for it that it has them.
         """
 
-    def notes(self) -> Any:
+    def new_state(self) -> Any:
         """What it remembers of a new connection."""
 
     def decode(self, frame: Any, session: Session) -> Request:

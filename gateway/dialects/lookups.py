@@ -12,7 +12,7 @@ from chassis.errors import AppError
 from gateway.dialects.base import Deferred, EncodedEvent, Payloads
 from gateway.sessions.commands import UserCalls
 from gateway.sessions.session import Session
-from gateway.upstream.presence_cache import is_here
+from gateway.upstream.presence_cache import is_online
 from gateway.upstream.user_cache import CachedUser, UserCache
 from gateway.wire.timestamps import time_text
 
@@ -28,7 +28,7 @@ class UserProfile(NamedTuple):
     @property
     def is_online(self) -> bool:
         """Whether the user is here."""
-        return is_here(self.presence)
+        return is_online(self.presence)
 
     @property
     def last_seen(self) -> str | None:

@@ -38,11 +38,9 @@ def all_shapes() -> dict[str, Shapes]:
     return {module.NAME: module.SHAPES for module in _modules() if hasattr(module, "SHAPES")}
 
 
-def all_dialects(surroundings: DialectContext) -> dict[str, Dialect]:
+def all_dialects(context: DialectContext) -> dict[str, Dialect]:
     """The dialects, by name."""
-    made: list[Dialect] = [
-        module.create_dialect(surroundings) for module in _modules() if hasattr(module, "create_dialect")
-    ]
+    made: list[Dialect] = [module.create_dialect(context) for module in _modules() if hasattr(module, "create_dialect")]
     return {dialect.name: dialect for dialect in made}
 
 

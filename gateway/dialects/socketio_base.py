@@ -96,7 +96,7 @@ class SocketIoDialect:
         operations: what clients emit, by name.
     """
 
-    is_plain = True
+    is_legacy = True
 
     def __init__(self, operations: Mapping[str, Operation]) -> None:
         self._operations = operations

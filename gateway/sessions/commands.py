@@ -33,7 +33,7 @@ class UserCalls(Protocol):
     def identity(self) -> Identity:
         """The user."""
 
-    async def until_ready(self) -> None:
+    async def wait_ready(self) -> None:
         """Waits until whatever happens to the user reaches the connection, or the connection is no more."""
 
     async def call(self, method: grpc.aio.UnaryUnaryMultiCallable[Q, R], request: Q, *, conversation_id: str = "") -> R:

@@ -28,13 +28,13 @@ class MessageSender:
 
     def __init__(self, upstreams: Upstreams, capacity: int) -> None:
         self._upstreams = upstreams
-        self._batches: Batcher[_Item, _Outcome] = Batcher(
+        self._batcher: Batcher[_Item, _Outcome] = Batcher(
             "messages", self._exchange, lanes=upstreams.chat_shards, capacity=capacity
         )
-        self.run = self._batches.run
+        self.run = self._batcher.run
 
     def __len__(self) -> int:
-        return len(self._batches)
+        return len(self._batcher)
 
     def send(self, actor: Actor, draft: Draft, answer: Callable[[SendResult | AppError], None]) -> None:
         """Sends a message for a user; `answer` is called once, with where it landed or why not.
@@ -43,7 +43,7 @@ class MessageSender:
             ResourceExhaustedError: OVERLOADED: too many messages wait.
         """
         shard = self._upstreams.shard_of(draft.conversation_id)
-        self._batches.offer(shard, (actor, draft), lambda outcome: answer(_landed(outcome)))
+        self._batcher.submit(shard, (actor, draft), lambda outcome: answer(_landed(outcome)))
 
     async def _exchange(self, shard: int, items: Sequence[_Item]) -> Sequence[_Outcome]:
         request = SendMessagesRequest()

@@ -99,7 +99,7 @@ class Session:
         identity: who is connected.
         token: the access token that says so; calls for the user carry it.
         limits: what the connection may do.
-        notes: what the connection's dialect remembers of it.
+        dialect_state: what the connection's dialect remembers of it.
     """
 
     __slots__ = (
@@ -108,24 +108,24 @@ class Session:
         "_malformed",
         "_waiting",
         "conversations",
+        "dialect_state",
         "identity",
         "in_flight",
         "limits",
-        "notes",
         "ready",
         "session_id",
         "token",
     )
 
     def __init__(
-        self, session_id: str, identity: Identity, token: str, limits: SessionLimits, notes: Any = None
+        self, session_id: str, identity: Identity, token: str, limits: SessionLimits, dialect_state: Any = None
     ) -> None:
         self.session_id = session_id
         self.identity = identity
         self.token = token
         self.limits = limits
         self._actor: Actor | None = None  # most sessions never need it
-        self.notes = notes
+        self.dialect_state = dialect_state
         self.conversations: dict[
             tuple[str, str], str
         ] = {}  # ids by other names; see `gateway.sessions.commands.Resolve`

@@ -38,13 +38,13 @@ class SignalSender:
 
     def __init__(self, upstreams: Upstreams, capacity: int) -> None:
         self._upstreams = upstreams
-        self._batches: Batcher[_Item, Status] = Batcher(
+        self._batcher: Batcher[_Item, Status] = Batcher(
             "signals", self._exchange, merge=latest, lanes=upstreams.chat_shards, capacity=capacity
         )
-        self.run = self._batches.run
+        self.run = self._batcher.run
 
     def __len__(self) -> int:
-        return len(self._batches)
+        return len(self._batcher)
 
     def send(self, actor: Actor, signal: Signal, answer: Callable[[AppError | None], None]) -> None:
         """Sends a signal for a user; `answer` is called once, with why it was not taken, or None.
@@ -55,7 +55,7 @@ class SignalSender:
         conversation_id = signal.conversation_id
         key = (actor.organization_id, actor.user_id, conversation_id, type(signal))
         shard = self._upstreams.shard_of(conversation_id)
-        self._batches.offer(shard, (actor, signal), lambda outcome: answer(_refusal(outcome)), key)
+        self._batcher.submit(shard, (actor, signal), lambda outcome: answer(_refusal(outcome)), key)
 
     def confirm(self, session: Session, message: Message) -> None:
         """Notes that a message has reached a session's user, where the front-end has no word for that."""

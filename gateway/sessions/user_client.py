@@ -42,7 +42,7 @@ class UserClient:
         self._token = token
         self._session = session
 
-    async def until_ready(self) -> None:
+    async def wait_ready(self) -> None:
         """Waits until whatever happens to the user reaches the connection, or the connection is no more."""
         if self._session is not None and not self._session.ready:
             ready = asyncio.get_running_loop().create_future()
@@ -102,8 +102,8 @@ async def _do(operation: str, work: Awaitable[T], answer: Callable[[T | AppError
 async def running_background_tasks() -> AsyncIterator[BackgroundTasks]:
     """Runs errands while the context is open; those that are still under way on leaving are cancelled."""
     async with asyncio.TaskGroup() as group:
-        errands = BackgroundTasks(group)
+        tasks = BackgroundTasks(group)
         try:
-            yield errands
+            yield tasks
         finally:
-            errands.cancel()
+            tasks.cancel()

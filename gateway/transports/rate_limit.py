@@ -25,7 +25,7 @@ class RateLimiter:
         self._tokens = float(burst)
         self._filled_at = now()
 
-    def keep(self) -> None:
+    def acquire(self) -> None:
         """Lets one through. Raises UnavailableError (TOO_MANY_CONNECTIONS), with a time after which to try again."""
         now = self._now()
         self._tokens = min(self._burst, self._tokens + (now - self._filled_at) * self._per_second)

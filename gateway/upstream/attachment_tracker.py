@@ -18,9 +18,9 @@ V = TypeVar("V")
 class Changes(NamedTuple, Generic[K, V]):
     """What to tell the far side: put these, drop those; its answer carries the number."""
 
-    number: int
-    put: list[V]
-    dropped: list[K]
+    sequence: int
+    added: list[V]
+    removed: list[K]
 
 
 class AttachmentTracker(Generic[K, V]):
@@ -29,74 +29,74 @@ class AttachmentTracker(Generic[K, V]):
     def __init__(self) -> None:
         self._entries: dict[K, V] = {}
         self._sent_under: dict[K, int] = {}
-        self._untold: dict[K, None] = {}
+        self._pending: dict[K, None] = {}
         self._asking: dict[K, list[Callable[[], None]]] = {}
         self._waiting: deque[tuple[int, K, Callable[[], None]]] = deque()
-        self._number = 0
+        self._sequence = 0
         self._acknowledged = 0
 
     def __len__(self) -> int:
         return len(self._entries)
 
     @property
-    def untold(self) -> int:
+    def pending(self) -> int:
         """How many entries changed since the far side was told of them."""
-        return len(self._untold)
+        return len(self._pending)
 
-    def put(self, key: K, value: V) -> None:
+    def add(self, key: K, value: V) -> None:
         """Adds or replaces an entry."""
         self._entries[key] = value
-        self._untold[key] = None
+        self._pending[key] = None
 
-    def drop(self, key: K) -> None:
+    def remove(self, key: K) -> None:
         """Removes an entry, if it is there; who waited for it to be in effect is not called any more."""
         if self._entries.pop(key, None) is not None:
             self._sent_under.pop(key, None)
             self._asking.pop(key, None)
-            self._untold[key] = None
+            self._pending[key] = None
 
     def when_in_effect(self, key: K, then: Callable[[], None]) -> None:
         """Calls `then` once the far side holds an entry as it is now: at once, if it does."""
-        if key in self._untold:
+        if key in self._pending:
             self._asking.setdefault(key, []).append(then)
             return
-        number = self._sent_under[key]
-        if number <= self._acknowledged:
+        sequence = self._sent_under[key]
+        if sequence <= self._acknowledged:
             then()
         else:
-            self._waiting.append((number, key, then))
+            self._waiting.append((sequence, key, then))
 
-    def begin(self) -> None:
+    def restart(self) -> None:
         """Notes that the far side is a new one, which knows nothing."""
-        self._untold = dict.fromkeys(self._entries)
+        self._pending = dict.fromkeys(self._entries)
         waiting, self._waiting = self._waiting, deque()
         for _, key, then in waiting:
             if key in self._entries:
                 self._asking.setdefault(key, []).append(then)
 
-    def changes(self, at_most: int | None = None, *, dropped_first: bool = False) -> Changes[K, V]:
+    def changes(self, at_most: int | None = None, *, removed_first: bool = False) -> Changes[K, V]:
         """What to tell the far side next, under a new number.
 
         Args:
             at_most: how many changes.
-            dropped_first: whether what was dropped is told by itself, before what was put.
+            removed_first: whether what was dropped is told by itself, before what was put.
         """
-        self._number += 1
-        dropped = [key for key in self._untold if key not in self._entries] if dropped_first else []
-        told = list(islice(dropped or self._untold, at_most))
-        changes: Changes[K, V] = Changes(self._number, [], [])
+        self._sequence += 1
+        removed = [key for key in self._pending if key not in self._entries] if removed_first else []
+        told = list(islice(removed or self._pending, at_most))
+        changes: Changes[K, V] = Changes(self._sequence, [], [])
         for key in told:
-            del self._untold[key]
+            del self._pending[key]
             if key in self._entries:
-                self._sent_under[key] = self._number
-                changes.put.append(self._entries[key])
-                self._waiting.extend((self._number, key, then) for then in self._asking.pop(key, ()))
+                self._sent_under[key] = self._sequence
+                changes.added.append(self._entries[key])
+                self._waiting.extend((self._sequence, key, then) for then in self._asking.pop(key, ()))
             else:
-                changes.dropped.append(key)
+                changes.removed.append(key)
         return changes
 
-    def acknowledge(self, number: int) -> None:
+    def acknowledge(self, sequence: int) -> None:
         """Notes that everything up to a number is in effect."""
-        self._acknowledged = max(self._acknowledged, number)
+        self._acknowledged = max(self._acknowledged, sequence)
         while self._waiting and self._waiting[0][0] <= self._acknowledged:
             self._waiting.popleft()[2]()

@@ -111,7 +111,7 @@ class Batcher(Generic[I, O]):
     def __len__(self) -> int:
         return sum(len(lane.entries) for lane in self._lanes)
 
-    def offer(self, lane: int, item: I, answer: Answer[O], key: Hashable | None = None) -> None:
+    def submit(self, lane: int, item: I, answer: Answer[O], key: Hashable | None = None) -> None:
         """Takes an item; `answer` is called once, later, with its outcome or with what went wrong.
 
         An item with the key of one that still waits is merged into that one.
@@ -172,7 +172,7 @@ class Batcher(Generic[I, O]):
 
     def _fail(self, entries: list[_Entry[I, O]], error: AppError) -> None:
         """Answers every item; a client is not told of what is between chat and us, such as our own token."""
-        _log.warning("batch_failed", batches=self._name, items=len(entries), reason=error.reason, error=error.message)
+        _log.warning("batch_failed", batcher=self._name, items=len(entries), reason=error.reason, error=error.message)
         if error.category not in _PASSED_ON:
             error = UnavailableError("SERVICE_UNAVAILABLE", "try again soon", retry_after_ms=_RETRY_AFTER_MS)
         elif error.retry_after_ms is None:

@@ -26,22 +26,22 @@ class JwksCache:
     def __init__(self, verifier: TokenVerifier) -> None:
         self._verifier = verifier
         self._doubt = asyncio.Event()
-        self._filled = asyncio.Event()
+        self._ready = asyncio.Event()
 
     def verify(self, token: str) -> Identity:
         """Returns whose token it is. Raises UnauthenticatedError, or UnavailableError before there are keys."""
         try:
-            return self._verifier.verify_at_hand(token)
+            return self._verifier.verify_cached(token)
         except UnauthenticatedError as error:
             if error.reason == "TOKEN_INVALID":
                 self._doubt.set()
             raise
 
-    async def filled(self, patience_seconds: float) -> None:
+    async def wait_ready(self, timeout_seconds: float) -> None:
         """Waits for the first keys, but not for long: upgrades are told to try again while there are none."""
         try:
-            async with asyncio.timeout(patience_seconds):
-                await self._filled.wait()
+            async with asyncio.timeout(timeout_seconds):
+                await self._ready.wait()
         except TimeoutError:
             _log.warning("no_keys_yet")
 
@@ -59,7 +59,7 @@ class JwksCache:
                 continue
             failures = 0
             self._doubt.clear()
-            self._filled.set()
+            self._ready.set()
             try:
                 async with asyncio.timeout(_FRESH_SECONDS):
                     await self._doubt.wait()

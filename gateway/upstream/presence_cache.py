@@ -16,10 +16,10 @@ from parley.presence.v1.presence_pb2 import PRESENCE_STATUS_OFFLINE, Event, Pres
 from chassis.identity import Identity
 
 CLIENT: Final = "client"
-PATIENCE_SECONDS: Final = 2.0
+SYNC_TIMEOUT_SECONDS: Final = 2.0
 
 
-def is_here(presence: Presence) -> bool:
+def is_online(presence: Presence) -> bool:
     """Whether a user is online in any way, such as away or not to be disturbed."""
     return presence.status != PRESENCE_STATUS_OFFLINE
 
@@ -29,16 +29,16 @@ class PresenceCache:
 
     def __init__(self) -> None:
         self._organizations: dict[str, dict[str, Event]] = {}
-        self._complete: dict[str, asyncio.Event] = {}
+        self._synced: dict[str, asyncio.Event] = {}
         self._waiting: dict[str, dict[Callable[[], None], None]] = {}
 
-    def note(self, event: Event) -> bool:
+    def apply(self, event: Event) -> bool:
         """Takes what presence tells; says whether the user came or went by it, and was not only told of at last."""
         is_complete = self._of(event.organization_id).is_set()
         users = self._organizations.setdefault(event.organization_id, {})
         user_id = event.presence.user_id
         was_here = user_id in users
-        if is_here(event.presence):
+        if is_online(event.presence):
             users[user_id] = event
             return is_complete and not was_here
         users.pop(user_id, None)
@@ -47,49 +47,49 @@ class PresenceCache:
     def forget(self, organization_id: str) -> None:
         """Lets go of an organization whose last connection has gone: nothing is told of it any more."""
         self._organizations.pop(organization_id, None)
-        self._complete.pop(organization_id, None)
+        self._synced.pop(organization_id, None)
         self._waiting.pop(organization_id, None)
 
-    def complete(self, organization_ids: Iterable[str]) -> None:
+    def mark_synced(self, organization_ids: Iterable[str]) -> None:
         """Notes that everybody who is present in some organizations has been told of."""
         for organization_id in organization_ids:
             self._of(organization_id).set()
             for then in self._waiting.pop(organization_id, {}):
                 then()
 
-    def when_known(self, organization_id: str, then: Callable[[], None]) -> None:
+    def when_synced(self, organization_id: str, then: Callable[[], None]) -> None:
         """Calls `then` once everybody who is present in an organization is known: at once, if they are."""
         if self._of(organization_id).is_set():
             then()
         else:
             self._waiting.setdefault(organization_id, {})[then] = None
 
-    def wait_no_longer(self, organization_id: str, then: Callable[[], None]) -> None:
+    def cancel_wait(self, organization_id: str, then: Callable[[], None]) -> None:
         """Doesn't call `then` any more."""
         self._waiting.get(organization_id, {}).pop(then, None)
 
-    async def known(self, organization_id: str) -> None:
+    async def wait_synced(self, organization_id: str) -> None:
         """Waits until everybody who is present in an organization is known.
 
         Not for long, if presence is away: whoever it tells of later has come then, as far as this gateway knows.
         """
-        complete = self._of(organization_id)
+        mark_synced = self._of(organization_id)
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                await complete.wait()
+            async with asyncio.timeout(SYNC_TIMEOUT_SECONDS):
+                await mark_synced.wait()
         except TimeoutError:
-            self.complete([organization_id])
+            self.mark_synced([organization_id])
 
     def _of(self, organization_id: str) -> asyncio.Event:
-        return self._complete.setdefault(organization_id, asyncio.Event())
+        return self._synced.setdefault(organization_id, asyncio.Event())
 
-    def here(self, identity: Identity) -> Iterator[Event]:
+    def online(self, identity: Identity) -> Iterator[Event]:
         """Whoever is here, as far as a user may know: clients are not told of other clients."""
         for event in self._organizations.get(identity.organization_id, {}).values():
-            if not hidden_from(identity, event):
+            if not is_hidden_from(identity, event):
                 yield event
 
 
-def hidden_from(identity: Identity, event: Event) -> bool:
+def is_hidden_from(identity: Identity, event: Event) -> bool:
     """Whether a user is not told of somebody's presence."""
     return event.role == ROLE_CLIENT and identity.role == CLIENT and identity.user_id != event.presence.user_id

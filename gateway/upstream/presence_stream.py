@@ -25,7 +25,7 @@ class PresenceReporter(TwoWayStream[AttachRequest, AttachResponse]):
         gateway_id: this gateway's name, unique among gateways.
         metadata: gives the metadata of a new stream.
         deliver: takes events, in order.
-        complete: is told the organizations of which all who are present were delivered.
+        mark_synced: is told the organizations of which all who are present were delivered.
     """
 
     def __init__(
@@ -35,33 +35,33 @@ class PresenceReporter(TwoWayStream[AttachRequest, AttachResponse]):
         gateway_id: str,
         metadata: Callable[[], Awaitable[Metadata]],
         deliver: Callable[[Iterable[Event]], None],
-        complete: Callable[[Iterable[str]], None],
+        mark_synced: Callable[[Iterable[str]], None],
     ) -> None:
         super().__init__("presence", method, metadata, HEARTBEAT_SECONDS)
         self._gateway_id = gateway_id
         self._deliver = deliver
-        self._complete = complete
-        self._roll: AttachmentTracker[str, bytes] = AttachmentTracker()  # serialized: a fifth of the memory
+        self._mark_synced = mark_synced
+        self._tracker: AttachmentTracker[str, bytes] = AttachmentTracker()  # serialized: a fifth of the memory
         self._beginning = True
         self._events = EVENTS.labels("presence")
 
     def report(self, session: Session) -> None:
         """Reports a session that opened or changed."""
-        self._roll.put(session.session_id, session.SerializeToString())
-        self.tell()
+        self._tracker.add(session.session_id, session.SerializeToString())
+        self.wake()
 
     def close(self, session_id: str) -> None:
         """Reports that a session closed."""
-        self._roll.drop(session_id)
-        self.tell()
+        self._tracker.remove(session_id)
+        self.wake()
 
     def when_reported(self, session_id: str, then: Callable[[], None]) -> None:
         """Calls `then` once presence knows of an open session."""
-        self._roll.when_in_effect(session_id, then)
+        self._tracker.when_in_effect(session_id, then)
 
     def first(self) -> AttachRequest:
         """All sessions, or as many as go into one request, and who we are."""
-        self._roll.begin()
+        self._tracker.restart()
         self._beginning = True
         request = self.next()
         request.gateway_id = self._gateway_id
@@ -73,20 +73,20 @@ class PresenceReporter(TwoWayStream[AttachRequest, AttachResponse]):
         In one request, presence would see an organization that stays where its last session closed and another opened,
         and not tell anew who is here: the gateway has forgotten it by then.
         """
-        changes = self._roll.changes(SESSIONS_PER_REQUEST, dropped_first=True)
-        more = self._roll.untold > 0
+        changes = self._tracker.changes(SESSIONS_PER_REQUEST, removed_first=True)
+        more = self._tracker.pending > 0
         if more:
-            self.tell()
+            self.wake()
         request = AttachRequest(
-            upsert=map(Session.FromString, changes.put),
-            closed=changes.dropped,
-            request_sequence=changes.number,
+            upsert=map(Session.FromString, changes.added),
+            closed=changes.removed,
+            request_sequence=changes.sequence,
             has_more=more and self._beginning,
         )
         self._beginning = self._beginning and more
         return request
 
-    def beat(self) -> AttachRequest:
+    def heartbeat(self) -> AttachRequest:
         """A heartbeat for all sessions."""
         return AttachRequest()
 
@@ -94,6 +94,6 @@ class PresenceReporter(TwoWayStream[AttachRequest, AttachResponse]):
         """Delivers events, then says whose session is known."""
         self._deliver(response.events)
         self._events.inc(len(response.events))
-        self._complete(response.synced_organization_ids)
+        self._mark_synced(response.synced_organization_ids)
         if response.acked_sequence:
-            self._roll.acknowledge(response.acked_sequence)
+            self._tracker.acknowledge(response.acked_sequence)

@@ -34,12 +34,12 @@ class _EndedError(Exception):
     """The far side ended the stream without an error."""
 
 
-async def keep_open(name: str, attend: Callable[[], Awaitable[None]]) -> None:
+async def keep_open(name: str, run_stream: Callable[[], Awaitable[None]]) -> None:
     """Attends a stream again and again, for ever; to be supervised.
 
     Args:
         name: the stream's name, for logs and metrics.
-        attend: opens the stream and reads it to its end. What goes wrong with the far side it raises as AppError or
+        run_stream: opens the stream and reads it to its end. What goes wrong with the far side it raises as AppError or
             AioRpcError, alone or in an ExceptionGroup; anything else is a fault of ours, and is raised on.
     """
     failures, was_open = 0, False
@@ -48,7 +48,7 @@ async def keep_open(name: str, attend: Callable[[], Awaitable[None]]) -> None:
         began = time.monotonic()
         reason = "ENDED"
         try:
-            await attend()
+            await run_stream()
         except* (AppError, grpc.aio.AioRpcError, asyncio.InvalidStateError, _EndedError) as group:
             reason = _reason(group)
         sound = time.monotonic() - began > _SOUND_AFTER_SECONDS
@@ -76,7 +76,7 @@ class TwoWayStream(ABC, Generic[Q, R]):
         name: for logs and metrics.
         method: of a stub.
         metadata: gives the metadata of a new stream.
-        heartbeat_seconds: how often `beat` is written when there is nothing else; None for never.
+        heartbeat_seconds: how often `heartbeat` is written when there is nothing else; None for never.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class TwoWayStream(ABC, Generic[Q, R]):
         self._method = method
         self._metadata = metadata
         self._heartbeat_seconds = heartbeat_seconds
-        self._something_to_tell = asyncio.Event()
+        self._has_changes = asyncio.Event()
         self._up = STREAMS_UP.labels(name)
 
     @abstractmethod
@@ -102,25 +102,25 @@ class TwoWayStream(ABC, Generic[Q, R]):
         """The request that tells what came up since the one before."""
 
     @abstractmethod
-    def beat(self) -> Q:
+    def heartbeat(self) -> Q:
         """The request that says only that we are still here."""
 
     @abstractmethod
     def take(self, response: R) -> None:
         """Takes what came back."""
 
-    def tell(self) -> None:
+    def wake(self) -> None:
         """Notes that there is something to tell; all that comes up in one turn of the event loop goes together."""
-        self._something_to_tell.set()
+        self._has_changes.set()
 
     async def run(self) -> None:
         """Keeps the stream open for ever; to be supervised."""
-        await keep_open(self._name, self._attend)
+        await keep_open(self._name, self._run_stream)
 
-    async def _attend(self) -> None:
+    async def _run_stream(self) -> None:
         call = self._method(metadata=await self._metadata())
         try:
-            self._something_to_tell.clear()
+            self._has_changes.clear()
             await call.write(self.first())
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._read(call))
@@ -141,9 +141,9 @@ class TwoWayStream(ABC, Generic[Q, R]):
         while True:
             try:
                 async with asyncio.timeout(self._heartbeat_seconds):
-                    await self._something_to_tell.wait()
+                    await self._has_changes.wait()
             except TimeoutError:
-                await call.write(self.beat())
+                await call.write(self.heartbeat())
                 continue
-            self._something_to_tell.clear()
+            self._has_changes.clear()
             await call.write(self.next())

@@ -69,36 +69,36 @@ class Subscription(TwoWayStream[Any, SubscribeResponse[E_co]]):
         self._request_type = request_type
         self._deliver = deliver
         self._lost = lost
-        self._roll: AttachmentTracker[User, User] = AttachmentTracker()
+        self._tracker: AttachmentTracker[User, User] = AttachmentTracker()
         self._positions: dict[int, str] = {}
         self._events = EVENTS.labels(name)
         self._delivery_seconds = DELIVERY_SECONDS.labels(name)
 
     def attach(self, user: User) -> None:
         """Asks for the events of a user, from now on."""
-        self._roll.put(user, user)
-        self.tell()
+        self._tracker.add(user, user)
+        self.wake()
 
     def detach(self, user: User) -> None:
         """Wants no more events of a user."""
-        self._roll.drop(user)
-        self.tell()
+        self._tracker.remove(user)
+        self.wake()
 
     def when_attached(self, user: User, then: Callable[[], None]) -> None:
         """Calls `then` once whatever happens to an attached user is delivered here."""
-        self._roll.when_in_effect(user, then)
+        self._tracker.when_in_effect(user, then)
 
     def first(self) -> Any:
         """All users, and where to resume: what is resumed comes for those named here alone."""
-        self._roll.begin()
+        self._tracker.restart()
         resume_cursors = Cursors(shards=self._positions) if self._positions else None
-        return self._request_type(attachments=_attachments(self._roll.changes()), resume_cursors=resume_cursors)
+        return self._request_type(attachments=_attachments(self._tracker.changes()), resume_cursors=resume_cursors)
 
     def next(self) -> Any:
         """The users that came and went."""
-        return self._request_type(attachments=_attachments(self._roll.changes()))
+        return self._request_type(attachments=_attachments(self._tracker.changes()))
 
-    def beat(self) -> Any:
+    def heartbeat(self) -> Any:
         """Nothing: the connection itself is kept alive below gRPC."""
         return self._request_type()
 
@@ -110,7 +110,7 @@ class Subscription(TwoWayStream[Any, SubscribeResponse[E_co]]):
         if response.resync_required:
             self._lost()
         if response.acked_sequence:
-            self._roll.acknowledge(response.acked_sequence)
+            self._tracker.acknowledge(response.acked_sequence)
 
     def _measure(self, response: SubscribeResponse[E_co]) -> None:
         """Measures a whole response at once; positions begin with when Redis took the entry, as Unix milliseconds."""
@@ -122,7 +122,7 @@ class Subscription(TwoWayStream[Any, SubscribeResponse[E_co]]):
 
 
 def _attachments(changes: Changes[User, User]) -> Attachments:
-    return Attachments(add=_keys(changes.put), remove=_keys(changes.dropped), request_sequence=changes.number)
+    return Attachments(add=_keys(changes.added), remove=_keys(changes.removed), request_sequence=changes.sequence)
 
 
 def _keys(users: Iterable[User]) -> list[UserKey]:

@@ -68,7 +68,7 @@ def request_text(
 def check_frame(name: str, frame: Any) -> None:
     """Decodes a frame, and asserts that all that comes of it can be answered, counted and sent on."""
     dialect = DIALECTS[name]
-    who = Session("session-1", _WHO, "token", session().limits, dialect.notes())
+    who = Session("session-1", _WHO, "token", session().limits, dialect.new_state())
     request = dialect.decode(frame, who)
     assert isinstance(request.command, _COMMANDS)
     assert request.operation in {*operations_of(name), UNKNOWN}  # a label of metrics: never what a client made up

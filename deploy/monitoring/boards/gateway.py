@@ -97,7 +97,7 @@ _TO_CHAT: Final = Row(
             (
                 Query("sum by (instance) (parley_gateway_messages_waiting)", "messages {{instance}}"),
                 Query("sum by (instance) (parley_gateway_signals_waiting)", "signals {{instance}}"),
-                Query("sum by (instance) (parley_gateway_errands)", "calls {{instance}}"),
+                Query("sum by (instance) (parley_gateway_requests_in_flight)", "calls {{instance}}"),
             ),
         ),
         Panel(

@@ -63,7 +63,7 @@ from gateway.sessions.commands import (
 from gateway.sessions.commands import UserCalls as Calls
 from gateway.sessions.history import page_before
 from gateway.sessions.session import Session
-from gateway.upstream.presence_cache import is_here
+from gateway.upstream.presence_cache import is_online
 from gateway.upstream.user_cache import UserCache
 from gateway.wire import json_objects
 from gateway.wire.enum_names import ROLES
@@ -111,12 +111,12 @@ class HelpdeskDialect:
     """The dialect."""
 
     name = NAME
-    entrance = WebSocketEndpoint("/helpdesk", is_greeted=True)
-    is_plain = True
+    endpoint = WebSocketEndpoint("/helpdesk", auth_in_first_frame=True)
+    is_legacy = True
 
-    def __init__(self, surroundings: DialectContext) -> None:
-        self._people: UserCache = surroundings.people
-        self._roster = surroundings.roster
+    def __init__(self, context: DialectContext) -> None:
+        self._user_cache: UserCache = context.people
+        self._presence_cache = context.presence_cache
         self._operations = {
             _JOIN: Operation(forms.UserJoin, self._user_join),
             "message": Operation(forms.DirectMessage, _message, {"text": "content", "userId": "receiverId"}),
@@ -140,12 +140,12 @@ class HelpdeskDialect:
             "typing_updated": frames.typing_updated,
         }
 
-    def notes(self) -> None:
+    def new_state(self) -> None:
         """Nothing is to be remembered."""
 
     # --- frames that come
 
-    def greeting(self, text: str) -> str:
+    def token_from(self, text: str) -> str:
         """The token in a `user_join`; empty where it has none. Raises AppError for any other frame."""
         frame = _object(text)
         if frame.get("type") != _JOIN:
@@ -178,9 +178,9 @@ class HelpdeskDialect:
 
     def _user_join(self, _: forms.UserJoin) -> Command:
         async def run(calls: Calls) -> Result:
-            await calls.until_ready()
-            await self._roster.known(calls.identity.organization_id)
-            people = await self._people.get(calls.identity.organization_id, self._here(calls.identity))
+            await calls.wait_ready()
+            await self._presence_cache.wait_synced(calls.identity.organization_id)
+            people = await self._user_cache.get(calls.identity.organization_id, self._here(calls.identity))
             here = self._here(calls.identity)  # who has gone meanwhile was told of; who has come, too
             users = [frames.user(people[user_id], role) for user_id, role in here.items() if user_id in people]
             return {"type": "joined", "userId": format_id(calls.identity.user_id), "users": users}
@@ -189,7 +189,7 @@ class HelpdeskDialect:
 
     def _here(self, identity: Identity) -> dict[str, str]:
         """The roles of those who are here, by user id; one who is joining is, too."""
-        here = {found.presence.user_id: ROLES.name(found.role) for found in self._roster.here(identity)}
+        here = {found.presence.user_id: ROLES.name(found.role) for found in self._presence_cache.online(identity)}
         return {**here, identity.user_id: identity.role}
 
     def _join_room(self, form: forms.JoinRoom) -> Command:
@@ -219,7 +219,7 @@ class HelpdeskDialect:
             conversation = (await calls.call(get, request, conversation_id=conversation_id)).conversation
             page = await page_before(calls, conversation_id, None, forms.LOADED_MESSAGES)
             ids = [member.user_id for member in conversation.members]
-            people = await self._people.get(calls.identity.organization_id, ids)
+            people = await self._user_cache.get(calls.identity.organization_id, ids)
             return {
                 "type": "room_joined",
                 "roomId": format_id(room),
@@ -246,7 +246,7 @@ class HelpdeskDialect:
         return _resolve(form, then)
 
     async def _messages(self, calls: Calls, sent: Any) -> list[dict[str, Any]]:
-        people = await self._people.get(calls.identity.organization_id, (one.sender_id for one in sent))
+        people = await self._user_cache.get(calls.identity.organization_id, (one.sender_id for one in sent))
         return [{**frames.said(one, people[one.sender_id].name), "seq": one.seq} for one in sent]
 
     # --- frames that go
@@ -300,9 +300,9 @@ class HelpdeskDialect:
         if not came_or_went:
             return ()
         user_id = happened.presence.user_id
-        name = "user_online" if is_here(happened.presence) else "user_offline"
+        name = "user_online" if is_online(happened.presence) else "user_offline"
         speech = with_names(
-            self._people,
+            self._user_cache,
             happened.organization_id,
             [user_id],
             lambda people: (_encode({"type": name, **frames.user(people[user_id], ROLES.name(happened.role))}),),
@@ -316,9 +316,9 @@ class HelpdeskDialect:
         return to_others
 
 
-def create_dialect(surroundings: DialectContext) -> Dialect:
+def create_dialect(context: DialectContext) -> Dialect:
     """This dialect."""
-    return HelpdeskDialect(surroundings)
+    return HelpdeskDialect(context)
 
 
 # --- reading

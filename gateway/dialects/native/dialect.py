@@ -58,10 +58,10 @@ class NativeDialect:
     """The dialect of Parley's own clients."""
 
     name = NAME
-    entrance = WebSocketEndpoint("/ws", subprotocol=NAME)
-    is_plain = False
+    endpoint = WebSocketEndpoint("/ws", subprotocol=NAME)
+    is_legacy = False
 
-    def notes(self) -> None:
+    def new_state(self) -> None:
         """Nothing is to be remembered."""
 
     def decode(self, text: str, session: Session) -> Request:

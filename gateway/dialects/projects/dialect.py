@@ -36,7 +36,7 @@ from gateway.dialects.validation import MAX_INTEGER, invalid, number_of
 from gateway.sessions.commands import CallUpstream, Command, Result, SendMessage, SendSignal, UserCalls
 from gateway.sessions.history import page_before
 from gateway.sessions.session import Session
-from gateway.upstream.presence_cache import is_here
+from gateway.upstream.presence_cache import is_online
 from gateway.upstream.user_cache import CachedUser
 from gateway.wire.enum_names import MESSAGE_KINDS
 from gateway.wire.timestamps import time_text
@@ -103,10 +103,10 @@ class ProjectsDialect(SocketIoDialect):
     """The dialect; see SocketIoDialect for what all of Socket.IO share."""
 
     name = NAME
-    entrance = SocketIoEndpoint("/projects")
+    endpoint = SocketIoEndpoint("/projects")
 
-    def __init__(self, surroundings: DialectContext) -> None:
-        self._people = surroundings.people
+    def __init__(self, context: DialectContext) -> None:
+        self._user_cache = context.people
         super().__init__(
             {
                 "join_conversation": Operation(forms.OneConversation, _join),
@@ -133,7 +133,7 @@ class ProjectsDialect(SocketIoDialect):
             "typing_updated": _typing_updated,
         }
 
-    def notes(self) -> ConnectionState:
+    def new_state(self) -> ConnectionState:
         """What is remembered of a new connection."""
         return ConnectionState()
 
@@ -152,13 +152,13 @@ class ProjectsDialect(SocketIoDialect):
                 shape = shapes.message(message, people[message.sender_id]._replace(name=name))
                 return (event("new_message", {**shape, **more}),)
 
-            return with_names(self._people, happened.organization_id, [message.sender_id], say)
+            return with_names(self._user_cache, happened.organization_id, [message.sender_id], say)
 
         to_others, own = speech({}), own_ids(message.client_message_id)
         to_sender = speech(own) if own else to_others
 
         def noted(session: Session) -> Payloads | Deferred:
-            window = session.notes.joined.get(message.conversation_id)
+            window = session.dialect_state.joined.get(message.conversation_id)
             if window is not None:
                 window.note([message])
             return payloads_for(session, to_sender if session.identity.user_id == message.sender_id else to_others)
@@ -168,7 +168,7 @@ class ProjectsDialect(SocketIoDialect):
     def _message_changed(self, happened: chat.Event, message: Message) -> EncodedEvent:
         """An edit or a deletion: the message as it is now, for those who look at it."""
         speech = with_names(
-            self._people,
+            self._user_cache,
             happened.organization_id,
             [message.sender_id],
             lambda people: (
@@ -192,7 +192,7 @@ class ProjectsDialect(SocketIoDialect):
             request = GetConversationRequest(conversation_id=conversation_id)
             get = calls.upstreams.conversations.GetConversation
             response = await calls.call(get, request, conversation_id=conversation_id)
-            (shape,) = await shapes.conversations(calls, self._people, [response.conversation])
+            (shape,) = await shapes.conversations(calls, self._user_cache, [response.conversation])
             return (event("conversation_update", {"conversation": shape}),)
 
         if len(happened.recipients) > _MOST_TOLD:
@@ -206,7 +206,7 @@ class ProjectsDialect(SocketIoDialect):
 
         def to_members(session: Session) -> Payloads | Deferred:
             if session.identity.user_id == removed.member.user_id:
-                session.notes.joined.pop(removed.conversation_id, None)
+                session.dialect_state.joined.pop(removed.conversation_id, None)
                 return ()
             return payloads_for(session, speech)
 
@@ -225,7 +225,7 @@ class ProjectsDialect(SocketIoDialect):
             return ()
         seen = happened.presence
         body: dict[str, Any] = {"userId": format_id(seen.user_id)}
-        if is_here(seen):
+        if is_online(seen):
             said = event("user_online", body)
         else:
             said = event("user_offline", {**body, "lastSeen": last_seen(seen)})
@@ -236,16 +236,16 @@ SHAPES: Final = shapes
 """How the HTTP interface answers in this dialect."""
 
 
-def create_dialect(surroundings: DialectContext) -> Dialect:
+def create_dialect(context: DialectContext) -> Dialect:
     """This dialect."""
-    return ProjectsDialect(surroundings)
+    return ProjectsDialect(context)
 
 
 def _where_joined(conversation_id: str, speech: EncodedEvent) -> EncodedEvent:
     """Something that is for connections alone that have joined a conversation."""
 
     def to_joined(session: Session) -> Payloads | Deferred:
-        if conversation_id not in session.notes.joined:
+        if conversation_id not in session.dialect_state.joined:
             return ()
         return payloads_for(session, speech)
 
@@ -257,12 +257,12 @@ def _join(form: forms.OneConversation, session: Session) -> Command:
     conversation_id = parse_id(form.conversation_id)
 
     async def run(calls: UserCalls) -> Result:
-        window = session.notes.join(conversation_id)
+        window = session.dialect_state.join(conversation_id)
         try:
             await _fill(window, calls, conversation_id)
         except AppError:
-            if session.notes.joined.get(conversation_id) is window:
-                del session.notes.joined[conversation_id]
+            if session.dialect_state.joined.get(conversation_id) is window:
+                del session.dialect_state.joined[conversation_id]
             raise
         return done({"conversationId": format_id(conversation_id)})
 
@@ -280,7 +280,7 @@ def _leave(form: forms.OneConversation, session: Session) -> Command:
     conversation_id = parse_id(form.conversation_id)
 
     async def run(_: UserCalls) -> Result:
-        session.notes.joined.pop(conversation_id, None)
+        session.dialect_state.joined.pop(conversation_id, None)
         return done({"conversationId": format_id(conversation_id)})
 
     return CallUpstream(run)
@@ -332,7 +332,7 @@ def _receipt_updated(happened: chat.Event) -> EncodedEvent:
     read_by = [{"user": format_id(receipt.user_id), "readAt": time_text(receipt.read_time)}]
 
     def speech(session: Session) -> Payloads:
-        window: Window | None = session.notes.joined.get(receipt.conversation_id)
+        window: Window | None = session.dialect_state.joined.get(receipt.conversation_id)
         ids = window.newly_read(receipt.user_id, receipt.read_seq) if window is not None else []
         if not ids:
             return ()

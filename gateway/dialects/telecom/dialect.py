@@ -42,7 +42,7 @@ from gateway.dialects.validation import MAX_INTEGER, invalid, number_of
 from gateway.sessions.commands import CallUpstream, Command, Result, SendMessage, SendSignal, UserCalls
 from gateway.sessions.history import page_before, page_number
 from gateway.sessions.session import Session
-from gateway.upstream.presence_cache import is_here
+from gateway.upstream.presence_cache import is_online
 from gateway.upstream.user_cache import UserCache
 from gateway.wire.enum_names import MESSAGE_KINDS
 from gateway.wire.timestamps import time_text
@@ -89,11 +89,11 @@ class TelecomDialect(SocketIoDialect):
     """The dialect; see SocketIoDialect for what all of Socket.IO share."""
 
     name = NAME
-    entrance = SocketIoEndpoint("/telecom")
+    endpoint = SocketIoEndpoint("/telecom")
 
-    def __init__(self, surroundings: DialectContext) -> None:
-        self._people: UserCache = surroundings.people
-        self._roster = surroundings.roster
+    def __init__(self, context: DialectContext) -> None:
+        self._user_cache: UserCache = context.people
+        self._presence_cache = context.presence_cache
         super().__init__(
             {
                 "joinOrganization": Operation(forms.JoinOrganization, self._join_organization),
@@ -123,15 +123,15 @@ class TelecomDialect(SocketIoDialect):
             "typing_updated": _typing_updated,
         }
 
-    def notes(self) -> ConnectionState:
+    def new_state(self) -> ConnectionState:
         """What is remembered of a new connection."""
         return ConnectionState()
 
     def _join_organization(self, _: forms.JoinOrganization, session: Session) -> Command:
         async def run(calls: UserCalls) -> Result:
-            session.notes.watches = True
-            await self._roster.known(calls.identity.organization_id)
-            here = [_status(found.presence) for found in self._roster.here(calls.identity)]
+            session.dialect_state.watches = True
+            await self._presence_cache.wait_synced(calls.identity.organization_id)
+            here = [_status(found.presence) for found in self._presence_cache.online(calls.identity)]
             return done({}, *(("userStatusChanged", status) for status in here))
 
         return CallUpstream(run)
@@ -143,11 +143,11 @@ class TelecomDialect(SocketIoDialect):
             response = await calls.call(calls.upstreams.conversations.GetOrCreateDirectConversation, request)
             conversation = response.conversation
             page = await page_before(calls, conversation.conversation_id, None, forms.LOADED_MESSAGES)
-            seen = await load_profiles(calls, self._people, members_of([conversation]))
+            seen = await load_profiles(calls, self._user_cache, members_of([conversation]))
             loaded = {
                 "conversationId": format_id(conversation.conversation_id),
                 "participants": shapes.participants(conversation, seen),
-                "messages": await shapes.messages(calls, self._people, conversation, page.messages),
+                "messages": await shapes.messages(calls, self._user_cache, conversation, page.messages),
                 "unreadCount": conversation.unread_count,
             }
             return done(loaded, ("conversationLoaded", loaded))
@@ -158,7 +158,7 @@ class TelecomDialect(SocketIoDialect):
         async def run(calls: UserCalls) -> Result:
             request = ListConversationsRequest(page_size=_LISTED_CONVERSATIONS)
             response = await calls.call(calls.upstreams.conversations.ListConversations, request)
-            listed = {"conversations": await shapes.conversations(calls, self._people, response.conversations)}
+            listed = {"conversations": await shapes.conversations(calls, self._user_cache, response.conversations)}
             return done(listed, ("conversationsList", listed))
 
         return CallUpstream(run)
@@ -173,7 +173,7 @@ class TelecomDialect(SocketIoDialect):
             page = await page_number(calls, conversation_id, form.page, form.limit)
             loaded = {
                 "conversationId": format_id(conversation_id),
-                "messages": await shapes.messages(calls, self._people, conversation, page.messages),
+                "messages": await shapes.messages(calls, self._user_cache, conversation, page.messages),
                 "hasMore": page.has_more,
                 "page": form.page,
             }
@@ -216,7 +216,7 @@ class TelecomDialect(SocketIoDialect):
             user_id = session.identity.user_id
             if user_id != message.sender_id:
                 return to_muted if user_id in muted else to_others
-            session.notes.sent(message)
+            session.dialect_state.sent(message)
             return to_sender
 
         return speech
@@ -224,7 +224,7 @@ class TelecomDialect(SocketIoDialect):
     def _message_updated(self, happened: chat.Event) -> EncodedEvent:
         message = happened.message_updated.message
         return with_names(
-            self._people,
+            self._user_cache,
             happened.organization_id,
             [message.sender_id],
             lambda people: (
@@ -246,16 +246,16 @@ class TelecomDialect(SocketIoDialect):
         if not came_or_went:
             return ()
         said = (event("userStatusChanged", _status(happened.presence)),)
-        return lambda session: said if session.notes.watches else ()
+        return lambda session: said if session.dialect_state.watches else ()
 
 
 SHAPES: Final = shapes
 """How the HTTP interface answers in this dialect."""
 
 
-def create_dialect(surroundings: DialectContext) -> Dialect:
+def create_dialect(context: DialectContext) -> Dialect:
     """This dialect."""
-    return TelecomDialect(surroundings)
+    return TelecomDialect(context)
 
 
 def _nothing(_: chat.Event) -> EncodedEvent:
@@ -321,7 +321,7 @@ def _receipt_updated(happened: chat.Event) -> EncodedEvent:
     def speech(session: Session) -> Payloads:
         if session.identity.user_id == receipt.user_id:
             return read
-        delivered = session.notes.delivered(receipt.conversation_id, receipt.delivered_seq)
+        delivered = session.dialect_state.delivered(receipt.conversation_id, receipt.delivered_seq)
         return (*(_delivered(receipt.conversation_id, message_id) for message_id in delivered), *read)
 
     return speech
@@ -349,7 +349,7 @@ def _typing_updated(happened: chat.Event) -> EncodedEvent:
 def _status(seen: presence.Presence) -> dict[str, Any]:
     return {
         "userId": format_id(seen.user_id),
-        "isOnline": is_here(seen),
+        "isOnline": is_online(seen),
         "lastSeen": last_seen(seen),
         "timestamp": shapes.now(),
     }

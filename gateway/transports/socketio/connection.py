@@ -52,9 +52,9 @@ class SocketIoConnection:
 
     Args:
         session: its state.
-        fronts: what it speaks: by polling, and on a WebSocket.
-        line: the way out to it.
-        desk: who looks after it.
+        wire_formats: what it speaks: by polling, and on a WebSocket.
+        output: the way out to it.
+        dispatcher: who looks after it.
         end: ends it in python-socketio, for good or for the moment.
 
     Attributes:
@@ -65,32 +65,32 @@ class SocketIoConnection:
         self,
         *,
         session: Session,
-        fronts: tuple[WireFormat, WireFormat],
-        line: SessionOutput,
-        desk: Dispatcher,
+        wire_formats: tuple[WireFormat, WireFormat],
+        output: SessionOutput,
+        dispatcher: Dispatcher,
         end: Callable[[bool], None],
     ) -> None:
         self.session = session
         self.closing = False
         self.settled = asyncio.Event()
         session.when_ready(self.settled.set)
-        self._polling, self._direct = fronts
-        self._line = line
-        self._desk = desk
+        self._polling, self._direct = wire_formats
+        self._output = output
+        self._dispatcher = dispatcher
         self._end = end
 
     @property
-    def front(self) -> WireFormat:
+    def wire_format(self) -> WireFormat:
         """See `gateway.connections.hub.Connection`."""
-        return self._direct if self._line.is_direct else self._polling
+        return self._direct if self._output.is_direct else self._polling
 
     def write(self, data: bytes) -> None:
         """See `gateway.connections.hub.Connection`."""
         if self.closing or not data:
             return
-        if self._line.is_direct:
-            self._line.write(data)
-        elif not self._line.queue(packet.decode() for packet in data.split(SEPARATOR)[:-1]):
+        if self._output.is_direct:
+            self._output.write(data)
+        elif not self._output.queue(packet.decode() for packet in data.split(SEPARATOR)[:-1]):
             self.close(close_codes.TOO_SLOW, "too slow")
 
     def close(self, code: int, reason: str) -> None:
@@ -104,7 +104,7 @@ class SocketIoConnection:
         """It is no more."""
         self.closing = True
         self.settled.set()
-        self._desk.closed(self)
+        self._dispatcher.closed(self)
 
 
 class SocketIo:
@@ -112,52 +112,52 @@ class SocketIo:
 
     Args:
         dialects: what is spoken, by namespace.
-        desk: who looks after connections.
+        dispatcher: who looks after connections.
         begin: makes a session: of whom, with what token, in which dialect.
         verify: returns whose token one is, at once. Raises AppError.
-        keep_pace: lets one more connection through, or raises AppError.
-        keep_pace_before: the same for clients of whom nothing is known yet.
-        welcomes: whether browsers may come from an origin, to a host.
+        acquire: lets one more connection through, or raises AppError.
+        acquire_preauth: the same for clients of whom nothing is known yet.
+        allows_origin: whether browsers may come from an origin, to a host.
         limits: what one connection may do.
         liveness: how silence is dealt with.
-        unsent_bytes: a client that leaves more than so many unfetched is given up.
-        wires: makes a Wire, given what is particular to it.
+        max_send_buffer_bytes: a client that leaves more than so many unfetched is given up.
+        websockets: makes a Wire, given what is particular to it.
     """
 
     def __init__(
         self,
         *,
         dialects: Mapping[str, Dialect],
-        desk: Dispatcher,
+        dispatcher: Dispatcher,
         begin: Callable[[Identity, str, Dialect], Session],
         verify: Callable[[str], Identity],
-        keep_pace: Callable[[], None],
-        keep_pace_before: Callable[[], None],
-        welcomes: Callable[[str | None, str], bool],
+        acquire: Callable[[], None],
+        acquire_preauth: Callable[[], None],
+        allows_origin: Callable[[str | None, str], bool],
         limits: SessionLimits,
         liveness: Liveness,
-        unsent_bytes: int,
-        wires: Callable[..., EngineWebSocket],
+        max_send_buffer_bytes: int,
+        websockets: Callable[..., EngineWebSocket],
     ) -> None:
         self._dialects = dialects
-        self._fronts = {namespace: _fronts(namespace, dialect) for namespace, dialect in dialects.items()}
-        self._desk = desk
+        self._wire_formats = {namespace: _wire_formats(namespace, dialect) for namespace, dialect in dialects.items()}
+        self._dispatcher = dispatcher
         self._begin = begin
         self._verify = verify
-        self._keep_pace = keep_pace
-        self._keep_pace_before = keep_pace_before
-        self._unsent_bytes = unsent_bytes
-        self._welcomes = welcomes
+        self._acquire = acquire
+        self._acquire_preauth = acquire_preauth
+        self._max_send_buffer_bytes = max_send_buffer_bytes
+        self._allows_origin = allows_origin
         self._limits = limits
-        self._wires = wires
+        self._websockets = websockets
         self._connections: dict[tuple[str, str], SocketIoConnection] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._server = SocketIoServer(
             self,
             namespaces=list(dialects),
-            cors_allowed_origins=lambda origin, environ: welcomes(origin, environ.get("HTTP_HOST", "")),
+            cors_allowed_origins=lambda origin, environ: allows_origin(origin, environ.get("HTTP_HOST", "")),
             ping_interval=max(1, math.ceil(liveness.ping_seconds)),
-            ping_timeout=max(1, math.ceil(liveness.silence_seconds - liveness.ping_seconds)),
+            ping_timeout=max(1, math.ceil(liveness.idle_timeout_seconds - liveness.ping_seconds)),
             max_http_buffer_size=limits.frame_bytes,
         )
         self._engine: EngineServer = self._server.eio
@@ -172,8 +172,8 @@ class SocketIo:
             try:
                 yield
             finally:
-                for sid in tuple(self._engine.lines):
-                    await self.leave(sid)
+                for sid in tuple(self._engine.outputs):
+                    await self.disconnect_client(sid)
                 await self._engine.shutdown()
 
     def beside(self, other: ASGIApp) -> ASGIApp:
@@ -185,24 +185,24 @@ class SocketIo:
         """Grants an upgrade; who comes is asked in Socket.IO's own packet. Raises AppError."""
         if not request.target.startswith(f"/{PATH}/"):
             raise NotFoundError("NOT_FOUND", f"WebSocket is at /{PATH}/ here")
-        if not self._welcomes(request.origin, request.host):
+        if not self._allows_origin(request.origin, request.host):
             raise foreign_origin()
 
-        def serve(wire: EngineWebSocket) -> None:
-            about = environment(request.target, request.origin, request.host, request.authorization, wire)
-            self._start(self._serve(wire, about))
+        def serve(websocket: EngineWebSocket) -> None:
+            about = environment(request.target, request.origin, request.host, request.authorization, websocket)
+            self._start(self._serve(websocket, about))
 
-        return UpgradeResult(self._wires(serve=serve, take_event=self.take_event))
+        return UpgradeResult(self._websockets(serve=serve, take_event=self.take_event))
 
-    async def _serve(self, wire: EngineWebSocket, about: dict[str, Any]) -> None:
+    async def _serve(self, websocket: EngineWebSocket, about: dict[str, Any]) -> None:
         """Has python-engineio serve a WebSocket to its end, which is also when it can't read what comes."""
         try:
             await self._engine.handle_request(about)
         except UNREADABLE:
             PROTOCOL_VIOLATIONS.inc()
         finally:
-            await self.leave(wire.sid)
-            wire.close(close_codes.RESTART, "closed")
+            await self.disconnect_client(websocket.sid)
+            websocket.close(close_codes.RESTART, "closed")
 
     def _start(self, work: Coroutine[Any, Any, object]) -> None:
         if self._tasks is None:
@@ -218,27 +218,27 @@ class SocketIo:
         try:
             token = _token(auth, environ)
             identity = user_of(self._verify, token)
-            self._keep_pace()
+            self._acquire()
         except UnauthenticatedError:
             raise socketio.exceptions.ConnectionRefusedError("unauthorized") from None
         except AppError:
-            await self.leave(engine_sid)  # it is to come again, and a refusal would be final to it
+            await self.disconnect_client(engine_sid)  # it is to come again, and a refusal would be final to it
             return False
         return await self._open(namespace, engine_sid, identity, token)
 
     async def _open(self, namespace: str, engine_sid: str, identity: Identity, token: str) -> bool:
-        line = self._engine.lines.get(engine_sid)
-        if line is None:
+        output = self._engine.outputs.get(engine_sid)
+        if output is None:
             return False
         connection = SocketIoConnection(
             session=self._begin(identity, token, self._dialects[namespace]),
-            fronts=self._fronts[namespace],
-            line=line,
-            desk=self._desk,
+            wire_formats=self._wire_formats[namespace],
+            output=output,
+            dispatcher=self._dispatcher,
             end=partial(self._end, namespace, engine_sid),
         )
         self._connections[engine_sid, namespace] = connection
-        self._desk.opened(connection)
+        self._dispatcher.opened(connection)
         try:
             async with asyncio.timeout(READY_SECONDS):
                 await connection.settled.wait()
@@ -251,7 +251,7 @@ class SocketIo:
         if for_good:
             self._start(self._server.send_away(engine_sid, namespace))
         else:
-            self._start(self.leave(engine_sid))
+            self._start(self.disconnect_client(engine_sid))
 
     async def _disconnected(self, namespace: str, sid: str, reason: str = "") -> None:
         engine_sid = self._server.manager.eio_sid_from_sid(sid, namespace)
@@ -265,32 +265,34 @@ class SocketIo:
             if connection is not None:
                 connection.ended()
 
-    async def leave(self, engine_sid: str) -> None:
+    async def disconnect_client(self, engine_sid: str) -> None:
         """Ends a client's connection: it comes back if it has a mind to."""
-        line = self._engine.lines.get(engine_sid)
-        if line is None:
+        output = self._engine.outputs.get(engine_sid)
+        if output is None:
             return
-        await line.socket.close(wait=False, reason=self._engine.reason.SERVER_DISCONNECT)
-        if line.wire is not None:
-            line.wire.close(close_codes.RESTART, "restart")
+        await output.socket.close(wait=False, reason=self._engine.reason.SERVER_DISCONNECT)
+        if output.websocket is not None:
+            output.websocket.close(close_codes.RESTART, "restart")
 
-    def line(self, engine_sid: str) -> SessionOutput | None:
+    def output(self, engine_sid: str) -> SessionOutput | None:
         """The way out to a client that is connected."""
-        return self._engine.lines.get(engine_sid)
+        return self._engine.outputs.get(engine_sid)
 
     def is_used(self, engine_sid: str) -> bool:
         """Whether a client is in any namespace."""
         return any((engine_sid, namespace) in self._connections for namespace in self._dialects)
 
-    def begin_line(self, engine_sid: str) -> bool:
+    def client_connected(self, engine_sid: str) -> bool:
         """A client has come, by whatever transport: whether it is let in. It has some time to say who it is."""
         try:
-            self._keep_pace_before()
+            self._acquire_preauth()
         except AppError as error:
             REFUSED.labels(str(status_of(error).value)).inc()
             return False
         socket = self._engine.sockets[engine_sid]
-        self._engine.lines[engine_sid] = SessionOutput(socket, self._limits.frames_per_second, self._unsent_bytes)
+        self._engine.outputs[engine_sid] = SessionOutput(
+            socket, self._limits.frames_per_second, self._max_send_buffer_bytes
+        )
         self._expect(engine_sid)
         return True
 
@@ -298,15 +300,15 @@ class SocketIo:
         asyncio.get_running_loop().call_later(CONNECT_SECONDS, self._give_up, engine_sid)
 
     def _give_up(self, engine_sid: str) -> None:
-        if engine_sid in self._engine.lines and not self.is_used(engine_sid):
-            self._start(self.leave(engine_sid))
+        if engine_sid in self._engine.outputs and not self.is_used(engine_sid):
+            self._start(self.disconnect_client(engine_sid))
 
-    def end_line(self, engine_sid: str) -> None:
+    def client_disconnected(self, engine_sid: str) -> None:
         """A client has gone, or says so: python-engineio would read on until its WebSocket ends."""
-        line = self._engine.lines.pop(engine_sid, None)
+        output = self._engine.outputs.pop(engine_sid, None)
         self.forget(engine_sid)
-        if line is not None and line.wire is not None:
-            line.wire.close(close_codes.RESTART, "closed")
+        if output is not None and output.websocket is not None:
+            output.websocket.close(close_codes.RESTART, "closed")
 
     # --- events
 
@@ -324,9 +326,9 @@ class SocketIo:
         body = packet.find("[", start, start + _MOST_DIGITS + 1)
         acknowledgement = packet[start : body if body >= 0 else start]
         if body < 0 or not (acknowledgement == "" or (acknowledgement.isascii() and acknowledgement.isdigit())):
-            self._desk.unreadable(connection, InvalidArgumentError("MALFORMED_PACKET", "the packet is no event"))
+            self._dispatcher.unreadable(connection, InvalidArgumentError("MALFORMED_PACKET", "the packet is no event"))
             return
-        self._desk.received(connection, EmittedFrame(packet[body:], acknowledgement))
+        self._dispatcher.received(connection, EmittedFrame(packet[body:], acknowledgement))
 
     def take_polled(self, engine_sid: str, packet: str) -> None:
         """Takes an event packet that came by polling."""
@@ -335,12 +337,12 @@ class SocketIo:
         except Exception as error:  # a fault of ours, which is to end this client's connection alone
             incident = secrets.token_hex(8)
             _log.error("frame_failed", incident=incident, exc_info=error)
-            self._start(self.leave(engine_sid))
+            self._start(self.disconnect_client(engine_sid))
 
     def violated(self, engine_sid: str) -> None:
         """A client broke Socket.IO's own rules."""
         PROTOCOL_VIOLATIONS.inc()
-        self._start(self.leave(engine_sid))
+        self._start(self.disconnect_client(engine_sid))
 
 
 async def _guarded(work: Coroutine[Any, Any, object]) -> None:
@@ -350,7 +352,7 @@ async def _guarded(work: Coroutine[Any, Any, object]) -> None:
         _log.error("socketio_failed", incident=secrets.token_hex(8), exc_info=error)
 
 
-def _fronts(namespace: str, dialect: Dialect) -> tuple[WireFormat, WireFormat]:
+def _wire_formats(namespace: str, dialect: Dialect) -> tuple[WireFormat, WireFormat]:
     """What a dialect is in a namespace: by polling, and on a WebSocket."""
     within = b"" if namespace == _ROOT else namespace.encode() + b","
 

@@ -22,7 +22,7 @@ from gateway.transports.websocket.framing import text_frame
 from gateway.transports.websocket.socket import WebSocketBase
 from gateway.wire import close_codes
 
-WIRE: Final = "parley.wire"
+WEBSOCKET: Final = "parley.wire"
 """Under what an environment holds the WebSocket that a request has become."""
 
 SEPARATOR: Final = b"\x1e"
@@ -87,31 +87,31 @@ class Driver:
 
     def __init__(self, handler: Any, server: EngineServer) -> None:
         self._handler = handler
-        self._lines = server.lines
-        self._wire: EngineWebSocket
+        self._outputs = server.outputs
+        self._websocket: EngineWebSocket
 
     async def __call__(self, environ: dict[str, Any]) -> str:
         """Serves it until it ends."""
-        self._wire = environ[WIRE]
+        self._websocket = environ[WEBSOCKET]
         sid = self._handler.__self__.sid
-        if sid in self._lines:
-            self._wire.sid = sid
-            self._lines[sid].wire = self._wire
+        if sid in self._outputs:
+            self._websocket.sid = sid
+            self._outputs[sid].websocket = self._websocket
         await self._handler(self)
         return ""
 
     async def wait(self) -> str:
         """The next packet."""
-        return await self._wire.wait()
+        return await self._websocket.wait()
 
     async def send(self, packet: str) -> None:
         """Sends a packet."""
         if packet:
-            self._wire.write(text_frame(packet.encode()))
+            self._websocket.write(text_frame(packet.encode()))
 
     async def close(self) -> None:
         """Closes it; whoever is at the other end comes back."""
-        self._wire.close(close_codes.RESTART, "closed")
+        self._websocket.close(close_codes.RESTART, "closed")
 
 
 class SessionOutput:
@@ -120,32 +120,32 @@ class SessionOutput:
     Args:
         socket: python-engineio's.
         frames_per_second: how many packets may come within a second.
-        unsent_bytes: a client that leaves more than so many unfetched is given up.
+        max_send_buffer_bytes: a client that leaves more than so many unfetched is given up.
     """
 
-    def __init__(self, socket: Any, frames_per_second: int, unsent_bytes: int) -> None:
+    def __init__(self, socket: Any, frames_per_second: int, max_send_buffer_bytes: int) -> None:
         self.socket = socket
-        self._unsent_bytes = unsent_bytes
+        self._max_send_buffer_bytes = max_send_buffer_bytes
         self._queued_bytes = 0
         self._rate = FrameRate(frames_per_second)
-        self.wire: EngineWebSocket | None = None
+        self.websocket: EngineWebSocket | None = None
         socket.handle_post_request = self._take_posted
         self._switching = False
 
     @property
     def is_direct(self) -> bool:
         """Whether frames go to the WebSocket by themselves. What was queued goes out first: a mark is put behind it."""
-        if self.wire is None:
+        if self.websocket is None:
             return False
         if not self._switching and self.socket.upgraded:
             self._switching = True
-            self.socket.queue.put_nowait(_Switch(self.wire))
-        return self.wire.direct
+            self.socket.queue.put_nowait(_Switch(self.websocket))
+        return self.websocket.direct
 
     def write(self, data: bytes) -> None:
         """Writes frames to the WebSocket."""
-        if self.wire is not None:
-            self.wire.write(data)
+        if self.websocket is not None:
+            self.websocket.write(data)
 
     def queue(self, packets: Iterable[str]) -> bool:
         """Queues packets; False when too much waits, as the client does not fetch it. It fetches all at once."""
@@ -154,7 +154,7 @@ class SessionOutput:
         for packet in packets:
             self._queued_bytes += len(packet)
             self.socket.queue.put_nowait(Packet(MESSAGE, data=packet))
-        return self._queued_bytes <= self._unsent_bytes
+        return self._queued_bytes <= self._max_send_buffer_bytes
 
     async def _take_posted(self, environ: Mapping[str, Any]) -> None:
         """Takes what a client posts, any number of packets, each of which counts.
@@ -180,13 +180,13 @@ class SessionOutput:
 class _Switch(Packet):  # type: ignore[misc]  # engineio has no types
     """No packet: what was queued before it has been written when it is to be."""
 
-    def __init__(self, wire: EngineWebSocket) -> None:
+    def __init__(self, websocket: EngineWebSocket) -> None:
         super().__init__(NOOP)
-        self._wire = wire
+        self._websocket = websocket
 
     def encode(self, b64: bool = False) -> str:
         """Nothing."""
-        self._wire.direct = True
+        self._websocket.direct = True
         return ""
 
 
@@ -195,7 +195,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has 
 
     def __init__(self, **options: Any) -> None:
         super().__init__(async_mode="asgi", **options)
-        self.lines: dict[str, SessionOutput] = {}
+        self.outputs: dict[str, SessionOutput] = {}
         self._async: dict[str, Any] = {
             **asgi._async,  # what a driver is made of
             "translate_request": _translate,
@@ -217,15 +217,15 @@ async def _translate(scope: dict[str, Any], *channels: Any) -> dict[str, Any]:
 
 
 async def _respond(status: str, headers: Sequence[tuple[str, str]], payload: bytes, environ: dict[str, Any]) -> None:
-    wire: EngineWebSocket | None = environ.get(WIRE)
-    if wire is None:
+    websocket: EngineWebSocket | None = environ.get(WEBSOCKET)
+    if websocket is None:
         await asgi.make_response(status, headers, payload, environ)
     else:
-        wire.close(close_codes.MALFORMED, status)
+        websocket.close(close_codes.MALFORMED, status)
 
 
 def environment(
-    target: str, origin: str | None, host: str, authorization: str, wire: EngineWebSocket
+    target: str, origin: str | None, host: str, authorization: str, websocket: EngineWebSocket
 ) -> dict[str, Any]:
     """What python-engineio and python-socketio are told of a request that has become a WebSocket."""
     environ: dict[str, Any] = {
@@ -235,7 +235,7 @@ def environment(
         "HTTP_UPGRADE": "websocket",
         "HTTP_CONNECTION": "Upgrade",
         "HTTP_HOST": host,
-        WIRE: wire,
+        WEBSOCKET: websocket,
     }
     if origin is not None:
         environ["HTTP_ORIGIN"] = origin

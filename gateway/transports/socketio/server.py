@@ -25,19 +25,19 @@ _log = logger("socketio")
 class SocketIoCallbacks(Protocol):
     """Who looks after clients."""
 
-    def line(self, engine_sid: str) -> SessionOutput | None:
+    def output(self, engine_sid: str) -> SessionOutput | None:
         """The way out to a client that is connected."""
 
-    def begin_line(self, engine_sid: str) -> bool:
+    def client_connected(self, engine_sid: str) -> bool:
         """A client has come: whether it is let in."""
 
-    def end_line(self, engine_sid: str) -> None:
+    def client_disconnected(self, engine_sid: str) -> None:
         """A client has gone."""
 
     def is_used(self, engine_sid: str) -> bool:
         """Whether a client is in any namespace."""
 
-    async def leave(self, engine_sid: str) -> None:
+    async def disconnect_client(self, engine_sid: str) -> None:
         """Ends a client's connection."""
 
     def take_polled(self, engine_sid: str, packet: str) -> None:
@@ -50,8 +50,8 @@ class SocketIoCallbacks(Protocol):
 class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio has no types
     """python-socketio's server, past which events go."""
 
-    def __init__(self, hall: SocketIoCallbacks, **options: Any) -> None:
-        self._hall = hall
+    def __init__(self, harness: SocketIoCallbacks, **options: Any) -> None:
+        self._hall = harness
         super().__init__(
             client_manager=socketio.AsyncManager(),
             async_handlers=False,
@@ -69,30 +69,30 @@ class SocketIoServer(socketio.AsyncServer):  # type: ignore[misc]  # socketio ha
         if sid is not None:
             await self.disconnect(sid, namespace=namespace)
         if not self._hall.is_used(engine_sid):
-            await self._hall.leave(engine_sid)
+            await self._hall.disconnect_client(engine_sid)
 
     async def _send_packet(self, eio_sid: str, pkt: Any) -> None:
         """Sends by the same way as events are, so that all comes in order."""
-        line = self._hall.line(eio_sid)
-        if line is None:
+        output = self._hall.output(eio_sid)
+        if output is None:
             return
         if pkt.packet_type == CONNECT_ERROR and isinstance(pkt.data, str):
             pkt.data = _NO_NAMESPACE
         packet = pkt.encode()
-        if line.is_direct:
-            line.write(text_frame(b"4" + packet.encode()))
+        if output.is_direct:
+            output.write(text_frame(b"4" + packet.encode()))
         else:
-            line.queue((packet,))
+            output.queue((packet,))
 
     async def _handle_eio_connect(self, eio_sid: str, environ: dict[str, Any]) -> bool | None:
-        if not self._hall.begin_line(eio_sid):
+        if not self._hall.client_connected(eio_sid):
             return False
         await super()._handle_eio_connect(eio_sid, environ)
         return None
 
     async def _handle_eio_disconnect(self, eio_sid: str, reason: str) -> None:
         await super()._handle_eio_disconnect(eio_sid, reason)
-        self._hall.end_line(eio_sid)
+        self._hall.client_disconnected(eio_sid)
 
     async def _handle_eio_message(self, eio_sid: str, data: str | bytes) -> None:
         if isinstance(data, str) and data.startswith(str(EVENT)):

@@ -15,7 +15,7 @@ from gateway.sessions.session import Session, SessionLimits
 from gateway.transports.websocket.socket import Liveness, WebSocketBase, WriteScheduler
 from gateway.wire import close_codes
 
-GREETING_SECONDS: Final = 10.0
+FIRST_FRAME_TIMEOUT_SECONDS: Final = 10.0
 """How long a client has to say who it is."""
 
 
@@ -38,7 +38,7 @@ class Dispatcher(Protocol):
 class FirstFrameAuthDialect(Dialect, Protocol):
     """A dialect whose clients say who they are in their first frame."""
 
-    def greeting(self, text: str) -> str:
+    def token_from(self, text: str) -> str:
         """The token in a frame that greets; empty where it has none. Raises AppError for any other frame."""
 
 
@@ -47,47 +47,52 @@ class WebSocketConnection(WebSocketBase):
 
     Args:
         session: its state.
-        front: what it speaks.
-        desk: who looks after it.
-        outbox: when it writes.
-        tally: where its frames are counted.
+        wire_format: what it speaks.
+        dispatcher: who looks after it.
+        write_scheduler: when it writes.
+        counters: where its frames are counted.
         liveness: how its silence is dealt with.
-        unsent_bytes: a peer that leaves more than so many unread is given up.
+        max_send_buffer_bytes: a peer that leaves more than so many unread is given up.
     """
 
     def __init__(
         self,
         *,
         session: Session,
-        front: WireFormat,
-        desk: Dispatcher,
-        outbox: WriteScheduler,
-        tally: HotPathCounters,
+        wire_format: WireFormat,
+        dispatcher: Dispatcher,
+        write_scheduler: WriteScheduler,
+        counters: HotPathCounters,
         liveness: Liveness,
-        unsent_bytes: int,
+        max_send_buffer_bytes: int,
     ) -> None:
-        super().__init__(limits=session.limits, outbox=outbox, tally=tally, unsent_bytes=unsent_bytes)
+        super().__init__(
+            limits=session.limits,
+            write_scheduler=write_scheduler,
+            counters=counters,
+            max_send_buffer_bytes=max_send_buffer_bytes,
+        )
         self.session = session
-        self.front = front
-        self._desk = desk
+        self.wire_format = wire_format
+        self._dispatcher = dispatcher
         self._liveness = liveness
 
     def opened(self) -> None:
         """The upgrade is done."""
         self.keep_alive(self._liveness)
-        self._desk.opened(self)
+        self._dispatcher.opened(self)
 
     def received(self, text: str) -> None:
         """A frame came."""
-        self._desk.received(self, text)
+        self._dispatcher.received(self, text)
 
     def unreadable(self, error: AppError) -> None:
         """A frame came that has no text."""
-        self._desk.unreadable(self, error)
+        self._dispatcher.unreadable(self, error)
 
     def ended(self) -> None:
         """It is no more."""
-        self._desk.closed(self)
+        self._dispatcher.closed(self)
 
 
 class FirstFrameAuthConnection(WebSocketBase):
@@ -110,25 +115,30 @@ class FirstFrameAuthConnection(WebSocketBase):
         begin: Callable[[str], Session],
         limits: SessionLimits,
         dialect: FirstFrameAuthDialect,
-        front: WireFormat,
-        desk: Dispatcher,
-        outbox: WriteScheduler,
-        tally: HotPathCounters,
+        wire_format: WireFormat,
+        dispatcher: Dispatcher,
+        write_scheduler: WriteScheduler,
+        counters: HotPathCounters,
         liveness: Liveness,
-        unsent_bytes: int,
+        max_send_buffer_bytes: int,
     ) -> None:
-        super().__init__(limits=limits, outbox=outbox, tally=tally, unsent_bytes=unsent_bytes)
-        self.front = front
+        super().__init__(
+            limits=limits,
+            write_scheduler=write_scheduler,
+            counters=counters,
+            max_send_buffer_bytes=max_send_buffer_bytes,
+        )
+        self.wire_format = wire_format
         self._dialect = dialect
         self._token = token
         self._begin = begin
-        self._desk = desk
+        self._dispatcher = dispatcher
         self._liveness = liveness
         self._greeted = False
 
     def opened(self) -> None:
         """The upgrade is done."""
-        self._set_timer(GREETING_SECONDS, self._give_up)
+        self._set_timer(FIRST_FRAME_TIMEOUT_SECONDS, self._give_up)
 
     def _give_up(self) -> None:
         self.close(close_codes.TOKEN_ENDED, "nobody joined")
@@ -136,11 +146,11 @@ class FirstFrameAuthConnection(WebSocketBase):
     def received(self, text: str) -> None:
         """A frame came."""
         if self._greeted or self._greet(text):
-            self._desk.received(self, text)
+            self._dispatcher.received(self, text)
 
     def _greet(self, text: str) -> bool:
         try:
-            session = self._begin(self._dialect.greeting(text) or self._token)
+            session = self._begin(self._dialect.token_from(text) or self._token)
             command = self._dialect.decode(text, session).command
             if isinstance(command, Reject):
                 raise command.error
@@ -150,22 +160,22 @@ class FirstFrameAuthConnection(WebSocketBase):
         self.session = session
         self._greeted = True
         self.keep_alive(self._liveness)
-        self._desk.opened(self)
+        self._dispatcher.opened(self)
         return True
 
     def _refuse(self, error: AppError) -> None:
-        self.write(self.front.frames(self._dialect.failed(None, error)))
+        self.write(self.wire_format.frames(self._dialect.failed(None, error)))
         if isinstance(error, UnauthenticatedError):
             self.close(close_codes.TOKEN_ENDED, "unauthorized")
 
     def unreadable(self, error: AppError) -> None:
         """A frame came that has no text."""
         if self._greeted:
-            self._desk.unreadable(self, error)
+            self._dispatcher.unreadable(self, error)
         else:
             self._refuse(error)
 
     def ended(self) -> None:
         """It is no more."""
         if self._greeted:
-            self._desk.closed(self)
+            self._dispatcher.closed(self)

@@ -62,11 +62,11 @@ class Route(NamedTuple):
     Attributes:
         dialects: the dialects that there are, by the subprotocol that asks for them; of a single one without a
             subprotocol, the key is empty.
-        is_greeted: whether clients say who they are in their first frame, and so may come without a token.
+        auth_in_first_frame: whether clients say who they are in their first frame, and so may come without a token.
     """
 
     dialects: Mapping[str, str]
-    is_greeted: bool = False
+    auth_in_first_frame: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,36 +75,36 @@ class UpgradeAuthorizer:
 
     Attributes:
         verify: returns whose token one is, at once. Raises AppError.
-        welcomes: whether browsers may come from an origin, to a host.
-        doors: what there is, by path.
-        keep_pace: lets one more through, or raises AppError.
+        allows_origin: whether browsers may come from an origin, to a host.
+        routes: what there is, by path.
+        acquire: lets one more through, or raises AppError.
     """
 
     verify: Callable[[str], Identity]
-    welcomes: Callable[[str | None, str], bool]
-    doors: Mapping[str, Route]
-    keep_pace: Callable[[], None] = lambda: None
+    allows_origin: Callable[[str | None, str], bool]
+    routes: Mapping[str, Route]
+    acquire: Callable[[], None] = lambda: None
 
     def admit(self, request: UpgradeRequest) -> AuthorizedUpgrade:
         """Grants an upgrade, or raises AppError; `status_of` says with what status."""
-        door = self.doors.get(request.target.partition("?")[0])
-        if door is None:
-            raise NotFoundError("NOT_FOUND", f"WebSocket is at {', '.join(self.doors)}")
-        if not self.welcomes(request.origin, request.host):
+        route = self.routes.get(request.target.partition("?")[0])
+        if route is None:
+            raise NotFoundError("NOT_FOUND", f"WebSocket is at {', '.join(self.routes)}")
+        if not self.allows_origin(request.origin, request.host):
             raise foreign_origin()
         offered = [entry.strip() for header in request.subprotocols for entry in header.split(",")]
-        if door.is_greeted:
+        if route.auth_in_first_frame:
             token = token_of(request.authorization, offered, required=False)
-            self.keep_pace()
-            return AuthorizedUpgrade(door.dialects[""], None, token, _agreeable(offered))
+            self.acquire()
+            return AuthorizedUpgrade(route.dialects[""], None, token, _agreeable(offered))
         token = token_of(request.authorization, offered)
         identity = user_of(self.verify, token)
-        self.keep_pace()  # not before: who has no token doesn't slow down those who have
+        self.acquire()  # not before: who has no token doesn't slow down those who have
         for subprotocol in offered:
-            if subprotocol in door.dialects:
-                return AuthorizedUpgrade(door.dialects[subprotocol], identity, token, subprotocol)
+            if subprotocol in route.dialects:
+                return AuthorizedUpgrade(route.dialects[subprotocol], identity, token, subprotocol)
         raise InvalidArgumentError(
-            "SUBPROTOCOL_REQUIRED", f"offer a subprotocol that is spoken here: {', '.join(sorted(door.dialects))}"
+            "SUBPROTOCOL_REQUIRED", f"offer a subprotocol that is spoken here: {', '.join(sorted(route.dialects))}"
         )
 
 
@@ -133,7 +133,7 @@ class OriginPolicy:
 
     allowed: Collection[str]
 
-    def welcome(self, origin: str | None, host: str) -> bool:
+    def allows(self, origin: str | None, host: str) -> bool:
         """Whether they may come from one; programs that are no browsers have none."""
         if origin is None or origin in self.allowed:
             return True

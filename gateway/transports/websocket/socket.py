@@ -51,7 +51,7 @@ class Liveness:
     """How often a peer is pinged, and after what silence it is given up."""
 
     ping_seconds: float
-    silence_seconds: float
+    idle_timeout_seconds: float
 
 
 class WebSocketBase(WSListener):
@@ -59,19 +59,24 @@ class WebSocketBase(WSListener):
 
     Args:
         limits: what the peer may do.
-        outbox: when it writes.
-        tally: where its frames are counted.
-        unsent_bytes: a peer that leaves more than so many unread is given up.
+        write_scheduler: when it writes.
+        counters: where its frames are counted.
+        max_send_buffer_bytes: a peer that leaves more than so many unread is given up.
     """
 
     def __init__(
-        self, *, limits: SessionLimits, outbox: WriteScheduler, tally: HotPathCounters, unsent_bytes: int
+        self,
+        *,
+        limits: SessionLimits,
+        write_scheduler: WriteScheduler,
+        counters: HotPathCounters,
+        max_send_buffer_bytes: int,
     ) -> None:
         self._frame_bytes = limits.frame_bytes
         self._rate = FrameRate(limits.frames_per_second)
-        self._outbox = outbox
-        self._tally = tally
-        self._unsent_bytes = unsent_bytes
+        self._write_scheduler = write_scheduler
+        self._counters = counters
+        self._max_send_buffer_bytes = max_send_buffer_bytes
         self._loop = asyncio.get_running_loop()
         self._closing = False
         self._pending: list[bytes] = []
@@ -105,7 +110,7 @@ class WebSocketBase(WSListener):
         """Sends framed data, soon and in order; does nothing with none, and once the socket is closing."""
         if data and not self._closing:
             if not self._pending:
-                self._outbox.add(self)
+                self._write_scheduler.add(self)
             self._pending.append(data)
 
     def close(self, code: int, reason: str) -> None:
@@ -126,13 +131,13 @@ class WebSocketBase(WSListener):
         if self._closing or not self._pending:
             return
         pending, self._pending = self._pending, []
-        if self._socket.get_write_buffer_size() > self._unsent_bytes:
+        if self._socket.get_write_buffer_size() > self._max_send_buffer_bytes:
             self.close(close_codes.TOO_SLOW, "too slow")
             return
         data = pending[0] if len(pending) == 1 else b"".join(pending)
         self._socket.write(data)
-        self._tally.frames_out += len(pending)
-        self._tally.bytes_out += len(data)
+        self._counters.frames_out += len(pending)
+        self._counters.bytes_out += len(data)
 
     # --- what picows tells
 
@@ -169,8 +174,8 @@ class WebSocketBase(WSListener):
 
     def _take(self, frame: WSFrame) -> None:
         self._heard_at = now = self._loop.time()
-        self._tally.frames_in += 1
-        self._tally.bytes_in += frame.payload_size
+        self._counters.frames_in += 1
+        self._counters.bytes_in += frame.payload_size
         if self._closing:
             if frame.msg_type is WSMsgType.CLOSE:
                 self._transport.disconnect()
@@ -256,7 +261,7 @@ class WebSocketBase(WSListener):
 
     def _beat(self, liveness: Liveness) -> None:
         silent_seconds = self._loop.time() - self._heard_at
-        remaining_seconds = liveness.silence_seconds - silent_seconds
+        remaining_seconds = liveness.idle_timeout_seconds - silent_seconds
         if remaining_seconds <= 0:
             self.close(close_codes.GOING_AWAY, "silent for too long")
             return

@@ -12,7 +12,7 @@ from chassis.identity import TokenVerifier
 from chassis.process.settings import ServiceSettings
 from chassis.rpc.server import Service, serving
 
-NOTICE_SECONDS = 0.5
+SHUTDOWN_DELAY_SECONDS = 0.5
 
 
 async def no_keys() -> str:
@@ -26,7 +26,7 @@ async def test_calls_are_served_while_health_says_that_the_process_is_about_to_g
         service_secret=SecretStr("secret"),
         redis_url="redis://127.0.0.1:1",
         mongodb_uri="mongodb://127.0.0.1:1",
-        notice_seconds=NOTICE_SECONDS,
+        shutdown_delay_seconds=SHUTDOWN_DELAY_SECONDS,
     )
     said: list[str] = []
 

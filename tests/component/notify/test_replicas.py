@@ -105,7 +105,7 @@ async def test_a_replica_that_is_told_to_stop_finishes_what_it_took(
     async def taken_and_left() -> tuple[int, int]:
         return await chat.unacknowledged_by(settings.replica), await chat.unfinished()
 
-    patient = settings.model_copy(update={"drain_seconds": 60.0, "notice_seconds": 0.2})
+    patient = settings.model_copy(update={"drain_seconds": 60.0, "shutdown_delay_seconds": 0.2})
     async with _process(patient) as process:
         taken = 0
         while not taken:  # it may have been through with the one before between two looks

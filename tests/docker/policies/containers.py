@@ -81,7 +81,7 @@ def has_time_to_end(plan: Plan) -> Iterator[str]:
     for name, container in plan.processes.items():
         told = plan.environment(name)
         fields = SETTINGS[name].model_fields
-        names = [field for field in ("notice_seconds", "drain_seconds") if field in fields]
+        names = [field for field in ("shutdown_delay_seconds", "drain_seconds") if field in fields]
         needed = sum(float(told.get(f"PARLEY_{field.upper()}", fields[field].default)) for field in names)
         period = _SECONDS.fullmatch(container.get("stop_grace_period", "10s"))
         if period is None or float(period[1]) <= needed:

@@ -102,7 +102,7 @@ MUTATIONS: Final = {
     ),
     "a bad value": Mutation(settings.is_told_valid_values, tell("process-settings", "PARLEY_LOG_LEVEL", "verbose")),
     "a notice too long": Mutation(
-        settings.is_told_valid_values, tell("service-settings", "PARLEY_NOTICE_SECONDS", "600")
+        settings.is_told_valid_values, tell("service-settings", "PARLEY_SHUTDOWN_DELAY_SECONDS", "600")
     ),
     "one name for all replicas": Mutation(
         settings.is_named_after_its_pod, in_container("chat", ("env", 0), {"name": "PARLEY_REPLICA", "value": "chat"})

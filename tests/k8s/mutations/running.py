@@ -56,7 +56,8 @@ MUTATIONS: Final = {
         availability.has_time_to_end, in_deployment("envoy", (*POD, "terminationGracePeriodSeconds"), 20)
     ),
     "no notice": Mutation(
-        availability.serves_until_envoy_knows_that_it_goes, tell("service-settings", "PARLEY_NOTICE_SECONDS", "0")
+        availability.serves_until_envoy_knows_that_it_goes,
+        tell("service-settings", "PARLEY_SHUTDOWN_DELAY_SECONDS", "0"),
     ),
     "Envoy looks seldom": Mutation(availability.serves_until_envoy_knows_that_it_goes, configure_envoy(_look_seldom)),
     "no retries": Mutation(

@@ -60,7 +60,8 @@ def serves_until_envoy_knows_that_it_goes(manifests: Manifests) -> Iterator[str]
     looks = {cluster["name"]: _look_seconds(cluster) for cluster in _clusters(manifests) if "health_checks" in cluster}
     for workload in manifests.workloads("service"):
         if (notice := _notice(manifests, workload)) < max(2.0, looks[workload.name]):
-            yield f"{workload.name}: PARLEY_NOTICE_SECONDS is {notice:g}; Envoy looks each {looks[workload.name]:g} s"
+            interval = looks[workload.name]
+            yield f"{workload.name}: PARLEY_SHUTDOWN_DELAY_SECONDS is {notice:g}; Envoy looks each {interval:g} s"
 
 
 def sends_again_what_a_gateway_that_goes_did_not_take(manifests: Manifests) -> Iterator[str]:
@@ -132,8 +133,8 @@ def selects_its_own_pods(manifests: Manifests) -> Iterator[str]:
 
 def _notice(manifests: Manifests, workload: Workload) -> float:
     for other, container, settings in processes(manifests):
-        if other.name == workload.name and "notice_seconds" in settings.model_fields:
-            return float(setting(manifests, container, settings, "notice_seconds"))
+        if other.name == workload.name and "shutdown_delay_seconds" in settings.model_fields:
+            return float(setting(manifests, container, settings, "shutdown_delay_seconds"))
     return 0.0
 
 

@@ -34,18 +34,18 @@ def session(who: Identity | None = None, limits: SessionLimits = LIMITS) -> Sess
     return Session(f"session-{next(_numbers)}", who or identity(), "token", limits)
 
 
-def native_front() -> WireFormat:
+def native_wire_format() -> WireFormat:
     """The native dialect, with a line for each frame."""
     return WireFormat(NativeDialect(), lambda payload: payload + b"\n")
 
 
-class KeepingConnection:
+class RecordingConnection:
     """A connection that keeps what is written."""
 
-    def __init__(self, front: WireFormat, who: Identity | None = None, *, ready: bool = True) -> None:
+    def __init__(self, wire_format: WireFormat, who: Identity | None = None, *, ready: bool = True) -> None:
         self.session = session(who)
         self.session.ready = ready
-        self.front = front
+        self.wire_format = wire_format
         self.written: list[bytes] = []
         self.closed_with: int | None = None
 

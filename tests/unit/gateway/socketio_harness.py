@@ -44,7 +44,7 @@ def nothing_logged() -> Iterator[None]:
     assert [entry for entry in entries if entry.get("part", "socketio") in _PARTS] == []
 
 
-class KeepingDesk:
+class RecordingDispatcher:
     """A desk that keeps what comes; clients are ready at once, or when they are told so."""
 
     def __init__(self, *, ready: bool = True) -> None:
@@ -76,27 +76,29 @@ class KeepingDesk:
 class SocketIoHarness:
     """Socket.IO, and its clients; tokens are the names of users, and `bad` is none."""
 
-    def __init__(self, desk: KeepingDesk | None = None, *, unsent_bytes: int = 1_000_000) -> None:
+    def __init__(
+        self, dispatcher: RecordingDispatcher | None = None, *, max_send_buffer_bytes: int = 1_000_000
+    ) -> None:
         spoken = dialects()
-        self.desk = desk or KeepingDesk()
+        self.dispatcher = dispatcher or RecordingDispatcher()
         self.dialects = {"/": spoken["telecom"], "/telecom": spoken["telecom"], "/projects": spoken["projects"]}
         self.socketio = SocketIo(
             dialects=self.dialects,
-            desk=self.desk,
+            dispatcher=self.dispatcher,
             begin=_begin,
             verify=_verify,
-            keep_pace=lambda: None,
-            keep_pace_before=lambda: None,
-            welcomes=lambda *_: True,
+            acquire=lambda: None,
+            acquire_preauth=lambda: None,
+            allows_origin=lambda *_: True,
             limits=LIMITS,
             liveness=Liveness(25, 60),
-            unsent_bytes=unsent_bytes,
-            wires=partial(
+            max_send_buffer_bytes=max_send_buffer_bytes,
+            websockets=partial(
                 EngineWebSocket,
                 limits=LIMITS,
-                outbox=WriteScheduler(),
-                tally=HotPathCounters(),
-                unsent_bytes=unsent_bytes,
+                write_scheduler=WriteScheduler(),
+                counters=HotPathCounters(),
+                max_send_buffer_bytes=max_send_buffer_bytes,
             ),
         )
         transport = httpx.ASGITransport(app=self.socketio.beside(_not_found))
@@ -107,19 +109,19 @@ class SocketIoHarness:
         server = self.socketio._server
         return {
             "connections": len(self.socketio._connections),
-            "lines": len(server.eio.lines),
+            "lines": len(server.eio.outputs),
             "environments": len(server.environ),
             "clients": sum(len(rooms[None]) for rooms in server.manager.rooms.values()),
-            "open": len(self.desk.open),
+            "open": len(self.dispatcher.open),
         }
 
 
 @asynccontextmanager
-async def open_hall(desk: KeepingDesk | None = None, **options: Any) -> AsyncIterator[SocketIoHarness]:
+async def open_harness(dispatcher: RecordingDispatcher | None = None, **options: Any) -> AsyncIterator[SocketIoHarness]:
     """A hall that serves while the context is open."""
-    hall = SocketIoHarness(desk, **options)
-    async with hall.socketio.running(), hall.http:
-        yield hall
+    harness = SocketIoHarness(dispatcher, **options)
+    async with harness.socketio.running(), harness.http:
+        yield harness
 
 
 def _verify(token: str) -> Identity:
@@ -129,7 +131,7 @@ def _verify(token: str) -> Identity:
 
 
 def _begin(who: Identity, token: str, dialect: Dialect) -> Session:
-    return Session(f"session of {who.user_id}", who, token, LIMITS, dialect.notes())
+    return Session(f"session of {who.user_id}", who, token, LIMITS, dialect.new_state())
 
 
 async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
@@ -146,8 +148,8 @@ def joining(namespace: str = "/", token: str = "ann") -> str:  # noqa: S107  # a
 class Poller:
     """A client that polls."""
 
-    def __init__(self, hall: SocketIoHarness) -> None:
-        self._http = hall.http
+    def __init__(self, harness: SocketIoHarness) -> None:
+        self._http = harness.http
         self.sid = ""
 
     async def open(self) -> None:
@@ -192,24 +194,24 @@ class WebSocketClient:
     """A client on a WebSocket.
 
     Args:
-        hall: where it comes to.
+        harness: where it comes to.
         sid: its session, if it was there before by polling.
     """
 
-    def __init__(self, hall: SocketIoHarness, sid: str = "") -> None:
+    def __init__(self, harness: SocketIoHarness, sid: str = "") -> None:
         target = f"/{PATH}/?EIO=4&transport=websocket" + (f"&sid={sid}" if sid else "")
-        granted = hall.socketio.admit(UpgradeRequest(target, "gateway.example", None, "", ()))
-        self.wire = cast(EngineWebSocket, granted.socket)
+        granted = harness.socketio.admit(UpgradeRequest(target, "gateway.example", None, "", ()))
+        self.websocket = cast(EngineWebSocket, granted.socket)
         self._transport = _Transport()
-        self.wire.on_ws_connected(cast(Any, self._transport))
+        self.websocket.on_ws_connected(cast(Any, self._transport))
 
     def say(self, packet: str) -> None:
         """Says something."""
-        self.wire.received(packet)
+        self.websocket.received(packet)
 
     def go(self) -> None:
         """The WebSocket breaks."""
-        self.wire.on_ws_disconnected(cast(Any, self._transport))
+        self.websocket.on_ws_disconnected(cast(Any, self._transport))
 
     @property
     def closed_with(self) -> int | None:

@@ -9,12 +9,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from gateway.upstream.attachment_tracker import AttachmentTracker, Changes
 
 
-class RollMachine(RuleBasedStateMachine):
+class TrackerMachine(RuleBasedStateMachine):
     """Random changes, tellings, acknowledgements and breaks, against a far side that does as it is told."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.roll: AttachmentTracker[int, tuple[int, int]] = AttachmentTracker()
+        self.tracker: AttachmentTracker[int, tuple[int, int]] = AttachmentTracker()
         self.wanted: dict[int, tuple[int, int]] = {}
         self.under_way: list[Changes[int, tuple[int, int]]] = []
         self.far: dict[int, tuple[int, int]] = {}
@@ -23,13 +23,13 @@ class RollMachine(RuleBasedStateMachine):
         self.kept_promises = 0
 
     @rule(key=st.integers(0, 4), asks=st.booleans())
-    def put(self, key: int, asks: bool) -> None:
+    def add(self, key: int, asks: bool) -> None:
         self.version += 1
         value = (key, self.version)
         self.wanted[key] = value
-        self.roll.put(key, value)
+        self.tracker.add(key, value)
         if asks:
-            self.roll.when_in_effect(key, lambda: self._promise(key, value))
+            self.tracker.when_in_effect(key, lambda: self._promise(key, value))
 
     def _promise(self, key: int, value: tuple[int, int]) -> None:
         held = self.far.get(key)
@@ -38,82 +38,82 @@ class RollMachine(RuleBasedStateMachine):
         self.kept_promises += 1
 
     @rule(key=st.integers(0, 4))
-    def drop(self, key: int) -> None:
+    def remove(self, key: int) -> None:
         self.wanted.pop(key, None)
-        self.roll.drop(key)
+        self.tracker.remove(key)
 
     @rule(at_most=st.none() | st.integers(1, 3))
-    def tell(self, at_most: int | None) -> None:
-        changes = self.roll.changes(at_most)
-        assert at_most is None or len(changes.put) + len(changes.dropped) <= at_most
+    def wake(self, at_most: int | None) -> None:
+        changes = self.tracker.changes(at_most)
+        assert at_most is None or len(changes.added) + len(changes.removed) <= at_most
         self.under_way.append(changes)
 
     @rule()
     def arrive(self) -> None:
         if self.under_way:
             changes = self.under_way.pop(0)
-            self.far.update({value[0]: value for value in changes.put})
-            for key in changes.dropped:
+            self.far.update({value[0]: value for value in changes.added})
+            for key in changes.removed:
                 self.far.pop(key, None)
-            self.roll.acknowledge(changes.number)
+            self.tracker.acknowledge(changes.sequence)
 
     @rule()
     def break_off(self) -> None:
         self.under_way.clear()
         self.far.clear()
-        self.roll.begin()
+        self.tracker.restart()
 
     @invariant()
     def promises_are_kept(self) -> None:
         assert self.broken_promises == []
 
     def teardown(self) -> None:
-        while self.roll.untold or self.under_way:
-            if self.roll.untold:
-                self.tell(2)
+        while self.tracker.pending or self.under_way:
+            if self.tracker.pending:
+                self.wake(2)
             self.arrive()
         assert self.far == self.wanted
 
 
-RollMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
-test_the_far_side_ends_with_what_is_wanted_and_nothing_is_promised_early = RollMachine.TestCase
+TrackerMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+test_the_far_side_ends_with_what_is_wanted_and_nothing_is_promised_early = TrackerMachine.TestCase
 
 
 def test_an_entry_in_effect_is_so_at_once() -> None:
-    roll: AttachmentTracker[str, str] = AttachmentTracker()
+    tracker: AttachmentTracker[str, str] = AttachmentTracker()
     told: list[str] = []
-    roll.put("a", "a")
-    roll.when_in_effect("a", lambda: told.append("first"))
-    roll.acknowledge(roll.changes().number)
-    roll.when_in_effect("a", lambda: told.append("second"))
+    tracker.add("a", "a")
+    tracker.when_in_effect("a", lambda: told.append("first"))
+    tracker.acknowledge(tracker.changes().sequence)
+    tracker.when_in_effect("a", lambda: told.append("second"))
     assert told == ["first", "second"]
 
 
 def test_an_entry_that_was_told_of_waits_for_the_acknowledgement() -> None:
-    roll: AttachmentTracker[str, str] = AttachmentTracker()
+    tracker: AttachmentTracker[str, str] = AttachmentTracker()
     told: list[str] = []
-    roll.put("a", "a")
-    number = roll.changes().number
-    roll.when_in_effect("a", lambda: told.append("a"))
+    tracker.add("a", "a")
+    sequence = tracker.changes().sequence
+    tracker.when_in_effect("a", lambda: told.append("a"))
     assert told == []
-    roll.acknowledge(number)
+    tracker.acknowledge(sequence)
     assert told == ["a"]
 
 
 def test_what_was_dropped_may_be_told_by_itself_before_what_was_put() -> None:
-    roll: AttachmentTracker[str, str] = AttachmentTracker()
+    tracker: AttachmentTracker[str, str] = AttachmentTracker()
     for key in "abc":
-        roll.put(key, key.upper())
-    roll.changes()
-    roll.put("d", "D")
-    roll.drop("a")
-    roll.put("b", "B2")
-    roll.drop("c")
-    told = [roll.changes(1, dropped_first=True) for _ in range(4)]
-    assert [(change.put, change.dropped) for change in told] == [
+        tracker.add(key, key.upper())
+    tracker.changes()
+    tracker.add("d", "D")
+    tracker.remove("a")
+    tracker.add("b", "B2")
+    tracker.remove("c")
+    told = [tracker.changes(1, removed_first=True) for _ in range(4)]
+    assert [(change.added, change.removed) for change in told] == [
         ([], ["a"]),
         ([], ["c"]),
         (["D"], []),
         (["B2"], []),
     ]
-    assert roll.untold == 0
+    assert tracker.pending == 0

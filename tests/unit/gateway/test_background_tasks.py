@@ -18,8 +18,8 @@ async def give(value: Any) -> Any:
 
 async def outcome_of(value: Any) -> Any:
     outcomes: asyncio.Queue[Any] = asyncio.Queue()
-    async with running_background_tasks() as errands:
-        errands.start("test", give(value), outcomes.put_nowait)
+    async with running_background_tasks() as tasks:
+        tasks.start("test", give(value), outcomes.put_nowait)
         return await asyncio.wait_for(outcomes.get(), 20)
 
 
@@ -41,9 +41,9 @@ async def test_a_fault_of_ours_is_answered_with_an_incident_and_without_its_text
 
 async def test_what_is_under_way_when_the_gateway_stops_is_given_up() -> None:
     outcomes: list[Any] = []
-    async with running_background_tasks() as errands:
-        errands.start("test", asyncio.Event().wait(), outcomes.append)
+    async with running_background_tasks() as tasks:
+        tasks.start("test", asyncio.Event().wait(), outcomes.append)
         await asyncio.sleep(0)
-        assert len(errands) == 1
+        assert len(tasks) == 1
     assert outcomes == []
-    assert len(errands) == 0
+    assert len(tasks) == 0

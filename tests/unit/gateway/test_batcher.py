@@ -39,8 +39,8 @@ class Far:
 
 
 @asynccontextmanager
-async def running(batches: Batcher[Any, Any]) -> AsyncIterator[None]:
-    task = asyncio.create_task(batches.run())
+async def running(batcher: Batcher[Any, Any]) -> AsyncIterator[None]:
+    task = asyncio.create_task(batcher.run())
     try:
         yield
     finally:
@@ -49,11 +49,11 @@ async def running(batches: Batcher[Any, Any]) -> AsyncIterator[None]:
             await task
 
 
-async def settled(batches: Batcher[Any, Any], answers: list[Any], expected: int) -> None:
+async def settled(batcher: Batcher[Any, Any], answers: list[Any], expected: int) -> None:
     async with asyncio.timeout(20):
         while len(answers) < expected:
             await asyncio.sleep(0)
-    assert len(batches) == 0
+    assert len(batcher) == 0
 
 
 @given(st.lists(st.lists(st.tuples(st.integers(0, 2), st.integers()), max_size=8), max_size=8))
@@ -62,16 +62,16 @@ async def test_items_of_a_lane_arrive_in_the_order_of_their_offers_and_are_answe
     ticks: list[list[tuple[int, int]]],
 ) -> None:
     far, answers = Far(), list[tuple[int, Any]]()
-    batches: Batcher[Any, Any] = Batcher("test", far.exchange, lanes=3, capacity=1_000)
+    batcher: Batcher[Any, Any] = Batcher("test", far.exchange, lanes=3, capacity=1_000)
     offered: dict[int, list[Any]] = {0: [], 1: [], 2: []}
-    async with running(batches):
+    async with running(batcher):
         for tick in ticks:
             for lane, value in tick:
                 item = (len(offered[lane]), value)
                 offered[lane].append(item)
-                batches.offer(lane, item, lambda outcome, lane=lane: answers.append((lane, outcome)))  # type: ignore[misc]
+                batcher.submit(lane, item, lambda outcome, lane=lane: answers.append((lane, outcome)))  # type: ignore[misc]
             await asyncio.sleep(0)
-        await settled(batches, answers, sum(map(len, ticks)))
+        await settled(batcher, answers, sum(map(len, ticks)))
     for lane, items in offered.items():
         assert [item for called, carried in far.calls for item in carried if called == lane] == items
         assert [outcome for answered, outcome in answers if answered == lane] == items
@@ -80,40 +80,40 @@ async def test_items_of_a_lane_arrive_in_the_order_of_their_offers_and_are_answe
 
 async def test_what_comes_while_a_call_is_under_way_goes_together_in_the_next() -> None:
     far, answers = Far(), list[Any]()
-    batches: Batcher[int, int] = Batcher("test", far.exchange, lanes=1, capacity=10_000)
+    batcher: Batcher[int, int] = Batcher("test", far.exchange, lanes=1, capacity=10_000)
     far.may_answer.clear()
-    async with running(batches):
-        batches.offer(0, 0, answers.append)
+    async with running(batcher):
+        batcher.submit(0, 0, answers.append)
         await asyncio.sleep(0.01)
         for n in range(1, MAX_ITEMS_PER_CALL + 3):
-            batches.offer(0, n, answers.append)
+            batcher.submit(0, n, answers.append)
         far.may_answer.set()
-        await settled(batches, answers, MAX_ITEMS_PER_CALL + 3)
+        await settled(batcher, answers, MAX_ITEMS_PER_CALL + 3)
     assert [len(items) for _, items in far.calls] == [1, MAX_ITEMS_PER_CALL, 2]
 
 
 async def test_items_with_one_key_become_one_and_each_is_answered() -> None:
     far, answers = Far(), list[Any]()
-    batches: Batcher[int, int] = Batcher("test", far.exchange, merge=max, lanes=1, capacity=10)
-    async with running(batches):
+    batcher: Batcher[int, int] = Batcher("test", far.exchange, merge=max, lanes=1, capacity=10)
+    async with running(batcher):
         for value in (3, 9, 5):
-            batches.offer(0, value, answers.append, key="a")
-        batches.offer(0, 1, answers.append, key="b")
-        await settled(batches, answers, 4)
+            batcher.submit(0, value, answers.append, key="a")
+        batcher.submit(0, 1, answers.append, key="b")
+        await settled(batcher, answers, 4)
     assert far.calls == [(0, [9, 1])]
     assert sorted(answers) == [1, 9, 9, 9]
 
 
 async def test_a_full_lane_refuses_with_a_time_to_try_again_and_others_go_on() -> None:
     far = Far()
-    batches: Batcher[int, int] = Batcher("test", far.exchange, lanes=2, capacity=2)
-    batches.offer(0, 1, lambda _: None)
-    batches.offer(0, 2, lambda _: None)
+    batcher: Batcher[int, int] = Batcher("test", far.exchange, lanes=2, capacity=2)
+    batcher.submit(0, 1, lambda _: None)
+    batcher.submit(0, 2, lambda _: None)
     with pytest.raises(ResourceExhaustedError) as refusal:
-        batches.offer(0, 3, lambda _: None)
+        batcher.submit(0, 3, lambda _: None)
     assert refusal.value.reason == "OVERLOADED"
     assert refusal.value.retry_after_ms
-    batches.offer(1, 3, lambda _: None)
+    batcher.submit(1, 3, lambda _: None)
 
 
 @pytest.mark.parametrize(
@@ -121,16 +121,16 @@ async def test_a_full_lane_refuses_with_a_time_to_try_again_and_others_go_on() -
 )
 async def test_a_failed_call_answers_every_item_with_an_error_to_retry_and_the_next_goes_on(error: AppError) -> None:
     far, answers = Far(), list[Any]()
-    batches: Batcher[int, int] = Batcher("test", far.exchange, lanes=1, capacity=10)
-    async with running(batches):
+    batcher: Batcher[int, int] = Batcher("test", far.exchange, lanes=1, capacity=10)
+    async with running(batcher):
         far.error = error
-        batches.offer(0, 1, answers.append)
-        batches.offer(0, 2, answers.append)
-        await settled(batches, answers, 2)
+        batcher.submit(0, 1, answers.append)
+        batcher.submit(0, 2, answers.append)
+        await settled(batcher, answers, 2)
         assert all(isinstance(answer, UnavailableError) and answer.retry_after_ms for answer in answers)
         far.error = None
-        batches.offer(0, 3, answers.append)
-        await settled(batches, answers, 3)
+        batcher.submit(0, 3, answers.append)
+        await settled(batcher, answers, 3)
     assert answers[2] == 3
 
 
@@ -140,22 +140,22 @@ async def test_outcomes_that_do_not_match_the_items_are_nobodys() -> None:
     async def too_few(_: int, items: Sequence[int]) -> Sequence[int]:
         return items[1:]
 
-    batches: Batcher[int, int] = Batcher("test", too_few, lanes=1, capacity=10)
-    async with running(batches):
-        batches.offer(0, 1, answers.append)
-        batches.offer(0, 2, answers.append)
-        await settled(batches, answers, 2)
+    batcher: Batcher[int, int] = Batcher("test", too_few, lanes=1, capacity=10)
+    async with running(batcher):
+        batcher.submit(0, 1, answers.append)
+        batcher.submit(0, 2, answers.append)
+        await settled(batcher, answers, 2)
     assert all(isinstance(answer, UnavailableError) for answer in answers)
 
 
 async def test_what_waited_too_long_is_not_carried_any_more() -> None:
     far, answers, clock = Far(), list[Any](), [100.0]
-    batches: Batcher[int, int] = Batcher("test", far.exchange, lanes=1, capacity=10, now=lambda: clock[0])
-    batches.offer(0, 1, answers.append)
+    batcher: Batcher[int, int] = Batcher("test", far.exchange, lanes=1, capacity=10, now=lambda: clock[0])
+    batcher.submit(0, 1, answers.append)
     clock[0] += MAX_WAIT_SECONDS + 1
-    batches.offer(0, 2, answers.append)
-    async with running(batches):
-        await settled(batches, answers, 2)
+    batcher.submit(0, 2, answers.append)
+    async with running(batcher):
+        await settled(batcher, answers, 2)
     assert far.calls == [(0, [2])]
     assert isinstance(answers[0], AppError)
     assert answers[0].reason == "DEADLINE_EXCEEDED"

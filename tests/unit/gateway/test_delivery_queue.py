@@ -13,7 +13,7 @@ from gateway.dialects.base import Deferred, Payloads
 from gateway.sessions.commands import UserCalls
 from gateway.sessions.user_client import BackgroundTasks, running_background_tasks
 from gateway.wire import close_codes
-from tests.unit.gateway.fixtures import KeepingConnection, native_front
+from tests.unit.gateway.fixtures import RecordingConnection, native_wire_format
 
 AWAY = UnavailableError("AUTH_UNAVAILABLE", "the directory is away")
 
@@ -21,9 +21,9 @@ AWAY = UnavailableError("AUTH_UNAVAILABLE", "the directory is away")
 class Told:
     """Lines, and connections that are told numbers: at once, or after a lookup that ends when it is told to."""
 
-    def __init__(self, errands: BackgroundTasks) -> None:
-        self.lines = DeliveryQueue(lambda _, run, answer: errands.start("event", run(None), answer))  # type: ignore[arg-type]
-        self.connections = [KeepingConnection(native_front()) for _ in range(2)]
+    def __init__(self, tasks: BackgroundTasks) -> None:
+        self.delivery_queue = DeliveryQueue(lambda _, run, answer: tasks.start("event", run(None), answer))  # type: ignore[arg-type]
+        self.connections = [RecordingConnection(native_wire_format()) for _ in range(2)]
         self.lookups: list[asyncio.Future[Payloads]] = []
         self.expected: list[list[int]] = [[], []]
         self._count = 0
@@ -32,11 +32,11 @@ class Told:
         """Tells something that is known."""
         self._count += 1
         self.expected[index].append(self._count)
-        self.lines.tell(self.connections[index], (b"%d" % self._count,))
+        self.delivery_queue.tell(self.connections[index], (b"%d" % self._count,))
 
     def tell_nothing(self, index: int) -> None:
         """Tells something of which there is nothing to say."""
-        self.lines.tell(self.connections[index], ())
+        self.delivery_queue.tell(self.connections[index], ())
 
     def tell_later(self, index: int, outcome: str) -> None:
         """Tells something that takes a lookup: it goes well, finds nothing to say, or fails."""
@@ -55,7 +55,7 @@ class Told:
                 raise ZeroDivisionError
             return (b"%d" % number,) if outcome == "well" else ()
 
-        self.lines.tell(self.connections[index], Deferred(run))
+        self.delivery_queue.tell(self.connections[index], Deferred(run))
 
     def answer(self, number: int) -> None:
         """Ends a lookup."""
@@ -67,7 +67,7 @@ class Told:
         for number in range(len(self.lookups)):
             self.answer(number)
         async with asyncio.timeout(20):
-            while self.lines.waiting:
+            while self.delivery_queue.waiting:
                 await asyncio.sleep(0)
         return [connection.frames for connection in self.connections]
 
@@ -90,8 +90,8 @@ def test_everybody_is_told_everything_in_order(steps: list[tuple[str, int]]) -> 
 
 
 async def play(steps: list[tuple[str, int]]) -> None:
-    async with running_background_tasks() as errands:
-        told = Told(errands)
+    async with running_background_tasks() as tasks:
+        told = Told(tasks)
         for step, number in steps:
             if step == "tell":
                 told.tell(number)
@@ -108,24 +108,24 @@ async def play(steps: list[tuple[str, int]]) -> None:
 
 
 async def test_who_waits_for_nothing_is_told_at_once_also_while_another_waits() -> None:
-    async with running_background_tasks() as errands:
-        told = Told(errands)
+    async with running_background_tasks() as tasks:
+        told = Told(tasks)
         told.tell_later(0, "well")
         told.tell(0)
         told.tell(1)
         assert [connection.frames for connection in told.connections] == [[], [3]]
-        assert told.connections[0] in told.lines.waiting
-        assert told.connections[1] not in told.lines.waiting
+        assert told.connections[0] in told.delivery_queue.waiting
+        assert told.connections[1] not in told.delivery_queue.waiting
         assert await told.everything() == [[1, 2], [3]]
 
 
 async def test_one_lookup_of_a_connection_is_under_way_at_a_time() -> None:
-    async with running_background_tasks() as errands:
-        told = Told(errands)
+    async with running_background_tasks() as tasks:
+        told = Told(tasks)
         for _ in range(5):
             told.tell_later(0, "well")
         await asyncio.sleep(0)
-        assert len(errands) == 1
+        assert len(tasks) == 1
         told.answer(1)
         await asyncio.sleep(0)
         assert told.connections[0].frames == []
@@ -133,8 +133,8 @@ async def test_one_lookup_of_a_connection_is_under_way_at_a_time() -> None:
 
 
 async def test_a_line_that_grows_too_long_is_given_up_with_its_connection() -> None:
-    async with running_background_tasks() as errands:
-        told = Told(errands)
+    async with running_background_tasks() as tasks:
+        told = Told(tasks)
         told.tell_later(0, "well")
         told.tell_later(1, "well")
         for _ in range(MAX_WAITING - 1):
@@ -142,9 +142,9 @@ async def test_a_line_that_grows_too_long_is_given_up_with_its_connection() -> N
         assert told.connections[0].closed_with is None
         told.tell(0)
         assert told.connections[0].closed_with == close_codes.TOO_SLOW
-        assert told.connections[0] not in told.lines.waiting
+        assert told.connections[0] not in told.delivery_queue.waiting
         assert await told.everything() == [[], [2]]
         async with asyncio.timeout(20):
-            while len(errands):
+            while len(tasks):
                 await asyncio.sleep(0)
         assert told.connections[0].written == []  # what was looked up for it comes too late

@@ -31,13 +31,13 @@ from gateway.sessions.message_sender import MessageSender
 from gateway.sessions.session import Session, SessionLimits
 from gateway.sessions.signal_sender import SignalSender
 from gateway.sessions.user_client import running_background_tasks
-from gateway.upstream import presence_cache as rosters
+from gateway.upstream import presence_cache as presence_cache_module
 from gateway.upstream.presence_cache import PresenceCache
 from gateway.upstream.presence_stream import PresenceReporter
 from gateway.upstream.subscriptions import Subscription
 from tests.unit.gateway.dialects.fixture import dialects
 from tests.unit.gateway.dialects.services import Services
-from tests.unit.gateway.fixtures import KeepingConnection, identity
+from tests.unit.gateway.fixtures import RecordingConnection, identity
 
 LIMITS = SessionLimits(frame_bytes=65_536, requests_in_flight=2_000, frames_per_second=5_000, messages_per_second=5_000)
 REFUSED = PermissionDeniedError("NOT_PERMITTED", "not with you")
@@ -46,12 +46,12 @@ REFUSED = PermissionDeniedError("NOT_PERMITTED", "not with you")
 class Helpdesk:
     """A desk with everything that it knows, and a client of the helpdesk's; conversations are found when told to."""
 
-    def __init__(self, desk: RequestDispatcher, hub: Hub, services: Services) -> None:
-        self.desk = desk
+    def __init__(self, dispatcher: RequestDispatcher, hub: Hub, services: Services) -> None:
+        self.dispatcher = dispatcher
         self.hub = hub
         self.searches: list[asyncio.Future[Any]] = []
         self.sent: list[tuple[str, str]] = []
-        self.connection = KeepingConnection(WireFormat(dialects()["helpdesk"], lambda payload: payload + b"\n"))
+        self.connection = RecordingConnection(WireFormat(dialects()["helpdesk"], lambda payload: payload + b"\n"))
         self.connection.session = Session("session-1", identity(), "token", LIMITS)
         services.answers |= {
             "SendMessages": self._take,
@@ -79,7 +79,7 @@ class Helpdesk:
 
     def say(self, **frame: Any) -> None:
         """A frame comes."""
-        self.desk.received(self.connection, json.dumps(frame))
+        self.dispatcher.received(self.connection, json.dumps(frame))
 
     def found(self, number: int, error: Exception | None = None) -> None:
         """A search ends."""
@@ -95,7 +95,7 @@ class Helpdesk:
                 await asyncio.sleep(0.001)
 
 
-def _arrivals() -> ReadinessTracker:
+def _readiness() -> ReadinessTracker:
     async def no_metadata() -> Any:
         return ()
 
@@ -106,10 +106,10 @@ def _arrivals() -> ReadinessTracker:
         )
         for name in ("test-chat", "test-notify")
     ]
-    attendance = PresenceReporter(
-        nowhere, gateway_id="g", metadata=no_metadata, deliver=lambda _: None, complete=lambda _: None
+    presence_reporter = PresenceReporter(
+        nowhere, gateway_id="g", metadata=no_metadata, deliver=lambda _: None, mark_synced=lambda _: None
     )
-    return ReadinessTracker(chat, notify, attendance, PresenceCache())
+    return ReadinessTracker(chat, notify, presence_reporter, PresenceCache())
 
 
 @asynccontextmanager
@@ -117,19 +117,19 @@ async def helpdesk() -> AsyncIterator[Helpdesk]:
     services = Services()
     sends = MessageSender(services.upstreams, 20_000)
     hub = Hub(20, PresenceCache(), DeliveryQueue(lambda *_: None), lambda *_: None)
-    async with running_background_tasks() as errands:
+    async with running_background_tasks() as tasks:
         sending = asyncio.create_task(sends.run())
-        desk = RequestDispatcher(
+        dispatcher = RequestDispatcher(
             hub=hub,
-            arrivals=_arrivals(),
+            readiness=_readiness(),
             sends=sends,
             signals=SignalSender(services.upstreams, 20_000),
-            errands=errands,
+            tasks=tasks,
             upstreams=services.upstreams,
             verifier=cast(Any, None),  # no token is refreshed here
         )
         try:
-            yield Helpdesk(desk, hub, services)
+            yield Helpdesk(dispatcher, hub, services)
         finally:
             sending.cancel()
 
@@ -177,7 +177,7 @@ async def play(steps: list[tuple[str, Any]]) -> None:
         assert sent == [content for content in contents if content not in failed]
     everything = [content for contents in asked.values() for content in contents]
     assert sorted([text for _, text in house.sent] + failed) == sorted(everything)
-    assert house.desk._resolving == {}
+    assert house.dispatcher._resolving == {}
 
 
 async def test_a_search_that_fails_is_told_to_all_who_waited_for_it_and_made_anew_for_the_next() -> None:
@@ -222,24 +222,24 @@ async def test_of_very_many_that_were_found_the_first_are_forgotten(monkeypatch:
 
 async def test_what_is_asked_for_before_the_connection_ends_is_done_and_nothing_is_kept() -> None:
     async with helpdesk() as house:
-        house.desk.opened(house.connection)
+        house.dispatcher.opened(house.connection)
         house.say(type="message", receiverId="bob", content="hi")
         await asyncio.sleep(0)
-        house.desk.closed(house.connection)
+        house.dispatcher.closed(house.connection)
         await house.rest()
         assert house.sent == [("bob", "hi")]
-        assert (house.hub.count, house.desk._resolving) == (0, {})
+        assert (house.hub.count, house.dispatcher._resolving) == (0, {})
 
 
 async def test_who_joins_and_goes_before_it_is_ready_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """The services need not be there at all."""
-    monkeypatch.setattr(rosters, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(presence_cache_module, "SYNC_TIMEOUT_SECONDS", 0.01)
     async with helpdesk() as house:
-        house.desk.opened(house.connection)
+        house.dispatcher.opened(house.connection)
         house.say(type="user_join", userId="ann")
         await asyncio.sleep(0)
-        assert len(house.desk._errands) == 1
-        house.desk.closed(house.connection)
+        assert len(house.dispatcher._tasks) == 1
+        house.dispatcher.closed(house.connection)
         async with asyncio.timeout(20):
-            while len(house.desk._errands):
+            while len(house.dispatcher._tasks):
                 await asyncio.sleep(0.001)

@@ -24,11 +24,11 @@ def verify(token: str) -> Identity:
     return SERVICE if token == "service" else identity()
 
 
-DOORS = {
+ROUTES = {
     "/ws": Route({"parley.v1.json": "native"}),
-    "/greeted": Route({"": "greeted"}, is_greeted=True),
+    "/greeted": Route({"": "greeted"}, auth_in_first_frame=True),
 }
-DOORKEEPER = UpgradeAuthorizer(verify, OriginPolicy(frozenset({"https://crm.example"})).welcome, DOORS)
+AUTHORIZER = UpgradeAuthorizer(verify, OriginPolicy(frozenset({"https://crm.example"})).allows, ROUTES)
 
 
 def announced(token: str) -> str:
@@ -61,10 +61,10 @@ def request(
     ],
 )
 def test_a_user_of_a_page_of_ours_is_let_in(good: UpgradeRequest) -> None:
-    admission = DOORKEEPER.admit(good)
-    assert admission.identity == identity()
-    assert admission.token == "good"
-    assert admission.subprotocol == "parley.v1.json"
+    authorized = AUTHORIZER.admit(good)
+    assert authorized.identity == identity()
+    assert authorized.token == "good"
+    assert authorized.subprotocol == "parley.v1.json"
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_user_of_a_page_of_ours_is_let_in(good: UpgradeRequest) -> None:
 )
 def test_anybody_else_is_refused_with_a_status_that_says_why(bad: UpgradeRequest, status: int, reason: str) -> None:
     with pytest.raises(AppError) as refusal:
-        DOORKEEPER.admit(bad)
+        AUTHORIZER.admit(bad)
     assert (status_of(refusal.value), refusal.value.reason) == (status, reason)
 
 
@@ -112,10 +112,10 @@ def test_anybody_else_is_refused_with_a_status_that_says_why(bad: UpgradeRequest
     ],
 )
 def test_who_says_later_who_it_is_is_let_in_without_a_token(subprotocols: list[str], token: str, agreed: str) -> None:
-    admission = DOORKEEPER.admit(request(target="/greeted", subprotocols=subprotocols))
-    assert admission == ("greeted", None, token, agreed)
+    authorized = AUTHORIZER.admit(request(target="/greeted", subprotocols=subprotocols))
+    assert authorized == ("greeted", None, token, agreed)
 
 
 def test_an_origin_must_be_welcome_there_too() -> None:
     with pytest.raises(AppError, match="origin"):
-        DOORKEEPER.admit(request(target="/greeted", origin="https://evil.example"))
+        AUTHORIZER.admit(request(target="/greeted", origin="https://evil.example"))

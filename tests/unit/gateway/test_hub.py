@@ -11,7 +11,7 @@ from parley.presence.v1 import presence_pb2 as presence
 from gateway.connections.delivery_queue import DeliveryQueue
 from gateway.connections.hub import Hub, TooManyConnectionsError
 from gateway.upstream.presence_cache import PresenceCache
-from tests.unit.gateway.fixtures import KeepingConnection, identity, native_front
+from tests.unit.gateway.fixtures import RecordingConnection, identity, native_wire_format
 
 
 def new_hub() -> Hub:
@@ -23,13 +23,13 @@ class Room:
 
     def __init__(self) -> None:
         self.hub = new_hub()
-        self.front = native_front()
+        self.wire_format = native_wire_format()
 
     def join(
         self, user_id: str, *, ready: bool = True, organization_id: str = "acme", role: str = "sales"
-    ) -> KeepingConnection:
+    ) -> RecordingConnection:
         who = identity(user_id, organization_id=organization_id, role=role)
-        connection = KeepingConnection(self.front, who, ready=ready)
+        connection = RecordingConnection(self.wire_format, who, ready=ready)
         self.hub.add(connection)
         return connection
 
@@ -131,8 +131,8 @@ def test_clients_are_not_told_of_other_clients(room: Room) -> None:
 
 
 def test_the_first_and_the_last_connection_of_a_user_are_noticed() -> None:
-    hub, front = new_hub(), native_front()
-    first, second = KeepingConnection(front), KeepingConnection(front)
+    hub, wire_format = new_hub(), native_wire_format()
+    first, second = RecordingConnection(wire_format), RecordingConnection(wire_format)
     assert hub.add(first)
     assert not hub.add(second)
     assert hub.count == 2

@@ -9,10 +9,10 @@ from parley.presence.v1 import presence_pb2 as presence
 from gateway.connections.delivery_queue import DeliveryQueue
 from gateway.connections.hub import Hub
 from gateway.upstream.presence_cache import PresenceCache
-from tests.unit.gateway.fixtures import KeepingConnection, identity, native_front
+from tests.unit.gateway.fixtures import RecordingConnection, identity, native_wire_format
 
 
-class FullConnection(KeepingConnection):
+class FullConnection(RecordingConnection):
     """A connection whose client takes nothing more: it is gone once it is written to."""
 
     hub: Hub
@@ -27,16 +27,16 @@ class Room:
 
     def __init__(self) -> None:
         self.hub = Hub(3, PresenceCache(), DeliveryQueue(lambda *_: None), lambda *_: None)
-        front = native_front()
+        wire_format = native_wire_format()
         self.good = []
         for user_id in ("ann", "bob"):
-            full, good = (kind(front, identity(user_id)) for kind in (FullConnection, KeepingConnection))
+            full, good = (kind(wire_format, identity(user_id)) for kind in (FullConnection, RecordingConnection))
             assert isinstance(full, FullConnection)
             full.hub = self.hub
             self.hub.add(full)
             self.hub.add(good)
             self.good.append(good)
-        alone = FullConnection(front, identity("carl"))
+        alone = FullConnection(wire_format, identity("carl"))
         alone.hub = self.hub
         self.hub.add(alone)
 

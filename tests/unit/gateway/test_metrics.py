@@ -8,10 +8,10 @@ from gateway.metrics import HotPathCounters
 
 
 def test_counts_and_gauges_are_those_of_the_moment() -> None:
-    registry, tally, queue = CollectorRegistry(), HotPathCounters(), [1, 2]
-    registry.register(tally)
-    tally.watch("parley_gateway_messages_waiting", queue.__len__)
-    tally.frames_in += 3
+    registry, counters, queue = CollectorRegistry(), HotPathCounters(), [1, 2]
+    registry.register(counters)
+    counters.watch("parley_gateway_messages_waiting", queue.__len__)
+    counters.frames_in += 3
     queue.append(3)
     lines = generate_latest(registry).decode().splitlines()
     assert "parley_gateway_frames_in_total 3.0" in lines

@@ -11,11 +11,11 @@ from parley.presence.v1 import presence_pb2 as presence
 from gateway.connections.delivery_queue import DeliveryQueue
 from gateway.connections.hub import Hub
 from gateway.dialects.base import Dialect, WireFormat
-from gateway.upstream import presence_cache as rosters
+from gateway.upstream import presence_cache as presence_cache_module
 from gateway.upstream.presence_cache import PresenceCache
 from gateway.upstream.presence_stream import PresenceReporter
 from tests.unit.gateway.dialects.fixture import dialects
-from tests.unit.gateway.fixtures import KeepingConnection, identity, native_front
+from tests.unit.gateway.fixtures import RecordingConnection, identity, native_wire_format
 
 BOB = presence.Event(
     organization_id="acme",
@@ -28,85 +28,87 @@ class Gateway:
     """The hub, who is here, and what presence is told of that."""
 
     def __init__(self, dialect: Dialect | None = None) -> None:
-        self.roster = PresenceCache()
-        self.lines = DeliveryQueue(lambda *_: None)
-        self.hub = Hub(20, self.roster, self.lines, lambda *_: None)
-        self.attendance = PresenceReporter(
+        self.presence_cache = PresenceCache()
+        self.delivery_queue = DeliveryQueue(lambda *_: None)
+        self.hub = Hub(20, self.presence_cache, self.delivery_queue, lambda *_: None)
+        self.presence_reporter = PresenceReporter(
             cast(Any, None),  # the stream is not opened here
             gateway_id="g",
             metadata=cast(Any, None),
             deliver=self.hub.deliver_presence,
-            complete=self.hub.presence_complete,
+            mark_synced=self.hub.presence_complete,
         )
-        self._front = native_front() if dialect is None else WireFormat(dialect, lambda payload: payload + b"\n")
+        self._wire_format = (
+            native_wire_format() if dialect is None else WireFormat(dialect, lambda payload: payload + b"\n")
+        )
 
-    def come(self) -> KeepingConnection:
+    def come(self) -> RecordingConnection:
         """Ann comes."""
-        connection = KeepingConnection(self._front, identity("ann"))
+        connection = RecordingConnection(self._wire_format, identity("ann"))
         self.hub.add(connection)
         session = presence.Session(
             session_id=connection.session.session_id, organization_id="acme", user_id="ann", role=ROLE_SALES
         )
-        self.attendance.report(session)
+        self.presence_reporter.report(session)
         return connection
 
-    def go(self, connection: KeepingConnection) -> None:
+    def go(self, connection: RecordingConnection) -> None:
         """Ann goes."""
         self.hub.remove(connection)
-        self.attendance.close(connection.session.session_id)
+        self.presence_reporter.close(connection.session.session_id)
 
     @property
-    def here(self) -> list[str]:
+    def online(self) -> list[str]:
         """Who is here, as Ann is told."""
-        return [found.presence.user_id for found in self.roster.here(identity("ann"))]
+        return [found.presence.user_id for found in self.presence_cache.online(identity("ann"))]
 
 
 def test_who_is_here_is_known_while_somebody_is_connected() -> None:
     gateway = Gateway()
     first = gateway.come()
-    gateway.attendance.first()
-    gateway.attendance.take(presence.AttachResponse(events=[BOB], synced_organization_ids=["acme"]))
+    gateway.presence_reporter.first()
+    gateway.presence_reporter.take(presence.AttachResponse(events=[BOB], synced_organization_ids=["acme"]))
     gateway.come()
     gateway.go(first)
-    assert gateway.here == ["bob"]
+    assert gateway.online == ["bob"]
 
 
 def test_who_is_here_is_known_when_the_last_one_goes_and_comes_back_in_one_breath() -> None:
     """A page that is loaded anew: presence is told of the end by itself, and so tells anew who is here."""
     gateway = Gateway()
     connection = gateway.come()
-    gateway.attendance.first()
-    gateway.attendance.take(presence.AttachResponse(events=[BOB], synced_organization_ids=["acme"]))
+    gateway.presence_reporter.first()
+    gateway.presence_reporter.take(presence.AttachResponse(events=[BOB], synced_organization_ids=["acme"]))
     gateway.go(connection)
-    assert gateway.here == []
+    assert gateway.online == []
     returned = gateway.come()
-    end, beginning = gateway.attendance.next(), gateway.attendance.next()
+    end, beginning = gateway.presence_reporter.next(), gateway.presence_reporter.next()
     assert (list(end.closed), list(end.upsert)) == ([connection.session.session_id], [])
     assert [session.session_id for session in beginning.upsert] == [returned.session.session_id]
     assert list(beginning.closed) == []
-    gateway.attendance.take(presence.AttachResponse(events=[BOB], synced_organization_ids=["acme"]))
-    assert gateway.here == ["bob"]
+    gateway.presence_reporter.take(presence.AttachResponse(events=[BOB], synced_organization_ids=["acme"]))
+    assert gateway.online == ["bob"]
 
 
 def test_those_who_were_here_before_the_first_connection_do_not_come_now() -> None:
     """They are in the lists that front-ends ask for, and are told before those, as if they had just come."""
     gateway = Gateway(dialects()["helpdesk"])
     ann = gateway.come()
-    gateway.attendance.first()
-    gateway.attendance.take(presence.AttachResponse(events=[BOB]))
-    gateway.attendance.take(presence.AttachResponse(synced_organization_ids=["acme"]))
-    assert gateway.here == ["bob"]
+    gateway.presence_reporter.first()
+    gateway.presence_reporter.take(presence.AttachResponse(events=[BOB]))
+    gateway.presence_reporter.take(presence.AttachResponse(synced_organization_ids=["acme"]))
+    assert gateway.online == ["bob"]
     assert ann.frames == []
-    assert ann not in gateway.lines.waiting
+    assert ann not in gateway.delivery_queue.waiting
 
 
 async def test_a_question_of_one_who_is_gone_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     """As long as presence has not told of everybody, it is waited for, whoever has given that up before."""
-    monkeypatch.setattr(rosters, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(presence_cache_module, "SYNC_TIMEOUT_SECONDS", 0.01)
     gateway = Gateway(dialects()["helpdesk"])
     gateway.go(gateway.come())
-    await gateway.roster.known("acme")
+    await gateway.presence_cache.wait_synced("acme")
     ann = gateway.come()
-    gateway.attendance.take(presence.AttachResponse(events=[BOB]))
-    assert ann not in gateway.lines.waiting
-    assert gateway.here == ["bob"]
+    gateway.presence_reporter.take(presence.AttachResponse(events=[BOB]))
+    assert ann not in gateway.delivery_queue.waiting
+    assert gateway.online == ["bob"]

@@ -17,12 +17,12 @@ from gateway.transports.rate_limit import RateLimiter
 )
 def test_never_more_than_the_burst_and_what_time_adds(per_second: int, burst: int, steps: list[float]) -> None:
     now = 0.0
-    pace = RateLimiter(per_second, burst, lambda: now)
+    limiter = RateLimiter(per_second, burst, lambda: now)
     let_in = 0
     for step in steps:
         now += step
         try:
-            pace.keep()
+            limiter.acquire()
         except UnavailableError as refusal:
             assert refusal.retry_after_ms
             assert refusal.retry_after_ms >= 1_000
@@ -33,9 +33,9 @@ def test_never_more_than_the_burst_and_what_time_adds(per_second: int, burst: in
 
 def test_after_the_wait_there_is_room_again() -> None:
     now = 0.0
-    pace = RateLimiter(1, 1, lambda: now)
-    pace.keep()
+    limiter = RateLimiter(1, 1, lambda: now)
+    limiter.acquire()
     with pytest.raises(UnavailableError):
-        pace.keep()
+        limiter.acquire()
     now = 1.0
-    pace.keep()
+    limiter.acquire()

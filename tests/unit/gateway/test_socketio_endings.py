@@ -10,13 +10,13 @@ import pytest
 from gateway.transports.socketio import connection as socketio
 from gateway.wire import close_codes
 from tests.unit.gateway.socketio_harness import (
-    KeepingDesk,
     Poller,
+    RecordingDispatcher,
     SocketIoHarness,
     WebSocketClient,
     joining,
     nothing_logged,
-    open_hall,
+    open_harness,
 )
 
 Going = Callable[[SocketIoHarness, WebSocketClient], Awaitable[None]]
@@ -40,12 +40,12 @@ async def leaves_its_namespace_and_breaks(_: SocketIoHarness, client: WebSocketC
     client.go()
 
 
-async def is_sent_away(hall: SocketIoHarness, client: WebSocketClient) -> None:
-    await hall.socketio.leave(client.wire.sid)
+async def is_sent_away(harness: SocketIoHarness, client: WebSocketClient) -> None:
+    await harness.socketio.disconnect_client(client.websocket.sid)
 
 
-async def is_closed_for_good(hall: SocketIoHarness, _: WebSocketClient) -> None:
-    for connection in tuple(hall.desk.open):
+async def is_closed_for_good(harness: SocketIoHarness, _: WebSocketClient) -> None:
+    for connection in tuple(harness.dispatcher.open):
         connection.close(close_codes.TOKEN_ENDED, "the token has expired")
 
 
@@ -67,16 +67,16 @@ every_way = pytest.mark.parametrize("goes", WAYS, ids=lambda way: way.__name__)
 @every_way
 async def test_nothing_is_kept_of_one_who_was_there(goes: Going) -> None:
     with nothing_logged():
-        async with open_hall() as hall:
-            client = WebSocketClient(hall)
+        async with open_harness() as harness:
+            client = WebSocketClient(harness)
             client.say(joining())
             await client.hears("40")
-            assert set(hall.remembered().values()) == {1}
-            await goes(hall, client)
+            assert set(harness.remembered().values()) == {1}
+            await goes(harness, client)
             await turns()
-            assert set(hall.remembered().values()) == {0}, hall.remembered()
+            assert set(harness.remembered().values()) == {0}, harness.remembered()
             client.say('42["typing",{}]')
-            assert hall.desk.came == []
+            assert harness.dispatcher.came == []
 
 
 @every_way
@@ -87,20 +87,20 @@ async def test_nothing_is_kept_of_one_who_goes_while_coming(
     """What happens to its user need not reach it by then."""
     monkeypatch.setattr(socketio, "READY_SECONDS", 0.5)
     with nothing_logged():
-        async with open_hall(KeepingDesk(ready=False)) as hall:
-            client = WebSocketClient(hall)
+        async with open_harness(RecordingDispatcher(ready=False)) as harness:
+            client = WebSocketClient(harness)
             await client.hears("0")
             client.say(joining())
             await turns()
-            assert len(hall.desk.open) == 1
-            sessions = [connection.session for connection in hall.desk.open]
-            await goes(hall, client)
+            assert len(harness.dispatcher.open) == 1
+            sessions = [connection.session for connection in harness.dispatcher.open]
+            await goes(harness, client)
             await turns()
             if becomes_ready:
                 for session in sessions:
                     session.become_ready()
             async with asyncio.timeout(20):
-                while any(hall.remembered().values()):
+                while any(harness.remembered().values()):
                     await asyncio.sleep(0.01)
 
 
@@ -108,89 +108,89 @@ async def test_one_who_is_not_let_in_by_the_desk_waits_for_nothing(monkeypatch: 
     """Such as one who has too many connections: it is over at once, and not when its patience ends."""
     monkeypatch.setattr(socketio, "READY_SECONDS", 1_000.0)
 
-    class FullDesk(KeepingDesk):
+    class FullDispatcher(RecordingDispatcher):
         def opened(self, connection: socketio.SocketIoConnection) -> None:  # type: ignore[override]
             connection.close(close_codes.TOO_MANY, "too many connections")
 
-    async with open_hall(FullDesk()) as hall:
-        client = WebSocketClient(hall)
+    async with open_harness(FullDispatcher()) as harness:
+        client = WebSocketClient(harness)
         await client.hears("0")
         client.say(joining())
         await turns()
         assert client.closed_with is not None
-        assert set(hall.remembered().values()) == {0}, hall.remembered()
+        assert set(harness.remembered().values()) == {0}, harness.remembered()
 
 
 async def test_one_who_polls_and_goes_while_coming_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socketio, "READY_SECONDS", 0.5)
     with nothing_logged():
-        async with open_hall(KeepingDesk(ready=False)) as hall:
-            client = Poller(hall)
+        async with open_harness(RecordingDispatcher(ready=False)) as harness:
+            client = Poller(harness)
             await client.open()
             coming = asyncio.create_task(client.post(joining()))
             await turns()
-            assert len(hall.desk.open) == 1
+            assert len(harness.dispatcher.open) == 1
             await client.post("1")
             await asyncio.wait([coming])
             await turns()
-            assert set(hall.remembered().values()) == {0}, hall.remembered()
+            assert set(harness.remembered().values()) == {0}, harness.remembered()
 
 
 async def test_a_bad_token_is_refused_and_a_good_one_taken_after_it() -> None:
-    async with open_hall() as hall:
-        client = WebSocketClient(hall)
+    async with open_harness() as harness:
+        client = WebSocketClient(harness)
         await client.hears("0")
         client.say(joining(token="bad"))
         assert await client.hears("44") == '44{"message":"unauthorized"}'
-        assert hall.desk.open == []
+        assert harness.dispatcher.open == []
         client.say(joining())
         await client.hears("40")
-        assert len(hall.desk.open) == 1
+        assert len(harness.dispatcher.open) == 1
 
 
 async def test_who_joins_a_namespace_twice_is_there_once() -> None:
-    async with open_hall() as hall:
-        client = WebSocketClient(hall)
+    async with open_harness() as harness:
+        client = WebSocketClient(harness)
         await client.hears("0")
         client.say(joining())
         await client.hears("40")
         client.say(joining())
         await client.hears("44")
-        assert len(hall.desk.open) == 1
+        assert len(harness.dispatcher.open) == 1
         client.go()
         await turns()
-        assert set(hall.remembered().values()) == {0}
+        assert set(harness.remembered().values()) == {0}
 
 
 async def test_the_hall_closes_while_clients_are_there_and_while_they_come() -> None:
-    desk = KeepingDesk()
+    dispatcher = RecordingDispatcher()
     with nothing_logged():
-        async with asyncio.timeout(20), open_hall(desk) as hall:
+        async with asyncio.timeout(20), open_harness(dispatcher) as harness:
             there, coming, nobody, poller = (
-                WebSocketClient(hall),
-                WebSocketClient(hall),
-                WebSocketClient(hall),
-                Poller(hall),
+                WebSocketClient(harness),
+                WebSocketClient(harness),
+                WebSocketClient(harness),
+                Poller(harness),
             )
             await poller.open()
             for client in (there, coming, nobody):
                 await client.hears("0")
             there.say(joining())
             await there.hears("40")
-            desk.ready = False
+            dispatcher.ready = False
             coming.say(joining(token="bob"))
             await turns()
-            assert len(desk.open) == 2
-            desk.open[1].session.become_ready()
-    assert desk.open == []
+            assert len(dispatcher.open) == 2
+            dispatcher.open[1].session.become_ready()
+    assert dispatcher.open == []
     assert all(client.closed_with is not None for client in (there, coming, nobody))
 
 
 async def test_who_talks_on_and_on_while_coming_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its packets wait for it to be let in; they don't wait without end."""
     monkeypatch.setattr(socketio, "READY_SECONDS", 0.5)
-    async with open_hall(KeepingDesk(ready=False)) as hall:
-        client = WebSocketClient(hall)
+    async with open_harness(RecordingDispatcher(ready=False)) as harness:
+        client = WebSocketClient(harness)
         await client.hears("0")
         client.say(joining())
         await turns()
@@ -198,5 +198,5 @@ async def test_who_talks_on_and_on_while_coming_is_sent_away(monkeypatch: pytest
             client.say("43[" + "0," * 1_000 + "0]")
         assert client.closed_with == close_codes.TOO_MANY
         async with asyncio.timeout(20):
-            while any(hall.remembered().values()):
+            while any(harness.remembered().values()):
                 await asyncio.sleep(0.01)

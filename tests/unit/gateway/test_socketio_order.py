@@ -16,7 +16,7 @@ from tests.unit.gateway.socketio_harness import (
     WebSocketClient,
     joining,
     nothing_logged,
-    open_hall,
+    open_harness,
 )
 
 STEPS = st.lists(
@@ -32,9 +32,9 @@ STEPS = st.lists(
 class Upgrading:
     """A client that polls and goes over to a WebSocket, as those of Socket.IO do: step by step, when it is told to."""
 
-    def __init__(self, hall: SocketIoHarness) -> None:
-        self._hall = hall
-        self._poller = Poller(hall)
+    def __init__(self, harness: SocketIoHarness) -> None:
+        self._hall = harness
+        self._poller = Poller(harness)
         self._socket: WebSocketClient | None = None
         self._polling: asyncio.Task[list[str]] | None = None
         self._is_over = False
@@ -46,7 +46,7 @@ class Upgrading:
         await self._poller.open()
         await self._poller.post(joining())
         assert (await self._poller.poll())[0].startswith("40")
-        return self._hall.desk.open[0]
+        return self._hall.dispatcher.open[0]
 
     def tell(self, connection: Connection, count: int) -> None:
         """Has the gateway tell it something, several things at once."""
@@ -120,8 +120,8 @@ def test_all_comes_in_order_also_when_the_upgrade_is_made_to_its_end(steps: list
 
 async def play(steps: list[tuple[str, int]]) -> None:
     with nothing_logged():
-        async with open_hall() as hall:
-            client = Upgrading(hall)
+        async with open_harness() as harness:
+            client = Upgrading(harness)
             connection = await client.join()
             for step, count in steps:
                 if step == "tell":

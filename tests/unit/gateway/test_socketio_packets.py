@@ -16,32 +16,32 @@ from gateway.dialects.socketio_base import EmittedFrame
 from gateway.sessions.commands import Request
 from tests.unit.gateway.socketio_harness import (
     LIMITS,
-    KeepingDesk,
     Poller,
+    RecordingDispatcher,
     SocketIoHarness,
     WebSocketClient,
     joining,
     nothing_logged,
-    open_hall,
+    open_harness,
 )
 
 
-class DecodingDesk(KeepingDesk):
+class DecodingDesk(RecordingDispatcher):
     """A desk that decodes what comes."""
 
     def received(self, connection: Any, frame: object) -> None:
         super().received(connection, frame)
-        assert isinstance(connection.front.dialect.decode(frame, connection.session), Request)
+        assert isinstance(connection.wire_format.dialect.decode(frame, connection.session), Request)
 
 
 @pytest.fixture
-async def hall() -> AsyncIterator[SocketIoHarness]:
-    async with open_hall(DecodingDesk()) as opened:
+async def harness() -> AsyncIterator[SocketIoHarness]:
+    async with open_harness(DecodingDesk()) as opened:
         yield opened
 
 
-async def joined(hall: SocketIoHarness, *namespaces: str) -> WebSocketClient:
-    client = WebSocketClient(hall)
+async def joined(harness: SocketIoHarness, *namespaces: str) -> WebSocketClient:
+    client = WebSocketClient(harness)
     await client.hears("0")
     for namespace in namespaces or ("/",):
         client.say(joining(namespace))
@@ -64,62 +64,64 @@ async def joined(hall: SocketIoHarness, *namespaces: str) -> WebSocketClient:
     ],
 )
 async def test_an_event_is_taken(
-    hall: SocketIoHarness, packet: str, namespace: str, event: str, acknowledgement: str
+    harness: SocketIoHarness, packet: str, namespace: str, event: str, acknowledgement: str
 ) -> None:
-    client = await joined(hall, "/", "/projects", "/telecom")
+    client = await joined(harness, "/", "/projects", "/telecom")
     client.say("4" + packet)
-    ((connection, frame),) = hall.desk.came
+    ((connection, frame),) = harness.dispatcher.came
     assert frame == EmittedFrame(event, acknowledgement)
-    assert connection.front.dialect is hall.dialects[namespace]
+    assert connection.wire_format.dialect is harness.dialects[namespace]
 
 
 @pytest.mark.parametrize(
     "packet", ['2{"a":1}', "2", "27", "2 7[]", "2-7[]", "2x[]", "2\u0667[]", "29999999999999999999[]", "2/projects,"]
 )
-async def test_what_is_no_event_is_refused(hall: SocketIoHarness, packet: str) -> None:
-    client = await joined(hall, "/", "/projects")
+async def test_what_is_no_event_is_refused(harness: SocketIoHarness, packet: str) -> None:
+    client = await joined(harness, "/", "/projects")
     client.say("4" + packet)
-    assert hall.desk.came == []
-    assert [error.reason for error in hall.desk.unread] == ["MALFORMED_PACKET"]
+    assert harness.dispatcher.came == []
+    assert [error.reason for error in harness.dispatcher.unread] == ["MALFORMED_PACKET"]
 
 
 @pytest.mark.parametrize("packet", ['2/projects,["a"]', '2/nowhere,["a"]', "2/projects", "2/", "2//,[]", "2/,[]"])
-async def test_what_is_of_no_namespace_that_was_joined_is_passed_over(hall: SocketIoHarness, packet: str) -> None:
-    client = await joined(hall, "/telecom")
+async def test_what_is_of_no_namespace_that_was_joined_is_passed_over(harness: SocketIoHarness, packet: str) -> None:
+    client = await joined(harness, "/telecom")
     client.say("4" + packet)
-    assert (hall.desk.came, hall.desk.unread) == ([], [])
+    assert (harness.dispatcher.came, harness.dispatcher.unread) == ([], [])
 
 
-async def test_what_comes_by_polling_is_taken_the_same_way(hall: SocketIoHarness) -> None:
-    client = Poller(hall)
+async def test_what_comes_by_polling_is_taken_the_same_way(harness: SocketIoHarness) -> None:
+    client = Poller(harness)
     await client.open()
     await client.post(joining("/projects"))
     assert (await client.poll())[0].startswith("40/projects,")
     await client.post('42/projects,7["typing",{}]', '42/projects,["typing",{}]')
-    assert [frame for _, frame in hall.desk.came] == [
+    assert [frame for _, frame in harness.dispatcher.came] == [
         EmittedFrame('["typing",{}]', "7"),
         EmittedFrame('["typing",{}]', ""),
     ]
 
 
-async def test_however_much_a_client_says_at_once_by_polling_is_taken(hall: SocketIoHarness) -> None:
-    client = Poller(hall)
+async def test_however_much_a_client_says_at_once_by_polling_is_taken(harness: SocketIoHarness) -> None:
+    client = Poller(harness)
     await client.open()
     await client.post(joining())
     await client.poll()
     await client.post(*(f'42["typing",{number}]' for number in range(300)))
-    assert [frame for _, frame in hall.desk.came] == [EmittedFrame(f'["typing",{number}]', "") for number in range(300)]
+    assert [frame for _, frame in harness.dispatcher.came] == [
+        EmittedFrame(f'["typing",{number}]', "") for number in range(300)
+    ]
 
 
 @pytest.mark.parametrize("packet", ['42["typing"]', "3", "5", "40", "41/nowhere,"])
-async def test_a_flood_by_polling_ends_the_session_whatever_it_is_of(hall: SocketIoHarness, packet: str) -> None:
-    client = Poller(hall)
+async def test_a_flood_by_polling_ends_the_session_whatever_it_is_of(harness: SocketIoHarness, packet: str) -> None:
+    client = Poller(harness)
     await client.open()
     await client.post(joining())
     with nothing_logged(), pytest.raises(httpx.HTTPStatusError, match="400"):
         await client.post(*[packet] * 3_000)
-    assert hall.remembered()["lines"] == 0
-    assert len(hall.desk.came) <= 2 * LIMITS.frames_per_second
+    assert harness.remembered()["lines"] == 0
+    assert len(harness.dispatcher.came) <= 2 * LIMITS.frames_per_second
 
 
 packets = st.text(max_size=60) | st.builds(
@@ -143,14 +145,14 @@ def test_whatever_comes_nothing_raises_and_what_is_good_is_still_taken(came: lis
 
 
 async def take_all(came: list[str]) -> None:
-    async with open_hall(DecodingDesk()) as hall:
-        client = await joined(hall, "/", "/projects")
+    async with open_harness(DecodingDesk()) as harness:
+        client = await joined(harness, "/", "/projects")
         with nothing_logged():
             for packet in came:
-                hall.socketio.take_event(client.wire.sid, "2" + packet)
-            hall.socketio.take_event("nobody", "2[]")
+                harness.socketio.take_event(client.websocket.sid, "2" + packet)
+            harness.socketio.take_event("nobody", "2[]")
             client.say('42["last"]')
-        assert hall.desk.came[-1][1] == EmittedFrame('["last"]', "")
+        assert harness.dispatcher.came[-1][1] == EmittedFrame('["last"]', "")
 
 
 @settings(max_examples=150, deadline=None)
@@ -161,31 +163,31 @@ def test_whatever_comes_in_place_of_an_event_harms_nobody_else(packet: str, is_p
 
 async def take_instead(packet: str, is_polled: bool) -> None:
     """Any Engine.IO packet of one client; another client is there and stays."""
-    async with open_hall(DecodingDesk()) as hall:
-        other = await joined(hall)
+    async with open_harness(DecodingDesk()) as harness:
+        other = await joined(harness)
         with nothing_logged():
             if is_polled:
-                poller = Poller(hall)
+                poller = Poller(harness)
                 await poller.open()
-                await hall.http.post(f"/socket.io/?EIO=4&transport=polling&sid={poller.sid}", content=packet)
+                await harness.http.post(f"/socket.io/?EIO=4&transport=polling&sid={poller.sid}", content=packet)
             else:
-                client = await joined(hall)
+                client = await joined(harness)
                 client.say(packet)
             for _ in range(20):
                 await asyncio.sleep(0)
         other.say('42["still here"]')
-        assert hall.desk.came[-1][1] == EmittedFrame('["still here"]', "")
+        assert harness.dispatcher.came[-1][1] == EmittedFrame('["still here"]', "")
 
 
 @pytest.mark.parametrize("depth", [100, 900, 1_000, 60_000])
-async def test_a_token_that_is_nested_without_end_is_no_fault_of_ours(hall: SocketIoHarness, depth: int) -> None:
-    client = WebSocketClient(hall)
+async def test_a_token_that_is_nested_without_end_is_no_fault_of_ours(harness: SocketIoHarness, depth: int) -> None:
+    client = WebSocketClient(harness)
     await client.hears("0")
-    poller = Poller(hall)
+    poller = Poller(harness)
     await poller.open()
     with nothing_logged():
         client.say("40" + "[" * depth + "]" * depth)
         await poller.post("40" + "[" * (depth // 2) + "]" * (depth // 2))
         for _ in range(20):
             await asyncio.sleep(0)
-    assert hall.desk.open == []
+    assert harness.dispatcher.open == []

@@ -35,7 +35,7 @@ async def auth(stores: Databases) -> AsyncIterator[RunningAuth]:
 
 
 @pytest.fixture(scope="session")
-async def house(auth: RunningAuth, stores: Databases) -> AsyncIterator[Harness]:
+async def stack(auth: RunningAuth, stores: Databases) -> AsyncIterator[Harness]:
     """All services, and a gateway before them."""
     async with (
         running_chat(auth, stores) as chat,

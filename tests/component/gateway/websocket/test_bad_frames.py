@@ -42,9 +42,9 @@ def a_request(size: int, request_id: int = 99) -> bytes:
 
 
 @pytest.fixture
-async def client(house: Harness, ann: SignedIn) -> Client:
+async def client(stack: Harness, ann: SignedIn) -> Client:
     """A connection."""
-    return await house.gateway.connect(ann)
+    return await stack.gateway.connect(ann)
 
 
 async def still_works(client: Client) -> None:

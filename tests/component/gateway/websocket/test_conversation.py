@@ -12,8 +12,8 @@ from tests.component.auth_service import SignedIn
 from tests.component.gateway.websocket.harness import Client, Harness, running_gateway, send, talking
 
 
-async def test_the_first_event_says_who_one_is(house: Harness, ann: SignedIn) -> None:
-    client = await house.gateway.connect(ann)
+async def test_the_first_event_says_who_one_is(stack: Harness, ann: SignedIn) -> None:
+    client = await stack.gateway.connect(ann)
     (ready,) = client.bodies("session.ready")
     assert client.events[0]["event"] == "session.ready"
     assert ready["user"] == {"userId": ann.user_id, "name": "Ann", "role": "manager", "teams": []}
@@ -22,10 +22,10 @@ async def test_the_first_event_says_who_one_is(house: Harness, ann: SignedIn) ->
 
 
 async def test_a_message_reaches_the_other_and_ones_own_other_device(
-    house: Harness, ann: SignedIn, bob: SignedIn
+    stack: Harness, ann: SignedIn, bob: SignedIn
 ) -> None:
-    anns, bobs, conversation_id = await talking(house.gateway, ann, bob)
-    anns_phone = await house.gateway.connect(ann)
+    anns, bobs, conversation_id = await talking(stack.gateway, ann, bob)
+    anns_phone = await stack.gateway.connect(ann)
     receipt = await send(anns, conversation_id, "hello")
     for client in (bobs, anns_phone):
         message = await client.message("hello")
@@ -36,8 +36,8 @@ async def test_a_message_reaches_the_other_and_ones_own_other_device(
     assert [body["message"]["text"] for body in anns.bodies("message.created")] == ["hi there"]
 
 
-async def test_a_repeated_send_is_answered_with_the_first_outcome(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
-    anns, bobs, conversation_id = await talking(house.gateway, ann, bob)
+async def test_a_repeated_send_is_answered_with_the_first_outcome(stack: Harness, ann: SignedIn, bob: SignedIn) -> None:
+    anns, bobs, conversation_id = await talking(stack.gateway, ann, bob)
     key = secrets.token_hex(8)
     first, *others = await asyncio.gather(
         *(send(anns, conversation_id, f"try {n}", clientMessageId=key) for n in range(5))
@@ -48,16 +48,16 @@ async def test_a_repeated_send_is_answered_with_the_first_outcome(house: Harness
     assert [body["message"]["seq"] for body in bobs.bodies("message.created")] == [1, 2]
 
 
-async def test_many_messages_at_once_keep_their_order(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
-    anns, bobs, conversation_id = await talking(house.gateway, ann, bob)
+async def test_many_messages_at_once_keep_their_order(stack: Harness, ann: SignedIn, bob: SignedIn) -> None:
+    anns, bobs, conversation_id = await talking(stack.gateway, ann, bob)
     receipts = await asyncio.gather(*(send(anns, conversation_id, f"{n}") for n in range(200)))
     assert [receipt["seq"] for receipt in receipts] == list(range(1, 201))
     await bobs.message("199")
     assert [body["message"]["text"] for body in bobs.bodies("message.created")] == [f"{n}" for n in range(200)]
 
 
-async def test_edits_and_deletions_are_told(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
-    anns, bobs, conversation_id = await talking(house.gateway, ann, bob)
+async def test_edits_and_deletions_are_told(stack: Harness, ann: SignedIn, bob: SignedIn) -> None:
+    anns, bobs, conversation_id = await talking(stack.gateway, ann, bob)
     message_id = (await send(anns, conversation_id, "helo"))["messageId"]
     place = {"conversationId": conversation_id, "messageId": message_id}
     edited = (await anns.ask("message.edit", **place, text="hello"))["message"]
@@ -68,8 +68,8 @@ async def test_edits_and_deletions_are_told(house: Harness, ann: SignedIn, bob: 
     assert "deleteTime" in tombstone
 
 
-async def test_receipts_and_typing_are_told(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
-    anns, bobs, conversation_id = await talking(house.gateway, ann, bob)
+async def test_receipts_and_typing_are_told(stack: Harness, ann: SignedIn, bob: SignedIn) -> None:
+    anns, bobs, conversation_id = await talking(stack.gateway, ann, bob)
     await send(anns, conversation_id, "hello")
     assert await bobs.ask("receipt.delivered", conversationId=conversation_id, seq=1) == {}
     assert await bobs.ask("receipt.read", conversationId=conversation_id, seq=1) == {}
@@ -79,9 +79,9 @@ async def test_receipts_and_typing_are_told(house: Harness, ann: SignedIn, bob: 
     assert bobs.bodies("typing.updated") == []
 
 
-async def test_signals_to_a_conversation_of_others_are_refused(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
-    _, _, conversation_id = await talking(house.gateway, ann, bob)
-    eve = await house.gateway.connect(await house.join(ann.user.organization_id, "admin"))
+async def test_signals_to_a_conversation_of_others_are_refused(stack: Harness, ann: SignedIn, bob: SignedIn) -> None:
+    _, _, conversation_id = await talking(stack.gateway, ann, bob)
+    eve = await stack.gateway.connect(await stack.join(ann.user.organization_id, "admin"))
     not_a_member = ("PERMISSION_DENIED", "NOT_A_MEMBER")
     assert await eve.refused("typing.set", conversationId=conversation_id, active=True) == not_a_member
     assert await eve.refused("receipt.read", conversationId=conversation_id, seq=1) == not_a_member
@@ -89,8 +89,8 @@ async def test_signals_to_a_conversation_of_others_are_refused(house: Harness, a
     assert await eve.refused("message.send", **sent) == not_a_member
 
 
-async def test_a_group_lives(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
-    anns, bobs = await house.gateway.connect(ann), await house.gateway.connect(bob)
+async def test_a_group_lives(stack: Harness, ann: SignedIn, bob: SignedIn) -> None:
+    anns, bobs = await stack.gateway.connect(ann), await stack.gateway.connect(bob)
     made = {"kind": "group", "name": "Team", "memberIds": [bob.user_id], "externalRef": "deal-1"}
     group = (await anns.ask("conversation.create", **made))["conversation"]
     place = {"conversationId": group["conversationId"]}
@@ -101,7 +101,7 @@ async def test_a_group_lives(house: Harness, ann: SignedIn, bob: SignedIn) -> No
     assert (changed["name"], changed["tags"], changed["externalRef"]) == ("The team", ["hot"], "deal-1")
     assert (await bobs.event("conversation.updated"))["conversation"]["name"] == "The team"
 
-    cleo = await house.join(ann.user.organization_id, "client")
+    cleo = await stack.join(ann.user.organization_id, "client")
     await anns.ask("member.add", **place, userIds=[cleo.user_id])
     assert (await bobs.event("member.added"))["member"]["userId"] == cleo.user_id
     await anns.ask("member.update", **place, userId=bob.user_id, role="admin")
@@ -112,13 +112,13 @@ async def test_a_group_lives(house: Harness, ann: SignedIn, bob: SignedIn) -> No
 
     await bobs.event("member.removed")
     await send(anns, group["conversationId"], "gone already")
-    phone = await house.gateway.connect(bob)
+    phone = await stack.gateway.connect(bob)
     await phone.ask("user.me")
     assert bobs.bodies("message.created") == []
 
 
-async def test_muting_is_ones_own_and_ends_with_null(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
-    anns, bobs, conversation_id = await talking(house.gateway, ann, bob)
+async def test_muting_is_ones_own_and_ends_with_null(stack: Harness, ann: SignedIn, bob: SignedIn) -> None:
+    anns, bobs, conversation_id = await talking(stack.gateway, ann, bob)
     until = "2099-01-01T00:00:00.000Z"
     muted = await anns.ask("conversation.update", conversationId=conversation_id, mutedUntil=until)
     assert muted["conversation"]["mutedUntil"] == until
@@ -128,8 +128,8 @@ async def test_muting_is_ones_own_and_ends_with_null(house: Harness, ann: Signed
     assert "mutedUntil" not in unmuted["conversation"]
 
 
-async def test_history_and_catching_up(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
-    anns, bobs, conversation_id = await talking(house.gateway, ann, bob)
+async def test_history_and_catching_up(stack: Harness, ann: SignedIn, bob: SignedIn) -> None:
+    anns, bobs, conversation_id = await talking(stack.gateway, ann, bob)
     for n in range(1, 6):
         await send(anns, conversation_id, f"{n}")
 
@@ -151,18 +151,18 @@ async def test_history_and_catching_up(house: Harness, ann: SignedIn, bob: Signe
     assert await bobs.refused("conversation.list", pageToken="tampered") == ("INVALID_ARGUMENT", "INVALID_PAGE_TOKEN")
 
 
-async def test_people_are_found_by_whom_may_write_to_them(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
-    anns, bobs = await house.gateway.connect(ann), await house.gateway.connect(bob)
+async def test_people_are_found_by_whom_may_write_to_them(stack: Harness, ann: SignedIn, bob: SignedIn) -> None:
+    anns, bobs = await stack.gateway.connect(ann), await stack.gateway.connect(bob)
     assert (await anns.ask("user.me"))["user"]["userId"] == ann.user_id
     found = await bobs.ask("user.search", query="")
     assert [user["userId"] for user in found["users"]] == [ann.user_id]
 
 
-async def test_another_organizations_ids_look_like_absent_ones(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
-    _, _, conversation_id = await talking(house.gateway, ann, bob)
+async def test_another_organizations_ids_look_like_absent_ones(stack: Harness, ann: SignedIn, bob: SignedIn) -> None:
+    _, _, conversation_id = await talking(stack.gateway, ann, bob)
     elsewhere = f"org-{secrets.token_hex(8)}"
-    await house.auth.create_organization(elsewhere)
-    eve = await house.gateway.connect(await house.join(elsewhere, "admin"))
+    await stack.auth.create_organization(elsewhere)
+    eve = await stack.gateway.connect(await stack.join(elsewhere, "admin"))
     for op, body in (
         ("conversation.get", {}),
         ("message.list", {}),
@@ -176,8 +176,8 @@ async def test_another_organizations_ids_look_like_absent_ones(house: Harness, a
         assert real["error"] == absent["error"]
 
 
-async def test_presence_is_told_and_can_be_chosen(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
-    anns, bobs = await house.gateway.connect(ann), await house.gateway.connect(bob)
+async def test_presence_is_told_and_can_be_chosen(stack: Harness, ann: SignedIn, bob: SignedIn) -> None:
+    anns, bobs = await stack.gateway.connect(ann), await stack.gateway.connect(bob)
     await anns.event("presence.updated", userId=bob.user_id, status="online")
     await bobs.ask("presence.set", status="dnd", text="busy")
     await anns.event("presence.updated", userId=bob.user_id, status="dnd", text="busy")
@@ -191,20 +191,20 @@ async def test_presence_is_told_and_can_be_chosen(house: Harness, ann: SignedIn,
     assert "lastSeenTime" in seen
 
 
-async def test_clients_hear_nothing_of_other_clients(house: Harness, organization: str, ann: SignedIn) -> None:
-    cleo, carl = await house.join(organization, "client"), await house.join(organization, "client")
-    cleos = await house.gateway.connect(cleo)
-    anns = await house.gateway.connect(ann)
+async def test_clients_hear_nothing_of_other_clients(stack: Harness, organization: str, ann: SignedIn) -> None:
+    cleo, carl = await stack.join(organization, "client"), await stack.join(organization, "client")
+    cleos = await stack.gateway.connect(cleo)
+    anns = await stack.gateway.connect(ann)
     await cleos.event("presence.updated", userId=ann.user_id)
-    await house.gateway.connect(carl)
+    await stack.gateway.connect(carl)
     await anns.event("presence.updated", userId=carl.user_id)
     await cleos.ask("user.me")  # what was told of Carl would have come before the answer
     assert {body["userId"] for body in cleos.bodies("presence.updated")} <= {cleo.user_id, ann.user_id}
 
 
-async def test_notifications_are_told_listed_and_read(house: Harness, ann: SignedIn) -> None:
-    anns = await house.gateway.connect(ann)
-    async with open_channel(house.targets.notify) as channel:
+async def test_notifications_are_told_listed_and_read(stack: Harness, ann: SignedIn) -> None:
+    anns = await stack.gateway.connect(ann)
+    async with open_channel(stack.targets.notify) as channel:
         await notification_pb2_grpc.NotificationServiceStub(channel).CreateNotifications(
             notification_pb2.CreateNotificationsRequest(
                 items=[
@@ -214,7 +214,7 @@ async def test_notifications_are_told_listed_and_read(house: Harness, ann: Signe
                     for n in range(3)
                 ]
             ),
-            metadata=await house.auth.service_metadata(ann.user.organization_id),
+            metadata=await stack.auth.service_metadata(ann.user.organization_id),
             timeout=20,
         )
     await anns.event("notification.created", unreadCount=3)
@@ -231,9 +231,9 @@ async def test_notifications_are_told_listed_and_read(house: Harness, ann: Signe
     assert await anns.ask("notification.preferences.get") == {"preferences": muted}
 
 
-async def test_two_gateways_are_one_place(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
-    async with running_gateway(house.auth, house.targets, chat_shards=4) as other:
-        anns: Client = await house.gateway.connect(ann)
+async def test_two_gateways_are_one_place(stack: Harness, ann: SignedIn, bob: SignedIn) -> None:
+    async with running_gateway(stack.auth, stack.targets, chat_shards=4) as other:
+        anns: Client = await stack.gateway.connect(ann)
         bobs = await other.connect(bob)
         anns_phone = await other.connect(ann)
         answer = await anns.ask("conversation.direct", userId=bob.user_id)

@@ -74,31 +74,31 @@ async def test_a_connection_ends_with_its_token_unless_a_newer_one_came(
         assert await refreshed.closed() == 4401
 
 
-async def test_a_refresh_takes_a_valid_token_of_the_same_user(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
-    anns = await house.gateway.connect(ann)
+async def test_a_refresh_takes_a_valid_token_of_the_same_user(stack: Harness, ann: SignedIn, bob: SignedIn) -> None:
+    anns = await stack.gateway.connect(ann)
     assert await anns.refused("session.refresh", accessToken=bob.access_token) == (
         "PERMISSION_DENIED",
         "TOKEN_OF_ANOTHER_USER",
     )
     assert await anns.refused("session.refresh", accessToken="x.y.z") == ("UNAUTHENTICATED", "TOKEN_INVALID")
-    newer = await house.auth.sign_in(ann.user.email)
+    newer = await stack.auth.sign_in(ann.user.email)
     assert "expireTime" in await anns.ask("session.refresh", accessToken=newer.access_token)
     await anns.ask("user.me")
 
 
-async def test_signing_out_closes_the_connections_of_that_session_alone(house: Harness, ann: SignedIn) -> None:
-    elsewhere = await house.auth.sign_in(ann.user.email)
-    here, there = await house.gateway.connect(ann), await house.gateway.connect(elsewhere)
-    await house.auth.auth.SignOut(auth_pb2.SignOutRequest(), metadata=ann.metadata, timeout=20)
+async def test_signing_out_closes_the_connections_of_that_session_alone(stack: Harness, ann: SignedIn) -> None:
+    elsewhere = await stack.auth.sign_in(ann.user.email)
+    here, there = await stack.gateway.connect(ann), await stack.gateway.connect(elsewhere)
+    await stack.auth.auth.SignOut(auth_pb2.SignOutRequest(), metadata=ann.metadata, timeout=20)
     assert await here.closed() == 4401
     await there.ask("user.me")
 
 
-async def test_disabling_an_account_closes_all_of_its_connections(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
-    bobs, bobs_phone, anns = [await house.gateway.connect(user) for user in (bob, bob, ann)]
-    await house.auth.directory.DeactivateUser(
+async def test_disabling_an_account_closes_all_of_its_connections(stack: Harness, ann: SignedIn, bob: SignedIn) -> None:
+    bobs, bobs_phone, anns = [await stack.gateway.connect(user) for user in (bob, bob, ann)]
+    await stack.auth.directory.DeactivateUser(
         directory_pb2.DeactivateUserRequest(user_id=bob.user_id),
-        metadata=await house.auth.service_metadata(bob.user.organization_id),
+        metadata=await stack.auth.service_metadata(bob.user.organization_id),
         timeout=20,
     )
     assert await bobs.closed() == 4403
@@ -106,8 +106,8 @@ async def test_disabling_an_account_closes_all_of_its_connections(house: Harness
     await anns.ask("user.me")
 
 
-async def test_a_user_has_only_so_many_connections(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
-    async with running_gateway(house.auth, house.targets, connections_per_user=2) as gateway:
+async def test_a_user_has_only_so_many_connections(stack: Harness, ann: SignedIn, bob: SignedIn) -> None:
+    async with running_gateway(stack.auth, stack.targets, connections_per_user=2) as gateway:
         first, _ = await gateway.connect(ann), await gateway.connect(ann)
         assert await (await gateway.connect(ann, ready=False)).closed() == 4429
         await gateway.connect(bob)
@@ -116,15 +116,15 @@ async def test_a_user_has_only_so_many_connections(house: Harness, ann: SignedIn
 
 
 @pytest.mark.parametrize("flood", [frame(1, b'{"id":1,"op":"nothing"}'), frame(PING, b"")])
-async def test_a_flood_of_frames_closes(house: Harness, ann: SignedIn, flood: bytes) -> None:
-    async with running_gateway(house.auth, house.targets, frames_per_second=50) as gateway:
+async def test_a_flood_of_frames_closes(stack: Harness, ann: SignedIn, flood: bytes) -> None:
+    async with running_gateway(stack.auth, stack.targets, frames_per_second=50) as gateway:
         client = await gateway.connect(ann)
         write(client, flood * 200)
         assert await client.closed() == 4429
 
 
-async def test_more_requests_than_may_be_unanswered_are_refused(house: Harness, ann: SignedIn) -> None:
-    async with running_gateway(house.auth, house.targets, requests_in_flight=2) as gateway:
+async def test_more_requests_than_may_be_unanswered_are_refused(stack: Harness, ann: SignedIn) -> None:
+    async with running_gateway(stack.auth, stack.targets, requests_in_flight=2) as gateway:
         client = await gateway.connect(ann)
         replies = await asyncio.gather(*(client.request("user.me") for _ in range(10)))
         refusals = [reply["error"] for reply in replies if "error" in reply]
@@ -134,10 +134,10 @@ async def test_more_requests_than_may_be_unanswered_are_refused(house: Harness, 
 
 
 async def test_a_reader_that_is_too_slow_is_closed_and_catches_up_while_the_others_go_on(
-    house: Harness, ann: SignedIn, bob: SignedIn, monkeypatch: pytest.MonkeyPatch
+    stack: Harness, ann: SignedIn, bob: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transport, "LINGER_SECONDS", 60.0)  # it reads when all has been sent, however long that takes
-    async with running_gateway(house.auth, house.targets, unsent_bytes=65_536) as gateway:
+    async with running_gateway(stack.auth, stack.targets, max_send_buffer_bytes=65_536) as gateway:
         anns, bobs, conversation_id = await talking(gateway, ann, bob)
         with socket.socket() as plain:
             plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
@@ -169,8 +169,8 @@ async def synced(client: Client, conversation_id: str) -> list[int]:
     return sorted(seqs)
 
 
-async def test_a_silent_peer_is_dropped_and_one_that_answers_pings_is_not(house: Harness, ann: SignedIn) -> None:
-    async with running_gateway(house.auth, house.targets, ping_seconds=0.5, silence_seconds=4.0) as gateway:
+async def test_a_silent_peer_is_dropped_and_one_that_answers_pings_is_not(stack: Harness, ann: SignedIn) -> None:
+    async with running_gateway(stack.auth, stack.targets, ping_seconds=0.5, idle_timeout_seconds=4.0) as gateway:
         silent, alive = await gateway.connect(ann), await gateway.connect(ann)
         silent.socket.transport.pause_reading()
         await asyncio.sleep(6.0)  # longer than the silence, and not as long as it then has to read why
@@ -179,8 +179,8 @@ async def test_a_silent_peer_is_dropped_and_one_that_answers_pings_is_not(house:
         await alive.ask("user.me")
 
 
-async def test_a_goodbye_is_answered(house: Harness, ann: SignedIn) -> None:
-    client: Client = await house.gateway.connect(ann)
+async def test_a_goodbye_is_answered(stack: Harness, ann: SignedIn) -> None:
+    client: Client = await stack.gateway.connect(ann)
     await client.socket.close(4000, "bye")
     assert client.socket.protocol.close_rcvd is not None
     assert client.socket.protocol.close_rcvd.code == 4000

@@ -42,45 +42,45 @@ async def upgrade(
         return response.status_code, dict(response.headers), json.loads(body) if body.startswith(b"{") else body
 
 
-async def test_an_upgrade_is_answered_with_our_subprotocol_alone(house: Harness, ann: SignedIn) -> None:
-    status, headers, _ = await upgrade(house.gateway.port, ann.access_token)
+async def test_an_upgrade_is_answered_with_our_subprotocol_alone(stack: Harness, ann: SignedIn) -> None:
+    status, headers, _ = await upgrade(stack.gateway.port, ann.access_token)
     assert status == 101
     assert headers["sec-websocket-protocol"] == "parley.v1.json"
     assert "sec-websocket-extensions" not in headers
 
 
-async def test_a_program_may_send_its_token_in_a_header(house: Harness, ann: SignedIn) -> None:
-    status, headers, _ = await upgrade(house.gateway.port, Authorization=f"Bearer {ann.access_token}")
+async def test_a_program_may_send_its_token_in_a_header(stack: Harness, ann: SignedIn) -> None:
+    status, headers, _ = await upgrade(stack.gateway.port, Authorization=f"Bearer {ann.access_token}")
     assert (status, headers["sec-websocket-protocol"]) == (101, "parley.v1.json")
 
 
-async def test_a_browser_that_keeps_connections_alive_is_upgraded(house: Harness, ann: SignedIn) -> None:
-    status, _, _ = await upgrade(house.gateway.port, ann.access_token, Connection="keep-alive, Upgrade")
+async def test_a_browser_that_keeps_connections_alive_is_upgraded(stack: Harness, ann: SignedIn) -> None:
+    status, _, _ = await upgrade(stack.gateway.port, ann.access_token, Connection="keep-alive, Upgrade")
     assert status == 101
 
 
-async def test_compression_is_not_agreed_on(house: Harness, ann: SignedIn) -> None:
+async def test_compression_is_not_agreed_on(stack: Harness, ann: SignedIn) -> None:
     asked = {"Sec-WebSocket-Extensions": "permessage-deflate"}
-    status, headers, _ = await upgrade(house.gateway.port, ann.access_token, **asked)
+    status, headers, _ = await upgrade(stack.gateway.port, ann.access_token, **asked)
     assert status == 101
     assert "sec-websocket-extensions" not in headers
 
 
 @pytest.mark.parametrize("origin", [ORIGIN, "http://127.0.0.1:{port}"])
-async def test_our_own_pages_may_connect(house: Harness, ann: SignedIn, origin: str) -> None:
-    origin = origin.format(port=house.gateway.port)
-    assert (await upgrade(house.gateway.port, ann.access_token, Origin=origin))[0] == 101
+async def test_our_own_pages_may_connect(stack: Harness, ann: SignedIn, origin: str) -> None:
+    origin = origin.format(port=stack.gateway.port)
+    assert (await upgrade(stack.gateway.port, ann.access_token, Origin=origin))[0] == 101
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:1"])
-async def test_a_foreign_page_is_refused_even_with_a_good_token(house: Harness, ann: SignedIn, origin: str) -> None:
-    status, _, body = await upgrade(house.gateway.port, ann.access_token, Origin=origin)
+async def test_a_foreign_page_is_refused_even_with_a_good_token(stack: Harness, ann: SignedIn, origin: str) -> None:
+    status, _, body = await upgrade(stack.gateway.port, ann.access_token, Origin=origin)
     assert (status, body["error"]["code"], body["error"]["reason"]) == (403, "PERMISSION_DENIED", "FOREIGN_ORIGIN")
 
 
-async def test_a_good_token_in_the_address_is_no_token(house: Harness, ann: SignedIn) -> None:
+async def test_a_good_token_in_the_address_is_no_token(stack: Harness, ann: SignedIn) -> None:
     target = f"/ws?token={ann.access_token}&access_token={ann.access_token}"
-    status, _, body = await upgrade(house.gateway.port, target=target)
+    status, _, body = await upgrade(stack.gateway.port, target=target)
     assert (status, body["error"]["reason"]) == (401, "TOKEN_MISSING")
 
 
@@ -121,28 +121,28 @@ def tampered(token: str) -> str:
         lambda _: "x" * 9_000,
     ],
 )
-async def test_a_forged_token_is_refused(house: Harness, ann: SignedIn, forge: Any) -> None:
-    status, headers, body = await upgrade(house.gateway.port, forge(ann.access_token))
+async def test_a_forged_token_is_refused(stack: Harness, ann: SignedIn, forge: Any) -> None:
+    status, headers, body = await upgrade(stack.gateway.port, forge(ann.access_token))
     assert (status, body["error"]["code"], body["error"]["reason"]) == (401, "UNAUTHENTICATED", "TOKEN_INVALID")
     assert headers["www-authenticate"] == "Bearer"
 
 
-async def test_a_services_token_opens_no_socket(house: Harness) -> None:
-    status, _, body = await upgrade(house.gateway.port, await house.auth.service_token())
+async def test_a_services_token_opens_no_socket(stack: Harness) -> None:
+    status, _, body = await upgrade(stack.gateway.port, await stack.auth.service_token())
     assert (status, body["error"]["reason"]) == (401, "TOKEN_INVALID")
 
 
-async def test_a_token_of_another_installation_is_refused(house: Harness, stores: Databases) -> None:
+async def test_a_token_of_another_installation_is_refused(stack: Harness, stores: Databases) -> None:
     async with running_auth(stores.mongodb_uri, stores.redis_url) as elsewhere:
         await elsewhere.create_organization("acme")
         stranger = await elsewhere.sign_in_new("acme", "admin")
-        status, _, body = await upgrade(house.gateway.port, stranger.access_token)
+        status, _, body = await upgrade(stack.gateway.port, stranger.access_token)
     assert (status, body["error"]["reason"]) == (401, "TOKEN_INVALID")
 
 
-async def test_other_paths_are_not_found_and_the_subprotocol_is_required(house: Harness, ann: SignedIn) -> None:
-    assert (await upgrade(house.gateway.port, ann.access_token, target="/"))[0] == 404
-    status, _, body = await upgrade(house.gateway.port, subprotocols="", Authorization=f"Bearer {ann.access_token}")
+async def test_other_paths_are_not_found_and_the_subprotocol_is_required(stack: Harness, ann: SignedIn) -> None:
+    assert (await upgrade(stack.gateway.port, ann.access_token, target="/"))[0] == 404
+    status, _, body = await upgrade(stack.gateway.port, subprotocols="", Authorization=f"Bearer {ann.access_token}")
     assert (status, body["error"]["reason"]) == (400, "SUBPROTOCOL_REQUIRED")
 
 
@@ -151,9 +151,9 @@ async def test_other_paths_are_not_found_and_the_subprotocol_is_required(house: 
     [{"Upgrade": "h2c"}, {"Sec-WebSocket-Version": "12"}, {"Sec-WebSocket-Key": "short"}, {"Connection": "close"}],
 )
 async def test_what_is_no_websocket_handshake_is_a_bad_request(
-    house: Harness, ann: SignedIn, headers: dict[str, str]
+    stack: Harness, ann: SignedIn, headers: dict[str, str]
 ) -> None:
-    assert (await upgrade(house.gateway.port, ann.access_token, **headers))[0] == 400
+    assert (await upgrade(stack.gateway.port, ann.access_token, **headers))[0] == 400
 
 
 async def test_before_the_first_keys_the_answer_is_to_try_again(auth: RunningAuth, ann: SignedIn) -> None:

@@ -14,9 +14,9 @@ from tests.component.gateway.websocket.harness import Harness, running_gateway, 
 from tests.component.gateway.websocket.test_handshake import upgrade
 
 
-async def test_connections_beyond_the_pace_are_told_when_to_come_again(house: Harness, ann: SignedIn) -> None:
+async def test_connections_beyond_the_pace_are_told_when_to_come_again(stack: Harness, ann: SignedIn) -> None:
     async with running_gateway(
-        house.auth, house.targets, connections_per_second=1, connections_burst=5, connections_per_user=1_000
+        stack.auth, stack.targets, connections_per_second=1, connections_burst=5, connections_per_user=1_000
     ) as gateway:
         answers = await asyncio.gather(*(upgrade(gateway.port, ann.access_token) for _ in range(60)))
         statuses = Counter(status for status, _, _ in answers)
@@ -34,23 +34,23 @@ async def test_connections_beyond_the_pace_are_told_when_to_come_again(house: Ha
                 await asyncio.sleep(0.2)
 
 
-async def test_those_without_a_token_do_not_use_up_the_pace(house: Harness, ann: SignedIn) -> None:
-    async with running_gateway(house.auth, house.targets, connections_per_second=1, connections_burst=3) as gateway:
+async def test_those_without_a_token_do_not_use_up_the_pace(stack: Harness, ann: SignedIn) -> None:
+    async with running_gateway(stack.auth, stack.targets, connections_per_second=1, connections_burst=3) as gateway:
         strangers = await asyncio.gather(*(upgrade(gateway.port, "no token") for _ in range(20)))
         assert {status for status, _, _ in strangers} == {401}
         assert (await upgrade(gateway.port, ann.access_token))[0] == 101
 
 
 async def test_when_chat_stalls_what_waits_is_bounded_and_goes_on_afterwards(
-    house: Harness, ann: SignedIn, bob: SignedIn
+    stack: Harness, ann: SignedIn, bob: SignedIn
 ) -> None:
     """The gateway holds so many messages, those in the call that stalls and those behind it, and refuses the rest."""
     flowing = asyncio.Event()
     flowing.set()
     async with (
-        valve(house.targets.chat, flowing) as target,
+        valve(stack.targets.chat, flowing) as target,
         running_gateway(
-            house.auth, replace(house.targets, chat=target), queued_items=50, requests_in_flight=1_000
+            stack.auth, replace(stack.targets, chat=target), queued_items=50, requests_in_flight=1_000
         ) as gateway,
     ):
         anns, bobs, key = await talking(gateway, ann, bob)

@@ -54,9 +54,9 @@ class Poller:
 
 
 @pytest.fixture
-async def http(house: Harness) -> AsyncIterator[httpx.AsyncClient]:
+async def http(stack: Harness) -> AsyncIterator[httpx.AsyncClient]:
     """HTTP to the gateway of the house."""
-    async with _client(house.gateway) as client:
+    async with _client(stack.gateway) as client:
         yield client
 
 
@@ -78,12 +78,12 @@ async def _ended(socket: ClientConnection) -> int | None:
 
 
 async def test_who_doesn_t_say_who_it_is_is_sent_away(
-    house: Harness, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    stack: Harness, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "CONNECT_SECONDS", 0.3)
     poller = Poller(http)
     await poller.open()
-    async with _websocket(house.gateway) as socket:
+    async with _websocket(stack.gateway) as socket:
         assert await _ended(socket) is not None
 
     async def polled() -> int:
@@ -93,18 +93,18 @@ async def test_who_doesn_t_say_who_it_is_is_sent_away(
 
 
 async def test_who_is_refused_in_every_namespace_is_sent_away_too(
-    house: Harness, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    stack: Harness, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "CONNECT_SECONDS", 3.0)
-    async with _websocket(house.gateway) as socket:
+    async with _websocket(stack.gateway) as socket:
         await socket.send('40{"token":"nonsense"}')
         await socket.send('40/nowhere,{"token":"nonsense"}')
         assert await _ended(socket) is not None
 
 
-async def test_who_fetches_nothing_is_given_up(auth: RunningAuth, house: Harness, ann: SignedIn) -> None:
+async def test_who_fetches_nothing_is_given_up(auth: RunningAuth, stack: Harness, ann: SignedIn) -> None:
     bob = await auth.sign_in_new(ann.user.organization_id, "employee")
-    async with running_gateway(auth, house.targets, unsent_bytes=20_000) as gateway, _client(gateway) as http:
+    async with running_gateway(auth, stack.targets, max_send_buffer_bytes=20_000) as gateway, _client(gateway) as http:
         poller = Poller(http)
         await poller.join(ann)
         talker, beside = await gateway.connect(bob), await gateway.connect(ann)
@@ -121,25 +121,25 @@ async def test_who_fetches_nothing_is_given_up(auth: RunningAuth, house: Harness
         await eventually(polled, lambda status: status == httpx.codes.BAD_REQUEST)
 
 
-async def test_more_than_a_gateway_can_greet_are_refused(auth: RunningAuth, house: Harness) -> None:
+async def test_more_than_a_gateway_can_greet_are_refused(auth: RunningAuth, stack: Harness) -> None:
     settings = {"connections_per_second": 1, "connections_burst": 5}
-    async with running_gateway(auth, house.targets, **settings) as gateway, _client(gateway) as http:
+    async with running_gateway(auth, stack.targets, **settings) as gateway, _client(gateway) as http:
         answers = await asyncio.gather(*(Poller(http).open() for _ in range(60)))
         statuses = [answer.status_code for answer in answers]
         assert 5 <= statuses.count(httpx.codes.OK) < len(statuses)
         assert (await http.get("/healthz")).status_code == httpx.codes.OK
 
 
-async def test_pages_of_other_origins_may_not_connect(house: Harness, http: httpx.AsyncClient) -> None:
+async def test_pages_of_other_origins_may_not_connect(stack: Harness, http: httpx.AsyncClient) -> None:
     foreign, ours = {"Origin": "https://evil.example"}, {"Origin": ORIGIN}
     assert (await http.get(POLLING, headers=foreign)).status_code == httpx.codes.BAD_REQUEST
     welcome = await http.get(POLLING, headers=ours)
     assert (welcome.status_code, welcome.headers["Access-Control-Allow-Origin"]) == (httpx.codes.OK, ORIGIN)
     with pytest.raises(InvalidStatus) as refused:
-        async with _websocket(house.gateway, additional_headers=foreign):
+        async with _websocket(stack.gateway, additional_headers=foreign):
             pass
     assert refused.value.response.status_code == httpx.codes.FORBIDDEN
-    async with _websocket(house.gateway, additional_headers=ours):
+    async with _websocket(stack.gateway, additional_headers=ours):
         pass
 
 
@@ -147,8 +147,8 @@ NONSENSE = ["4", "49", "44{}", "4x", "40{", "40/,0/,0/,", "43[]", "451-[]", "7",
 
 
 @pytest.mark.parametrize("packet", NONSENSE)
-async def test_nonsense_ends_its_own_connection_alone(house: Harness, ann: SignedIn, packet: str) -> None:
-    async with _websocket(house.gateway) as good, _websocket(house.gateway) as bad:
+async def test_nonsense_ends_its_own_connection_alone(stack: Harness, ann: SignedIn, packet: str) -> None:
+    async with _websocket(stack.gateway) as good, _websocket(stack.gateway) as bad:
         for socket in (good, bad):
             await socket.send("40" + json.dumps({"token": ann.access_token}))
             await _until(socket, "40{")
@@ -163,11 +163,11 @@ async def _until(socket: ClientConnection, beginning: str) -> None:
             pass
 
 
-async def test_a_client_that_vanishes_while_it_joins_leaves_nothing_behind(house: Harness, ann: SignedIn) -> None:
-    watcher = await house.gateway.connect(ann)
-    bob = await house.auth.sign_in_new(ann.user.organization_id, "employee")
+async def test_a_client_that_vanishes_while_it_joins_leaves_nothing_behind(stack: Harness, ann: SignedIn) -> None:
+    watcher = await stack.gateway.connect(ann)
+    bob = await stack.auth.sign_in_new(ann.user.organization_id, "employee")
     for _ in range(5):
-        socket = await _websocket(house.gateway)
+        socket = await _websocket(stack.gateway)
         await socket.recv()
         await socket.send("40" + json.dumps({"token": bob.access_token}))
         socket.transport.abort()

@@ -25,8 +25,8 @@ from tests.component.gateway.websocket.harness import (
 )
 
 
-async def test_without_presence_and_notify_there_is_still_a_chat(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
-    async with running_gateway(house.auth, Targets(chat=house.targets.chat)) as gateway:
+async def test_without_presence_and_notify_there_is_still_a_chat(stack: Harness, ann: SignedIn, bob: SignedIn) -> None:
+    async with running_gateway(stack.auth, Targets(chat=stack.targets.chat)) as gateway:
         anns, bobs, conversation_id = await talking(gateway, ann, bob)
         await send(anns, conversation_id, "still here")
         await bobs.message("still here")
@@ -95,9 +95,9 @@ async def test_when_events_were_lost_clients_are_sent_away_to_catch_up(
                 assert [message["text"] for message in page["messages"]] == ["before"]
 
 
-async def test_a_stop_tells_clients_finishes_requests_and_closes(house: Harness, ann: SignedIn, bob: SignedIn) -> None:
+async def test_a_stop_tells_clients_finishes_requests_and_closes(stack: Harness, ann: SignedIn, bob: SignedIn) -> None:
     async with AsyncExitStack() as life:
-        gateway = await life.enter_async_context(running_gateway(house.auth, house.targets))
+        gateway = await life.enter_async_context(running_gateway(stack.auth, stack.targets))
         anns, bobs, conversation_id = await talking(gateway, ann, bob)
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{gateway.http_port}", trust_env=False) as http:
             assert (await http.get("/readyz")).status_code == 200
@@ -112,12 +112,12 @@ async def test_a_stop_tells_clients_finishes_requests_and_closes(house: Harness,
 
 
 async def test_a_stop_waits_for_those_who_have_yet_to_read_of_it(
-    house: Harness, ann: SignedIn, bob: SignedIn, monkeypatch: pytest.MonkeyPatch
+    stack: Harness, ann: SignedIn, bob: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request that was under way for long is answered: its client leaves by itself, with all its answers."""
     monkeypatch.setattr(draining, "_LEAVING_SECONDS", 60.0)
     async with AsyncExitStack() as life:
-        gateway = await life.enter_async_context(running_gateway(house.auth, house.targets))
+        gateway = await life.enter_async_context(running_gateway(stack.auth, stack.targets))
         anns, bobs, conversation_id = await talking(gateway, ann, bob)
         await bobs.close()
         stopping = asyncio.create_task(life.aclose())

@@ -53,14 +53,14 @@ def test_it_is_short() -> None:
 
 
 async def test_it_works_as_it_stands(
-    auth: RunningAuth, house: Harness, ann: SignedIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    auth: RunningAuth, stack: Harness, ann: SignedIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "pager").mkdir()
     (tmp_path / "pager" / "__init__.py").touch()
     (tmp_path / "pager" / "dialect.py").write_text(worked_example())
     monkeypatch.setattr(gateway.dialects, "__path__", [*gateway.dialects.__path__, str(tmp_path)])
     bob = await auth.sign_in_new(ann.user.organization_id, "employee", name="Bob")
-    async with running_gateway(auth, house.targets) as running:
+    async with running_gateway(auth, stack.targets) as running:
         native = await running.connect(bob)
         direct = await native.ask("conversation.direct", userId=ann.user_id)
         conversation_id = direct["conversation"]["conversationId"]

@@ -22,7 +22,7 @@ from gateway.sessions.user_client import BackgroundTasks, running_background_tas
 from gateway.upstream.presence_cache import PresenceCache
 from tests.unit.gateway.dialects import story
 from tests.unit.gateway.dialects.services import USERS, Services, everybody
-from tests.unit.gateway.fixtures import KeepingConnection, identity
+from tests.unit.gateway.fixtures import RecordingConnection, identity
 
 NOW: Final = "now"
 """Stands for a time that the gateway takes from its clock."""
@@ -41,9 +41,9 @@ JOINING: Final[Mapping[str, list[list[Any]]]] = {
 """What clients emit to be told of more, in the dialects that have it."""
 
 
-def dialects(roster: PresenceCache | None = None) -> dict[str, Dialect]:
+def dialects(presence_cache: PresenceCache | None = None) -> dict[str, Dialect]:
     """All dialects, by name."""
-    return all_dialects(DialectContext(everybody(), roster or PresenceCache()))
+    return all_dialects(DialectContext(everybody(), presence_cache or PresenceCache()))
 
 
 def readable(payload: bytes) -> Any:
@@ -79,13 +79,13 @@ def services() -> Services:
     )
 
 
-class Listener(KeepingConnection):
+class Listener(RecordingConnection):
     """A connection of a dialect, which keeps each payload for itself."""
 
     def __init__(self, dialect: Dialect, user_id: str) -> None:
         name = USERS[user_id].name
         super().__init__(WireFormat(dialect, lambda payload: payload + b"\n"), identity(user_id, name=name))
-        self.session.notes = dialect.notes()
+        self.session.dialect_state = dialect.new_state()
 
     def take(self) -> Frames:
         """What was told since this was last asked."""
@@ -98,17 +98,17 @@ class Stage:
 
     Args:
         dialect: makes what they speak.
-        errands: what takes calls is done here.
+        tasks: what takes calls is done here.
     """
 
-    def __init__(self, dialect: Callable[[PresenceCache], Dialect], errands: BackgroundTasks) -> None:
-        roster = PresenceCache()
+    def __init__(self, dialect: Callable[[PresenceCache], Dialect], tasks: BackgroundTasks) -> None:
+        presence_cache = PresenceCache()
         self.services = services()
-        self.dialect = dialect(roster)
-        self.lines = DeliveryQueue(
-            lambda session, run, answer: errands.start("event", run(self.services.calls(session.identity)), answer)
+        self.dialect = dialect(presence_cache)
+        self.delivery_queue = DeliveryQueue(
+            lambda session, run, answer: tasks.start("event", run(self.services.calls(session.identity)), answer)
         )
-        self.hub = Hub(20, roster, self.lines, lambda *_: None)
+        self.hub = Hub(20, presence_cache, self.delivery_queue, lambda *_: None)
         self.listeners = {
             "ann": Listener(self.dialect, story.ANN),
             "ann elsewhere": Listener(self.dialect, story.ANN),
@@ -133,15 +133,15 @@ class Stage:
 
     async def told(self) -> dict[str, Frames]:
         """What everybody was told since this was last asked, once all of it is said."""
-        while len(self.lines.waiting):
+        while len(self.delivery_queue.waiting):
             await asyncio.sleep(0)
         return {name: listener.take() for name, listener in self.listeners.items()}
 
 
 async def told(name: str) -> dict[str, dict[str, Frames]]:
     """The whole story in a dialect: by event, and by whom it is told to."""
-    async with running_background_tasks() as errands:
-        stage = Stage(lambda roster: dialects(roster)[name], errands)
+    async with running_background_tasks() as tasks:
+        stage = Stage(lambda presence_cache: dialects(presence_cache)[name], tasks)
         await stage.join()
         origin = stage.listeners["ann"].session.session_id
         events: dict[str, dict[str, Frames]] = {}

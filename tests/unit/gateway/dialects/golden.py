@@ -32,7 +32,7 @@ def path_of(name: str) -> Path:
 async def text_of(name: str) -> str:
     """What a dialect says, as it is to be kept."""
     events = {event: _together(listeners) for event, listeners in (await told(name)).items()}
-    return "\n".join(_lines({"events": events, "replies": answered(name)})) + "\n"
+    return "\n".join(_delivery_queue({"events": events, "replies": answered(name)})) + "\n"
 
 
 def _together(listeners: Mapping[str, Frames]) -> dict[str, Frames]:
@@ -43,14 +43,14 @@ def _together(listeners: Mapping[str, Frames]) -> dict[str, Frames]:
     return {", ".join(names): json.loads(frames) for frames, names in groups.items()}
 
 
-def _lines(value: Any, indent: str = "") -> Iterator[str]:
+def _delivery_queue(value: Any, indent: str = "") -> Iterator[str]:
     """JSON with one payload in each line."""
     if isinstance(value, dict):
-        inner = [list(_lines(part, indent + "  ")) for part in value.values()]
+        inner = [list(_delivery_queue(part, indent + "  ")) for part in value.values()]
         yield "{"
-        for number, (name, lines) in enumerate(zip(value, inner, strict=True), 1):
+        for number, (name, delivery_queue) in enumerate(zip(value, inner, strict=True), 1):
             comma = "," if number < len(value) else ""
-            yield f"{indent}  {_compact(name)}: " + "\n".join(lines) + comma
+            yield f"{indent}  {_compact(name)}: " + "\n".join(delivery_queue) + comma
         yield indent + "}"
     elif isinstance(value, list) and value:
         yield "[\n" + ",\n".join(f"{indent}  {_compact(part)}" for part in value) + f"\n{indent}]"
@@ -65,8 +65,8 @@ def _compact(value: Any) -> str:
 def difference(name: str, text: str) -> str:
     """What is otherwise than in the file; empty when nothing is."""
     kept = path_of(name).read_text() if path_of(name).exists() else ""
-    lines = difflib.unified_diff(kept.splitlines(), text.splitlines(), "kept", "said", lineterm="", n=1)
-    return "\n".join(lines)
+    delivery_queue = difflib.unified_diff(kept.splitlines(), text.splitlines(), "kept", "said", lineterm="", n=1)
+    return "\n".join(delivery_queue)
 
 
 async def _main(write: bool) -> int:

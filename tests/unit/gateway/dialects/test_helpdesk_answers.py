@@ -44,19 +44,19 @@ async def test_who_has_gone_while_names_were_looked_up_is_not_listed_as_here() -
         await answer.wait()
         return [USERS[user_id] for user_id in user_ids if user_id in USERS]
 
-    roster = PresenceCache()
+    presence_cache = PresenceCache()
     for user_id in ("42", "carl"):
-        roster.note(seen(user_id, presence.PRESENCE_STATUS_ONLINE))
-    roster.complete(["acme"])
-    dialect = HelpdeskDialect(DialectContext(UserCache(fetch), roster))
+        presence_cache.apply(seen(user_id, presence.PRESENCE_STATUS_ONLINE))
+    presence_cache.mark_synced(["acme"])
+    dialect = HelpdeskDialect(DialectContext(UserCache(fetch), presence_cache))
     session = ready_session()
     command = dialect.decode(json.dumps({"type": "user_join", "userId": "ann"}), session).command
     assert isinstance(command, CallUpstream)
     joining = asyncio.ensure_future(command.run(Services().calls(session.identity)))
     async with asyncio.timeout(20):
         await asked.wait()
-        roster.note(seen("42", presence.PRESENCE_STATUS_OFFLINE))
-        roster.note(seen("who came meanwhile, which is told by itself", presence.PRESENCE_STATUS_ONLINE))
+        presence_cache.apply(seen("42", presence.PRESENCE_STATUS_OFFLINE))
+        presence_cache.apply(seen("who came meanwhile, which is told by itself", presence.PRESENCE_STATUS_ONLINE))
         answer.set()
         users = (await joining)["users"]
     assert [user["userId"] for user in users] == ["carl", "ann"]

@@ -27,7 +27,7 @@ class Client:
     """A client of projects', and services that answer when they are told to."""
 
     def __init__(self) -> None:
-        self.session = Session("session-1", identity(), "token", LIMITS, PROJECTS.notes())
+        self.session = Session("session-1", identity(), "token", LIMITS, PROJECTS.new_state())
         self.conversation: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._services = Services(
             {
@@ -45,7 +45,7 @@ class Client:
     @property
     def joined(self) -> list[str]:
         """The conversations that it has joined."""
-        return list(self.session.notes.joined)
+        return list(self.session.dialect_state.joined)
 
 
 def found() -> GetConversationResponse:
@@ -58,7 +58,7 @@ async def test_who_joins_knows_what_was_said_and_read_before() -> None:
     joining = client.emit("join_conversation")
     client.conversation.set_result(found())
     await joining
-    window = client.session.notes.joined["c1"]
+    window = client.session.dialect_state.joined["c1"]
     assert window.newly_read("bob", 1) == []
     assert window.newly_read("carl", 1) == ["m1"]
 

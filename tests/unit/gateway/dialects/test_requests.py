@@ -137,7 +137,7 @@ BAD: Mapping[str, list[tuple[str, Any, set[str]]]] = {
 
 
 def new_session(name: str) -> Session:
-    return Session("session-1", identity(), "token", LIMITS, DIALECTS[name].notes())
+    return Session("session-1", identity(), "token", LIMITS, DIALECTS[name].new_state())
 
 
 def decoded(name: str, asked: str, body: Any, acknowledgement: str = "7") -> Request:
