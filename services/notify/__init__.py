@@ -1,6 +1,5 @@
-"""Notify owns notifications: what a user should hear of, whether they have read it, and what they want to hear of.
+"""The notification service: users' notifications, their read state, and the users' preferences.
 
-It learns of messages from chat's event log and of everything else from CreateNotifications, and tells connected users
-through its own event log. It does not own messages, read marks or mutes of conversations (chat does) nor who users
-are (auth does).
+It reads messages from chat's event log, takes every other notification from CreateNotifications, and publishes changes
+to connected users in an event log of its own. Chat owns messages, read marks and muted conversations; auth owns users.
 """

@@ -1,4 +1,4 @@
-"""Reads chat's event log: from the contract's events to those that mean something to notifications."""
+"""Converts the events of chat's log to the events that affect notifications."""
 
 from __future__ import annotations
 
@@ -29,23 +29,19 @@ _WITHOUT_TEXT: Final = {
 
 
 class MalformedEntryError(Exception):
-    """An entry is no batch of chat's events."""
+    """An entry of chat's log is not an EventBatch."""
 
 
 def read(entry: Entry) -> Iterator[ChatEvent]:
-    """The events of an entry, in order; those that no notification follows from are left out.
-
-    Raises:
-        MalformedEntryError: see there.
-    """
+    """Yields the events of an entry that affect notifications, in order. Raises MalformedEntryError."""
     try:
         batch = event_pb2.EventBatch.FromString(entry.payload)
     except DecodeError as error:
         raise MalformedEntryError from error
     for event in batch.events:
-        read_event = _event(entry, event)
-        if read_event is not None:
-            yield read_event
+        chat_event = _event(entry, event)
+        if chat_event is not None:
+            yield chat_event
 
 
 def _event(entry: Entry, event: event_pb2.Event) -> ChatEvent | None:
@@ -102,7 +98,7 @@ def _receipt(entry: Entry, event: event_pb2.Event) -> MessagesRead:
 
 
 def _joined(entry: Entry, event: event_pb2.Event) -> MemberJoined:
-    """The event has no time of its own; the log's is the same however often the entry is read."""
+    """The event carries no time. The entry's own time serves: it is the same each time the entry is read."""
     added = event.member_added
     milliseconds, _ = position_key(entry.entry_id)
     return MemberJoined(
@@ -133,7 +129,7 @@ _READERS: Final[dict[str, Callable[[Entry, event_pb2.Event], ChatEvent]]] = {
 
 
 def preview(message: chat_pb2.Message) -> str:
-    """What a notification says of a message."""
+    """Returns a notification's text for a message."""
     if message.HasField("delete_time"):
         return DELETED_TEXT
     return message.text[:PREVIEW_CHARACTERS] or _WITHOUT_TEXT.get(message.kind, "")

@@ -1,9 +1,9 @@
-"""Follows chat's event log together with the other replicas: each entry is taken by one of them, at least once.
+"""Consumes chat's event log as one of a group of replicas: each entry goes to one replica, at least once.
 
-While there is work the log is read with pauses, so that what happens in a busy conversation meanwhile costs one write
-for each member; the longer a round took, the longer the pause, so that a busy large group leaves time for the rest.
-An entry is acknowledged when all that follows from it is stored and told; those of a replica that went silent are
-taken over. Redis may lose the log and what was taken: reading then begins anew.
+While there is work, the consumer pauses between reads, so that a busy conversation costs one write for each member and
+pause. The pause grows with the duration of the last round: a busy large group leaves time for other work. An entry is
+acknowledged once its changes are stored and published. Replicas claim the entries of a replica that went silent. If
+Redis loses the log, or which entries were acknowledged, the group starts again from the beginning of the log.
 """
 
 from __future__ import annotations
@@ -26,31 +26,31 @@ from services.notify.folding import ChatEvent
 from services.notify.projection import Projection
 
 GROUP: Final = "notify"
-_FULL: Final = 256  # entries; as many as one read takes of one shard
+_MAX_ENTRIES: Final = 256  # of one shard, in one read
 _BLOCK_MS: Final = 1_000
-_PAUSE_FOR_WORK: Final = 4.0
-_LONGEST_PAUSE_SECONDS: Final = 1.0
+_PAUSE_PER_WORK: Final = 4.0  # seconds of pause for each second of work
+_MAX_PAUSE_SECONDS: Final = 1.0
 _BACKLOG_SECONDS: Final = 5.0
 _BACKOFF: Final = Backoff(base_seconds=0.05, cap_seconds=2.0)
 
-_LAG = Gauge("parley_notify_lag_seconds", "Age of the last of chat's entries when it was dealt with.")
-_BACKLOG = Gauge("parley_notify_backlog_entries", "Entries of chat's log that no replica has dealt with yet.")
-_PROCESSED = Counter("parley_notify_entries_processed_total", "Entries of chat's log that were dealt with.")
-_CLAIMED = Counter("parley_notify_entries_claimed_total", "Entries taken over from replicas that went silent.")
-_MALFORMED = Counter("parley_notify_entries_malformed_total", "Entries passed over, as they can't be read.")
+_LAG = Gauge("parley_notify_lag_seconds", "Age of the last entry of chat's log that this replica processed.")
+_BACKLOG = Gauge("parley_notify_backlog_entries", "Entries of chat's log that no replica has processed yet.")
+_PROCESSED = Counter("parley_notify_entries_processed_total", "Entries of chat's log that this replica processed.")
+_CLAIMED = Counter("parley_notify_entries_claimed_total", "Entries claimed from replicas that went silent.")
+_MALFORMED = Counter("parley_notify_entries_malformed_total", "Entries of chat's log skipped as malformed.")
 
 _log = logger("consumer")
 
 
 class ChatConsumer:
-    """One replica's part in following chat's event log.
+    """Consumes chat's event log in one replica.
 
     Args:
-        log: chat's.
-        projection: what entries are given to.
-        consumer: this replica's name, unique among them.
-        coalesce_seconds: how long to pause between reads while there is work.
-        claim_idle_seconds: after how long an entry that a replica took and didn't finish is taken over.
+        log: chat's event log.
+        projection: applies the entries' events.
+        consumer: this replica's name, unique among the replicas.
+        coalesce_seconds: the shortest pause between reads while there is work.
+        claim_idle_seconds: an entry that a replica took this long ago and didn't acknowledge may be claimed.
     """
 
     def __init__(
@@ -72,32 +72,32 @@ class ChatConsumer:
         self._working = asyncio.Lock()
 
     async def run(self) -> None:
-        """Follows the log for ever; to be supervised."""
+        """Consumes the log until cancelled; to be supervised."""
         failures = 0
         while True:
             try:
                 async with self._working:
                     if self._stopping:
                         break
-                    await self._take_over()
-                    pause = await self._take_new()
+                    await self._claim()
+                    pause = await self._read()
                 failures = 0
             except BusError as error:
                 failures += 1
                 _log.warning("chat_log_unreachable", failures=failures, error=type(error).__name__)
                 pause = _BACKOFF.delay_seconds(failures)
             await asyncio.sleep(pause)
-        await asyncio.Event().wait()  # a task that ends, ends the process
+        await asyncio.Event().wait()  # the end of a supervised task would end the process
 
     async def watch_backlog(self) -> None:
-        """Measures for ever how much waits, also while this replica gets nowhere; to be supervised."""
+        """Measures the group's backlog until cancelled, even while this replica makes no progress; to be supervised."""
         while True:
             with suppress(BusError):
                 _BACKLOG.set(await self._chat_log.backlog(GROUP))
             await asyncio.sleep(_BACKLOG_SECONDS)
 
     async def drain(self, seconds: float) -> None:
-        """Takes no more, and finishes what was or is being taken, so that no other replica has to; for a while."""
+        """Stops reading, and waits up to `seconds` for entries in progress, so that no replica has to claim them."""
         self._stopping = True
         try:
             async with asyncio.timeout(seconds), self._working:
@@ -105,32 +105,32 @@ class ChatConsumer:
         except TimeoutError:
             _log.warning("entries_left_unfinished")
 
-    async def _take_new(self) -> float:
-        """Takes what is new, and waits for it if need be; gives for how long to pause then, in s."""
+    async def _read(self) -> float:
+        """Waits for new entries and processes them; returns the pause before the next read, in s."""
         block_ms = min(_BLOCK_MS, max(1, int(self._claim_idle_seconds * 500)))
-        entries = await self._chat_log.read_group(GROUP, self._consumer, count=_FULL, block_ms=block_ms)
+        entries = await self._chat_log.read_group(GROUP, self._consumer, count=_MAX_ENTRIES, block_ms=block_ms)
         if not entries:
             return 0.0
         began = time.monotonic()
-        await self._finish(entries, repeated=False)
-        if len(entries) >= _FULL:
+        await self._process(entries, repeated=False)
+        if len(entries) >= _MAX_ENTRIES:
             return 0.0
-        took = time.monotonic() - began
-        return max(self._coalesce_seconds, min(_PAUSE_FOR_WORK * took, _LONGEST_PAUSE_SECONDS))
+        elapsed = time.monotonic() - began
+        return max(self._coalesce_seconds, min(_PAUSE_PER_WORK * elapsed, _MAX_PAUSE_SECONDS))
 
-    async def _take_over(self) -> None:
-        """Takes over what went silent, this replica's own before a restart included; looks now and then only."""
+    async def _claim(self) -> None:
+        """Claims and processes stale entries, this replica's own from before a restart too; checks now and then."""
         if time.monotonic() < self._claim_at:
             return
         idle_ms = int(self._claim_idle_seconds * 1_000)
         while entries := await self._chat_log.claim(GROUP, self._consumer, idle_ms=idle_ms):
             _log.info("entries_claimed", entries=len(entries))
             _CLAIMED.inc(len(entries))
-            await self._finish(entries, repeated=True)
+            await self._process(entries, repeated=True)
         self._claim_at = time.monotonic() + self._claim_idle_seconds / 2
 
-    async def _finish(self, entries: Sequence[Entry], *, repeated: bool) -> None:
-        """Sees entries through, however often that takes; whatever failed may have been done in part."""
+    async def _process(self, entries: Sequence[Entry], *, repeated: bool) -> None:
+        """Applies and acknowledges entries, retrying until that succeeds; a failed attempt may have done a part."""
         failures = 0
         while True:
             try:
@@ -147,7 +147,7 @@ class ChatConsumer:
 
 
 def _events(entries: Sequence[Entry]) -> Iterator[ChatEvent]:
-    """The events of all entries. One that can't be read never will be, and must not hold up the others."""
+    """Yields the events of all entries. Skips a malformed entry: a retry would not help, and would block the rest."""
     for entry in entries:
         try:
             yield from chat_events.read(entry)

@@ -1,4 +1,4 @@
-"""Between the domain's notifications and the contract's."""
+"""Converts notifications between the domain and the protos."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _EXACT_INTEGERS: Final = 2**53
 
 
 def to_proto(notification: Notification) -> notification_pb2.Notification:
-    """A notification in the contract's form."""
+    """Converts a notification to its proto."""
     state = notification.state
     proto = notification_pb2.Notification(
         notification_id=notification.notification_id,
@@ -34,17 +34,17 @@ def to_proto(notification: Notification) -> notification_pb2.Notification:
 
 @lru_cache(maxsize=1_024)
 def _data_from_json(text: str) -> Struct:
-    """Remembered, as all members of a conversation are told of a message with the same data; not to be changed."""
+    """Parses data, with a cache, as all members of a conversation get a message's data. Don't change the result."""
     return Parse(text, Struct())
 
 
 def data_to_json(data: Struct) -> str:
-    """Data as compact JSON. Raises ValueError for numbers that JSON does not have."""
+    """Encodes data as compact JSON. Raises ValueError for NaN and infinities."""
     return json.dumps(_plain(MessageToDict(data)), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def _plain(value: Any) -> Any:
-    """Writes whole numbers, which a Struct holds as floating-point ones, as what they are."""
+    """Turns whole numbers back into integers: a Struct holds all numbers as floats."""
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, list):

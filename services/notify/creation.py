@@ -1,4 +1,4 @@
-"""Makes notifications on behalf of other services and admins: each item of a call has an outcome of its own."""
+"""Creates notifications for other services and admins; each item of a call has its own outcome."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chassis.errors import AppError, FailedPreconditionError, NotFoundError
-from services.notify.bus import EventPublisher
 from services.notify.directory import Directory
-from services.notify.domain import Announcement, Notification, NotificationType, Owner, digest_id, source_event
+from services.notify.domain import InboxEvent, Notification, NotificationType, Owner, digest_id, source_event
+from services.notify.publisher import EventPublisher
 from services.notify.store import NotificationStore
 
 
 @dataclass(frozen=True, slots=True)
 class NotificationRequest:
-    """What a caller wants a user to be notified of.
+    """A request to notify a user.
 
     Attributes:
-        user_id: whom.
-        type: what it is about.
+        user_id: the user.
+        type: the notification's type.
         title: 1 to 200 characters.
         body: at most 2,000 characters.
         data: a JSON object, as text.
-        key: makes repeats harmless; empty for an order that is new each time.
+        key: the idempotency key; empty for a new notification with each request.
     """
 
     user_id: str
@@ -39,43 +39,43 @@ Outcome = Notification | AppError
 
 
 class NotificationCreator:
-    """Makes notifications.
+    """Creates notifications.
 
     Args:
-        store: where they are kept.
-        directory: knows which users there are.
-        announcer: tells connected users.
+        store: stores notifications.
+        directory: knows which users exist.
+        publisher: notifies connected users.
     """
 
-    def __init__(self, store: NotificationStore, directory: Directory, announcer: EventPublisher) -> None:
+    def __init__(self, store: NotificationStore, directory: Directory, publisher: EventPublisher) -> None:
         self._store = store
         self._directory = directory
-        self._announcer = announcer
+        self._publisher = publisher
 
-    async def create(self, organization_id: str, caller: str, orders: Sequence[NotificationRequest]) -> list[Outcome]:
-        """Makes a notification of each order, unless it has been made before.
+    async def create(self, organization_id: str, caller: str, requests: Sequence[NotificationRequest]) -> list[Outcome]:
+        """Creates a notification for each request, unless an earlier call with the same key has.
 
         Args:
-            organization_id: whose users are notified.
-            caller: who orders; keys of different callers never meet.
-            orders: see there.
+            organization_id: the users' organization.
+            caller: scopes the keys: keys of different callers are independent.
+            requests: the notifications to create.
 
         Returns:
-            For each order the notification as it is stored, or a NotFoundError (USER_NOT_FOUND) or
+            For each request the notification as stored, or a NotFoundError (USER_NOT_FOUND) or
             FailedPreconditionError (TYPE_MUTED).
 
         Raises:
-            UnavailableError, BusError: it is unknown which were made; repeating those that have a key is harmless.
+            UnavailableError, BusError: some may have been created. It is safe to repeat requests that have a key.
         """
-        users = await self._directory.existing(organization_id, [order.user_id for order in orders])
+        users = await self._directory.existing(organization_id, [request.user_id for request in requests])
         candidates = [
-            _candidate(organization_id, caller, order) if order.user_id in users else None for order in orders
+            _candidate(organization_id, caller, request) if request.user_id in users else None for request in requests
         ]
         stored = await self._store_new([candidate for candidate in candidates if candidate is not None])
         return [_outcome(candidate, stored) for candidate in candidates]
 
     async def _store_new(self, candidates: Sequence[Notification]) -> dict[str, Notification]:
-        """Stores the candidates that are new and wanted, and tells of them; gives all that are there, by id."""
+        """Stores and publishes the candidates that are new and not muted; returns all that are stored, by id."""
         muted = await self._store.muted_types({candidate.owner for candidate in candidates})
         wanted: dict[str, Notification] = {}
         for candidate in candidates:
@@ -84,24 +84,24 @@ class NotificationCreator:
         inserted = await self._store.insert(wanted.values())
         earlier = await self._store.get_many({c.notification_id for c in candidates} - inserted)
         stored = earlier | {key: wanted[key] for key in inserted}
-        # One that was there already may not have been told of, if its caller comes again after a failure.
-        announcements = [
-            Announcement(notification.owner, notification, created=key in inserted)
+        # An earlier call may have failed after storing and before publishing, so earlier ones are published again.
+        events = [
+            InboxEvent(notification.owner, notification, created=key in inserted)
             for key, notification in stored.items()
             if notification.state.unread
         ]
-        counts = await self._store.unread_counts({announcement.owner for announcement in announcements})
-        await self._announcer.tell(announcements, counts)
+        counts = await self._store.unread_counts({event.owner for event in events})
+        await self._publisher.publish(events, counts)
         return stored
 
 
-def _candidate(organization_id: str, caller: str, order: NotificationRequest) -> Notification:
-    key = ("key", order.key) if order.key else ("random", secrets.token_hex(16))
+def _candidate(organization_id: str, caller: str, request: NotificationRequest) -> Notification:
+    key = ("key", request.key) if request.key else ("random", secrets.token_hex(16))
     return Notification(
-        digest_id("created", organization_id, order.user_id, caller, *key),
-        Owner(organization_id, order.user_id),
-        order.type,
-        source_event(1, 1, time.time_ns() // 1_000_000, title=order.title, body=order.body, data=order.data),
+        digest_id("created", organization_id, request.user_id, caller, *key),
+        Owner(organization_id, request.user_id),
+        request.type,
+        source_event(1, 1, time.time_ns() // 1_000_000, title=request.title, body=request.body, data=request.data),
     )
 
 
@@ -110,5 +110,5 @@ def _outcome(candidate: Notification | None, stored: Mapping[str, Notification])
         return NotFoundError("USER_NOT_FOUND", "there is no such user")
     notification = stored.get(candidate.notification_id)
     if notification is None:
-        return FailedPreconditionError("TYPE_MUTED", "the user wants no notifications of this type")
+        return FailedPreconditionError("TYPE_MUTED", "the user has muted notifications of this type")
     return notification

@@ -1,4 +1,4 @@
-"""Asks auth's directory which users there are."""
+"""Checks in auth's directory which users exist."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Directory:
 
     Args:
         channel: to DirectoryService; not closed here.
-        tokens: what this service shows there.
+        tokens: this service's tokens for the calls.
     """
 
     def __init__(self, channel: grpc.aio.Channel, tokens: ServiceTokens) -> None:
@@ -31,17 +31,17 @@ class Directory:
         self._tokens = tokens
 
     async def existing(self, organization_id: str, user_ids: Collection[str]) -> set[str]:
-        """Those of some users that an organization has.
+        """Returns the given user ids that exist in the organization.
 
         Raises:
-            UnavailableError, DeadlineExceededError: the directory can't be reached now.
-            InternalError: it doesn't let this service ask.
+            UnavailableError, DeadlineExceededError: the directory is unreachable for now.
+            InternalError: the directory refused this service's call.
         """
-        wanted = list(dict.fromkeys(user_ids))
-        found: set[str] = set()
-        for start in range(0, len(wanted), _BATCH_SIZE):
-            found |= await self._existing(organization_id, wanted[start : start + _BATCH_SIZE])
-        return found
+        unique_ids = list(dict.fromkeys(user_ids))
+        existing_ids: set[str] = set()
+        for start in range(0, len(unique_ids), _BATCH_SIZE):
+            existing_ids |= await self._existing(organization_id, unique_ids[start : start + _BATCH_SIZE])
+        return existing_ids
 
     async def _existing(self, organization_id: str, user_ids: list[str]) -> set[str]:
         try:
@@ -51,15 +51,15 @@ class Directory:
                 timeout=CALL_TIMEOUT_SECONDS,
             )
         except grpc.aio.AioRpcError as error:
-            raise _of_ours(from_rpc_error(error)) from error
+            raise _for_caller(from_rpc_error(error)) from error
         except AppError as error:
-            raise _of_ours(error) from error
+            raise _for_caller(error) from error
         return {user.user_id for user in response.users}
 
 
-def _of_ours(error: AppError) -> AppError:
-    """What the caller is told: that this service was refused is not for them to put right."""
+def _for_caller(error: AppError) -> AppError:
+    """Turns a refusal of this service into InternalError: the caller can't correct it."""
     if error.category in {Category.UNAVAILABLE, Category.DEADLINE_EXCEEDED, Category.RESOURCE_EXHAUSTED}:
         return error
     _log.error("directory_refused", category=error.category.name, reason=error.reason)
-    return InternalError("DIRECTORY_REFUSED", "the users can't be looked up")
+    return InternalError("DIRECTORY_REFUSED", "the users could not be looked up")

@@ -1,7 +1,7 @@
-"""How notifications look in MongoDB, and how the database joins what it knows of one with what is new.
+"""The documents of notifications in MongoDB, and the updates that join a stored state with a change.
 
-The joins are aggregation pipelines that do exactly what `domain.State.join` does: documents compare field by field in
-their order, as tuples do. What users wrote goes in as literals, or a text such as "$seq" would be taken for a field.
+The updates are aggregation pipelines equivalent to `domain.State.join`: MongoDB compares documents field by field in
+order, as Python compares tuples. Users' text is passed as $literal: a text such as "$seq" would else name a field.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ Pipeline = list[dict[str, Any]]
 
 _NUMBERS: Final = ("last_seq", "last_rev", "read_seq", "hidden_seq", "removed_rev")
 
-# What queries and the retention go by; computed by the database, from the state that the same write leaves.
+# The fields that queries and the retention use. The database computes them from the state that the same write leaves.
 _LISTED: Final[dict[str, Any]] = {
     "$and": [
         {"$gt": [{"$ifNull": ["$last_seq", 0]}, {"$ifNull": ["$hidden_seq", 0]}]},
         {"$gt": [{"$ifNull": ["$last_rev", 0]}, {"$ifNull": ["$removed_rev", 0]}]},
     ]
 }
-# The first thing is never after the last, so what is read alone decides.
+# first_seq is never above last_seq, so comparing with read_seq is enough.
 _UNREAD: Final[dict[str, Any]] = {"$and": ["$listed", {"$gt": ["$last_seq", {"$ifNull": ["$read_seq", 0]}]}]}
 
 
 def derived(expire_at: datetime) -> Pipeline:
-    """The stages that follow any change of a state; what is not unread is kept until `expire_at`."""
+    """Returns the stages that follow any change of a state; a notification that isn't unread expires at `expire_at`."""
     return [
         {"$set": {"listed": _LISTED}},
         {"$set": {"unread": _UNREAD}},
@@ -40,7 +40,7 @@ def derived(expire_at: datetime) -> Pipeline:
 
 
 def join(change: Notification, expire_at: datetime) -> Pipeline:
-    """The upsert that joins a state to what is stored under the id, if anything is."""
+    """Returns the upsert that joins a change with the stored state, if there is one."""
     state = change.state
     changes: dict[str, Any] = {name: {"$literal": value} for name, value in identity(change).items()}
     changes |= {name: {"$max": [f"${name}", number]} for name in _NUMBERS if (number := getattr(state, name))}
@@ -53,18 +53,18 @@ def join(change: Notification, expire_at: datetime) -> Pipeline:
     return [{"$set": changes}, *derived(expire_at)]
 
 
-def done(fields: tuple[str, ...], expire_at: datetime) -> Pipeline:
-    """The update that moves marks of the user, such as read_seq, to the latest thing that is stored."""
+def advance_marks(fields: tuple[str, ...], expire_at: datetime) -> Pipeline:
+    """Returns the update that advances marks of the user, such as read_seq, to the latest stored source event."""
     return [{"$set": {name: {"$max": [f"${name}", "$last_seq"]} for name in fields}}, *derived(expire_at)]
 
 
-def retext(rev: int, body: str) -> Pipeline:
-    """The update that replaces the text of a notification of one thing, unless a later change has."""
+def replace_text(rev: int, body: str) -> Pipeline:
+    """Returns the update that replaces the text of a notification of one source event, unless it has a later rev."""
     return [{"$set": {"text": {"$max": ["$text", {"$literal": Text(1, rev, body)._asdict()}]}}}]
 
 
 def identity(notification: Notification) -> dict[str, Any]:
-    """What of a notification follows from its id, and never changes."""
+    """Returns the fields that never change for an id."""
     fields: dict[str, Any] = {
         "organization_id": notification.owner.organization_id,
         "user_id": notification.owner.user_id,
@@ -76,7 +76,7 @@ def identity(notification: Notification) -> dict[str, Any]:
 
 
 def content(state: State) -> dict[str, Any]:
-    """What a new notification has beside its identity."""
+    """Returns a new notification's fields other than its identity."""
     fields: dict[str, Any] = {name: number for name in _NUMBERS if (number := getattr(state, name))}
     fields |= {"first_seq": state.first_seq, "listed": state.listed, "unread": state.unread}
     if state.latest is not None:
@@ -96,7 +96,7 @@ def _from_latest(latest: Latest) -> dict[str, Any]:
 
 
 def to_notification(document: Document) -> Notification:
-    """A notification, as it was stored."""
+    """Reads a stored notification."""
     return Notification(
         document["_id"],
         Owner(document["organization_id"], document["user_id"]),

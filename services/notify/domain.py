@@ -1,9 +1,9 @@
 """The notification model and its pure rules.
 
-A notification stands for a range of things: the unread messages of a conversation, numbered by their seq, or just one
-thing, numbered 1. What is known of it is a `State`, every part of which only ever moves one way, so two states can be
-joined: in any order, any number of times, with the same result. That is what lets several replicas handle the same
-events at once, repeat them after a crash, and meet users who read and delete meanwhile, without a lock.
+A notification represents a range of source events: the unread messages of a conversation, numbered by their seq, or a
+single event, numbered 1. Its `State` is a join-semilattice (https://en.wikipedia.org/wiki/Semilattice): every part only
+moves one way, and states can be joined in any order and any number of times with the same result. So several replicas
+can apply the same events at once and again after a crash, while users read and delete, without a lock.
 
 Imports neither gRPC, protobuf, MongoDB nor Redis. Times are Unix milliseconds.
 """
@@ -26,7 +26,7 @@ MAX_ITEMS: Final = 1_000
 
 
 class NotificationType(IntEnum):
-    """What a notification is about; numbered as in the contract."""
+    """The types of notifications, with the numbers of the proto."""
 
     NEW_MESSAGE = 1
     LEAD_ASSIGNED = 2
@@ -40,16 +40,16 @@ class NotificationType(IntEnum):
 
 
 class Owner(NamedTuple):
-    """Whose a notification is."""
+    """The user that a notification belongs to."""
 
     organization_id: str
     user_id: str
 
 
 class Latest(NamedTuple):
-    """The latest thing that a notification stands for, but for its text. States are joined by comparing in this order.
+    """The latest source event, without its text. States are joined by comparing the fields in this order.
 
-    `data` is a JSON object, as text: what the user's front-end needs to act on it.
+    `data` is a JSON object, as text, for the user's front-end.
     """
 
     seq: int
@@ -59,7 +59,7 @@ class Latest(NamedTuple):
 
 
 class Text(NamedTuple):
-    """What the latest thing says, which edits and deletions change: the highest rev of the highest seq counts."""
+    """The text of the latest source event. Edits and deletions change it: the highest rev of the highest seq wins."""
 
     seq: int
     rev: int
@@ -68,17 +68,17 @@ class Text(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What is known of a notification.
+    """The state of a notification.
 
     Attributes:
-        first_seq: the first thing it was made for; nothing before it counts. None before there is one.
-        last_seq: the latest thing it was made for.
-        last_rev: the conversation's rev at that; 1 where there is no conversation.
-        read_seq: up to here the user is done: read it, wrote it, or wanted no notification of it.
-        hidden_seq: up to here the user deleted it.
+        first_seq: the first source event; earlier ones don't count. None until there is one.
+        last_seq: the latest source event.
+        last_rev: the conversation's rev at that event; 1 without a conversation.
+        read_seq: the last source event that the user has read, wrote, or wanted no notification of.
+        hidden_seq: the last source event that the user deleted.
         removed_rev: the conversation's rev when the user was last removed from it.
-        latest: the latest thing.
-        text: what it says.
+        latest: the latest source event.
+        text: its text.
     """
 
     first_seq: int | None = None
@@ -91,7 +91,7 @@ class State:
     text: Text | None = None
 
     def join(self, other: State) -> State:
-        """What is known when both are. Commutative, associative and idempotent."""
+        """Joins two states. Commutative, associative and idempotent."""
         return State(
             first_seq=_least(self.first_seq, other.first_seq),
             last_seq=max(self.last_seq, other.last_seq),
@@ -105,21 +105,21 @@ class State:
 
     @property
     def listed(self) -> bool:
-        """Whether there is a notification at all: something newer than the deletion and the removal."""
+        """Whether the notification exists for the user: it has an event after its deletion and the user's removal."""
         return self.last_seq > self.hidden_seq and self.last_rev > self.removed_rev
 
     @property
-    def unread_things(self) -> int:
-        """How many of the things that it stands for are unread."""
+    def unread_count(self) -> int:
+        """The number of unread source events."""
         return max(0, self.last_seq - max(self.read_seq, (self.first_seq or 1) - 1))
 
     @property
     def unread(self) -> bool:
-        """Whether the user is still to read it."""
-        return self.listed and self.unread_things > 0
+        """Whether the notification is listed and has unread source events."""
+        return self.listed and self.unread_count > 0
 
     def silenced(self) -> State:
-        """The same for a user who wants no notification of it: the things it tells of are as good as read."""
+        """Returns the state for a user who muted the type: all source events count as read."""
         return State(read_seq=max(self.read_seq, self.last_seq), removed_rev=self.removed_rev)
 
 
@@ -127,33 +127,33 @@ EMPTY: Final = State()
 
 
 def joined(states: Iterable[State]) -> State:
-    """All of the states, joined."""
+    """Joins all of the states."""
     return reduce(State.join, states, EMPTY)
 
 
-def _least(one: int | None, other: int | None) -> int | None:
-    if one is None or other is None:
-        return other if one is None else one
-    return min(one, other)
+def _least(a: int | None, b: int | None) -> int | None:
+    if a is None or b is None:
+        return b if a is None else a
+    return min(a, b)
 
 
-def _later(one: Latest | None, other: Latest | None) -> Latest | None:
-    if one is None or other is None:
-        return other if one is None else one
-    return max(one, other)
+def _later(a: Latest | None, b: Latest | None) -> Latest | None:
+    if a is None or b is None:
+        return b if a is None else a
+    return max(a, b)
 
 
-def _newer(one: Text | None, other: Text | None) -> Text | None:
-    if one is None or other is None:
-        return other if one is None else one
-    return max(one, other)
+def _newer(a: Text | None, b: Text | None) -> Text | None:
+    if a is None or b is None:
+        return b if a is None else a
+    return max(a, b)
 
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A notification of one user, or what an event adds to one.
+    """A notification of one user, or the change that an event makes to one.
 
-    `subject` names what its text must vanish with: the message of a mention; empty for others.
+    `subject` identifies the message of a mention, whose deletion replaces the text; empty for other types.
     """
 
     notification_id: str
@@ -164,38 +164,38 @@ class Notification:
 
     @property
     def count(self) -> int:
-        """How many things it stands for: 1, or the unread messages of a conversation."""
-        return self.state.unread_things if self.type is NotificationType.NEW_MESSAGE else 1
+        """The number of unread messages of a conversation; 1 for other types."""
+        return self.state.unread_count if self.type is NotificationType.NEW_MESSAGE else 1
 
 
-class Announcement(NamedTuple):
-    """What a connected user is told: a notification is new, or one changed, or (None) one or several are gone."""
+class InboxEvent(NamedTuple):
+    """An event for a connected user: a notification was created or updated, or (None) some were deleted or read."""
 
     owner: Owner
     notification: Notification | None
     created: bool
 
 
-def announce(before: Notification | None, after: Notification, *, repeated: bool) -> Announcement | None:
-    """What the owner is to be told after a change, if anything.
+def inbox_event(before: Notification | None, after: Notification, *, repeated: bool) -> InboxEvent | None:
+    """Returns the event that a change causes for the owner, if any.
 
     Args:
-        before: as it was; None when it was not there.
-        after: as it is.
-        repeated: the same change may have been made before, and what followed from it not told: then an update is
-            told of even when nothing changed, which is harmless.
+        before: the notification before the change; None if there was none.
+        after: the notification after the change.
+        repeated: the same change may have been made before without its event being published. The owner then gets an
+            update even if nothing changed, which is harmless.
     """
     was_unread = before is not None and before.state.unread
     if after.state.unread and not was_unread:
-        return Announcement(after.owner, after, created=True)
+        return InboxEvent(after.owner, after, created=True)
     changed = before is not None and was_unread and before.state != after.state
     if changed or (repeated and after.state.last_seq):
-        return Announcement(after.owner, after if after.state.listed else None, created=False)
+        return InboxEvent(after.owner, after if after.state.listed else None, created=False)
     return None
 
 
 def source_event(seq: int, rev: int, time_ms: int, *, title: str, body: str, data: str) -> State:
-    """What is known of a notification from one thing alone."""
+    """Returns the state of a notification that represents one source event."""
     return State(
         first_seq=seq,
         last_seq=seq,
@@ -206,7 +206,10 @@ def source_event(seq: int, rev: int, time_ms: int, *, title: str, body: str, dat
 
 
 def digest_id(*parts: str) -> str:
-    """128 bits of BLAKE2b over the parts, each with its length, or they would collide; 22 characters of base64url."""
+    """Returns 128 bits of BLAKE2b over the parts, as 22 characters of base64url.
+
+    Each part is preceded by its length, so that different splits of one text give different ids.
+    """
     digest = blake2b(digest_size=16)
     for part in parts:
         raw = part.encode()

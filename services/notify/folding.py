@@ -1,4 +1,4 @@
-"""What chat's events mean for notifications: a batch of events, folded into one change for each notification.
+"""Folds a batch of chat's events into one change for each notification.
 
 Pure. A busy conversation costs one change for each member and batch, however many messages the batch has.
 """
@@ -28,7 +28,7 @@ DELETED_TEXT: Final = "Message deleted"
 
 @dataclass(frozen=True, slots=True)
 class MessageSent:
-    """A message was sent. `rev` is the conversation's; `text` what the notification says of it."""
+    """A message was sent. `rev` is the conversation's; `text` is the notification's text."""
 
     organization_id: str
     conversation_id: str
@@ -47,7 +47,7 @@ class MessageSent:
 
 @dataclass(frozen=True, slots=True)
 class MessageRevised:
-    """A message was edited, or deleted."""
+    """A message was edited or deleted."""
 
     organization_id: str
     conversation_id: str
@@ -62,7 +62,7 @@ class MessageRevised:
 
 @dataclass(frozen=True, slots=True)
 class MessagesRead:
-    """A member has read everything up to a seq."""
+    """A member has read all messages up to a seq."""
 
     organization_id: str
     conversation_id: str
@@ -72,7 +72,7 @@ class MessagesRead:
 
 @dataclass(frozen=True, slots=True)
 class MemberJoined:
-    """A user was added to a conversation, of which they have read everything up to `read_seq`."""
+    """A user was added to a conversation; messages up to `read_seq` count as read."""
 
     organization_id: str
     conversation_id: str
@@ -99,11 +99,11 @@ ChatEvent = MessageSent | MessageRevised | MessagesRead | MemberJoined | MemberL
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """What a batch of events comes to.
+    """The result of folding a batch of events.
 
     Attributes:
-        changes: what to join to notifications; at most one for each.
-        deletions: the rev at which messages were deleted, by the subject that their mentions have.
+        changes: the changes to join with stored notifications, at most one for each.
+        deletions: the revs at which messages were deleted, by the subject of their mentions.
     """
 
     changes: list[Notification] = field(default_factory=list)
@@ -111,7 +111,7 @@ class Folded:
 
 
 def fold(events: Iterable[ChatEvent]) -> Folded:
-    """Folds a batch of events. Folding in parts and joining the parts comes to the same."""
+    """Folds a batch of events. Folding parts of it and joining the results gives the same."""
     folding = _Folding()
     for event in events:
         folding.add(event)
@@ -119,7 +119,7 @@ def fold(events: Iterable[ChatEvent]) -> Folded:
 
 
 class _Member(NamedTuple):
-    """Whose notification of which conversation."""
+    """A member of a conversation: the key of a notification of its messages."""
 
     organization_id: str
     user_id: str
@@ -127,7 +127,7 @@ class _Member(NamedTuple):
 
 
 class _Audience(NamedTuple):
-    """Those who are told of a message. Most messages of a conversation have the same, and are folded just once."""
+    """The recipients of a message. Messages with the same audience, most of a conversation's, are folded together."""
 
     organization_id: str
     conversation_id: str
@@ -159,8 +159,8 @@ class _Folding:
         audience = _Audience(event.organization_id, event.conversation_id, event.recipients, event.muted)
         self._sent_by.setdefault(audience, {}).setdefault(event.sender_id, []).append(event)
         if event.mentions:
-            told = set(event.recipients).difference(event.muted, (event.sender_id,))
-            for user_id in told.intersection(event.mentions):
+            notified = set(event.recipients).difference(event.muted, (event.sender_id,))
+            for user_id in notified.intersection(event.mentions):
                 mention = _mention(event, user_id)
                 self._singles[mention.notification_id] = mention
 
@@ -181,29 +181,32 @@ class _Folding:
 
     def _join(self, event: ChatEvent | _Audience, user_id: str, state: State) -> None:
         member = _Member(event.organization_id, user_id, event.conversation_id)
-        known = self._states.get(member)
-        self._states[member] = state if known is None else known.join(state)
+        earlier = self._states.get(member)
+        self._states[member] = state if earlier is None else earlier.join(state)
 
     def result(self) -> Folded:
         for audience, sent_by in self._sent_by.items():
-            self._spread(audience, sent_by)
+            self._add_messages(audience, sent_by)
         changes = [_of_conversation(member, state) for member, state in self._states.items() if state != EMPTY]
         return Folded([*changes, *self._singles.values()], self._deletions)
 
-    def _spread(self, audience: _Audience, sent_by: dict[str, list[MessageSent]]) -> None:
-        """Gives each recipient what all others wrote; whoever wrote or muted is done with what was written then."""
-        news = {sender_id: _news(events) for sender_id, events in sent_by.items()}
-        on_others = joined(news.values())
-        exceptions = dict.fromkeys(audience.muted, State(read_seq=on_others.last_seq))
-        for sender_id in news.keys() - exceptions.keys():
-            heard = joined(state for other_id, state in news.items() if other_id != sender_id)
-            exceptions[sender_id] = heard.join(State(read_seq=news[sender_id].last_seq))
+    def _add_messages(self, audience: _Audience, sent_by: dict[str, list[MessageSent]]) -> None:
+        """Adds to each recipient the messages of all others.
+
+        For a sender, messages up to their own last one count as read; for a user who muted the conversation, all do.
+        """
+        states = {sender_id: _messages(events) for sender_id, events in sent_by.items()}
+        state_of_all = joined(states.values())
+        exceptions = dict.fromkeys(audience.muted, State(read_seq=state_of_all.last_seq))
+        for sender_id in states.keys() - exceptions.keys():
+            from_others = joined(state for other_id, state in states.items() if other_id != sender_id)
+            exceptions[sender_id] = from_others.join(State(read_seq=states[sender_id].last_seq))
         for user_id in audience.recipients:
-            self._join(audience, user_id, exceptions.get(user_id, on_others))
+            self._join(audience, user_id, exceptions.get(user_id, state_of_all))
 
 
-def _news(events: list[MessageSent]) -> State:
-    """What messages mean for those who are to hear of them; of all but the latest only the numbers count."""
+def _messages(events: list[MessageSent]) -> State:
+    """Returns the state for recipients of messages. All but the latest only contribute their numbers."""
     numbers = State(first_seq=min(event.seq for event in events), last_rev=max(event.rev for event in events))
     last_seq = max(event.seq for event in events)
     return joined(_message(event) for event in events if event.seq == last_seq).join(numbers)

@@ -1,4 +1,4 @@
-"""Carries chat's events over to notifications: what is stored first, then what connected users are told."""
+"""Applies chat's events to notifications: stores the changes first, then publishes them to connected users."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from dataclasses import replace
 from itertools import islice
 from typing import Final
 
-from services.notify.bus import EventPublisher
-from services.notify.domain import EMPTY, Announcement, Notification, NotificationType, announce
+from services.notify.domain import EMPTY, InboxEvent, Notification, NotificationType, inbox_event
 from services.notify.folding import DELETED_TEXT, ChatEvent, fold
+from services.notify.publisher import EventPublisher
 from services.notify.store import NotificationStore
 
-_CHUNK: Final = 1_000  # bounds what is in memory, and in one write, when large groups are busy
+_CHUNK: Final = 1_000  # bounds memory and the size of one write while large groups are busy
 
 
 class Projection:
-    """Applies batches of events; any batch may be applied again, by this or another replica, at the same time."""
+    """Applies batches of events; this or another replica may apply a batch again, even at the same time."""
 
-    def __init__(self, store: NotificationStore, announcer: EventPublisher) -> None:
+    def __init__(self, store: NotificationStore, publisher: EventPublisher) -> None:
         self._store = store
-        self._announcer = announcer
+        self._publisher = publisher
 
     async def apply(self, events: Iterable[ChatEvent], *, repeated: bool) -> None:
         """Applies a batch.
 
         Args:
-            events: what happened.
-            repeated: the batch may have been applied before, if only in part; see `announce`.
+            events: the batch.
+            repeated: the batch may have been applied before, at least in part; see `inbox_event`.
 
         Raises:
-            UnavailableError, BusError: the store or the event log can't be reached; some of it may be done, and it is
-                to be applied again.
+            UnavailableError, BusError: the store or the event log is unreachable. A part may have been applied: apply
+                the batch again.
         """
         folded = fold(events)
         for changes in _chunks(folded.changes):
@@ -39,27 +39,26 @@ class Projection:
         await self._store.redact(folded.deletions, DELETED_TEXT)
 
     async def _apply(self, changes: list[Notification], *, repeated: bool) -> None:
-        changes = await self._wanted(changes)
+        changes = await self._without_muted(changes)
         before = await self._store.get_many([change.notification_id for change in changes])
-        news = [change for change in changes if _is_news(before.get(change.notification_id), change)]
-        await self._store.join(news)
-        await self._store.redact_noted({change.subject for change in news if change.subject}, DELETED_TEXT)
-        after = before | await self._store.get_many([change.notification_id for change in news])
-        concerned = changes if repeated else news
-        announcements = [
-            announcement
-            for change in concerned
-            if (now := after.get(change.notification_id)) is not None
-            and (announcement := announce(before.get(change.notification_id), now, repeated=repeated)) is not None
+        effective = [change for change in changes if _has_effect(before.get(change.notification_id), change)]
+        await self._store.join(effective)
+        await self._store.redact_deleted({change.subject for change in effective if change.subject}, DELETED_TEXT)
+        after = before | await self._store.get_many([change.notification_id for change in effective])
+        events = [
+            event
+            for change in (changes if repeated else effective)
+            if (current := after.get(change.notification_id)) is not None
+            and (event := inbox_event(before.get(change.notification_id), current, repeated=repeated)) is not None
         ]
-        await self._tell(announcements)
+        await self._publish(events)
 
-    async def _tell(self, announcements: Sequence[Announcement]) -> None:
-        counts = await self._store.unread_counts({announcement.owner for announcement in announcements})
-        await self._announcer.tell(announcements, counts)
+    async def _publish(self, events: Sequence[InboxEvent]) -> None:
+        counts = await self._store.unread_counts({event.owner for event in events})
+        await self._publisher.publish(events, counts)
 
-    async def _wanted(self, changes: list[Notification]) -> list[Notification]:
-        """The changes as far as their owners want to hear of them."""
+    async def _without_muted(self, changes: list[Notification]) -> list[Notification]:
+        """Removes changes of types that their owners muted; of NEW_MESSAGE the marks stay, as everything is read."""
         muted = await self._store.muted_types({change.owner for change in changes})
         wanted = []
         for change in changes:
@@ -70,8 +69,8 @@ class Projection:
         return wanted
 
 
-def _is_news(before: Notification | None, change: Notification) -> bool:
-    """Whether a change would change anything. Marks only move forward, so what is no news now never is again."""
+def _has_effect(before: Notification | None, change: Notification) -> bool:
+    """Reports whether a change would change the state. States only grow, so a change without effect never has one."""
     return before is None or before.state.join(change.state) != before.state
 
 

@@ -1,4 +1,4 @@
-"""Reads what callers send into the domain's terms, or says what is wrong with it."""
+"""Validates requests and converts them to the domain's types."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _TYPES: Final = {int(type_): type_ for type_ in NotificationType}
 _ID_CHARACTERS: Final = 22
 
 
-def order(item: notification_pb2.CreateNotificationsRequest.Item) -> NotificationRequest:
-    """One item of CreateNotifications. Raises InvalidArgumentError."""
+def notification_request(item: notification_pb2.CreateNotificationsRequest.Item) -> NotificationRequest:
+    """Reads an item of CreateNotifications. Raises InvalidArgumentError."""
     checks = FieldChecks()
     checks.user_id("userId", item.user_id)
     type_ = _TYPES.get(item.type)
@@ -56,7 +56,7 @@ def _data(checks: FieldChecks, struct: Struct) -> str:
 
 
 def listed_type(number: int) -> NotificationType | None:
-    """The type that a listing is limited to, if it is. Raises InvalidArgumentError."""
+    """Reads the type that a listing is limited to; None for all types. Raises InvalidArgumentError."""
     checks = FieldChecks()
     checks.require(not number or number in _TYPES, "type", "must be a notification type")
     checks.done()
@@ -64,7 +64,7 @@ def listed_type(number: int) -> NotificationType | None:
 
 
 def notification_id(value: str) -> str:
-    """The id of a notification. Raises InvalidArgumentError."""
+    """Checks the form of a notification's id. Raises InvalidArgumentError."""
     checks = FieldChecks()
     checks.require(len(value) == _ID_CHARACTERS, "notificationId", f"must have {_ID_CHARACTERS} characters")
     checks.done()
@@ -72,16 +72,15 @@ def notification_id(value: str) -> str:
 
 
 def muted_types(request: notification_pb2.UpdatePreferencesRequest) -> frozenset[NotificationType]:
-    """The types that a user mutes. Raises InvalidArgumentError."""
-    wanted = set(request.preferences.muted_types)
+    """Reads the types that a user mutes. Raises InvalidArgumentError."""
+    types = set(request.preferences.muted_types)
     checks = FieldChecks()
-    known = set(request.update_mask.paths) <= {"muted_types"}
-    checks.require(known, "updateMask", "may only have muted_types")
-    checks.require(wanted <= _TYPES.keys(), "mutedTypes", "must be notification types")
+    checks.require(set(request.update_mask.paths) <= {"muted_types"}, "updateMask", "may only have muted_types")
+    checks.require(types <= _TYPES.keys(), "mutedTypes", "must be notification types")
     checks.done()
-    return frozenset(_TYPES[number] for number in wanted)
+    return frozenset(_TYPES[number] for number in types)
 
 
 def listing_name(owner: Owner, request: notification_pb2.ListNotificationsRequest) -> str:
-    """What a page token is good for: this user's listing with these filters."""
+    """Returns the query that a page token is valid for: the user's listing with these filters."""
     return f"{owner.organization_id}/{owner.user_id}/{request.unread_only}/{request.type}"

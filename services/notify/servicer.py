@@ -1,4 +1,4 @@
-"""The RPC edge of notify: checks what comes in, makes one call inward, and puts the answer in the contract's form."""
+"""The gRPC servicer of notify: validates a request, calls one use case, and converts the result to its proto."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class NotificationServicer(notification_pb2_grpc.NotificationServiceServicer):
     """Serves parley.notify.v1.NotificationService."""
 
-    def __init__(self, inbox: Inbox, creation: NotificationCreator, fan_out: FanOut[notification_pb2.Event]) -> None:
+    def __init__(self, inbox: Inbox, creator: NotificationCreator, fan_out: FanOut[notification_pb2.Event]) -> None:
         self._inbox = inbox
-        self._creation = creation
+        self._creator = creator
         self._fan_out = fan_out
 
     async def CreateNotifications(
         self, request: notification_pb2.CreateNotificationsRequest, context: Context
     ) -> notification_pb2.CreateNotificationsResponse:
-        """Makes notifications of users of the caller's organization."""
+        """Creates notifications for users of the caller's organization."""
         identity = _organization_caller()
         checks = FieldChecks()
         checks.require(len(request.items) <= MAX_ITEMS, "items", f"must be at most {MAX_ITEMS}")
         checks.done()
-        read = [_order(item) for item in request.items]
-        orders = [order for order in read if isinstance(order, NotificationRequest)]
-        made = iter(await self._creation.create(identity.organization_id, _name(identity), orders))
-        outcomes = [next(made) if isinstance(order, NotificationRequest) else order for order in read]
+        items = [_read_item(item) for item in request.items]
+        valid = [item for item in items if isinstance(item, NotificationRequest)]
+        created = iter(await self._creator.create(identity.organization_id, _caller_key(identity), valid))
+        outcomes = [next(created) if isinstance(item, NotificationRequest) else item for item in items]
         return notification_pb2.CreateNotificationsResponse(outcomes=[_outcome(outcome) for outcome in outcomes])
 
     async def ListNotifications(
         self, request: notification_pb2.ListNotificationsRequest, context: Context
     ) -> notification_pb2.ListNotificationsResponse:
-        """The caller's notifications, latest first."""
+        """Lists the caller's notifications, latest first."""
         owner = _owner()
         name = requests.listing_name(owner, request)
         cursor = decode_token(request.page_token, name, tuple[Milliseconds, str])
@@ -70,41 +70,41 @@ class NotificationServicer(notification_pb2_grpc.NotificationServiceServicer):
     async def MarkNotificationRead(
         self, request: notification_pb2.MarkNotificationReadRequest, context: Context
     ) -> notification_pb2.MarkNotificationReadResponse:
-        """Marks one of the caller's as read."""
+        """Marks one of the caller's notifications as read."""
         count = await self._inbox.mark_read(_owner(), requests.notification_id(request.notification_id))
         return notification_pb2.MarkNotificationReadResponse(unread_count=count)
 
     async def MarkAllNotificationsRead(
         self, request: notification_pb2.MarkAllNotificationsReadRequest, context: Context
     ) -> notification_pb2.MarkAllNotificationsReadResponse:
-        """Marks all of the caller's as read."""
+        """Marks all of the caller's notifications as read."""
         count = await self._inbox.mark_all_read(_owner())
         return notification_pb2.MarkAllNotificationsReadResponse(unread_count=count)
 
     async def DeleteNotification(
         self, request: notification_pb2.DeleteNotificationRequest, context: Context
     ) -> notification_pb2.DeleteNotificationResponse:
-        """Deletes one of the caller's."""
+        """Deletes one of the caller's notifications."""
         count = await self._inbox.delete(_owner(), requests.notification_id(request.notification_id))
         return notification_pb2.DeleteNotificationResponse(unread_count=count)
 
     async def GetUnreadCount(
         self, request: notification_pb2.GetUnreadCountRequest, context: Context
     ) -> notification_pb2.GetUnreadCountResponse:
-        """How many of the caller's are unread."""
+        """Counts the caller's unread notifications."""
         return notification_pb2.GetUnreadCountResponse(unread_count=await self._inbox.unread_count(_owner()))
 
     async def GetPreferences(
         self, request: notification_pb2.GetPreferencesRequest, context: Context
     ) -> notification_pb2.GetPreferencesResponse:
-        """What the caller wants to hear of."""
+        """Returns the caller's preferences."""
         muted = await self._inbox.muted_types(_owner())
         return notification_pb2.GetPreferencesResponse(preferences=_preferences(muted))
 
     async def UpdatePreferences(
         self, request: notification_pb2.UpdatePreferencesRequest, context: Context
     ) -> notification_pb2.UpdatePreferencesResponse:
-        """Changes what the caller wants to hear of."""
+        """Replaces the caller's preferences."""
         muted = requests.muted_types(request)
         await self._inbox.set_muted_types(_owner(), muted)
         return notification_pb2.UpdatePreferencesResponse(preferences=_preferences(muted))
@@ -112,11 +112,14 @@ class NotificationServicer(notification_pb2_grpc.NotificationServiceServicer):
     async def Subscribe(
         self, request_iterator: AsyncIterator[notification_pb2.SubscribeRequest], context: Context
     ) -> AsyncIterator[notification_pb2.SubscribeResponse]:
-        """Delivers the notifications of the users that the subscriber holds."""
+        """Delivers events of the notifications of the users that the subscriber attaches."""
         async with aclosing(self._fan_out.serve(request_iterator)) as responses:
-            async for acknowledged, events, positions, lost in responses:
+            async for acked_sequence, events, cursors, resync_required in responses:
                 yield notification_pb2.SubscribeResponse(
-                    acked_sequence=acknowledged, events=events, resume_cursors=positions, resync_required=lost
+                    acked_sequence=acked_sequence,
+                    events=events,
+                    resume_cursors=cursors,
+                    resync_required=resync_required,
                 )
 
 
@@ -128,18 +131,18 @@ def _owner() -> Owner:
 def _organization_caller() -> Identity:
     identity = caller()
     if not identity.organization_id:
-        raise PermissionDeniedError("ORGANIZATION_REQUIRED", "this takes a token that names an organization")
+        raise PermissionDeniedError("ORGANIZATION_REQUIRED", "a token of an organization is required")
     return identity
 
 
-def _name(identity: Identity) -> str:
-    """Who calls, so that a service and a user never look alike."""
+def _caller_key(identity: Identity) -> str:
+    """Returns the caller's name for ids; a service and a user of one name stay apart."""
     return f"service:{identity.service}" if identity.service else f"user:{identity.user_id}"
 
 
-def _order(item: notification_pb2.CreateNotificationsRequest.Item) -> NotificationRequest | InvalidArgumentError:
+def _read_item(item: notification_pb2.CreateNotificationsRequest.Item) -> NotificationRequest | InvalidArgumentError:
     try:
-        return requests.order(item)
+        return requests.notification_request(item)
     except InvalidArgumentError as error:
         return error
 

@@ -1,14 +1,14 @@
-"""What notify keeps in MongoDB; the only module here that talks to it.
+"""Stores notifications and preferences in MongoDB; the only module of notify that uses it.
 
 Collections
-    notifications  one document for each notification, and for each (user, conversation) that has had a message: there
-                   it is also where the marks are kept that the count follows from, read or not. Deleted ones stay as
-                   tombstones until they expire, so that a repeat does not bring them back.
-    deletions      messages that were deleted lately, for mentions of them that come to be written afterwards
-    preferences    what users want to hear of
+    notifications  one document for each notification, and for each (user, conversation) that has had a message: it
+                   also holds the marks that the unread count is computed from, listed or not. Deleted notifications
+                   stay as tombstones until they expire, so that a repeat does not restore them.
+    deletions      messages deleted recently, for mentions of them that are stored later
+    preferences    the types that users have muted
 
-All writes are acknowledged by a majority and journaled, and may be repeated: each only moves marks forward, or inserts
-under an id that follows from what it is made for.
+Writes are acknowledged by a majority and journaled. It is safe to repeat them: each only advances marks, or inserts
+under an id derived from its source.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ TIMEOUT_MS: Final = 10_000
 
 
 class Cursor(NamedTuple):
-    """Where a listing goes on: after the notification of this time and id."""
+    """A position in a listing: it continues after the notification of this time and id."""
 
     time_ms: int
     notification_id: str
 
 
 def open_client(uri: str, *, timeout_ms: int = TIMEOUT_MS) -> AsyncMongoClient[dict[str, Any]]:
-    """Opens a client with Parley's guarantees; nothing connects before the first call.
+    """Opens a client with Parley's write and read concerns; it connects on the first call.
 
-    A call goes on trying, through failovers too, for `timeout_ms`.
+    A call retries for `timeout_ms`, also through failovers.
     """
     return AsyncMongoClient(
         uri,
@@ -57,32 +57,32 @@ def open_client(uri: str, *, timeout_ms: int = TIMEOUT_MS) -> AsyncMongoClient[d
 
 
 @asynccontextmanager
-async def _reached() -> AsyncIterator[None]:
-    """Turns what passes by itself, such as a failover, into UnavailableError; whatever was written may be repeated."""
+async def _translating_errors() -> AsyncIterator[None]:
+    """Turns transient errors, such as a failover, into UnavailableError; it is safe to repeat the writes."""
     try:
         yield
     except PyMongoError as error:
-        if not _passes(error):
+        if not _is_transient(error):
             raise
-        raise UnavailableError("STORE_UNAVAILABLE", "the store can't be reached now", retry_after_ms=1_000) from error
+        raise UnavailableError("STORE_UNAVAILABLE", "the store is unreachable", retry_after_ms=1_000) from error
 
 
-def _passes(error: PyMongoError) -> bool:
+def _is_transient(error: PyMongoError) -> bool:
     if isinstance(error, BulkWriteError) and not error.details["writeErrors"]:
-        return True  # written, but not by a majority in time
+        return True  # written, but not acknowledged by a majority in time
     return isinstance(error, ConnectionFailure) or error.timeout or error.has_error_label("RetryableWriteError")
 
 
 class NotificationStore:
     """Reads and writes notifications and preferences.
 
-    Every method raises UnavailableError while the store can't be reached; what a write did is then unknown.
+    Every method raises UnavailableError while the store is unreachable; the outcome of a write is then unknown.
 
     Args:
-        client: not closed here.
+        client: the client, which the caller closes.
         database: the database's name.
-        retention: how long notifications are kept once nobody is to read them any more.
-        replay: how long an event of chat may still come again.
+        retention: how long notifications are kept once they are read or deleted.
+        replay: how long an event of chat may be applied again.
     """
 
     def __init__(
@@ -97,8 +97,8 @@ class NotificationStore:
         self._replay = replay
 
     async def prepare(self) -> None:
-        """Sees to it that every migration has been made."""
-        async with _reached():
+        """Runs the migrations that have not been made."""
+        async with _translating_errors():
             await migrate(self._database, MIGRATIONS)
 
     def _expire_at(self) -> datetime:
@@ -107,41 +107,38 @@ class NotificationStore:
     # Many notifications at once
 
     async def get_many(self, notification_ids: Collection[str]) -> dict[str, Notification]:
-        """Those of some notifications that are there, by id, tombstones and bare marks included."""
+        """Returns the stored notifications of these ids, by id, including tombstones and documents with marks only."""
         if not notification_ids:
             return {}
-        async with _reached():
+        async with _translating_errors():
             cursor = self._notifications.find({"_id": {"$in": list(notification_ids)}})
             return {document["_id"]: documents.to_notification(document) async for document in cursor}
 
     async def join(self, changes: Iterable[Notification]) -> None:
-        """Joins the state of each change to what is stored of that notification, if anything is.
-
-        Idempotent, and in whatever order it is done the same comes of it.
-        """
+        """Joins the state of each change with the stored state, if there is one. Idempotent and commutative."""
         expire_at = self._expire_at()
         await self._write(
             [UpdateOne({"_id": c.notification_id}, documents.join(c, expire_at), upsert=True) for c in changes]
         )
 
     async def insert(self, notifications: Iterable[Notification]) -> set[str]:
-        """Inserts those that are not there, even as tombstones; gives the ids of those it inserted."""
+        """Inserts the notifications that are not stored, even as tombstones; returns the ids that were inserted."""
         return await self._write([_insertion(notification) for notification in notifications])
 
     async def _write(self, writes: Sequence[UpdateOne]) -> set[str]:
-        """Carries upserts by id out, in no order, in one round trip; gives the ids of those that inserted.
+        """Makes upserts by id, unordered and in one round trip; returns the ids that were inserted.
 
-        Of two upserts of one new id at the same moment the server itself repeats the loser, as an update; see
+        Of two concurrent upserts of a new id, the server retries the loser as an update; see
         https://www.mongodb.com/docs/manual/reference/method/db.collection.updateOne/#upsert-with-duplicate-values.
         """
         if not writes:
             return set()
-        async with _reached():
+        async with _translating_errors():
             result = await self._notifications.bulk_write(writes, ordered=False)
         return set((result.upserted_ids or {}).values())
 
     async def unread_counts(self, owners: Iterable[Owner]) -> dict[Owner, int]:
-        """How many notifications some users have unread."""
+        """Returns the unread counts of users."""
         users: dict[str, list[str]] = {}
         for owner in set(owners):
             users.setdefault(owner.organization_id, []).append(owner.user_id)
@@ -154,7 +151,7 @@ class NotificationStore:
         counts = {Owner(organization_id, user_id): 0 for user_id in user_ids}
         unread = {"organization_id": organization_id, "user_id": {"$in": user_ids}, "unread": True}
         stages: list[dict[str, Any]] = [{"$match": unread}, {"$group": {"_id": "$user_id", "count": {"$sum": 1}}}]
-        async with _reached():
+        async with _translating_errors():
             async for document in await self._notifications.aggregate(stages):
                 counts[Owner(organization_id, document["_id"])] = document["count"]
         return counts
@@ -164,7 +161,7 @@ class NotificationStore:
     async def page(
         self, owner: Owner, *, unread_only: bool, type_: NotificationType | None, after: Cursor | None, limit: int
     ) -> list[Notification]:
-        """A user's notifications, latest first, from a cursor on."""
+        """Returns up to `limit` of a user's notifications, latest first, after a cursor."""
         where: dict[str, Any] = {**owner._asdict(), "listed": True}
         if unread_only:
             where["unread"] = True
@@ -175,68 +172,70 @@ class NotificationStore:
             where["latest.time"] = {"$lte": time}
             where["$or"] = [{"latest.time": {"$lt": time}}, {"_id": {"$lt": after.notification_id}}]
         order = [("latest.time", DESCENDING), ("_id", DESCENDING)]
-        async with _reached():
+        async with _translating_errors():
             cursor = self._notifications.find(where).sort(order).limit(limit)
             return [documents.to_notification(document) async for document in cursor]
 
     async def mark_read(self, owner: Owner, notification_id: str) -> Notification | None:
-        """Marks one as read up to the latest thing it stands for; None when there is none."""
-        return await self._move(owner, notification_id, ("read_seq",))
+        """Marks a notification as read up to its latest source event; returns it, or None if there is none."""
+        return await self._advance(owner, notification_id, ("read_seq",))
 
-    async def hide(self, owner: Owner, notification_id: str) -> Notification | None:
-        """Leaves a tombstone of one, which something newer brings back; None when there is none."""
-        return await self._move(owner, notification_id, ("read_seq", "hidden_seq"))
+    async def delete(self, owner: Owner, notification_id: str) -> Notification | None:
+        """Turns a notification into a tombstone, which a newer source event revives; None if there is none."""
+        return await self._advance(owner, notification_id, ("read_seq", "hidden_seq"))
 
-    async def _move(self, owner: Owner, notification_id: str, marks: tuple[str, ...]) -> Notification | None:
+    async def _advance(self, owner: Owner, notification_id: str, marks: tuple[str, ...]) -> Notification | None:
         where = {"_id": notification_id, **owner._asdict(), "listed": True}
-        async with _reached():
+        async with _translating_errors():
             document = await self._notifications.find_one_and_update(
-                where, documents.done(marks, self._expire_at()), return_document=ReturnDocument.AFTER
+                where, documents.advance_marks(marks, self._expire_at()), return_document=ReturnDocument.AFTER
             )
         return documents.to_notification(document) if document else None
 
     async def mark_all_read(self, owner: Owner) -> None:
-        """Marks all of a user's as read, each up to the latest thing it stands for at that moment."""
-        async with _reached():
+        """Marks all of a user's notifications as read, each up to its latest source event at that moment."""
+        async with _translating_errors():
             await self._notifications.update_many(
-                {**owner._asdict(), "unread": True}, documents.done(("read_seq",), self._expire_at())
+                {**owner._asdict(), "unread": True}, documents.advance_marks(("read_seq",), self._expire_at())
             )
 
     # Mentions of deleted messages
 
     async def redact(self, deletions: Mapping[str, int], text: str) -> None:
-        """Replaces what mentions say of deleted messages, given as rev by subject; those to come included.
+        """Replaces the text of the mentions of deleted messages, given as rev by subject; also of later mentions.
 
-        The deletion is noted before the mentions are looked for, and `redact_noted` looks for the note after a
-        mention was written: whichever comes first, the other finds it.
+        `redact` stores the deletion before it looks for mentions; `redact_deleted` looks for the deletion after a
+        mention is stored. So whichever comes second finds the other.
         """
         if not deletions:
             return
         expire_at = datetime.now(UTC) + self._replay
-        async with _reached():
-            notes = [
+        async with _translating_errors():
+            records = [
                 UpdateOne({"_id": subject}, {"$max": {"rev": rev}, "$set": {"expire_at": expire_at}}, upsert=True)
                 for subject, rev in deletions.items()
             ]
-            await self._deletions.bulk_write(notes, ordered=False)
+            await self._deletions.bulk_write(records, ordered=False)
             for subject, rev in deletions.items():
-                await self._notifications.update_many({"subject": subject}, documents.retext(rev, text))
+                await self._notifications.update_many({"subject": subject}, documents.replace_text(rev, text))
 
-    async def redact_noted(self, subjects: Collection[str], text: str) -> None:
-        """Replaces what mentions say, written just now, where their message was deleted before."""
+    async def redact_deleted(self, subjects: Collection[str], text: str) -> None:
+        """Replaces the text of mentions stored just now whose message was deleted before."""
         if not subjects:
             return
-        async with _reached():
-            notes = [note async for note in self._deletions.find({"_id": {"$in": list(subjects)}})]
-            for note in notes:
-                await self._notifications.update_many({"subject": note["_id"]}, documents.retext(note["rev"], text))
+        async with _translating_errors():
+            deletions = [deletion async for deletion in self._deletions.find({"_id": {"$in": list(subjects)}})]
+            for deletion in deletions:
+                await self._notifications.update_many(
+                    {"subject": deletion["_id"]}, documents.replace_text(deletion["rev"], text)
+                )
 
     # Preferences
 
     async def muted_types(self, owners: Iterable[Owner]) -> dict[Owner, frozenset[NotificationType]]:
-        """What some users don't want to hear of; users without preferences are left out."""
+        """Returns the types that users have muted; without users who have no preferences."""
         ids = [_preferences_id(owner) for owner in set(owners)]
-        async with _reached():
+        async with _translating_errors():
             cursor = self._preferences.find({"_id": {"$in": ids}})
             return {
                 Owner(document["organization_id"], document["user_id"]): frozenset(
@@ -246,9 +245,9 @@ class NotificationStore:
             }
 
     async def set_muted_types(self, owner: Owner, types: Collection[NotificationType]) -> None:
-        """Replaces what a user doesn't want to hear of."""
+        """Replaces the types that a user has muted."""
         changes = {**owner._asdict(), "muted_types": sorted(int(type_) for type_ in types)}
-        async with _reached():
+        async with _translating_errors():
             await self._preferences.update_one({"_id": _preferences_id(owner)}, {"$set": changes}, upsert=True)
 
 

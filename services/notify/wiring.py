@@ -1,4 +1,4 @@
-"""The composition root of notify: everything it is made of, built and taken down in order."""
+"""The composition root of notify: builds its parts, and closes them in reverse order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chassis.events.log import EventLog
 from chassis.identity import TokenVerifier
 from chassis.rpc.channel import ServiceTokens, fetch_keys, open_channel
 from chassis.rpc.server import Registration, Service
-from services.notify import bus
+from services.notify import bus, publisher
 from services.notify.consumer import ChatConsumer
 from services.notify.creation import NotificationCreator
 from services.notify.directory import Directory
@@ -26,7 +26,7 @@ from services.notify.store import NotificationStore, open_client
 
 @asynccontextmanager
 async def wire(settings: Settings) -> AsyncIterator[Service]:
-    """Builds the service; its stores are there and prepared when this yields."""
+    """Builds the service, once its stores are reached and migrated."""
     async with (
         open_client(settings.mongodb_uri) as client,
         bus.open_logs(
@@ -41,18 +41,18 @@ async def wire(settings: Settings) -> AsyncIterator[Service]:
             client,
             settings.mongodb_database,
             retention=timedelta(days=settings.retention_days),
-            # Twice as long as chat's log holds an event: taken over late, it may still be on its way.
+            # Twice the retention of chat's log: an event claimed late may still be in progress.
             replay=timedelta(seconds=2 * settings.event_retention_seconds),
         )
         await store.prepare()
-        announcer = bus.EventPublisher(own_log)
-        fan_out = FanOut(own_log, bus.parse, bus.route)
+        events = publisher.EventPublisher(own_log)
+        fan_out = FanOut(own_log, publisher.parse, publisher.route)
         await fan_out.start()
         tokens = ServiceTokens(auth, settings.service_name, settings.service_secret.get_secret_value())
         servicer = NotificationServicer(
-            Inbox(store, announcer), NotificationCreator(store, Directory(auth, tokens), announcer), fan_out
+            Inbox(store, events), NotificationCreator(store, Directory(auth, tokens), events), fan_out
         )
-        consumer = _consumer(chat_log, Projection(store, announcer), settings)
+        consumer = _consumer(chat_log, Projection(store, events), settings)
 
         async def drain() -> None:
             await fan_out.drain()

@@ -1,4 +1,4 @@
-"""Chat's part in the tests: its event log, and conversations that are told of in it as chat tells of them."""
+"""Chat's event log, and conversations whose events tests publish in it as chat would."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ START_MS = 1_700_000_000_000
 
 
 class ChatLog:
-    """The event log that a service consumes, and how far its replicas have got."""
+    """The event log that a service consumes, and its replicas' progress."""
 
     def __init__(self, redis: Any, log: EventLog) -> None:
         self._redis = redis
@@ -29,7 +29,7 @@ class ChatLog:
         await self.log.append([(organization_id, event_pb2.EventBatch(events=events).SerializeToString())])
 
     async def unfinished(self) -> int:
-        """How many entries the replicas have not acknowledged, taken or not."""
+        """Returns the number of entries that no replica has acknowledged, read or not."""
         count = 0
         for key in self.keys:
             entries = await self._redis.xlen(key)
@@ -39,7 +39,7 @@ class ChatLog:
         return count
 
     async def unacknowledged_by(self, replica: str) -> int:
-        """How many entries a replica has taken and not acknowledged."""
+        """Returns the number of entries that a replica has read and not acknowledged."""
         count = 0
         for key in self.keys:
             groups = await self._redis.xinfo_groups(key) if await self._redis.exists(key) else []
@@ -47,23 +47,23 @@ class ChatLog:
                 count += len(await self._redis.xpending_range(key, GROUP, "-", "+", 1_000, consumername=replica))
         return count
 
-    async def settled(self) -> None:
-        """Waits until all that was told so far has been dealt with."""
+    async def drained(self) -> None:
+        """Waits until the replicas have acknowledged every entry."""
         await eventually(self.unfinished, lambda count: count == 0)
 
     async def lose(self) -> None:
-        """Loses all of the log, and what was taken of it."""
+        """Deletes the log and its consumer group."""
         await self._redis.delete(*self.keys)
 
     @property
     def keys(self) -> list[str]:
-        """The keys of its streams."""
+        """The keys of the log's streams."""
         return [self.log.stream_key(shard) for shard in range(self.log.shards)]
 
 
 @asynccontextmanager
 async def opened_chat_log(settings: Settings) -> AsyncIterator[ChatLog]:
-    """The log that a service with these settings consumes; removed afterwards."""
+    """Opens the log that a service with these settings consumes; deletes it on leaving."""
     redis = open_redis(settings.redis_url)
     chat = ChatLog(redis, EventLog(redis, settings.chat_log, shards=settings.event_shards))
     try:
@@ -74,7 +74,7 @@ async def opened_chat_log(settings: Settings) -> AsyncIterator[ChatLog]:
 
 
 class Conversation:
-    """A conversation; each method makes the event that chat would, and `tell` appends some."""
+    """A conversation. Methods in the past tense return the event that chat would publish; `publish` appends events."""
 
     def __init__(self, chat: ChatLog, organization_id: str, members: Iterable[str], name: str = "Sales") -> None:
         self._chat = chat
@@ -85,14 +85,14 @@ class Conversation:
         self.seq = 0
         self.rev = 1
 
-    async def tell(self, *events: event_pb2.Event) -> None:
+    async def publish(self, *events: event_pb2.Event) -> None:
         """Appends events as one entry."""
         await self._chat.append(self.organization_id, *events)
 
-    async def say(self, sender: str, text: str, **details: Any) -> chat_pb2.Message:
-        """A member writes, and everyone is told."""
+    async def send(self, sender: str, text: str, **details: Any) -> chat_pb2.Message:
+        """Publishes a member's message."""
         event = self.sent(sender, text, **details)
-        await self.tell(event)
+        await self.publish(event)
         return event.message_created.message
 
     def _event(self) -> event_pb2.Event:
@@ -107,7 +107,7 @@ class Conversation:
         mentions: Collection[str] = (),
         kind: chat_pb2.MessageKind.ValueType = chat_pb2.MESSAGE_KIND_TEXT,
     ) -> event_pb2.Event:
-        """A member writes."""
+        """Returns the event of a new message."""
         self.seq += 1
         self.rev += 1
         event = self._event()
@@ -123,7 +123,7 @@ class Conversation:
         return event
 
     def edited(self, message: chat_pb2.Message, text: str) -> event_pb2.Event:
-        """A message is edited."""
+        """Returns the event of an edited message."""
         self.rev += 1
         event = self._event()
         edited = event.message_updated.message
@@ -133,7 +133,7 @@ class Conversation:
         return event
 
     def deleted(self, message: chat_pb2.Message) -> event_pb2.Event:
-        """A message is deleted."""
+        """Returns the event of a deleted message."""
         self.rev += 1
         event = self._event()
         tombstone = event.message_deleted.message
@@ -144,7 +144,7 @@ class Conversation:
         return event
 
     def read(self, user_id: str, seq: int) -> event_pb2.Event:
-        """A member reads up to a message."""
+        """Returns the event of a member's receipt up to a message."""
         event = self._event()
         receipt = event.receipt_updated
         receipt.conversation_id, receipt.user_id = self.conversation_id, user_id
@@ -152,7 +152,7 @@ class Conversation:
         return event
 
     def added(self, user_id: str, actor_id: str) -> event_pb2.Event:
-        """A user is added, or joins."""
+        """Returns the event of an added member."""
         self.rev += 1
         self.members.append(user_id)
         event = self._event()
@@ -163,7 +163,7 @@ class Conversation:
         return event
 
     def removed(self, user_id: str) -> event_pb2.Event:
-        """A member is removed, and hears of it for the last time."""
+        """Returns the event of a removed member, who is its last recipient."""
         self.rev += 1
         event = self._event()
         self.members.remove(user_id)

@@ -1,4 +1,4 @@
-"""A running notify service with real databases and a real auth service, for each test."""
+"""Fixtures: a notify service for each test, with real databases and a real auth service."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from services.notify.settings import Settings
 from services.notify.wiring import wire
 from tests.component.auth_service import RunningAuth, running_auth
 from tests.component.notify.chat_log import ChatLog, opened_chat_log
-from tests.component.notify.person import Person
-from tests.component.notify.running import Stage, notify_settings, opened_database
+from tests.component.notify.harness import Harness, notify_settings, opened_database
+from tests.component.notify.user import User
 
 
 @pytest.fixture(scope="session")
 async def auth(mongodb_uri: str, redis_url: str) -> AsyncIterator[RunningAuth]:
-    """A running auth service; its tests' service may do what callers of notify may."""
+    """A running auth service; the tests' service has the scopes of notify's callers."""
     async with running_auth(mongodb_uri, redis_url, scopes=["notifications.write", "streams.subscribe"]) as running:
         yield running
 
@@ -33,13 +33,13 @@ async def organization(auth: RunningAuth, organization_id: str) -> str:
 
 @pytest.fixture
 def settings(auth: RunningAuth, mongodb_uri: str, redis_url: str) -> Settings:
-    """The settings of a service with nothing in it."""
+    """The settings of a service with empty stores."""
     return notify_settings(auth, mongodb_uri, redis_url)
 
 
 @pytest.fixture
 async def chat(settings: Settings) -> AsyncIterator[ChatLog]:
-    """The log that chat would write."""
+    """Chat's event log."""
     async with opened_chat_log(settings) as opened:
         yield opened
 
@@ -53,7 +53,7 @@ async def database(settings: Settings) -> AsyncIterator[Any]:
 
 @pytest.fixture
 def grpc_settings(settings: Settings) -> Settings:
-    """What the server is told."""
+    """The server's settings."""
     return settings
 
 
@@ -66,30 +66,30 @@ async def grpc_service(settings: Settings, chat: ChatLog, database: Any) -> Asyn
 
 @pytest.fixture
 def grpc_stub_cls() -> type[NotificationServiceStub]:
-    """What it is called through."""
+    """The class of `grpc_stub`."""
     return NotificationServiceStub
 
 
 @pytest.fixture
-def stage(  # noqa: PLR0917  # pytest passes fixtures by name
+def harness(  # noqa: PLR0917  # pytest passes fixtures by name
     auth: RunningAuth,
     settings: Settings,
     grpc_stub: NotificationServiceStub,
     chat: ChatLog,
     database: Any,
     organization: str,
-) -> Stage:
-    """One running replica, and what goes with it."""
-    return Stage(auth, settings, grpc_stub, chat, database, organization)
+) -> Harness:
+    """One running replica and its surroundings."""
+    return Harness(auth, settings, grpc_stub, chat, database, organization)
 
 
 @pytest.fixture
-async def ann(stage: Stage) -> Person:
+async def ann(harness: Harness) -> User:
     """A user."""
-    return await stage.person("ann")
+    return await harness.create_user("ann")
 
 
 @pytest.fixture
-async def ben(stage: Stage) -> Person:
+async def ben(harness: Harness) -> User:
     """Another user of the same organization."""
-    return await stage.person("ben")
+    return await harness.create_user("ben")

@@ -1,4 +1,4 @@
-"""A gateway's part in the tests: a stream of events of the users that it holds."""
+"""A subscriber of notify's events, as a gateway is."""
 
 from __future__ import annotations
 
@@ -15,46 +15,46 @@ from tests.component.notify.waiting import TIMEOUT_SECONDS
 
 
 class Subscription:
-    """An open stream, and what came of it.
+    """An open stream and what it received.
 
     Attributes:
-        events: all that came.
-        positions: how far the stream has got.
-        lost: whether it said that events were missed.
+        events: the events received since the last `clear`.
+        cursors: where to resume.
+        resync_required: whether the stream reported missed events.
     """
 
     def __init__(self, call: Any) -> None:
         self._call = call
         self.events: list[notification_pb2.Event] = []
-        self.positions: dict[int, str] = {}
-        self.lost = False
+        self.cursors: dict[int, str] = {}
+        self.resync_required = False
 
     async def _next(self) -> notification_pb2.SubscribeResponse:
         async with asyncio.timeout(TIMEOUT_SECONDS):
             response = await self._call.read()
         assert isinstance(response, notification_pb2.SubscribeResponse), "the stream ended"
         self.events.extend(response.events)
-        self.positions.update(response.resume_cursors.shards)
-        self.lost = self.lost or response.resync_required
+        self.cursors.update(response.resume_cursors.shards)
+        self.resync_required = self.resync_required or response.resync_required
         return response
 
     async def acknowledged(self, number: int) -> None:
-        """Waits until an attachment is in effect."""
+        """Waits until the attachments of this sequence are in effect."""
         while (await self._next()).acked_sequence != number:
             pass
 
     async def until(self, holds: Callable[[list[notification_pb2.Event]], bool]) -> list[notification_pb2.Event]:
-        """Waits until what came is as it should be."""
+        """Waits until a condition holds for the received events."""
         while not holds(self.events):
             await self._next()
         return self.events
 
     async def count(self, number: int) -> list[notification_pb2.Event]:
-        """Waits for so many events since the last `forget`."""
+        """Waits for this number of events."""
         return await self.until(lambda events: len(events) >= number)
 
-    def forget(self) -> None:
-        """Lets go of the events that came."""
+    def clear(self) -> None:
+        """Drops the received events."""
         self.events = []
 
 
@@ -64,13 +64,13 @@ async def subscribed(
     stub: notification_pb2_grpc.NotificationServiceStub,
     organization_id: str,
     *user_ids: str,
-    resume_after: Mapping[int, str] | None = None,
+    resume_cursors: Mapping[int, str] | None = None,
 ) -> AsyncIterator[Subscription]:
-    """A stream that holds some users, from the moment on that this yields."""
+    """Opens a stream with users attached; every event after this yields is delivered."""
     keys = [stream_pb2.UserKey(organization_id=organization_id, user_id=user_id) for user_id in user_ids]
     request = notification_pb2.SubscribeRequest(attachments=stream_pb2.Attachments(add=keys, request_sequence=1))
-    if resume_after is not None:
-        request.resume_cursors.shards.update(resume_after)
+    if resume_cursors is not None:
+        request.resume_cursors.shards.update(resume_cursors)
     call = stub.Subscribe(metadata=await auth.service_metadata())
     try:
         await call.write(request)

@@ -1,4 +1,4 @@
-"""What notify refuses: each of its methods, with everything wrong that a request can have."""
+"""Invalid requests to every method of notify, and the errors that they get."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from chassis.errors import Category
 from chassis.rpc.channel import Metadata
 from chassis.rpc.paging import encode_token
 from tests.component.bad_input import Call, answer, check, methods_of
-from tests.component.notify.orders import created, order
-from tests.component.notify.person import Person
-from tests.component.notify.running import Stage
+from tests.component.notify.creation import create, make_item
+from tests.component.notify.harness import Harness
+from tests.component.notify.user import User
 
 METHODS = methods_of(pb.DESCRIPTOR.services_by_name["NotificationService"])
 FOR_SERVICES = {"CreateNotifications", "Subscribe"}
@@ -40,7 +40,7 @@ GOOD: dict[str, Callable[[str], Message]] = {
 
 
 class Row(NamedTuple):
-    """What a method answers to a bad request."""
+    """A method's error for an invalid request."""
 
     name: str
     request: Message
@@ -89,26 +89,26 @@ def test_every_method_has_rows() -> None:
 
 
 @pytest.fixture
-async def service(stage: Stage) -> Metadata:
-    """A service of the CRM."""
-    return await stage.auth.service_metadata(stage.organization_id)
+async def service(harness: Harness) -> Metadata:
+    """The metadata of a service of the CRM."""
+    return await harness.auth.service_metadata(harness.organization_id)
 
 
 @pytest.mark.parametrize("name", METHODS)
-async def test_nothing_that_is_wrong_with_a_request_is_a_fault_of_ours(
-    stage: Stage, ann: Person, grpc_channel: grpc.aio.Channel, name: str
+async def test_no_invalid_request_causes_an_internal_error(
+    harness: Harness, ann: User, grpc_channel: grpc.aio.Channel, name: str
 ) -> None:
-    limited = await stage.auth.service_metadata(stage.organization_id)
-    everywhere = await stage.auth.service_metadata()
+    limited = await harness.auth.service_metadata(harness.organization_id)
+    everywhere = await harness.auth.service_metadata()
     metadata = {"CreateNotifications": limited, "Subscribe": everywhere}.get(name, ann.metadata)
-    (made,) = await created(stage, order("ann"))
-    query = f"{stage.organization_id}/ann/False/0"
-    call = Call(GOOD[name](made.notification_id), metadata, queries=(query,))
+    (notification,) = await create(harness, make_item("ann"))
+    query = f"{harness.organization_id}/ann/False/0"
+    call = Call(GOOD[name](notification.notification_id), metadata, queries=(query,))
     assert await check(grpc_channel, METHODS[name], call) == []
 
 
-async def test_each_mistake_has_its_answer(
-    stage: Stage, ann: Person, service: Metadata, grpc_channel: grpc.aio.Channel
+async def test_each_mistake_gets_its_error(
+    harness: Harness, ann: User, service: Metadata, grpc_channel: grpc.aio.Channel
 ) -> None:
     for row in ROWS:
         metadata = service if row.name in FOR_SERVICES else ann.metadata
@@ -119,30 +119,30 @@ async def test_each_mistake_has_its_answer(
 
 @pytest.mark.parametrize("cursor", [[], [1], ["a", "b"], [1 << 63, "a"], [-1, "a"], [1, "a", 2], [{}, []]], ids=str)
 async def test_a_forged_cursor_is_refused(
-    stage: Stage, ann: Person, grpc_channel: grpc.aio.Channel, cursor: list[object]
+    harness: Harness, ann: User, grpc_channel: grpc.aio.Channel, cursor: list[object]
 ) -> None:
-    token = encode_token(cursor, f"{stage.organization_id}/ann/False/0")
+    token = encode_token(cursor, f"{harness.organization_id}/ann/False/0")
     request = pb.ListNotificationsRequest(page_token=token)
     error = await answer(grpc_channel, METHODS["ListNotifications"], request, ann.metadata)
     assert error is not None
     assert error.reason == "INVALID_PAGE_TOKEN"
 
 
-async def test_a_bad_item_harms_no_other(stage: Stage, ann: Person, service: Metadata) -> None:
-    """Each item has its own outcome, whatever is wrong with the one before it."""
+async def test_a_bad_item_harms_no_other(harness: Harness, ann: User, service: Metadata) -> None:
+    """Each item has its own outcome, independent of the items before it."""
     bad = [
-        order(""),
-        order("x" * 65),
-        order("nobody"),
-        order("ann", title=""),
-        order("ann", title="x" * 201),
-        order("ann", body="x" * 2_001),
-        order("ann", idempotency_key="x" * 129),
-        order("ann", type=pb.NOTIFICATION_TYPE_NEW_MESSAGE),
-        order("ann", type=pb.NOTIFICATION_TYPE_UNSPECIFIED),
+        make_item(""),
+        make_item("x" * 65),
+        make_item("nobody"),
+        make_item("ann", title=""),
+        make_item("ann", title="x" * 201),
+        make_item("ann", body="x" * 2_001),
+        make_item("ann", idempotency_key="x" * 129),
+        make_item("ann", type=pb.NOTIFICATION_TYPE_NEW_MESSAGE),
+        make_item("ann", type=pb.NOTIFICATION_TYPE_UNSPECIFIED),
     ]
-    items = [each for item in bad for each in (item, order("ann"))]
+    items = [each for item in bad for each in (item, make_item("ann"))]
     request = pb.CreateNotificationsRequest(items=items)
-    outcomes = (await stage.stub.CreateNotifications(request, metadata=service, timeout=20)).outcomes
+    outcomes = (await harness.stub.CreateNotifications(request, metadata=service, timeout=20)).outcomes
     assert [o.HasField("notification") for o in outcomes] == [False, True] * len(bad)
     assert {Category(o.error.code) for o in outcomes[::2]} == {BAD, MISSING}

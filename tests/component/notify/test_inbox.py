@@ -1,4 +1,4 @@
-"""Users list, read, delete and mute their own notifications, and nobody else's."""
+"""Users list, read, delete and mute their own notifications only."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from chassis.errors import InvalidArgumentError
 from chassis.rpc.channel import bearer
 from chassis.rpc.paging import encode_token
 from chassis.rpc.status import from_rpc_error
-from tests.component.notify.orders import created, order
-from tests.component.notify.person import Person
-from tests.component.notify.running import Stage
+from tests.component.notify.creation import create, make_item
+from tests.component.notify.harness import Harness
+from tests.component.notify.user import User
 from tests.component.notify.waiting import TIMEOUT_SECONDS
 
 REMINDER = notification_pb2.NOTIFICATION_TYPE_REMINDER
@@ -23,35 +23,35 @@ TASK_ASSIGNED = notification_pb2.NOTIFICATION_TYPE_TASK_ASSIGNED
 ABSENT_ID = "a" * 22
 
 
-async def _pages(person: Person, page_size: int, **filters: Any) -> list[list[str]]:
+async def _pages(user: User, page_size: int, **filters: Any) -> list[list[str]]:
     pages, token = [], ""
     while True:
-        response = await person.listing(page_size=page_size, page_token=token, **filters)
+        response = await user.listing(page_size=page_size, page_token=token, **filters)
         pages.append([notification.title for notification in response.notifications])
         token = response.next_page_token
         if not token:
             return pages
 
 
-async def test_notifications_are_listed_latest_first_in_pages(stage: Stage, ann: Person) -> None:
+async def test_notifications_are_listed_latest_first_in_pages(harness: Harness, ann: User) -> None:
     for number in range(3):
-        await created(stage, *(order("ann", title=f"{number}-{part}") for part in "ab"))
+        await create(harness, *(make_item("ann", title=f"{number}-{part}") for part in "ab"))
     pages = await _pages(ann, 3)
     assert [len(page) for page in pages] == [3, 3]
-    # What came with one call has one time; within it the order is any, but it stays.
+    # Notifications of one call have the same time; their order is arbitrary but stable.
     assert [title[0] for page in pages for title in page] == ["2", "2", "1", "1", "0", "0"]
     assert len({title for page in pages for title in page}) == 6
     assert pages == await _pages(ann, 3)
 
 
-async def test_a_page_that_ends_where_the_listing_does_is_the_last(stage: Stage, ann: Person) -> None:
-    await created(stage, order("ann"), order("ann"))
+async def test_a_page_that_ends_where_the_listing_does_is_the_last(harness: Harness, ann: User) -> None:
+    await create(harness, make_item("ann"), make_item("ann"))
     assert [len(page) for page in await _pages(ann, 2)] == [2]
 
 
-async def test_listings_can_leave_out_what_is_read_and_other_types(stage: Stage, ann: Person) -> None:
-    orders = [order("ann", title="r", type=REMINDER), order("ann", title="t", type=TASK_ASSIGNED)]
-    read, *_ = await created(stage, *orders, *orders[1:])
+async def test_listings_can_leave_out_what_is_read_and_other_types(harness: Harness, ann: User) -> None:
+    items = [make_item("ann", title="r", type=REMINDER), make_item("ann", title="t", type=TASK_ASSIGNED)]
+    read, *_ = await create(harness, *items, *items[1:])
     await ann.read(read.notification_id)
     assert await _pages(ann, 1, unread_only=True) == [["t"], ["t"]]
     assert await _pages(ann, 1, type=REMINDER) == [["r"]]
@@ -59,59 +59,59 @@ async def test_listings_can_leave_out_what_is_read_and_other_types(stage: Stage,
     assert (await ann.listing(type=REMINDER)).unread_count == 2
 
 
-async def test_a_page_token_is_good_for_its_own_listing_only(stage: Stage, ann: Person, ben: Person) -> None:
-    await created(stage, *(order(user) for user in ("ann", "ann", "ben", "ben")))
+async def test_a_page_token_is_good_for_its_own_listing_only(harness: Harness, ann: User, ben: User) -> None:
+    await create(harness, *(make_item(user) for user in ("ann", "ann", "ben", "ben")))
     token = (await ann.listing(page_size=1)).next_page_token
     assert token
-    for person, filters in ((ben, {}), (ann, {"unread_only": True}), (ann, {"type": REMINDER})):
+    for user, filters in ((ben, {}), (ann, {"unread_only": True}), (ann, {"type": REMINDER})):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await person.listing(page_token=token, **filters)
+            await user.listing(page_token=token, **filters)
         assert from_rpc_error(caught.value).reason == "INVALID_PAGE_TOKEN"
 
 
-async def test_a_page_token_that_someone_made_up_is_refused(stage: Stage, ann: Person) -> None:
-    name = f"{stage.organization_id}/ann/False/0"
+async def test_a_page_token_that_someone_made_up_is_refused(harness: Harness, ann: User) -> None:
+    name = f"{harness.organization_id}/ann/False/0"
     for content in ([], ["x"], ["1", "a"], [1, 2], [-1, "a"], [2**60, "a"], [1.5, "a"], [1, "a", 3]):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await ann.listing(page_token=encode_token(content, name))
         assert from_rpc_error(caught.value).reason == "INVALID_PAGE_TOKEN"
 
 
-async def test_reading_one_leaves_the_others_unread(stage: Stage, ann: Person) -> None:
-    one, _ = await created(stage, order("ann", title="one"), order("ann", title="two"))
+async def test_reading_one_leaves_the_others_unread(harness: Harness, ann: User) -> None:
+    one, _ = await create(harness, make_item("ann", title="one"), make_item("ann", title="two"))
     assert await ann.read(one.notification_id) == 1
     assert {n.title: n.read for n in await ann.notifications()} == {"one": True, "two": False}
     assert await ann.read(one.notification_id) == 1
 
 
-async def test_reading_all_reads_messages_too_until_the_next_one(stage: Stage, ben: Person) -> None:
-    conversation = stage.conversation("ann", "ben")
-    await conversation.say("ann", "one")
-    await conversation.say("ann", "two")
-    await stage.chat.settled()
-    await created(stage, order("ben"))
+async def test_reading_all_reads_messages_too_until_the_next_one(harness: Harness, ben: User) -> None:
+    conversation = harness.conversation("ann", "ben")
+    await conversation.send("ann", "one")
+    await conversation.send("ann", "two")
+    await harness.chat.drained()
+    await create(harness, make_item("ben"))
     assert await ben.unread() == 2
     assert await ben.read_all() == 0
     assert all(notification.read for notification in await ben.notifications())
-    await conversation.say("ann", "three")
-    await stage.chat.settled()
+    await conversation.send("ann", "three")
+    await harness.chat.drained()
     assert [(n.count, n.body) for n in await ben.notifications(unread_only=True)] == [(1, "three")]
 
 
-async def test_reading_the_notification_of_a_conversation_starts_its_count_anew(stage: Stage, ben: Person) -> None:
-    conversation = stage.conversation("ann", "ben")
-    await conversation.say("ann", "one")
-    await stage.chat.settled()
+async def test_reading_the_notification_of_a_conversation_restarts_its_count(harness: Harness, ben: User) -> None:
+    conversation = harness.conversation("ann", "ben")
+    await conversation.send("ann", "one")
+    await harness.chat.drained()
     notification = await ben.only()
     assert await ben.read(notification.notification_id) == 0
-    await conversation.say("ann", "two")
-    await stage.chat.settled()
+    await conversation.send("ann", "two")
+    await harness.chat.drained()
     again = await ben.only()
     assert (again.notification_id, again.count) == (notification.notification_id, 1)
 
 
-async def test_a_deleted_notification_is_gone(stage: Stage, ann: Person) -> None:
-    one, two = await created(stage, order("ann"), order("ann"))
+async def test_a_deleted_notification_is_gone(harness: Harness, ann: User) -> None:
+    one, two = await create(harness, make_item("ann"), make_item("ann"))
     assert await ann.delete(one.notification_id) == 1
     assert (await ann.only()).notification_id == two.notification_id
     for again in (ann.delete, ann.read):
@@ -120,23 +120,23 @@ async def test_a_deleted_notification_is_gone(stage: Stage, ann: Person) -> None
         assert from_rpc_error(caught.value).reason == "NOTIFICATION_NOT_FOUND"
 
 
-async def test_a_deleted_notification_of_messages_comes_back_with_a_newer_one_only(stage: Stage, ben: Person) -> None:
-    conversation = stage.conversation("ann", "ben")
+async def test_a_deleted_notification_of_messages_comes_back_with_a_newer_one_only(harness: Harness, ben: User) -> None:
+    conversation = harness.conversation("ann", "ben")
     first = conversation.sent("ann", "one", mentions=["ben"])
-    await conversation.tell(first)
-    await stage.chat.settled()
+    await conversation.publish(first)
+    await harness.chat.drained()
     for notification in await ben.notifications():
         await ben.delete(notification.notification_id)
-    await conversation.tell(first)
-    await stage.chat.settled()
+    await conversation.publish(first)
+    await harness.chat.drained()
     assert (await ben.notifications(), await ben.unread()) == ([], 0)
-    await conversation.say("ann", "two")
-    await stage.chat.settled()
+    await conversation.send("ann", "two")
+    await harness.chat.drained()
     again = await ben.only()
     assert (again.count, again.body) == (1, "two")
 
 
-async def test_preferences_are_kept_per_user(stage: Stage, ann: Person, ben: Person) -> None:
+async def test_preferences_are_kept_per_user(harness: Harness, ann: User, ben: User) -> None:
     request = notification_pb2.GetPreferencesRequest()
     assert list((await ann.call("GetPreferences", request)).preferences.muted_types) == []
     assert await ann.mute(TASK_ASSIGNED, REMINDER, REMINDER) == [TASK_ASSIGNED, REMINDER]
@@ -145,22 +145,22 @@ async def test_preferences_are_kept_per_user(stage: Stage, ann: Person, ben: Per
     assert await ann.mute() == []
 
 
-async def test_nobody_sees_or_touches_what_is_anothers(stage: Stage, ann: Person, ben: Person) -> None:
-    """Another user, and the user of the same id in another organization."""
-    other_organization = f"{stage.organization_id}-2"
-    await stage.auth.create_organization(other_organization)
-    namesake = await stage.person("ann", organization_id=other_organization)
-    conversation = stage.conversation("cid", "ann")
-    await conversation.say("cid", "for ann")
-    await stage.chat.settled()
+async def test_users_cannot_see_or_change_notifications_of_others(harness: Harness, ann: User, ben: User) -> None:
+    """Neither can the user of the same id in another organization."""
+    other_organization = f"{harness.organization_id}-2"
+    await harness.auth.create_organization(other_organization)
+    namesake = await harness.create_user("ann", organization_id=other_organization)
+    conversation = harness.conversation("cid", "ann")
+    await conversation.send("cid", "for ann")
+    await harness.chat.drained()
     notification = await ann.only()
-    for person in (ben, namesake):
-        assert (await person.notifications(), await person.unread()) == ([], 0)
-        for touch in (person.read, person.delete):
+    for user in (ben, namesake):
+        assert (await user.notifications(), await user.unread()) == ([], 0)
+        for touch in (user.read, user.delete):
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await touch(notification.notification_id)
             assert from_rpc_error(caught.value).reason == "NOTIFICATION_NOT_FOUND"
-        assert await person.read_all() == 0
+        assert await user.read_all() == 0
     assert await ann.only() == notification
 
 
@@ -184,7 +184,7 @@ BAD_REQUESTS = [
 
 @pytest.mark.parametrize(("method", "request_", "field"), BAD_REQUESTS)
 async def test_bad_input_is_refused_by_the_name_of_the_field(
-    ann: Person, method: str, request_: Message, field: str
+    ann: User, method: str, request_: Message, field: str
 ) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await ann.call(method, request_)
@@ -194,7 +194,7 @@ async def test_bad_input_is_refused_by_the_name_of_the_field(
 
 
 @pytest.mark.parametrize("method", ["MarkNotificationRead", "DeleteNotification"])
-async def test_what_is_not_there_is_not_found(ann: Person, method: str) -> None:
+async def test_what_is_not_there_is_not_found(ann: User, method: str) -> None:
     request = getattr(notification_pb2, f"{method}Request")(notification_id=ABSENT_ID)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await ann.call(method, request)
@@ -213,10 +213,10 @@ METHODS_OF_USERS = [
 
 
 @pytest.mark.parametrize("method", METHODS_OF_USERS)
-async def test_only_users_have_notifications(stage: Stage, method: str) -> None:
-    call = getattr(stage.stub, method)
+async def test_only_users_have_notifications(harness: Harness, method: str) -> None:
+    call = getattr(harness.stub, method)
     request = getattr(notification_pb2, f"{method}Request")()
-    service = await stage.auth.service_metadata(stage.organization_id)
+    service = await harness.auth.service_metadata(harness.organization_id)
     for metadata, code in (
         (None, "UNAUTHENTICATED"),
         (bearer("made-up"), "UNAUTHENTICATED"),

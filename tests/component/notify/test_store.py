@@ -1,4 +1,4 @@
-"""The database joins what is known of a notification just as the domain does, whoever else is writing."""
+"""The database joins states exactly as the domain does, under concurrent writes too."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def database(mongodb_uri: str) -> AsyncIterator[Any]:
 
 @pytest.fixture(scope="module")
 async def store(mongodb_uri: str, database: Any) -> AsyncIterator[NotificationStore]:
-    """A prepared store."""
+    """A store, with its migrations made."""
     async with open_client(mongodb_uri) as client:
         prepared = NotificationStore(client, database.name, retention=RETENTION, replay=timedelta(hours=2))
         await prepared.prepare()
@@ -62,25 +62,27 @@ async def test_states_join_in_the_database_as_in_the_domain(
 
     await asyncio.gather(*(replica(own) for own in parts))
     expected = joined(state for own in parts for state in own)
-    found = await store.get_many([notification.notification_id])
-    assert found == {notification.notification_id: _changed(notification, expected)}
+    stored = await store.get_many([notification.notification_id])
+    assert stored == {notification.notification_id: _changed(notification, expected)}
     listed = await store.page(notification.owner, unread_only=False, type_=None, after=None, limit=10)
     assert bool(listed) == expected.listed
     assert await store.unread_counts([notification.owner]) == {notification.owner: int(expected.unread)}
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(state=states(), hide=st.booleans())
-async def test_the_users_marks_move_up_to_the_latest_thing(store: NotificationStore, state: State, hide: bool) -> None:
+@given(state=states(), delete=st.booleans())
+async def test_the_users_marks_advance_to_the_latest_event(
+    store: NotificationStore, state: State, delete: bool
+) -> None:
     notification = _notification(state)
     await store.join([notification])
-    move = store.hide if hide else store.mark_read
-    moved = await move(notification.owner, notification.notification_id)
+    advance = store.delete if delete else store.mark_read
+    after = await advance(notification.owner, notification.notification_id)
     if not state.listed:
-        assert moved is None
+        assert after is None
         return
-    marks = State(read_seq=state.last_seq, hidden_seq=state.last_seq if hide else 0)
-    assert moved == _changed(notification, state.join(marks))
+    marks = State(read_seq=state.last_seq, hidden_seq=state.last_seq if delete else 0)
+    assert after == _changed(notification, state.join(marks))
     assert await store.unread_counts([notification.owner]) == {notification.owner: 0}
 
 
@@ -92,8 +94,8 @@ async def test_upserts_of_the_same_new_notifications_at_once_all_take_effect(sto
         await store.join([_changed(notification, state) for notification in notifications])
 
     await asyncio.gather(*(replica(seq) for seq in range(1, 9)))
-    found = await store.get_many([notification.notification_id for notification in notifications])
-    assert [notification.count for notification in found.values()] == [8] * 100
+    stored = await store.get_many([notification.notification_id for notification in notifications])
+    assert [notification.count for notification in stored.values()] == [8] * 100
 
 
 async def test_of_inserts_at_once_exactly_one_inserts(store: NotificationStore) -> None:
@@ -113,7 +115,7 @@ async def test_what_is_unread_is_kept_and_what_is_read_or_deleted_expires(
     await store.join([joined_one, bare])
     began = datetime.now(UTC) - timedelta(seconds=1)
     await store.mark_read(owner, read.notification_id)
-    await store.hide(owner, hidden.notification_id)
+    await store.delete(owner, hidden.notification_id)
     documents = {d["_id"]: d async for d in database.notifications.find({"user_id": owner.user_id})}
     expiring = {key for key, document in documents.items() if document.get("expire_at")}
     assert expiring == {read.notification_id, hidden.notification_id, bare.notification_id}

@@ -1,4 +1,4 @@
-"""Waiting for what happens soon."""
+"""Polling for a condition."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ TIMEOUT_SECONDS = 60.0
 T = TypeVar("T")
 
 
-async def eventually(look: Callable[[], Awaitable[T]], holds: Callable[[T], bool]) -> T:
-    """Looks again and again until it is as it should be, and gives up when that takes absurdly long."""
+async def eventually(read: Callable[[], Awaitable[T]], holds: Callable[[T], bool]) -> T:
+    """Reads a value until a condition holds for it, and returns it. Fails after TIMEOUT_SECONDS."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
-    while not holds(seen := await look()):
-        assert time.monotonic() < deadline, f"it never came about; last seen: {seen!r}"
+    while not holds(value := await read()):
+        assert time.monotonic() < deadline, f"the condition never held; last value: {value!r}"
         await asyncio.sleep(0.02)
-    return seen
+    return value

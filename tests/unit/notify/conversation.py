@@ -1,4 +1,4 @@
-"""A conversation as chat tells of it, and beside it, in the plainest way, what its members should be notified of."""
+"""A conversation as chat publishes it, with the simplest model of its members' notifications."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ START_MS = 1_700_000_000_000
 
 @dataclass
 class Member:
-    """What one user should be notified of: the seqs they are still to hear of, as they happen, one after the other."""
+    """The model of one member's notification: the unread seqs, when events are applied one by one in order."""
 
     present: bool = True
     listed: bool = False
     unread: set[int] = field(default_factory=set)
 
     def read_up_to(self, seq: int) -> None:
-        """Nothing up to a seq is unread any more."""
+        """Removes unread seqs up to `seq`."""
         self.unread = {unread for unread in self.unread if unread > seq}
 
 
 class Conversation:
-    """Makes events in the order in which they happen, as chat does."""
+    """Records events in the order in which they happen, as chat does."""
 
     def __init__(self, users: Collection[str]) -> None:
         self.members = {user: Member() for user in users}
@@ -47,21 +47,21 @@ class Conversation:
 
     @property
     def seq(self) -> int:
-        """The latest message's."""
+        """The seq of the latest message."""
         return len(self.texts)
 
     @property
     def present(self) -> tuple[str, ...]:
-        """Who is in it now."""
+        """The current members."""
         return tuple(user for user, member in self.members.items() if member.present)
 
     def send(self, sender: str, muted: Collection[str] = (), mentions: Collection[str] = ()) -> None:
-        """A member writes; `muted` is whoever of the members wants no notification now."""
+        """A member sends a message while the members in `muted` have muted the conversation."""
         self.rev += 1
         self.senders.append(sender)
         self.texts.append(f"text {self.seq + 1}")
         present = self.present
-        quiet = tuple(user for user in present if user in muted)
+        muting = tuple(user for user in present if user in muted)
         self.events.append(
             MessageSent(
                 organization_id=ORGANIZATION,
@@ -75,16 +75,16 @@ class Conversation:
                 text=self.texts[-1],
                 time_ms=START_MS + self.seq,
                 recipients=present,
-                muted=quiet,
+                muted=muting,
                 mentions=tuple(mentions),
             )
         )
         for user in present:
-            self._hear(user, quiet=user == sender or user in quiet, mentioned=user in mentions)
+            self._receive(user, silent=user == sender or user in muting, mentioned=user in mentions)
 
-    def _hear(self, user: str, *, quiet: bool, mentioned: bool) -> None:
+    def _receive(self, user: str, *, silent: bool, mentioned: bool) -> None:
         member = self.members[user]
-        if quiet:
+        if silent:
             member.read_up_to(self.seq)
             return
         member.listed = True
@@ -122,7 +122,7 @@ class Conversation:
         self.events.append(MemberLeft(ORGANIZATION, CONVERSATION, user, self.rev))
 
     def add(self, user: str, actor: str) -> None:
-        """A user comes, or comes back: what was written before is as good as read."""
+        """A user joins, perhaps again: earlier messages count as read."""
         self.rev += 1
         self.members[user] = Member()
         time_ms = START_MS + self.seq

@@ -1,4 +1,4 @@
-"""What notify reads out of an entry of chat's event log."""
+"""The conversion of an entry of chat's event log."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MEMBER = chat_pb2.Member(user_id="ben", read_seq=2)
 
 
 @pytest.mark.parametrize(
-    ("message", "says"),
+    ("message", "expected"),
     [
         (chat_pb2.Message(kind=chat_pb2.MESSAGE_KIND_TEXT, text="x" * 150), "x" * 140),
         (chat_pb2.Message(kind=chat_pb2.MESSAGE_KIND_IMAGE), "Photo"),
@@ -34,10 +34,10 @@ MEMBER = chat_pb2.Member(user_id="ben", read_seq=2)
         (TOMBSTONE, "Message deleted"),
     ],
 )
-def test_a_notification_says_the_beginning_of_the_text_or_what_there_is_instead(
-    message: chat_pb2.Message, says: str
+def test_the_preview_is_the_beginning_of_the_text_or_the_kind_of_message(
+    message: chat_pb2.Message, expected: str
 ) -> None:
-    assert preview(message) == says
+    assert preview(message) == expected
 
 
 def test_every_event_that_matters_is_read() -> None:
@@ -89,6 +89,6 @@ def test_every_event_that_matters_is_read() -> None:
     ]
 
 
-def test_an_entry_that_is_no_batch_of_events_is_said_to_be_malformed() -> None:
+def test_an_entry_that_is_not_a_batch_of_events_is_malformed() -> None:
     with pytest.raises(MalformedEntryError):
         list(read(Entry(0, "1-1", "acme", b"\xff\xff\xff")))

@@ -1,4 +1,4 @@
-"""Chat's events become the same notifications in whatever order, how often and in which batches they come."""
+"""Chat's events give the same notifications in any order, repetition and batching."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ from services.notify.folding import ChatEvent, Folded, MemberJoined, MemberLeft,
 from tests.unit.notify.conversation import NAME, ORGANIZATION, START_MS, Conversation
 from tests.unit.notify.histories import histories
 
-Known = dict[str, Notification]
+Stored = dict[str, Notification]
 
 
-def _join(known: Known, folded: Folded) -> None:
+def _join(stored: Stored, folded: Folded) -> None:
     for change in folded.changes:
-        before = known.get(change.notification_id)
+        before = stored.get(change.notification_id)
         state = change.state if before is None else before.state.join(change.state)
-        known[change.notification_id] = replace(change, state=state)
+        stored[change.notification_id] = replace(change, state=state)
 
 
-def _applied(batches: Iterable[list[ChatEvent]]) -> Known:
-    known: Known = {}
+def _apply(batches: Iterable[list[ChatEvent]]) -> Stored:
+    stored: Stored = {}
     for batch in batches:
-        _join(known, fold(batch))
-    return known
+        _join(stored, fold(batch))
+    return stored
 
 
-def _of(known: Known, user: str, type_: NotificationType = NotificationType.NEW_MESSAGE) -> list[Notification]:
-    return [n for n in known.values() if n.owner.user_id == user and n.type is type_]
+def _of(stored: Stored, user: str, type_: NotificationType = NotificationType.NEW_MESSAGE) -> list[Notification]:
+    return [n for n in stored.values() if n.owner.user_id == user and n.type is type_]
 
 
 @given(histories(), st.data())
-def test_any_order_repetition_and_batching_comes_to_the_same(history: Conversation, data: st.DataObject) -> None:
+def test_any_order_repetition_and_batching_gives_the_same(history: Conversation, data: st.DataObject) -> None:
     events = history.events
     repeated = data.draw(st.lists(st.sampled_from(events), max_size=10)) if events else []
     shuffled = data.draw(st.permutations([*events, *repeated]))
     cuts = sorted(data.draw(st.sets(st.integers(0, len(shuffled)), max_size=5)))
     batches = [shuffled[i:j] for i, j in zip([0, *cuts], [*cuts, len(shuffled)], strict=True)]
-    assert _applied(batches) == _applied([events])
+    assert _apply(batches) == _apply([events])
 
 
 @given(histories(), st.data())
-def test_deletions_are_noted_whatever_the_batches(history: Conversation, data: st.DataObject) -> None:
+def test_deletions_are_the_same_for_any_batching(history: Conversation, data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(history.events)))
     parts = fold(history.events[:cut]).deletions, fold(history.events[cut:]).deletions
     latest = {key: max(part.get(key, 0) for part in parts) for key in {*parts[0], *parts[1]}}
@@ -56,9 +56,9 @@ def test_deletions_are_noted_whatever_the_batches(history: Conversation, data: s
 
 @given(histories())
 def test_everyone_is_notified_of_exactly_what_they_have_not_read(history: Conversation) -> None:
-    known = _applied([history.events])
+    stored = _apply([history.events])
     for user, member in history.members.items():
-        notifications = _of(known, user)
+        notifications = _of(stored, user)
         listed = [n for n in notifications if n.state.listed]
         assert len(listed) == member.listed
         if not listed:
@@ -72,10 +72,10 @@ def test_everyone_is_notified_of_exactly_what_they_have_not_read(history: Conver
 
 
 @given(histories())
-def test_everyone_mentioned_who_hears_of_a_message_gets_a_mention_of_it(history: Conversation) -> None:
-    mentions = [n for n in _applied([history.events]).values() if n.type is NotificationType.MENTION]
-    got = {(json.loads(n.state.latest.data)["seq"], n.owner.user_id) for n in mentions if n.state.latest}
-    assert got == history.mentioned
+def test_every_mentioned_recipient_of_a_message_gets_a_mention(history: Conversation) -> None:
+    mentions = [n for n in _apply([history.events]).values() if n.type is NotificationType.MENTION]
+    mentioned = {(json.loads(n.state.latest.data)["seq"], n.owner.user_id) for n in mentions if n.state.latest}
+    assert mentioned == history.mentioned
     assert all(n.state.unread and n.count == 1 for n in mentions)
 
 
@@ -102,11 +102,11 @@ MESSAGE = MessageSent(
 
 
 def _only(*events: ChatEvent, user: str, type_: NotificationType = NotificationType.NEW_MESSAGE) -> Notification:
-    (notification,) = _of(_applied([[event] for event in events]), user, type_)
+    (notification,) = _of(_apply([[event] for event in events]), user, type_)
     return notification
 
 
-def test_the_first_message_ever_heard_of_counts_as_one_whatever_its_seq() -> None:
+def test_the_first_message_of_a_notification_counts_as_one_whatever_its_seq() -> None:
     assert _only(MESSAGE, user="ben").count == 1
 
 
@@ -153,13 +153,13 @@ def test_a_removal_that_overtakes_a_message_still_removes_its_notification() -> 
 
 @pytest.mark.parametrize("mentioned", ["ann", "cid"], ids=["the sender", "no member"])
 def test_nobody_but_other_members_can_be_mentioned(mentioned: str) -> None:
-    known = _applied([[replace(MESSAGE, mentions=(mentioned,))]])
-    assert not [n for n in known.values() if n.type is NotificationType.MENTION]
+    stored = _apply([[replace(MESSAGE, mentions=(mentioned,))]])
+    assert not [n for n in stored.values() if n.type is NotificationType.MENTION]
 
 
 def test_those_who_muted_a_conversation_get_no_mention_from_it() -> None:
-    known = _applied([[replace(MESSAGE, mentions=("ben",), muted=("ben",))]])
-    assert not [n for n in known.values() if n.type is NotificationType.MENTION]
+    stored = _apply([[replace(MESSAGE, mentions=("ben",), muted=("ben",))]])
+    assert not [n for n in stored.values() if n.type is NotificationType.MENTION]
 
 
 JOINED = MemberJoined(ORGANIZATION, "c", NAME, "ben", "ann", rev=5, read_seq=0, time_ms=START_MS)
@@ -172,7 +172,7 @@ def test_being_added_to_a_group_makes_a_notification() -> None:
 
 
 def test_being_added_again_makes_another_notification() -> None:
-    assert len(_of(_applied([[JOINED, replace(JOINED, rev=9)]]), "ben", NotificationType.MEMBER_ADDED)) == 2
+    assert len(_of(_apply([[JOINED, replace(JOINED, rev=9)]]), "ben", NotificationType.MEMBER_ADDED)) == 2
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_being_added_again_makes_another_notification() -> None:
     ids=["by oneself", "to a direct conversation"],
 )
 def test_some_additions_make_no_notification(joined: MemberJoined) -> None:
-    assert _applied([[joined]]) == {}
+    assert _apply([[joined]]) == {}
 
 
 @pytest.mark.parametrize(
@@ -190,4 +190,4 @@ def test_some_additions_make_no_notification(joined: MemberJoined) -> None:
     ids=["organization", "conversation"],
 )
 def test_notifications_of_another_organization_or_conversation_are_others(other: MessageSent) -> None:
-    assert _applied([[MESSAGE]]).keys().isdisjoint(_applied([[other]]).keys())
+    assert _apply([[MESSAGE]]).keys().isdisjoint(_apply([[other]]).keys())

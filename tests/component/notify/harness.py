@@ -1,4 +1,4 @@
-"""The real notify service in this process, on a database and an event log of its own."""
+"""Runs the notify service in the test process, with its own database and event log."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from services.notify.settings import Settings
 from services.notify.wiring import wire
 from tests.component.auth_service import RunningAuth
 from tests.component.notify.chat_log import ChatLog, Conversation
-from tests.component.notify.person import Person
+from tests.component.notify.user import User
 
 
 def notify_settings(auth: RunningAuth, mongodb_uri: str, redis_url: str, **overrides: object) -> Settings:
-    """Settings for tests: nothing shared with other tests, and short waits."""
+    """Returns settings for tests: nothing shared with other tests, and short delays."""
     service, secret = auth.service_credentials
     values: dict[str, object] = {
         "mongodb_uri": mongodb_uri,
@@ -40,13 +40,13 @@ def notify_settings(auth: RunningAuth, mongodb_uri: str, redis_url: str, **overr
 
 
 def another_replica(settings: Settings, **overrides: object) -> Settings:
-    """The settings of a further replica of the same service."""
+    """Returns the settings of another replica of the same service."""
     return settings.model_copy(update={"replica": f"replica-{secrets.token_hex(4)}", **overrides})
 
 
 @asynccontextmanager
 async def running_notify(settings: Settings) -> AsyncIterator[notification_pb2_grpc.NotificationServiceStub]:
-    """Runs a replica on a free port; yields a stub of it."""
+    """Runs a replica on a free port; yields a stub for it."""
     async with (
         wire(settings) as service,
         serving(service, settings) as port,
@@ -57,7 +57,7 @@ async def running_notify(settings: Settings) -> AsyncIterator[notification_pb2_g
 
 @asynccontextmanager
 async def opened_database(settings: Settings) -> AsyncIterator[Any]:
-    """The service's database; removed afterwards."""
+    """Opens the service's database; drops it on leaving."""
     async with AsyncMongoClient[dict[str, Any]](settings.mongodb_uri, w="majority", tz_aware=True) as client:
         try:
             yield client[settings.mongodb_database]
@@ -66,8 +66,8 @@ async def opened_database(settings: Settings) -> AsyncIterator[Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """A running service, the log that chat would write, and a way to get users."""
+class Harness:
+    """A running service, chat's event log, and factories of users and conversations."""
 
     auth: RunningAuth
     settings: Settings
@@ -76,11 +76,11 @@ class Stage:
     database: Any
     organization_id: str
 
-    async def person(self, name: str, role: str = "employee", organization_id: str = "") -> Person:
-        """A user of that id, signed in."""
-        signed_in = await self.auth.sign_in_new(organization_id or self.organization_id, role, user_id=name)
-        return Person(signed_in.user, signed_in.metadata, self.stub)
+    async def create_user(self, user_id: str, role: str = "employee", organization_id: str = "") -> User:
+        """Creates a user and signs them in."""
+        signed_in = await self.auth.sign_in_new(organization_id or self.organization_id, role, user_id=user_id)
+        return User(signed_in.user, signed_in.metadata, self.stub)
 
     def conversation(self, *members: str, name: str = "Sales", organization_id: str = "") -> Conversation:
-        """A conversation of some users."""
+        """Makes a conversation of users."""
         return Conversation(self.chat, organization_id or self.organization_id, members, name)
