@@ -11,6 +11,10 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import ClassVar
 
+from structlog.typing import FilteringBoundLogger
+
+from chassis.process.logs import log_incident
+
 
 class Category(IntEnum):
     """The canonical codes that Parley uses, by their numbers on the wire."""
@@ -158,3 +162,15 @@ def make_error(
     if cls is None:
         return RemoteError(category, reason, message)
     return cls(reason, message, fields=fields, retry_after_ms=retry_after_ms)
+
+
+def unexpected_error(log: FilteringBoundLogger, event: str, error: BaseException, **fields: object) -> InternalError:
+    """Logs an unexpected error, and returns the error to show instead: it has the incident id and nothing else.
+
+    Args:
+        log: the logger of the part of the process where the error was caught.
+        event: the name of the log event.
+        error: the unexpected error.
+        fields: further fields of the log event.
+    """
+    return InternalError("INTERNAL", f"an unexpected error; incident {log_incident(log, event, error, **fields)}")

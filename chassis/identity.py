@@ -47,6 +47,19 @@ class Identity:
     expires_at: float  # Unix time, s
 
 
+def bearer_token(authorization: str) -> str:
+    """Returns the token in the value of an Authorization header (RFC 6750, section 2.1).
+
+    Raises:
+        UnauthenticatedError: TOKEN_INVALID: the scheme is not Bearer, or there is no token.
+    """
+    scheme, _, credentials = authorization.partition(" ")
+    token = credentials.strip()
+    if scheme.lower() != "bearer" or not token:
+        raise UnauthenticatedError("TOKEN_INVALID", "the authorization is not a bearer token")
+    return token
+
+
 _current: ContextVar[Identity | None] = ContextVar("identity", default=None)
 _token: ContextVar[str] = ContextVar("token", default="")
 

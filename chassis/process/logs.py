@@ -6,6 +6,7 @@ Never a message's text, a token, a password or an address of a person: what is n
 from __future__ import annotations
 
 import logging
+import secrets
 import sys
 from typing import Literal
 
@@ -49,3 +50,13 @@ def logger(name: str) -> structlog.typing.FilteringBoundLogger:
     """The logger of a module; `name` says which part of the process speaks."""
     bound: structlog.typing.FilteringBoundLogger = structlog.get_logger(part=name)
     return bound
+
+
+def log_incident(log: structlog.typing.FilteringBoundLogger, event: str, error: BaseException, **fields: object) -> str:
+    """Logs an unexpected error with its traceback and a new incident id, and returns the id.
+
+    A client sees only the id; an operator finds the cause under it.
+    """
+    incident = secrets.token_hex(8)
+    log.error(event, incident=incident, exc_info=error, **fields)
+    return incident

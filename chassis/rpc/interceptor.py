@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import aclosing
@@ -15,12 +14,11 @@ from google.protobuf.message import DecodeError, Message
 from chassis.errors import (
     AppError,
     DeadlineExceededError,
-    InternalError,
     InvalidArgumentError,
-    UnauthenticatedError,
     UnavailableError,
+    unexpected_error,
 )
-from chassis.identity import Identity, TokenVerifier, set_caller
+from chassis.identity import Identity, TokenVerifier, bearer_token, set_caller
 from chassis.process import metrics
 from chassis.process.logs import logger
 from chassis.process.tracing import serving
@@ -28,7 +26,6 @@ from chassis.rpc.access import Access
 from chassis.rpc.status import CODES, DETAILS_KEY, to_status
 
 DEFAULT_DEADLINE_SECONDS: Final = 30.0
-_BEARER: Final = "bearer "
 
 _log = logger("edge")
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -88,13 +85,11 @@ def _kind(handler: grpc.RpcMethodHandler[Any, Any]) -> str:
     return "bidi_stream" if handler.request_streaming else "server_stream"
 
 
-def _bearer_token(context: Context) -> str:
-    """The token that the caller shows; empty for none."""
+def _token_of(context: Context) -> str:
+    """Returns the caller's token, or "" if the call has none. Raises UnauthenticatedError."""
     for key, value in context.invocation_metadata() or ():
         if key == "authorization" and isinstance(value, str):
-            if value[: len(_BEARER)].lower() != _BEARER:
-                raise UnauthenticatedError("TOKEN_INVALID", "the authorization is not a bearer token")
-            return value[len(_BEARER) :]
+            return bearer_token(value)
     return ""
 
 
@@ -194,7 +189,7 @@ class _Method:
         return handle
 
     async def _admit(self, context: Context) -> Identity | None:
-        token = _bearer_token(context)
+        token = _token_of(context)
         identity = await self._verifier.verify(token) if token else None
         self._access.authorize(identity)
         set_caller(identity, token)
@@ -222,9 +217,7 @@ class _Method:
             _log.warning("store_unavailable", method=self._path, error=type(error).__name__)
             error = UnavailableError("STORE_UNAVAILABLE", "a store can't be reached", retry_after_ms=1_000)
         elif not isinstance(error, AppError):
-            incident = secrets.token_hex(8)
-            _log.error("rpc_failed", method=self._path, incident=incident, exc_info=error)
-            error = InternalError("INTERNAL", f"an unexpected error; incident {incident}")
+            error = unexpected_error(_log, "rpc_failed", error, method=self._path)
         code = CODES[error.category]
         self._ended(code.name)
         await context.abort(code, error.message, ((DETAILS_KEY, to_status(error).SerializeToString()),))

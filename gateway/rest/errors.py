@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
 import msgspec
 from starlette.responses import Response
 
-from chassis.errors import AppError, Category, InternalError, InvalidArgumentError, NotFoundError, UnimplementedError
+from chassis.errors import AppError, Category, InvalidArgumentError, NotFoundError, UnimplementedError, unexpected_error
 from chassis.process.logs import logger
-from gateway.wire.json_objects import Object
+from gateway.wire.json_objects import error_object
 
 STATUSES: Final[Mapping[Category, int]] = {
     Category.CANCELLED: 503,
@@ -75,25 +74,13 @@ def problem_response(error: Exception, *, route: str, request_id: str) -> Respon
     What is unexpected gets an incident id; the text of it stands in the log alone.
     """
     if not isinstance(error, AppError) or status_of(error) == _INTERNAL_SERVER_ERROR:
-        incident = secrets.token_hex(8)
-        _log.error("http_failed", route=route, request_id=request_id, incident=incident, exc_info=error)
-        error = InternalError("INTERNAL", f"an unexpected error; incident {incident}")
+        error = unexpected_error(_log, "http_failed", error, route=route, request_id=request_id)
     return Response(
         msgspec.json.encode({"error": error_object(error)}),
         status_code=status_of(error),
         headers=_headers(error),
         media_type="application/json",
     )
-
-
-def error_object(error: AppError) -> Object:
-    """The `error` of an answer."""
-    made: Object = {"code": error.category.name, "reason": error.reason, "message": error.message}
-    if error.retry_after_ms is not None:
-        made["retryAfterMs"] = error.retry_after_ms
-    if error.fields:
-        made["fields"] = error.fields
-    return made
 
 
 def _headers(error: AppError) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 from starlette.requests import Request
 
+from chassis import identity
 from chassis.errors import InvalidArgumentError, UnauthenticatedError
 from chassis.rpc.validation import FieldChecks
 from gateway.rest.errors import BodyTooLargeError, UnsupportedMediaTypeError
@@ -83,10 +84,7 @@ def bearer_token(request: Request) -> str:
     authorization = request.headers.get("authorization", "")
     if not authorization:
         raise UnauthenticatedError("TOKEN_MISSING", "this takes an access token")
-    scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise UnauthenticatedError("TOKEN_INVALID", "the authorization is not a bearer token")
-    return token.strip()
+    return identity.bearer_token(authorization)
 
 
 def client_address(request: Request, trusted_proxies: int) -> str:

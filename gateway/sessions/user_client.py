@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -11,7 +10,7 @@ from typing import TypeVar
 
 import grpc
 
-from chassis.errors import AppError, InternalError
+from chassis.errors import AppError, unexpected_error
 from chassis.identity import Identity
 from chassis.process.logs import logger
 from gateway.sessions.session import Session
@@ -92,9 +91,7 @@ async def _do(operation: str, work: Awaitable[T], answer: Callable[[T | AppError
     except AppError as error:
         outcome = error
     except Exception as error:  # the last place where a fault of ours can be told from a fault of the client's
-        incident = secrets.token_hex(8)
-        _log.error("request_failed", op=operation, incident=incident, exc_info=error)
-        outcome = InternalError("INTERNAL", f"an unexpected error; incident {incident}")
+        outcome = unexpected_error(_log, "request_failed", error, op=operation)
     answer(outcome)
 
 

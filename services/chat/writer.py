@@ -13,7 +13,6 @@ nothing is left in doubt: what landed after everybody had stopped looking would 
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ from typing import Any, Final
 
 from prometheus_client import Counter, Histogram
 
-from chassis.errors import AbortedError, AppError, InternalError, InvalidArgumentError, UnavailableError
+from chassis.errors import AbortedError, AppError, InvalidArgumentError, UnavailableError, unexpected_error
 from chassis.process.logs import logger
 from chassis.process.metrics import QUICK
 from chassis.process.tracing import spanning
@@ -271,7 +270,6 @@ def _settle(send: SendItem, outcome: Outcome) -> None:
 
 
 def _fail(sends: Iterable[SendItem], error: Exception) -> None:
-    incident = secrets.token_hex(8)
-    _log.error("commit_failed", incident=incident, exc_info=error)
+    outcome = unexpected_error(_log, "commit_failed", error)
     for send in sends:
-        _settle(send, InternalError("INTERNAL", f"an unexpected error; incident {incident}"))
+        _settle(send, outcome)

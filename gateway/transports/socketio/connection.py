@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import secrets
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -20,7 +19,7 @@ from starlette.types import ASGIApp
 
 from chassis.errors import AppError, InvalidArgumentError, NotFoundError, UnauthenticatedError
 from chassis.identity import Identity
-from chassis.process.logs import logger
+from chassis.process.logs import log_incident, logger
 from gateway.dialects.base import Dialect, WireFormat
 from gateway.dialects.socketio_base import EmittedFrame
 from gateway.metrics import CLOSED, PROTOCOL_VIOLATIONS, REFUSED
@@ -335,8 +334,7 @@ class SocketIo:
         try:
             self.take_event(engine_sid, packet)
         except Exception as error:  # a fault of ours, which is to end this client's connection alone
-            incident = secrets.token_hex(8)
-            _log.error("frame_failed", incident=incident, exc_info=error)
+            log_incident(_log, "frame_failed", error)
             self._start(self.disconnect_client(engine_sid))
 
     def violated(self, engine_sid: str) -> None:
@@ -349,7 +347,7 @@ async def _guarded(work: Coroutine[Any, Any, object]) -> None:
     try:
         await work
     except Exception as error:
-        _log.error("socketio_failed", incident=secrets.token_hex(8), exc_info=error)
+        log_incident(_log, "socketio_failed", error)
 
 
 def _wire_formats(namespace: str, dialect: Dialect) -> tuple[WireFormat, WireFormat]:

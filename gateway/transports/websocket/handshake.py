@@ -20,10 +20,9 @@ from chassis.errors import (
     PermissionDeniedError,
     UnauthenticatedError,
 )
-from chassis.identity import Identity
+from chassis.identity import Identity, bearer_token
 
 TOKEN_SUBPROTOCOL: Final = "base64url.bearer.authorization.parley."  # noqa: S105  # what a token is announced by
-_BEARER: Final = "bearer "
 
 
 class UpgradeRequest(NamedTuple):
@@ -164,9 +163,7 @@ def token_of(authorization: str, offered: Iterable[str], *, required: bool = Tru
         UnauthenticatedError: what is there is no token, or there is none and one is required.
     """
     if authorization:
-        if authorization[: len(_BEARER)].lower() != _BEARER:
-            raise UnauthenticatedError("TOKEN_INVALID", "the authorization is not a bearer token")
-        return authorization[len(_BEARER) :].strip()
+        return bearer_token(authorization)
     for subprotocol in offered:
         if subprotocol.startswith(TOKEN_SUBPROTOCOL):
             return _decoded(subprotocol.removeprefix(TOKEN_SUBPROTOCOL))

@@ -6,7 +6,6 @@ picows answers an upgrade at once, so tokens are verified with the keys at hand,
 from __future__ import annotations
 
 import asyncio
-import secrets
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -23,7 +22,7 @@ from picows import (
 )
 from picows.picows import WSProtocol  # type: ignore[attr-defined]  # its stub leaves it out
 
-from chassis.errors import AppError, InternalError
+from chassis.errors import AppError, unexpected_error
 from chassis.process.logs import logger
 from chassis.rpc.server import PortTakenError
 from gateway.metrics import PROTOCOL_VIOLATIONS, REFUSED
@@ -139,9 +138,7 @@ class _Upgrades:
         except AppError as error:
             return _refused(error)
         except Exception as error:  # picows would tell the peer its text
-            incident = secrets.token_hex(8)
-            _log.error("upgrade_failed", incident=incident, exc_info=error)
-            return _refused(InternalError("INTERNAL", f"an unexpected error; incident {incident}"))
+            return _refused(unexpected_error(_log, "upgrade_failed", error))
         agreed = {"Sec-WebSocket-Protocol": granted.subprotocol} if granted.subprotocol else {}
         return WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(agreed), granted.socket)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Final
 from picows import WSFrame, WSListener, WSMsgType, WSTransport
 
 from chassis.errors import AppError, InvalidArgumentError
-from chassis.process.logs import logger
+from chassis.process.logs import log_incident, logger
 from gateway.metrics import CLOSED, HotPathCounters
 from gateway.sessions.session import FrameRate, SessionLimits
 from gateway.wire import close_codes
@@ -152,8 +151,7 @@ class WebSocketBase(WSListener):
         try:
             self._take(frame)
         except Exception as error:
-            incident = secrets.token_hex(8)
-            _log.error("frame_failed", incident=incident, exc_info=error)
+            incident = log_incident(_log, "frame_failed", error)
             self.close(close_codes.INTERNAL_ERROR, f"incident {incident}")
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
