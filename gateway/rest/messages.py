@@ -19,7 +19,7 @@ from gateway.rest.schemas import History, Sent
 from gateway.sessions.history import Page, page_before, page_number
 from gateway.upstream.clients import Upstreams
 from gateway.wire.enum_names import MESSAGE_KINDS
-from gateway.wire.json_objects import Object, receipt_object
+from gateway.wire.json_objects import Object, result_object
 
 IDEMPOTENCY_HEADER: Final = "Idempotency-Key"
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,64}")
@@ -114,7 +114,7 @@ class Messages:
                 self._upstreams.messages.SendMessage, request, token=call.token, conversation_id=body.conversation_id
             )
         if call.query.dialect is None:
-            return {**receipt_object(response.result), "clientMessageId": key}
+            return {**result_object(response.result), "clientMessageId": key}
         get = message_pb2.GetMessageRequest(message_id=response.result.message_id)
         sent = await self._upstreams.call(self._upstreams.messages.GetMessage, get, token=call.token)
         (shape,) = await self._shaping.messages(call, call.query.dialect, body.conversation_id, [sent.message])

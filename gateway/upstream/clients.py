@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 from zlib import crc32
 
 import grpc
@@ -15,6 +15,7 @@ from parley.notify.v1 import notification_pb2_grpc
 from parley.presence.v1 import presence_pb2_grpc
 from pydantic import SecretStr
 
+from chassis.contract.methods import Method, message_class
 from chassis.process.tracing import trace_headers
 from chassis.rpc.channel import CALL_TIMEOUT_SECONDS, Metadata, ServiceTokens, bearer, open_channel
 from chassis.rpc.status import from_rpc_error
@@ -97,8 +98,22 @@ class Upstreams:
             name: health_pb2_grpc.HealthStub(channel)
             for name, channel in (("auth", auth), ("chat", chat), ("presence", presence), ("notify", notify))
         }
+        self._channels = {"auth": auth, "chat": chat, "presence": presence, "notify": notify}
+        self._methods: dict[str, grpc.aio.UnaryUnaryMultiCallable[Any, Any]] = {}
         self.service_tokens = service_tokens
         self.chat_shards = chat_shards
+
+    def method(self, method: Method) -> grpc.aio.UnaryUnaryMultiCallable[Any, Any]:
+        """Returns what calls a unary method, by the service in its package's name, such as "chat" in parley.chat.v1."""
+        found = self._methods.get(method.path)
+        if found is None:
+            _, service, _ = method.package.split(".")
+            found = self._methods[method.path] = self._channels[service].unary_unary(
+                method.path,
+                request_serializer=message_class(method.input).SerializeToString,
+                response_deserializer=message_class(method.output).FromString,
+            )
+        return found
 
     def shard_of(self, conversation_id: str) -> int:
         """The shard that a conversation is in: calls of one shard go to one replica of chat while it stands."""

@@ -1,30 +1,28 @@
-"""`parley.v1.json`: Parley's own vocabulary, JSON in text frames. The ops stand in `native_requests`.
+"""`parley.v1.json`: Parley's own vocabulary, JSON in text frames. The ops are in `requests`.
 
-A good frame is decoded, checked and typed in one pass: msgspec picks the form by the frame's `op`. Only when that
-fails is the frame looked at again, to find what can be said about it.
+A good frame of the hot path is decoded, checked and typed in one pass: msgspec picks the schema by the frame's `op`.
+All other frames are decoded as plain JSON and read by the contract.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, NamedTuple, Union
 
 import msgspec
 from msgspec import Meta, Struct
-from msgspec.structs import fields
 from parley.chat.v1 import event_pb2 as chat
 from parley.chat.v1.chat_pb2 import Conversation
 from parley.chat.v1.message_pb2 import SendResult
 from parley.notify.v1 import notification_pb2 as notify
 from parley.presence.v1 import presence_pb2 as presence
 
+from chassis.contract.fields import MAX_INTEGER
 from chassis.errors import AppError, InvalidArgumentError, UnimplementedError
-from chassis.identity import Identity
 from gateway.dialects.base import Dialect, DialectContext, EncodedEvent, Payloads, WebSocketEndpoint
-from gateway.dialects.native.requests import OPERATIONS, Operation
+from gateway.dialects.native.requests import HOT, MakeCommand, NotHotError, all_commands
 from gateway.dialects.native.schemas import TEXT_BYTES
-from gateway.dialects.validation import MAX_INTEGER, Form, read_form
-from gateway.sessions.commands import Malformed, Reject, Request, Result
+from gateway.sessions.commands import Command, Malformed, Reject, Request, Result
 from gateway.sessions.session import Session
 from gateway.wire import json_objects
 from gateway.wire.timestamps import time_text, time_text_of
@@ -36,43 +34,60 @@ _UNKNOWN: Final = "unknown"
 RequestId = Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
 
 
-class _Op(NamedTuple):
+class _HotOp(NamedTuple):
     name: str
-    operation: Operation
+    command: Callable[[Any], Command]
 
 
-def _frame_type(name: str, form: type[Form]) -> type[Struct]:
-    needs_a_body = any(field.required for field in fields(form))
-    default: Any = msgspec.NODEFAULT if needs_a_body else msgspec.field(default_factory=form)
-    return msgspec.defstruct("Frame", [("id", RequestId), ("body", form, default)], tag_field="op", tag=name)
+def _frame_type(name: str, body: type) -> type[Struct]:
+    return msgspec.defstruct("Frame", [("id", RequestId), ("body", body)], tag_field="op", tag=name)
 
 
-_FRAMES: Final[dict[type[Struct], _Op]] = {
-    _frame_type(name, operation.form): _Op(name, operation) for name, operation in OPERATIONS.items()
+_FRAMES: Final[dict[type[Struct], _HotOp]] = {
+    _frame_type(name, body): _HotOp(name, command) for name, (body, command) in HOT.items()
 }
 _decoder: Final = msgspec.json.Decoder(Union[tuple(_FRAMES)])  # noqa: UP007  # made at run time
 _encode: Final = msgspec.json.Encoder().encode
 
 
 class NativeDialect:
-    """The dialect of Parley's own clients."""
+    """The dialect of Parley's own clients.
+
+    Args:
+        commands: the ops by name, each with what makes its command; by default those of all services.
+    """
 
     name = NAME
     endpoint = WebSocketEndpoint("/ws", subprotocol=NAME)
     is_legacy = False
 
+    def __init__(self, commands: Mapping[str, MakeCommand] | None = None) -> None:
+        self._commands = all_commands() if commands is None else commands
+
     def new_state(self) -> None:
-        """Nothing is to be remembered."""
+        """Returns nothing: the dialect keeps no state of a connection."""
 
     def decode(self, text: str, session: Session) -> Request:
         """Reads the text of a frame; never raises."""
-        identity = session.identity
         try:
             frame: Any = _decoder.decode(text)
-        except (msgspec.DecodeError, RecursionError):
-            return _look_again(text, identity)
-        name, operation = _FRAMES[type(frame)]
-        return _request(frame.id, name, operation, frame.body, identity)
+            name, command = _FRAMES[type(frame)]
+            return Request(frame.id, name, command(frame.body))
+        except (msgspec.DecodeError, RecursionError, NotHotError):
+            return self._decode_by_contract(text)
+
+    def _decode_by_contract(self, text: str) -> Request:
+        try:
+            request_id, name, body = _parts(text)
+        except _MalformedError as malformed:
+            return Request(malformed.request_id, _UNKNOWN, Malformed(malformed.error))
+        make_command = self._commands.get(name)
+        if make_command is None:
+            return Request(request_id, _UNKNOWN, Reject(UnimplementedError("UNKNOWN_OP", "there is no such op")))
+        try:
+            return Request(request_id, name, make_command(body))
+        except AppError as error:
+            return Request(request_id, name, Reject(error))
 
     def unreadable(self, error: AppError) -> Request:
         """The request that stands for a frame without text."""
@@ -80,7 +95,7 @@ class NativeDialect:
 
     def sent(self, reference: int, receipt: SendResult) -> Payloads:
         """The reply to `message.send`."""
-        return (_encode({"id": reference, "ok": json_objects.receipt_object(receipt)}),)
+        return (_encode({"id": reference, "ok": json_objects.result_object(receipt)}),)
 
     def done(self, reference: int, result: Result) -> Payloads:
         """The reply to any other request."""
@@ -143,34 +158,11 @@ def _event(name: str, body: dict[str, Any]) -> Payloads:
 # --- requests
 
 
-def _request(request_id: int, name: str, operation: Operation, body: Form, identity: Identity) -> Request:
-    try:
-        return Request(request_id, name, operation.command(body, identity))
-    except AppError as error:
-        return Request(request_id, name, Reject(error))
-
-
 class _MalformedError(Exception):
     def __init__(self, request_id: int, sentence: str) -> None:
         super().__init__(sentence)
         self.request_id = request_id
         self.error = InvalidArgumentError("MALFORMED_FRAME", sentence)
-
-
-def _look_again(text: str, identity: Identity) -> Request:
-    """Reads a frame that is not as it should be, and says what is wrong with it."""
-    try:
-        request_id, name, body = _parts(text)
-    except _MalformedError as malformed:
-        return Request(malformed.request_id, _UNKNOWN, Malformed(malformed.error))
-    operation = OPERATIONS.get(name)
-    if operation is None:
-        return Request(request_id, _UNKNOWN, Reject(UnimplementedError("UNKNOWN_OP", "there is no such op")))
-    try:
-        form = read_form(body, operation.form)
-    except InvalidArgumentError as error:
-        return Request(request_id, name, Reject(error))
-    return _request(request_id, name, operation, form, identity)
 
 
 def _parts(text: str) -> tuple[int, str, Any]:
@@ -264,5 +256,5 @@ _CHAT_EVENTS: Final[dict[str, Callable[[Any], EncodedEvent]]] = {
 
 
 def create_dialect(_: DialectContext) -> Dialect:
-    """This dialect: it has all that it needs."""
+    """Returns this dialect, with the ops of all services."""
     return NativeDialect()

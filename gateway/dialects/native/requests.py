@@ -1,24 +1,29 @@
-"""The requests of `parley.v1.json`: of each op, the form of its body and the command that it is."""
+"""The ops of `parley.v1.json`: those of the contract, each one RPC, and the few that the gateway handles itself.
+
+An op of the contract needs no line here. What the gateway handles is on the hot path, where it batches over
+connections, or concerns the connection itself.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Final, NamedTuple, TypeVar
+import time
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, partial
+from typing import Any, Final
 
-import grpc
-from google.protobuf.field_mask_pb2 import FieldMask
-from google.protobuf.timestamp_pb2 import Timestamp
-from msgspec import UNSET
-from parley.auth.v1 import directory_pb2 as directory
-from parley.chat.v1 import chat_pb2 as chat
-from parley.chat.v1 import conversation_pb2 as conversations
-from parley.chat.v1 import message_pb2 as messages
-from parley.notify.v1 import notification_pb2 as notify
-from parley.presence.v1 import presence_pb2 as presence
+from google.protobuf.message import Message
+from parley.chat.v1.message_pb2 import (
+    Draft,
+    MarkDeliveredRequest,
+    MarkReadRequest,
+    SendMessageRequest,
+    SetTypingRequest,
+)
 
-from chassis.identity import Identity
-from gateway.dialects.native import schemas as forms
-from gateway.dialects.validation import Form, invalid, number_of
+from chassis.contract.fields import IS_REQUIRED
+from chassis.contract.methods import Method, all_services, methods_of
+from chassis.contract.validator import invalid_fields
+from gateway.dialects.native import schemas
 from gateway.sessions.commands import (
     CallUpstream,
     Command,
@@ -29,186 +34,112 @@ from gateway.sessions.commands import (
     SetIdle,
     UserCalls,
 )
-from gateway.upstream.clients import Upstreams
-from gateway.wire import json_objects
-from gateway.wire.enum_names import CONVERSATION_KINDS, MEMBER_ROLES, MESSAGE_KINDS, NOTIFICATION_TYPES, STATUSES
-from gateway.wire.timestamps import parse_time
+from gateway.wire.json_reader import NOT_AN_OBJECT, read_request
+from gateway.wire.json_writer import writer_of
+from gateway.wire.timestamps import time_text_of
 
-_MAX_PAGE: Final = 200
-_CHOICES: Final = ("online", "away", "dnd", "invisible")
+MakeCommand = Callable[[Any], Command]
+"""Makes the command of a body, a decoded JSON value. Raises AppError."""
 
-
-Q = TypeVar("Q")
-R = TypeVar("R")
+_MAX_TOKEN_CHARACTERS: Final = 8_192
 
 
-class Operation(NamedTuple):
-    """One op.
-
-    Attributes:
-        form: what its body looks like.
-        command: makes the command of a body and of who sent it. Raises InvalidArgumentError.
-    """
-
-    form: type[Form]
-    command: Callable[[Any, Identity], Command]
+def commands_of(methods: Iterable[Method]) -> dict[str, MakeCommand]:
+    """Returns the ops by name, each with what makes its command."""
+    of_contract = {
+        method.op.name: _command_of(method) for method in methods if method.op.name and not method.op.handled_by_gateway
+    }
+    return {**of_contract, **_handled_by_gateway(of_contract)}
 
 
-def _ask(
-    method: Callable[[Upstreams], grpc.aio.UnaryUnaryMultiCallable[Q, R]],
-    request: Q,
-    result: Callable[[R], Result],
-    conversation_id: str = "",
-) -> CallUpstream:
-    """The command of an op that is one call of one method."""
-
-    async def run(calls: UserCalls) -> Result:
-        return result(await calls.call(method(calls.upstreams), request, conversation_id=conversation_id))
-
-    return CallUpstream(run)
+@cache
+def all_commands() -> Mapping[str, MakeCommand]:
+    """Returns the ops of all services."""
+    return commands_of(methods_of(all_services()))
 
 
-def _time(field: str, text: str) -> Timestamp:
-    time = parse_time(text)
-    if time is None:
-        raise invalid({field: "must be a time such as 2026-01-31T12:00:00.000Z"})
-    return time
+def _command_of(method: Method) -> MakeCommand:
+    write = writer_of(method.output)
+
+    def command(body: Any) -> CallUpstream:
+        return CallUpstream(partial(_call, method, read_request(body, method.input), write))
+
+    return command
 
 
-# --- users
+async def _call(method: Method, request: Message, write: Callable[[Any], Result], calls: UserCalls) -> Result:
+    conversation_id = method.conversation_of(request)
+    response = await calls.call(calls.upstreams.method(method), request, conversation_id=conversation_id)
+    return {} if method.op.empty_reply else write(response)
 
 
-def _user_me(_: forms.Nothing, identity: Identity) -> Command:
-    return _ask(
-        lambda upstreams: upstreams.directory.GetUser,
-        directory.GetUserRequest(user_id=identity.user_id),
-        lambda response: {"user": json_objects.user_object(response.user)},
-    )
+def _handled_by_gateway(of_contract: Mapping[str, MakeCommand]) -> dict[str, MakeCommand]:
+    set_status = of_contract.get("presence.set")
 
+    def set_presence(body: Any) -> Command:
+        """Whether the user is at the device is a matter of the connection, not of the user's status."""
+        if isinstance(body, Mapping) and body.get("idle") is not None:
+            return _set_idle(body)
+        assert set_status is not None  # noqa: S101  # the contract has it
+        return set_status(body)
 
-def _user_search(form: forms.UserSearch, _: Identity) -> Command:
-    request = directory.SearchUsersRequest(
-        query=form.query, page_size=min(form.page_size, _MAX_PAGE), page_token=form.page_token
-    )
-    return _ask(lambda upstreams: upstreams.directory.SearchUsers, request, _users)
-
-
-def _users(response: directory.SearchUsersResponse) -> Result:
     return {
-        "users": [json_objects.user_object(user) for user in response.users],
-        "nextPageToken": response.next_page_token,
+        "message.send": lambda body: SendMessage(read_request(body, SendMessageRequest.DESCRIPTOR).draft),
+        "receipt.read": lambda body: SendSignal(read_request(body, MarkReadRequest.DESCRIPTOR)),
+        "receipt.delivered": lambda body: SendSignal(read_request(body, MarkDeliveredRequest.DESCRIPTOR)),
+        "typing.set": lambda body: SendSignal(read_request(body, SetTypingRequest.DESCRIPTOR)),
+        "presence.set": set_presence,
+        "session.refresh": _refresh_session,
+        "session.ping": lambda _: CallUpstream(_ping),
     }
 
 
-# --- conversations and members
+def _set_idle(body: Mapping[str, Any]) -> SetIdle:
+    if body.get("status") is not None or body.get("text") is not None:
+        raise invalid_fields({"idle": "excludes status and text"})
+    if not isinstance(body["idle"], bool):
+        raise invalid_fields({"idle": "must be true or false"})
+    return SetIdle(body["idle"])
 
 
-def _conversation(response: Any) -> Result:
-    return {"conversation": json_objects.conversation_object(response.conversation)}
+def _refresh_session(body: Any) -> RefreshSession:
+    if not isinstance(body, Mapping):
+        raise invalid_fields({"accessToken": IS_REQUIRED} if body is None else NOT_AN_OBJECT)
+    token = body.get("accessToken")
+    if token is None:
+        raise invalid_fields({"accessToken": IS_REQUIRED})
+    if not isinstance(token, str) or not 1 <= len(token) <= _MAX_TOKEN_CHARACTERS:
+        raise invalid_fields({"accessToken": f"must have 1 to {_MAX_TOKEN_CHARACTERS:,} characters"})
+    return RefreshSession(token)
 
 
-def _conversation_direct(form: forms.OneUser, _: Identity) -> Command:
-    request = conversations.GetOrCreateDirectConversationRequest(user_id=form.user_id)
-    return _ask(lambda upstreams: upstreams.conversations.GetOrCreateDirectConversation, request, _conversation)
+async def _ping(_: UserCalls) -> Result:
+    return {"serverTime": time_text_of(time.time())}
 
 
-def _conversation_create(form: forms.ConversationCreate, _: Identity) -> Command:
-    request = conversations.CreateConversationRequest(
-        kind=number_of(CONVERSATION_KINDS, "kind", form.kind),  # type: ignore[arg-type]  # a number of that enum
-        name=form.name,
-        description=form.description,
-        member_ids=form.member_ids,
-        external_ref=form.external_ref,
+# --- the hot path
+
+
+class NotHotError(Exception):
+    """A frame that fits the hot path's schema has a value that only the contract can judge."""
+
+
+def send_message(body: schemas.MessageSend) -> SendMessage:
+    """Makes the command of a typed `message.send`. Raises NotHotError."""
+    kind = schemas.MESSAGE_KINDS.get(body.kind)
+    if kind is None:
+        raise NotHotError
+    draft = Draft(
+        conversation_id=body.conversation_id,
+        client_message_id=body.client_message_id,
+        text=body.text,
+        kind=kind,  # type: ignore[arg-type]  # a number of that enum
     )
-    return _ask(lambda upstreams: upstreams.conversations.CreateConversation, request, _conversation)
-
-
-def _conversation_get(form: forms.OneConversation, _: Identity) -> Command:
-    request = conversations.GetConversationRequest(conversation_id=form.conversation_id)
-    return _ask(lambda upstreams: upstreams.conversations.GetConversation, request, _conversation, form.conversation_id)
-
-
-def _conversation_list(form: forms.ConversationList, _: Identity) -> Command:
-    request = conversations.ListConversationsRequest(
-        page_size=min(form.page_size, _MAX_PAGE), page_token=form.page_token
-    )
-    if form.kind is not UNSET:
-        request.kind = number_of(CONVERSATION_KINDS, "kind", form.kind)  # type: ignore[assignment]
-    if form.archived is not UNSET:
-        request.archived = form.archived
-    if form.updated_after is not UNSET:
-        request.updated_after.CopyFrom(_time("updatedAfter", form.updated_after))
-    return _ask(lambda upstreams: upstreams.conversations.ListConversations, request, _conversations)
-
-
-def _conversations(response: conversations.ListConversationsResponse) -> Result:
-    return {
-        "conversations": json_objects.conversation_objects(response.conversations),
-        "nextPageToken": response.next_page_token,
-    }
-
-
-def _conversation_update(form: forms.ConversationUpdate, _: Identity) -> Command:
-    conversation = chat.Conversation(conversation_id=form.conversation_id)
-    present = [name for name in _UPDATABLE if getattr(form, name) is not UNSET]
-    if not present:
-        raise invalid({"body": "must have a field to change"})
-    for name in present:
-        value = getattr(form, name)
-        if name == "tags":
-            conversation.tags.extend(value)
-        elif name != "muted_until":
-            setattr(conversation, name, value)
-        elif value is not None:
-            conversation.muted_until_time.CopyFrom(_time("mutedUntil", value))
-    request = conversations.UpdateConversationRequest(
-        conversation=conversation, update_mask=FieldMask(paths=[_MASK_PATHS.get(name, name) for name in present])
-    )
-    return _ask(
-        lambda upstreams: upstreams.conversations.UpdateConversation, request, _conversation, form.conversation_id
-    )
-
-
-_MASK_PATHS: Final = {"muted_until": "muted_until_time"}
-_UPDATABLE: Final = ("name", "description", "archived", "tags", "muted_until")
-
-
-def _member_add(form: forms.MemberAdd, _: Identity) -> Command:
-    request = conversations.AddMembersRequest(conversation_id=form.conversation_id, user_ids=form.user_ids)
-    return _ask(lambda upstreams: upstreams.conversations.AddMembers, request, _conversation, form.conversation_id)
-
-
-def _member_remove(form: forms.MemberRemove, _: Identity) -> Command:
-    request = conversations.RemoveMemberRequest(conversation_id=form.conversation_id, user_id=form.user_id)
-    return _ask(lambda upstreams: upstreams.conversations.RemoveMember, request, _conversation, form.conversation_id)
-
-
-def _member_update(form: forms.MemberUpdate, _: Identity) -> Command:
-    request = conversations.UpdateMemberRequest(
-        conversation_id=form.conversation_id,
-        member=chat.Member(
-            user_id=form.user_id,
-            role=number_of(MEMBER_ROLES, "role", form.role),  # type: ignore[arg-type]  # a number of that enum
-        ),
-    )
-    return _ask(lambda upstreams: upstreams.conversations.UpdateMember, request, _conversation, form.conversation_id)
-
-
-# --- messages
-
-
-def _message_send(form: forms.MessageSend, _: Identity) -> Command:
-    draft = messages.Draft(
-        conversation_id=form.conversation_id,
-        client_message_id=form.client_message_id,
-        text=form.text,
-        kind=number_of(MESSAGE_KINDS, "kind", form.kind),  # type: ignore[arg-type]  # a number of that enum
-    )
-    if form.reply_to:
-        draft.reply_to = form.reply_to
-    if form.mentions:
-        draft.mentions.extend(form.mentions)
-    for attachment in form.attachments:
+    if body.reply_to:
+        draft.reply_to = body.reply_to
+    if body.mentions:
+        draft.mentions.extend(body.mentions)
+    for attachment in body.attachments:
         draft.attachments.add(
             url=attachment.url,
             name=attachment.name,
@@ -218,186 +149,25 @@ def _message_send(form: forms.MessageSend, _: Identity) -> Command:
     return SendMessage(draft)
 
 
-def _message_list(form: forms.MessageList, _: Identity) -> Command:
-    request = messages.ListMessagesRequest(
-        conversation_id=form.conversation_id, page_size=min(form.page_size, _MAX_PAGE)
-    )
-    if form.before_seq is not UNSET and form.after_seq is not UNSET:
-        raise invalid({"afterSeq": "can't be given together with beforeSeq"})
-    if form.before_seq is not UNSET:
-        request.before_seq = form.before_seq
-    if form.after_seq is not UNSET:
-        request.after_seq = form.after_seq
-    return _ask(lambda upstreams: upstreams.messages.ListMessages, request, _messages, form.conversation_id)
+def mark_read(body: schemas.UpToSeq) -> SendSignal:
+    """Makes the command of a typed `receipt.read`."""
+    return SendSignal(MarkReadRequest(conversation_id=body.conversation_id, seq=body.seq))
 
 
-def _messages(response: messages.ListMessagesResponse) -> Result:
-    return {"messages": json_objects.message_objects(response.messages), "hasMore": response.has_more}
+def mark_delivered(body: schemas.UpToSeq) -> SendSignal:
+    """Makes the command of a typed `receipt.delivered`."""
+    return SendSignal(MarkDeliveredRequest(conversation_id=body.conversation_id, seq=body.seq))
 
 
-def _message_sync(form: forms.MessageSync, _: Identity) -> Command:
-    request = messages.SyncMessagesRequest(
-        conversation_id=form.conversation_id, after_rev=form.after_rev, page_size=min(form.page_size, _MAX_PAGE)
-    )
-    return _ask(lambda upstreams: upstreams.messages.SyncMessages, request, _synced, form.conversation_id)
+def set_typing(body: schemas.TypingSet) -> SendSignal:
+    """Makes the command of a typed `typing.set`."""
+    return SendSignal(SetTypingRequest(conversation_id=body.conversation_id, active=body.active))
 
 
-def _synced(response: messages.SyncMessagesResponse) -> Result:
-    return {
-        "messages": json_objects.message_objects(response.messages),
-        "conversation": json_objects.conversation_object(response.conversation),
-        "hasMore": response.has_more,
-    }
-
-
-def _message_edit(form: forms.MessageEdit, _: Identity) -> Command:
-    request = messages.EditMessageRequest(
-        conversation_id=form.conversation_id, message_id=form.message_id, text=form.text
-    )
-    return _ask(lambda upstreams: upstreams.messages.EditMessage, request, _message, form.conversation_id)
-
-
-def _message_delete(form: forms.MessageDelete, _: Identity) -> Command:
-    request = messages.DeleteMessageRequest(conversation_id=form.conversation_id, message_id=form.message_id)
-    return _ask(lambda upstreams: upstreams.messages.DeleteMessage, request, _message, form.conversation_id)
-
-
-def _message(response: Any) -> Result:
-    return {"message": json_objects.message_object(response.message)}
-
-
-# --- receipts, typing, presence
-
-
-def _receipt_read(form: forms.UpToSeq, _: Identity) -> Command:
-    return SendSignal(messages.MarkReadRequest(conversation_id=form.conversation_id, seq=form.seq))
-
-
-def _receipt_delivered(form: forms.UpToSeq, _: Identity) -> Command:
-    return SendSignal(messages.MarkDeliveredRequest(conversation_id=form.conversation_id, seq=form.seq))
-
-
-def _typing_set(form: forms.TypingSet, _: Identity) -> Command:
-    return SendSignal(messages.SetTypingRequest(conversation_id=form.conversation_id, active=form.active))
-
-
-def _presence_set(form: forms.PresenceSet, _: Identity) -> Command:
-    if form.idle is not UNSET:
-        if form.status is not UNSET or form.text is not UNSET:
-            raise invalid({"idle": "can't be given together with status or text"})
-        return SetIdle(form.idle)
-    if form.status is UNSET:
-        raise invalid({"status": "is missing"})
-    if form.status not in _CHOICES:
-        raise invalid({"status": f"must be one of {', '.join(_CHOICES)}"})
-    request = presence.SetStatusRequest(status=number_of(STATUSES, "status", form.status))  # type: ignore[arg-type]
-    if form.text is not UNSET:
-        request.text = form.text
-    return _ask(lambda upstreams: upstreams.presence.SetStatus, request, _nothing)
-
-
-def _nothing(_: object) -> Result:
-    return {}
-
-
-def _presence_get(form: forms.PresenceGet, _: Identity) -> Command:
-    request = presence.BatchGetPresenceRequest(user_ids=form.user_ids)
-    return _ask(lambda upstreams: upstreams.presence.BatchGetPresence, request, _presences)
-
-
-def _presences(response: presence.BatchGetPresenceResponse) -> Result:
-    return {"presences": [json_objects.presence_object(one) for one in response.presences]}
-
-
-# --- notifications
-
-
-def _notification_list(form: forms.NotificationList, _: Identity) -> Command:
-    request = notify.ListNotificationsRequest(
-        unread_only=form.unread_only, page_size=min(form.page_size, _MAX_PAGE), page_token=form.page_token
-    )
-    if form.type is not UNSET:
-        request.type = number_of(NOTIFICATION_TYPES, "type", form.type)  # type: ignore[assignment]
-    return _ask(lambda upstreams: upstreams.notifications.ListNotifications, request, _notifications)
-
-
-def _notifications(response: notify.ListNotificationsResponse) -> Result:
-    return {
-        "notifications": [json_objects.notification_object(notification) for notification in response.notifications],
-        "nextPageToken": response.next_page_token,
-        "unreadCount": response.unread_count,
-    }
-
-
-def _notification_read(form: forms.OneNotification, _: Identity) -> Command:
-    request = notify.MarkNotificationReadRequest(notification_id=form.notification_id)
-    return _ask(lambda upstreams: upstreams.notifications.MarkNotificationRead, request, _unread_count)
-
-
-def _notification_delete(form: forms.OneNotification, _: Identity) -> Command:
-    request = notify.DeleteNotificationRequest(notification_id=form.notification_id)
-    return _ask(lambda upstreams: upstreams.notifications.DeleteNotification, request, _unread_count)
-
-
-def _notification_read_all(_: forms.Nothing, __: Identity) -> Command:
-    request = notify.MarkAllNotificationsReadRequest()
-    return _ask(lambda upstreams: upstreams.notifications.MarkAllNotificationsRead, request, _unread_count)
-
-
-def _notification_unread_count(_: forms.Nothing, __: Identity) -> Command:
-    return _ask(lambda upstreams: upstreams.notifications.GetUnreadCount, notify.GetUnreadCountRequest(), _unread_count)
-
-
-def _unread_count(response: Any) -> Result:
-    return {"unreadCount": response.unread_count}
-
-
-def _preferences_get(_: forms.Nothing, __: Identity) -> Command:
-    return _ask(lambda upstreams: upstreams.notifications.GetPreferences, notify.GetPreferencesRequest(), _preferences)
-
-
-def _preferences_set(form: forms.PreferencesSet, _: Identity) -> Command:
-    muted = [number_of(NOTIFICATION_TYPES, "mutedTypes", name) for name in form.muted_types]
-    request = notify.UpdatePreferencesRequest(preferences=notify.Preferences(muted_types=muted))  # type: ignore[arg-type]
-    return _ask(lambda upstreams: upstreams.notifications.UpdatePreferences, request, _preferences)
-
-
-def _preferences(response: Any) -> Result:
-    return {"preferences": json_objects.preferences_object(response.preferences)}
-
-
-def _session_refresh(form: forms.SessionRefresh, _: Identity) -> Command:
-    return RefreshSession(form.access_token)
-
-
-OPERATIONS: Final[dict[str, Operation]] = {
-    "user.me": Operation(forms.Nothing, _user_me),
-    "user.search": Operation(forms.UserSearch, _user_search),
-    "conversation.direct": Operation(forms.OneUser, _conversation_direct),
-    "conversation.create": Operation(forms.ConversationCreate, _conversation_create),
-    "conversation.get": Operation(forms.OneConversation, _conversation_get),
-    "conversation.list": Operation(forms.ConversationList, _conversation_list),
-    "conversation.update": Operation(forms.ConversationUpdate, _conversation_update),
-    "member.add": Operation(forms.MemberAdd, _member_add),
-    "member.remove": Operation(forms.MemberRemove, _member_remove),
-    "member.update": Operation(forms.MemberUpdate, _member_update),
-    "message.send": Operation(forms.MessageSend, _message_send),
-    "message.list": Operation(forms.MessageList, _message_list),
-    "message.sync": Operation(forms.MessageSync, _message_sync),
-    "message.edit": Operation(forms.MessageEdit, _message_edit),
-    "message.delete": Operation(forms.MessageDelete, _message_delete),
-    "receipt.read": Operation(forms.UpToSeq, _receipt_read),
-    "receipt.delivered": Operation(forms.UpToSeq, _receipt_delivered),
-    "typing.set": Operation(forms.TypingSet, _typing_set),
-    "presence.set": Operation(forms.PresenceSet, _presence_set),
-    "presence.get": Operation(forms.PresenceGet, _presence_get),
-    "notification.list": Operation(forms.NotificationList, _notification_list),
-    "notification.read": Operation(forms.OneNotification, _notification_read),
-    "notification.delete": Operation(forms.OneNotification, _notification_delete),
-    "notification.readAll": Operation(forms.Nothing, _notification_read_all),
-    "notification.unreadCount": Operation(forms.Nothing, _notification_unread_count),
-    "notification.preferences.get": Operation(forms.Nothing, _preferences_get),
-    "notification.preferences.set": Operation(forms.PreferencesSet, _preferences_set),
-    "session.refresh": Operation(forms.SessionRefresh, _session_refresh),
+HOT: Final[Mapping[str, tuple[type, Callable[[Any], Command]]]] = {
+    "message.send": (schemas.MessageSend, send_message),
+    "receipt.read": (schemas.UpToSeq, mark_read),
+    "receipt.delivered": (schemas.UpToSeq, mark_delivered),
+    "typing.set": (schemas.TypingSet, set_typing),
 }
-"""All ops, by their names on the wire."""
+"""The typed ops: the schema of their bodies, and what makes the command."""

@@ -86,8 +86,7 @@ FULL_CONVERSATION = chat_pb2.Conversation(
             schemas.Conversation,
         ),
         (
-            json_objects.receipt_object(message_pb2.SendResult(message_id="m", seq=1, rev=1))
-            | {"clientMessageId": "k"},
+            json_objects.result_object(message_pb2.SendResult(message_id="m", seq=1, rev=1)) | {"clientMessageId": "k"},
             schemas.Sent,
         ),
         (

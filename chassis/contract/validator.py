@@ -1,0 +1,228 @@
+"""Validates requests against the constraints beside their fields: one validator, with one wording, for every door.
+
+The check of a message is compiled once from its descriptor. What depends on the state of the system is checked by the
+services; this is about form alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
+
+from chassis.contract.fields import (
+    INTEGERS,
+    IS_REQUIRED,
+    TIMESTAMP,
+    accepted_names,
+    integer_bounds,
+    is_message,
+    least_length,
+    list_sentence_of,
+    mask_of,
+    message_of,
+    options_of,
+    sentence_of,
+)
+from chassis.errors import InvalidArgumentError
+from chassis.rpc.validation import USER_ID_PATTERN, FieldChecks
+
+Problem = tuple[str, str]
+Check = Callable[[Any], Iterator[Problem]]
+_FIRST_SECOND: Final = -62_135_596_800  # of the year 1
+_LAST_SECOND: Final = 253_402_300_799  # of the year 9999
+_NANOS: Final = 1_000_000_000
+
+
+class _FieldCheck(NamedTuple):
+    name: str
+    json_name: str
+    check: Check
+
+
+def validate(request: Message) -> None:
+    """Checks a request. Raises InvalidArgumentError (INVALID_FIELDS), naming the bad fields as JSON does."""
+    check = _check_of(request.DESCRIPTOR)
+    if check is None:
+        return
+    checks = FieldChecks()
+    for field, sentence in check(request):
+        checks.require(False, field, sentence)
+    checks.done()
+
+
+@cache
+def _check_of(message: Descriptor) -> Check | None:
+    """Compiles the check of a request; None where nothing about it can be wrong."""
+    fields = list(_field_checks(message))
+    if not fields:
+        return None
+
+    def check(request: Any) -> Iterator[Problem]:
+        for field in fields:
+            yield from field.check(request)
+
+    return check
+
+
+def _field_checks(message: Descriptor) -> Iterator[_FieldCheck]:
+    mask = mask_of(message)
+    for field in message.fields:
+        inline = options_of(field).inline
+        if inline.keys or inline.fields:
+            yield _FieldCheck(field.name, field.json_name, _inline_check(field, mask))
+        elif (check := _check_field(field)) is not None:
+            yield _FieldCheck(field.name, field.json_name, check)
+
+
+def _inline_check(field: FieldDescriptor, mask: FieldDescriptor | None) -> Check:
+    """Checks those fields of an inlined message that the request may set; with a mask, those that it names."""
+    inline, inner = options_of(field).inline, message_of(field).fields_by_name
+    keys = [check for name in inline.keys if (check := _check_field(inner[name], required=True)) is not None]
+    new = [check for name in inline.fields if (check := _check_field(inner[name])) is not None]
+    changed = {name: _check_field(inner[name], required=_must_say_something(inner[name])) for name in inline.fields}
+    sentence = "may only have " + ", ".join(inline.fields)
+
+    def check_new(request: Any) -> Iterator[Problem]:
+        message = getattr(request, field.name)
+        for check in (*keys, *new):
+            yield from check(message)
+
+    def check_changed(request: Any) -> Iterator[Problem]:
+        message, paths = getattr(request, field.name), getattr(request, mask.name).paths if mask else ()
+        for check in keys:
+            yield from check(message)
+        if mask and not set(paths) <= changed.keys():
+            yield mask.json_name, sentence
+        for path in paths or (list(changed) if len(changed) == 1 else ()):
+            if found := changed.get(path):
+                yield from found(message)
+
+    return check_new if mask is None else check_changed
+
+
+def _must_say_something(field: FieldDescriptor) -> bool:
+    """Reports whether a field that an update names must not be empty."""
+    options = options_of(field)
+    return not field.is_repeated and (options.required or options.not_blank)
+
+
+def _check_field(field: FieldDescriptor, *, required: bool | None = None) -> Check | None:
+    """Compiles the check of one field; None where every value of it is good."""
+    options = options_of(field)
+    if required is None:
+        required = options.required
+    if field.is_repeated:
+        return _list_check(field)
+    if field.message_type is not None and not is_message(field, TIMESTAMP):
+        return _message_check(field, required)
+    problem = _scalar_problem(field, required)
+    if problem is None:
+        return None
+    name, json_name, has_presence = field.name, field.json_name, field.has_presence
+
+    def check(message: Any) -> Iterator[Problem]:
+        if has_presence and not message.HasField(name):
+            if required:
+                yield json_name, IS_REQUIRED
+        elif sentence := problem(getattr(message, name)):
+            yield json_name, sentence
+
+    return check
+
+
+def _list_check(field: FieldDescriptor) -> Check | None:
+    options, name, json_name = options_of(field), field.name, field.json_name
+    least, most = max(options.min_items, int(options.required)), options.max_items
+    inner = _check_of(field.message_type) if field.message_type is not None else None
+    problem = None if field.message_type is not None else _scalar_problem(field, True)
+    if not (least or most or inner or problem):
+        return None
+
+    def check(message: Any) -> Iterator[Problem]:
+        items = getattr(message, name)
+        if len(items) < least or (most and len(items) > most):
+            yield json_name, list_sentence_of(field)
+        elif problem is not None:
+            wrong = next(filter(None, map(problem, items)), None)
+            if wrong is not None:
+                yield json_name, f"each {wrong}"
+        elif inner is not None:
+            for index, item in enumerate(items):
+                for place, sentence in inner(item):
+                    yield f"{json_name}[{index}].{place}", sentence
+
+    return check
+
+
+def _message_check(field: FieldDescriptor, required: bool) -> Check | None:
+    if message_of(field).full_name.startswith("google."):
+        return None
+    name, json_name, inner = field.name, field.json_name, _check_of(message_of(field))
+    if inner is None and not required:
+        return None
+
+    def check(message: Any) -> Iterator[Problem]:
+        if not message.HasField(name):
+            if required:
+                yield json_name, IS_REQUIRED
+        elif inner is not None:
+            for place, sentence in inner(getattr(message, name)):
+                yield f"{json_name}.{place}", sentence
+
+    return check
+
+
+def _scalar_problem(field: FieldDescriptor, required: bool) -> Callable[[Any], str | None] | None:
+    """Returns what says what is wrong with a value; None where nothing can be."""
+    sentence = sentence_of(field)
+    if is_message(field, TIMESTAMP):
+        return lambda time: (
+            None if _FIRST_SECOND <= time.seconds <= _LAST_SECOND and 0 <= time.nanos < _NANOS else sentence
+        )
+    if field.enum_type is not None:
+        accepted = {*accepted_names(field).values(), *(() if required else (0,))}
+        return lambda number: None if number in accepted else sentence
+    if field.cpp_type in INTEGERS:
+        return _integer_problem(field, sentence)
+    if field.cpp_type == FieldDescriptor.CPPTYPE_STRING and field.type != FieldDescriptor.TYPE_BYTES:
+        return _string_problem(field, sentence, required)
+    return None
+
+
+def _integer_problem(field: FieldDescriptor, sentence: str) -> Callable[[int], str | None] | None:
+    options = options_of(field)
+    if not (options.HasField("gte") or options.HasField("lte")):
+        return None
+    least, most = integer_bounds(field)
+    return lambda number: None if least <= number <= most else sentence
+
+
+def _string_problem(field: FieldDescriptor, sentence: str, required: bool) -> Callable[[str], str | None] | None:
+    options = options_of(field)
+    least = max(least_length(field), int(required))
+    if required and not options.max_len and not options.max_bytes and not options.id:
+        return lambda text: None if text else IS_REQUIRED
+
+    def problem(text: str) -> str | None:
+        if not text:
+            return sentence if required else None
+        if options.id:
+            return None if USER_ID_PATTERN.fullmatch(text) else sentence
+        if len(text) < least or (options.max_len and len(text) > options.max_len):
+            return sentence
+        if options.max_bytes and len(text) * 4 > options.max_bytes and len(text.encode()) > options.max_bytes:
+            return sentence
+        return "must not be blank" if options.not_blank and text.isspace() else None
+
+    constrained = required or options.id or options.max_len or options.max_bytes or options.not_blank
+    return problem if constrained else None
+
+
+def invalid_fields(problems: dict[str, str]) -> InvalidArgumentError:
+    """Returns the error that names bad fields, each with what it must be."""
+    summary = "; ".join(f"{field} {sentence}" for field, sentence in problems.items())
+    return InvalidArgumentError("INVALID_FIELDS", summary, fields=problems)
