@@ -100,13 +100,13 @@ def list_sentence_of(field: FieldDescriptor) -> str:
     options = options_of(field)
     if not options.max_items:
         return "must be a list"
-    return _range(max(options.min_items, int(options.required)), options.max_items, "items")
+    return _range(options.min_items, options.max_items, "items")
 
 
 def least_length(field: FieldDescriptor) -> int:
     """Returns the shortest string that a field accepts where it is given."""
     options = options_of(field)
-    return max(options.min_len, int(options.required or options.not_blank))
+    return max(options.min_len, int(options.not_blank))
 
 
 def _integer_sentence(field: FieldDescriptor) -> str:

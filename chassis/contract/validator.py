@@ -45,13 +45,16 @@ class _FieldCheck(NamedTuple):
 
 def validate(request: Message) -> None:
     """Checks a request. Raises InvalidArgumentError (INVALID_FIELDS), naming the bad fields as JSON does."""
-    check = _check_of(request.DESCRIPTOR)
-    if check is None:
-        return
     checks = FieldChecks()
-    for field, sentence in check(request):
+    for field, sentence in problems_of(request):
         checks.require(False, field, sentence)
     checks.done()
+
+
+def problems_of(request: Message) -> Iterator[Problem]:
+    """Returns what is wrong with a request: the bad fields, named as JSON does, each with what it must be."""
+    check = _check_of(request.DESCRIPTOR)
+    return iter(()) if check is None else check(request)
 
 
 @cache
@@ -136,7 +139,7 @@ def _check_field(field: FieldDescriptor, *, required: bool | None = None) -> Che
 
 def _list_check(field: FieldDescriptor) -> Check | None:
     options, name, json_name = options_of(field), field.name, field.json_name
-    least, most = max(options.min_items, int(options.required)), options.max_items
+    least, most = options.min_items, options.max_items
     inner = _check_of(field.message_type) if field.message_type is not None else None
     problem = None if field.message_type is not None else _scalar_problem(field, True)
     if not (least or most or inner or problem):
@@ -202,14 +205,11 @@ def _integer_problem(field: FieldDescriptor, sentence: str) -> Callable[[int], s
 
 
 def _string_problem(field: FieldDescriptor, sentence: str, required: bool) -> Callable[[str], str | None] | None:
-    options = options_of(field)
-    least = max(least_length(field), int(required))
-    if required and not options.max_len and not options.max_bytes and not options.id:
-        return lambda text: None if text else IS_REQUIRED
+    options, least = options_of(field), least_length(field)
 
     def problem(text: str) -> str | None:
         if not text:
-            return sentence if required else None
+            return sentence if required and (least or options.id) else None
         if options.id:
             return None if USER_ID_PATTERN.fullmatch(text) else sentence
         if len(text) < least or (options.max_len and len(text) > options.max_len):
@@ -218,7 +218,7 @@ def _string_problem(field: FieldDescriptor, sentence: str, required: bool) -> Ca
             return sentence
         return "must not be blank" if options.not_blank and text.isspace() else None
 
-    constrained = required or options.id or options.max_len or options.max_bytes or options.not_blank
+    constrained = least or options.id or options.max_len or options.max_bytes
     return problem if constrained else None
 
 

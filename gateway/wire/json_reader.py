@@ -30,7 +30,7 @@ from chassis.contract.fields import (
     sentence_of,
 )
 from chassis.contract.methods import message_class
-from chassis.contract.validator import invalid_fields, validate
+from chassis.contract.validator import invalid_fields, problems_of
 from gateway.wire.timestamps import parse_time
 
 NOT_AN_OBJECT: Final = {"body": "must be an object"}
@@ -79,13 +79,15 @@ def _request_fields(request: Descriptor) -> Iterator[RequestField]:
         for name in options.inline.keys:
             yield RequestField(inner[name].json_name, inner[name], field, True, False)
         for name in options.inline.fields:
-            required = not has_mask and (options_of(inner[name]).required or name in _named_when_new(inner[name]))
+            alone = has_mask and len(options.inline.fields) == 1
+            required = alone or (not has_mask and _needed_when_new(inner[name]))
             yield RequestField(inner[name].json_name, inner[name], field, required, has_mask)
 
 
-def _named_when_new(field: FieldDescriptor) -> tuple[str, ...]:
-    """Returns a field's name if it must not be blank, so that whatever is made has one."""
-    return (field.name,) if options_of(field).not_blank and not field.is_repeated else ()
+def _needed_when_new(field: FieldDescriptor) -> bool:
+    """Reports whether a new resource needs a field: what must not be blank must be there."""
+    options = options_of(field)
+    return options.required or (options.not_blank and not field.is_repeated)
 
 
 def read_request(body: Any, request: Descriptor) -> Any:
@@ -99,34 +101,39 @@ def read_request(body: Any, request: Descriptor) -> Any:
     if not isinstance(body, Mapping):
         raise invalid_fields(NOT_AN_OBJECT)
     message: Any = message_class(request)()
-    problems: dict[str, str] = {}
     mask = mask_of(request)
     paths = getattr(message, mask.name).paths if mask else []
-    for field in request_fields(request):
+    problems = dict(_type_problems(body, message, paths))
+    if mask is not None and not paths and not problems:
+        problems = dict(NOTHING_TO_CHANGE)
+    _mark_present(message, request)
+    for name, problem in problems_of(message):
+        problems.setdefault(name, problem)
+    if problems:
+        raise invalid_fields(problems)
+    return message
+
+
+def _type_problems(body: Mapping[str, Any], message: Any, paths: Any) -> Iterator[tuple[str, str]]:
+    """Sets the fields of a request from a body, and the mask's paths; returns what is absent or has a wrong type."""
+    for field in request_fields(message.DESCRIPTOR):
         value = body.get(field.name, _ABSENT)
         if value is _ABSENT or (value is None and not (field.masked and field.field.has_presence)):
             if field.required:
-                problems[field.name] = IS_REQUIRED
+                yield field.name, IS_REQUIRED
             continue
         if field.masked:
             paths.append(field.field.name)
         target = getattr(message, field.inlined_in.name) if field.inlined_in is not None else message
         if problem := _excluded(target, field.field) or (value is not None and _put_of(field.field)(target, value)):
-            problems[field.name] = problem
-    _mark_present(message, request)
-    if problems:
-        raise invalid_fields(problems)
-    if mask is not None and not paths:
-        raise invalid_fields(NOTHING_TO_CHANGE)
-    validate(message)
-    return message
+            yield field.name, problem
 
 
 def _excluded(message: Any, field: FieldDescriptor) -> str:
     """Says which field of the same oneof is there already."""
     oneof = field.containing_oneof
     other = message.WhichOneof(oneof.name) if oneof is not None else None
-    return f"excludes {message.DESCRIPTOR.fields_by_name[other].json_name}" if other else ""
+    return f"must not be given together with {message.DESCRIPTOR.fields_by_name[other].json_name}" if other else ""
 
 
 def _mark_present(message: Any, request: Descriptor) -> None:

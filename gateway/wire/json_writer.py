@@ -30,22 +30,24 @@ _MAX_SAFE_INTEGER: Final = 2**53
 def writer_of(message: Descriptor) -> Writer:
     """Returns the function that writes messages of a type."""
     names: dict[str, Any] = {}
-    always, sometimes = [], []
-    for field in message.fields:
-        options = options_of(field)
-        if options.internal:
-            continue
+    first: list[str] = []  # a dict display is faster than as many assignments
+    then: list[str] = []
+    for field, always in written_fields(message):
         value = _expression(field, names)
-        if options.omit_empty and not field.has_presence:
-            sometimes.append(f"    if m.{field.name}: o[{field.json_name!r}] = {value}")
-        elif field.has_presence:
-            sometimes.append(f"    if m.HasField({field.name!r}): o[{field.json_name!r}] = {value}")
+        if always and not then:
+            first.append(f"{field.json_name!r}: {value}")
         else:
-            always.append(f"{field.json_name!r}: {value}")
-    source = "\n".join([f"def write(m):\n    o = {{{', '.join(always)}}}", *sometimes, "    return o"])
+            then.append(f"    {_condition(field, always)}o[{field.json_name!r}] = {value}")
+    source = "\n".join([f"def write(m):\n    o = {{{', '.join(first)}}}", *then, "    return o"])
     exec(compile(source, f"<writer of {message.full_name}>", "exec"), names)  # noqa: S102  # made from our own protos
     writer: Writer = names["write"]
     return writer
+
+
+def _condition(field: FieldDescriptor, always: bool) -> str:
+    if always:
+        return ""
+    return f"if m.HasField({field.name!r}): " if field.has_presence else f"if m.{field.name}: "
 
 
 def _expression(field: FieldDescriptor, names: dict[str, Any]) -> str:
@@ -94,4 +96,5 @@ def written_fields(message: Descriptor) -> Iterator[tuple[FieldDescriptor, bool]
     for field in message.fields:
         options = options_of(field)
         if not options.internal:
-            yield field, not (options.omit_empty or field.has_presence)
+            always = options.required or message.name.endswith("Response")
+            yield field, always or not (options.omit_empty or field.has_presence)

@@ -13,7 +13,7 @@ from parley.chat.v1.message_pb2 import SendResult
 from chassis.errors import AppError
 from gateway.dialects.base import Dialect, DialectContext, Payloads
 from gateway.dialects.native.dialect import NAME as NATIVE
-from gateway.dialects.native.requests import OPERATIONS
+from gateway.dialects.native.requests import all_commands
 from gateway.dialects.registry import all_dialects
 from gateway.dialects.socketio_base import EmittedFrame, Reference, SocketIoDialect
 from gateway.sessions.commands import Command, Malformed, Reject, ResolveConversation, SendMessage, SendSignal
@@ -39,7 +39,7 @@ _RECEIPT: Final = SendResult(message_id="message-of-22-characte", seq=1)
 def operations_of(name: str) -> Mapping[str, Any]:
     """What clients ask for in a dialect: each with its form."""
     if name == NATIVE:
-        return OPERATIONS
+        return all_commands()
     operations: Mapping[str, Any] = DIALECTS[name]._operations  # type: ignore[attr-defined]
     return operations
 

@@ -11,6 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import fields
 
+from chassis.contract.methods import all_services, methods_of
+from gateway.dialects.native.dialect import NAME as NATIVE
+from gateway.wire.json_reader import request_fields
 from tests.fuzz.frames import DIALECTS, check_frame, frame_of, operations_of, request_text
 
 NAMES = sorted(DIALECTS)
@@ -30,7 +33,9 @@ every_dialect = pytest.mark.parametrize("name", NAMES)
 
 @cache
 def words(name: str) -> list[str]:
-    """The names of all fields that mean something in a dialect."""
+    """Returns the names of all fields that mean something in a dialect."""
+    if name == NATIVE:
+        return sorted({field.name for method in methods_of(all_services()) for field in request_fields(method.input)})
     forms = [operation.form for operation in operations_of(name).values()]
     return sorted({field.encode_name for form in forms for field in fields(form)} | {*CLAIMS, "tempId"})
 

@@ -12,6 +12,7 @@ from functools import cache, partial
 from typing import Any, Final
 
 from google.protobuf.message import Message
+from parley.chat.v1.chat_pb2 import MESSAGE_KIND_TEXT
 from parley.chat.v1.message_pb2 import (
     Draft,
     MarkDeliveredRequest,
@@ -84,7 +85,7 @@ def _handled_by_gateway(of_contract: Mapping[str, MakeCommand]) -> dict[str, Mak
         return set_status(body)
 
     return {
-        "message.send": lambda body: SendMessage(read_request(body, SendMessageRequest.DESCRIPTOR).draft),
+        "message.send": _send_message,
         "receipt.read": lambda body: SendSignal(read_request(body, MarkReadRequest.DESCRIPTOR)),
         "receipt.delivered": lambda body: SendSignal(read_request(body, MarkDeliveredRequest.DESCRIPTOR)),
         "typing.set": lambda body: SendSignal(read_request(body, SetTypingRequest.DESCRIPTOR)),
@@ -94,9 +95,15 @@ def _handled_by_gateway(of_contract: Mapping[str, MakeCommand]) -> dict[str, Mak
     }
 
 
+def _send_message(body: Any) -> SendMessage:
+    draft = read_request(body, SendMessageRequest.DESCRIPTOR).draft
+    draft.kind = draft.kind or MESSAGE_KIND_TEXT
+    return SendMessage(draft)
+
+
 def _set_idle(body: Mapping[str, Any]) -> SetIdle:
     if body.get("status") is not None or body.get("text") is not None:
-        raise invalid_fields({"idle": "excludes status and text"})
+        raise invalid_fields({"idle": "must not be given together with status or text"})
     if not isinstance(body["idle"], bool):
         raise invalid_fields({"idle": "must be true or false"})
     return SetIdle(body["idle"])

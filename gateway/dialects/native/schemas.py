@@ -37,7 +37,7 @@ class MessageSend(Struct, rename="camel"):
 
     conversation_id: Id
     client_message_id: Id
-    text: Annotated[str, Meta(max_length=TEXT_BYTES // 4)] = ""  # longer ones are counted in bytes, by the contract
+    text: Annotated[str, Meta(max_length=TEXT_BYTES // 4)]  # longer ones are counted in bytes, by the contract
     kind: str = "text"
     reply_to: Annotated[str, Meta(max_length=64)] = ""
     mentions: Annotated[list[UserId], Meta(max_length=50)] = field(default_factory=list)

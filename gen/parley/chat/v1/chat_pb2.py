@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from parley.options.v1 import field_pb2 as parley_dot_options_dot_v1_dot_field__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19parley/chat/v1/chat.proto\x12\x0eparley.chat.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dparley/options/v1/field.proto\"\xb5\x01\n\x06Member\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xda\xf3\x18\x04\x08\x01(\x01\x12\x30\n\x04role\x18\x02 \x01(\x0e\x32\x1a.parley.chat.v1.MemberRoleB\x06\xda\xf3\x18\x02\x08\x01\x12\x10\n\x08read_seq\x18\x03 \x01(\x03\x12\x15\n\rdelivered_seq\x18\x04 \x01(\x03\x12\x35\n\tread_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02`\x01\"\xa1\x05\n\x0c\x43onversation\x12!\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x08\xda\xf3\x18\x04\x08\x01\x18@\x12.\n\x04kind\x18\x02 \x01(\x0e\x32 .parley.chat.v1.ConversationKind\x12\x19\n\x04name\x18\x03 \x01(\tB\x0b\xda\xf3\x18\x07\x18\xc8\x01P\x01X\x01\x12\x1e\n\x0b\x64\x65scription\x18\x04 \x01(\tB\t\xda\xf3\x18\x05\x18\xd0\x0fX\x01\x12\x1f\n\x0c\x65xternal_ref\x18\x05 \x01(\tB\t\xda\xf3\x18\x05\x18\xc8\x01X\x01\x12\x12\n\ncreated_by\x18\x06 \x01(\t\x12\x0b\n\x03seq\x18\x07 \x01(\x03\x12\x0b\n\x03rev\x18\x08 \x01(\x03\x12-\n\x0clast_message\x18\t \x01(\x0b\x32\x17.parley.chat.v1.Message\x12\x36\n\x12last_activity_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61rchived\x18\x0b \x01(\x08\x12\x18\n\x04tags\x18\x0c \x03(\tB\n\xda\xf3\x18\x06\x10\x01\x18\x32\x38\x14\x12/\n\x07members\x18\r \x03(\x0b\x32\x16.parley.chat.v1.MemberB\x06\xda\xf3\x18\x02X\x01\x12\x14\n\x0cmember_count\x18\x0e \x01(\x05\x12\x10\n\x08read_seq\x18\x0f \x01(\x03\x12\x14\n\x0cunread_count\x18\x10 \x01(\x03\x12@\n\x10muted_until_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nmutedUntil\x12\x37\n\x0b\x63reate_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02`\x01\x12\x37\n\x0bupdate_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02`\x01\"{\n\nAttachment\x12\x16\n\x03url\x18\x01 \x01(\tB\t\xda\xf3\x18\x05\x08\x01\x18\xd0\x0f\x12\x17\n\x04name\x18\x02 \x01(\tB\t\xda\xf3\x18\x05\x18\xc8\x01X\x01\x12\x1e\n\x0c\x63ontent_type\x18\x03 \x01(\tB\x08\xda\xf3\x18\x04\x18\x64X\x01\x12\x1c\n\nsize_bytes\x18\x04 \x01(\x03\x42\x08\xda\xf3\x18\x04@\x00X\x01\"\xb5\x03\n\x07Message\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x0b\n\x03seq\x18\x03 \x01(\x03\x12\x0b\n\x03rev\x18\x04 \x01(\x03\x12\x11\n\tsender_id\x18\x05 \x01(\t\x12\x19\n\x11\x63lient_message_id\x18\x06 \x01(\t\x12)\n\x04kind\x18\x07 \x01(\x0e\x32\x1b.parley.chat.v1.MessageKind\x12\x0c\n\x04text\x18\x08 \x01(\t\x12\x37\n\x0b\x61ttachments\x18\t \x03(\x0b\x32\x1a.parley.chat.v1.AttachmentB\x06\xda\xf3\x18\x02X\x01\x12\x18\n\x08reply_to\x18\n \x01(\tB\x06\xda\xf3\x18\x02X\x01\x12\x18\n\x08mentions\x18\x0b \x03(\tB\x06\xda\xf3\x18\x02X\x01\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tedit_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x64\x65lete_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x8f\x01\n\x10\x43onversationKind\x12!\n\x1d\x43ONVERSATION_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43ONVERSATION_KIND_DIRECT\x10\x01\x12\x1b\n\x17\x43ONVERSATION_KIND_GROUP\x10\x02\x12\x1d\n\x19\x43ONVERSATION_KIND_PROJECT\x10\x03*o\n\nMemberRole\x12\x1b\n\x17MEMBER_ROLE_UNSPECIFIED\x10\x00\x12\x15\n\x11MEMBER_ROLE_OWNER\x10\x01\x12\x15\n\x11MEMBER_ROLE_ADMIN\x10\x02\x12\x16\n\x12MEMBER_ROLE_MEMBER\x10\x03*\xb9\x01\n\x0bMessageKind\x12\x1c\n\x18MESSAGE_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11MESSAGE_KIND_TEXT\x10\x01\x12\x16\n\x12MESSAGE_KIND_IMAGE\x10\x02\x12\x15\n\x11MESSAGE_KIND_FILE\x10\x03\x12\x16\n\x12MESSAGE_KIND_AUDIO\x10\x04\x12\x15\n\x11MESSAGE_KIND_LINK\x10\x05\x12\x17\n\x13MESSAGE_KIND_SYSTEM\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19parley/chat/v1/chat.proto\x12\x0eparley.chat.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dparley/options/v1/field.proto\"\xb5\x01\n\x06Member\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xda\xf3\x18\x04\x08\x01(\x01\x12\x30\n\x04role\x18\x02 \x01(\x0e\x32\x1a.parley.chat.v1.MemberRoleB\x06\xda\xf3\x18\x02\x08\x01\x12\x10\n\x08read_seq\x18\x03 \x01(\x03\x12\x15\n\rdelivered_seq\x18\x04 \x01(\x03\x12\x35\n\tread_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02`\x01\"\xab\x05\n\x0c\x43onversation\x12#\n\x0f\x63onversation_id\x18\x01 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12.\n\x04kind\x18\x02 \x01(\x0e\x32 .parley.chat.v1.ConversationKind\x12\x19\n\x04name\x18\x03 \x01(\tB\x0b\xda\xf3\x18\x07\x18\xc8\x01P\x01X\x01\x12\x1e\n\x0b\x64\x65scription\x18\x04 \x01(\tB\t\xda\xf3\x18\x05\x18\xd0\x0fX\x01\x12\x1f\n\x0c\x65xternal_ref\x18\x05 \x01(\tB\t\xda\xf3\x18\x05\x18\xc8\x01X\x01\x12\x12\n\ncreated_by\x18\x06 \x01(\t\x12\x0b\n\x03seq\x18\x07 \x01(\x03\x12\x0b\n\x03rev\x18\x08 \x01(\x03\x12-\n\x0clast_message\x18\t \x01(\x0b\x32\x17.parley.chat.v1.Message\x12>\n\x12last_activity_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02\x08\x01\x12\x10\n\x08\x61rchived\x18\x0b \x01(\x08\x12\x18\n\x04tags\x18\x0c \x03(\tB\n\xda\xf3\x18\x06\x10\x01\x18\x32\x38\x14\x12/\n\x07members\x18\r \x03(\x0b\x32\x16.parley.chat.v1.MemberB\x06\xda\xf3\x18\x02X\x01\x12\x14\n\x0cmember_count\x18\x0e \x01(\x05\x12\x10\n\x08read_seq\x18\x0f \x01(\x03\x12\x14\n\x0cunread_count\x18\x10 \x01(\x03\x12@\n\x10muted_until_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nmutedUntil\x12\x37\n\x0b\x63reate_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02`\x01\x12\x37\n\x0bupdate_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02`\x01\"}\n\nAttachment\x12\x18\n\x03url\x18\x01 \x01(\tB\x0b\xda\xf3\x18\x07\x08\x01\x10\x01\x18\xd0\x0f\x12\x17\n\x04name\x18\x02 \x01(\tB\t\xda\xf3\x18\x05\x18\xc8\x01X\x01\x12\x1e\n\x0c\x63ontent_type\x18\x03 \x01(\tB\x08\xda\xf3\x18\x04\x18\x64X\x01\x12\x1c\n\nsize_bytes\x18\x04 \x01(\x03\x42\x08\xda\xf3\x18\x04@\x00X\x01\"\xbd\x03\n\x07Message\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x0b\n\x03seq\x18\x03 \x01(\x03\x12\x0b\n\x03rev\x18\x04 \x01(\x03\x12\x11\n\tsender_id\x18\x05 \x01(\t\x12\x19\n\x11\x63lient_message_id\x18\x06 \x01(\t\x12)\n\x04kind\x18\x07 \x01(\x0e\x32\x1b.parley.chat.v1.MessageKind\x12\x0c\n\x04text\x18\x08 \x01(\t\x12\x37\n\x0b\x61ttachments\x18\t \x03(\x0b\x32\x1a.parley.chat.v1.AttachmentB\x06\xda\xf3\x18\x02X\x01\x12\x18\n\x08reply_to\x18\n \x01(\tB\x06\xda\xf3\x18\x02X\x01\x12\x18\n\x08mentions\x18\x0b \x03(\tB\x06\xda\xf3\x18\x02X\x01\x12\x37\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02\x08\x01\x12-\n\tedit_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x64\x65lete_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x8f\x01\n\x10\x43onversationKind\x12!\n\x1d\x43ONVERSATION_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43ONVERSATION_KIND_DIRECT\x10\x01\x12\x1b\n\x17\x43ONVERSATION_KIND_GROUP\x10\x02\x12\x1d\n\x19\x43ONVERSATION_KIND_PROJECT\x10\x03*o\n\nMemberRole\x12\x1b\n\x17MEMBER_ROLE_UNSPECIFIED\x10\x00\x12\x15\n\x11MEMBER_ROLE_OWNER\x10\x01\x12\x15\n\x11MEMBER_ROLE_ADMIN\x10\x02\x12\x16\n\x12MEMBER_ROLE_MEMBER\x10\x03*\xb9\x01\n\x0bMessageKind\x12\x1c\n\x18MESSAGE_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11MESSAGE_KIND_TEXT\x10\x01\x12\x16\n\x12MESSAGE_KIND_IMAGE\x10\x02\x12\x15\n\x11MESSAGE_KIND_FILE\x10\x03\x12\x16\n\x12MESSAGE_KIND_AUDIO\x10\x04\x12\x15\n\x11MESSAGE_KIND_LINK\x10\x05\x12\x17\n\x13MESSAGE_KIND_SYSTEM\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,13 +40,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MEMBER'].fields_by_name['read_time']._loaded_options = None
   _globals['_MEMBER'].fields_by_name['read_time']._serialized_options = b'\332\363\030\002`\001'
   _globals['_CONVERSATION'].fields_by_name['conversation_id']._loaded_options = None
-  _globals['_CONVERSATION'].fields_by_name['conversation_id']._serialized_options = b'\332\363\030\004\010\001\030@'
+  _globals['_CONVERSATION'].fields_by_name['conversation_id']._serialized_options = b'\332\363\030\006\010\001\020\001\030@'
   _globals['_CONVERSATION'].fields_by_name['name']._loaded_options = None
   _globals['_CONVERSATION'].fields_by_name['name']._serialized_options = b'\332\363\030\007\030\310\001P\001X\001'
   _globals['_CONVERSATION'].fields_by_name['description']._loaded_options = None
   _globals['_CONVERSATION'].fields_by_name['description']._serialized_options = b'\332\363\030\005\030\320\017X\001'
   _globals['_CONVERSATION'].fields_by_name['external_ref']._loaded_options = None
   _globals['_CONVERSATION'].fields_by_name['external_ref']._serialized_options = b'\332\363\030\005\030\310\001X\001'
+  _globals['_CONVERSATION'].fields_by_name['last_activity_time']._loaded_options = None
+  _globals['_CONVERSATION'].fields_by_name['last_activity_time']._serialized_options = b'\332\363\030\002\010\001'
   _globals['_CONVERSATION'].fields_by_name['tags']._loaded_options = None
   _globals['_CONVERSATION'].fields_by_name['tags']._serialized_options = b'\332\363\030\006\020\001\03028\024'
   _globals['_CONVERSATION'].fields_by_name['members']._loaded_options = None
@@ -56,7 +58,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONVERSATION'].fields_by_name['update_time']._loaded_options = None
   _globals['_CONVERSATION'].fields_by_name['update_time']._serialized_options = b'\332\363\030\002`\001'
   _globals['_ATTACHMENT'].fields_by_name['url']._loaded_options = None
-  _globals['_ATTACHMENT'].fields_by_name['url']._serialized_options = b'\332\363\030\005\010\001\030\320\017'
+  _globals['_ATTACHMENT'].fields_by_name['url']._serialized_options = b'\332\363\030\007\010\001\020\001\030\320\017'
   _globals['_ATTACHMENT'].fields_by_name['name']._loaded_options = None
   _globals['_ATTACHMENT'].fields_by_name['name']._serialized_options = b'\332\363\030\005\030\310\001X\001'
   _globals['_ATTACHMENT'].fields_by_name['content_type']._loaded_options = None
@@ -69,18 +71,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MESSAGE'].fields_by_name['reply_to']._serialized_options = b'\332\363\030\002X\001'
   _globals['_MESSAGE'].fields_by_name['mentions']._loaded_options = None
   _globals['_MESSAGE'].fields_by_name['mentions']._serialized_options = b'\332\363\030\002X\001'
-  _globals['_CONVERSATIONKIND']._serialized_start=1535
-  _globals['_CONVERSATIONKIND']._serialized_end=1678
-  _globals['_MEMBERROLE']._serialized_start=1680
-  _globals['_MEMBERROLE']._serialized_end=1791
-  _globals['_MESSAGEKIND']._serialized_start=1794
-  _globals['_MESSAGEKIND']._serialized_end=1979
+  _globals['_MESSAGE'].fields_by_name['create_time']._loaded_options = None
+  _globals['_MESSAGE'].fields_by_name['create_time']._serialized_options = b'\332\363\030\002\010\001'
+  _globals['_CONVERSATIONKIND']._serialized_start=1555
+  _globals['_CONVERSATIONKIND']._serialized_end=1698
+  _globals['_MEMBERROLE']._serialized_start=1700
+  _globals['_MEMBERROLE']._serialized_end=1811
+  _globals['_MESSAGEKIND']._serialized_start=1814
+  _globals['_MESSAGEKIND']._serialized_end=1999
   _globals['_MEMBER']._serialized_start=110
   _globals['_MEMBER']._serialized_end=291
   _globals['_CONVERSATION']._serialized_start=294
-  _globals['_CONVERSATION']._serialized_end=967
-  _globals['_ATTACHMENT']._serialized_start=969
-  _globals['_ATTACHMENT']._serialized_end=1092
-  _globals['_MESSAGE']._serialized_start=1095
-  _globals['_MESSAGE']._serialized_end=1532
+  _globals['_CONVERSATION']._serialized_end=977
+  _globals['_ATTACHMENT']._serialized_start=979
+  _globals['_ATTACHMENT']._serialized_end=1104
+  _globals['_MESSAGE']._serialized_start=1107
+  _globals['_MESSAGE']._serialized_end=1552
 # @@protoc_insertion_point(module_scope)

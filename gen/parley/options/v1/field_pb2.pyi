@@ -43,7 +43,9 @@ class Field(_message.Message):
     INLINE_FIELD_NUMBER: _builtins.int
     NOT_IN_FIELD_NUMBER: _builtins.int
     required: _builtins.bool
-    """The field must be given: not the zero value in a message, not absent in JSON."""
+    """The field must be there in JSON; in a message it must be set where that can be told, and enums must not be zero.
+    In a message that is answered, it is always there.
+    """
     min_len: _builtins.int
     """The shortest string, in characters (Unicode code points). The empty string passes unless the field is required."""
     max_len: _builtins.int

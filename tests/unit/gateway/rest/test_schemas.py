@@ -74,7 +74,6 @@ FULL_CONVERSATION = chat_pb2.Conversation(
 @pytest.mark.parametrize(
     ("made", "shape"),
     [
-        (json_objects.user_object(FULL_USER), schemas.User),
         (json_objects.user_object(user_pb2.User(role=user_pb2.ROLE_BOT)), schemas.User),
         (account_object(FULL_USER), schemas.Account),
         (account_object(user_pb2.User(role=user_pb2.ROLE_BOT)), schemas.Account),
