@@ -1,6 +1,7 @@
 """`python -m deploy.generate`: writes or checks the files that are generated from the code and from one another.
 
-write   generates the dashboards, docs/settings.md, docs/metrics.md, the alerts for the Prometheus operator, and Envoy's
+write   generates the dashboards, docs/settings.md, docs/metrics.md, the operations in
+        docs/protocol.md, the alerts for the Prometheus operator, and Envoy's
         files for mutual TLS and traces; prints the files that changed
 check   prints the files that are out of date, and exits with status 1 if there are any
 """
@@ -20,10 +21,12 @@ from deploy.monitoring.envoy_tracing import with_tracing
 from deploy.monitoring.metrics_page import metrics_page
 from deploy.monitoring.scrape import ALERTS
 from deploy.monitoring.settings_page import settings_page
+from deploy.protocol_page import with_operations
 from deploy.tls.envoy import secret_files, with_mutual_tls
 
 _ROOT: Final = Path(__file__).parents[1]
 _DOCS: Final = _ROOT / "docs"
+PROTOCOL: Final = _DOCS / "protocol.md"
 DASHBOARD_FOLDER: Final = _ROOT / "deploy" / "monitoring" / "dashboards"
 _COMPONENTS: Final = _ROOT / "deploy" / "k8s" / "components"
 TLS_FOLDER: Final = _COMPONENTS / "tls" / "envoy"
@@ -43,6 +46,7 @@ def generated_files() -> dict[Path, str]:
         PROMETHEUS_RULE: prometheus_rule(ALERTS.read_text()),
         _DOCS / "settings.md": settings_page(),
         _DOCS / "metrics.md": metrics_page(),
+        PROTOCOL: with_operations(PROTOCOL.read_text()),
     }
 
 

@@ -11,9 +11,12 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
+from typing import Any, cast
 
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from grpc_tools import protoc  # type: ignore[import-untyped]
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,8 +35,38 @@ def generate(target: Path) -> None:
         f"--mypy_out={target}",
         f"--mypy_grpc_out=only_async:{target}",
     )
+    (target / "parley" / "comments.py").write_text(comments_module())
     for folder in (path for path in [target, *target.rglob("*")] if path.is_dir() and path != target):
         (folder / "__init__.py").touch()
+
+
+def comments_module() -> str:
+    """Returns a module that holds the comments of the contracts by full name: descriptors at run time have none."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "descriptors"
+        _compile(PROTOS, f"--descriptor_set_out={path}", "--include_source_info")
+        files_ = FileDescriptorSet.FromString(path.read_bytes()).file
+    comments = dict(comment for file in files_ for comment in _comments(file))
+    entries = "".join(f"    {name!r}: {comments[name]!r},\n" for name in sorted(comments))
+    return f'"""The comments of the contracts, by full name."""\n\nCOMMENTS: dict[str, str] = {{\n{entries}}}\n'
+
+
+def _comments(file: FileDescriptorProto) -> Iterator[tuple[str, str]]:
+    for location in file.source_code_info.location:
+        if location.leading_comments:
+            yield _name_at(file, list(location.path)), " ".join(location.leading_comments.split())
+
+
+def _name_at(file: FileDescriptorProto, path: list[int]) -> str:
+    """Returns the full name of the element at a path of SourceCodeInfo, which alternates field numbers and indexes."""
+    names, at = [file.package], cast(Any, file)
+    while path:
+        field = at.DESCRIPTOR.fields_by_number[path.pop(0)]
+        at = getattr(at, field.name)
+        if path:
+            at = at[path.pop(0)]
+        names.append(getattr(at, "name", field.name))
+    return ".".join(names)
 
 
 def _compile(protos: Path, *outputs: str) -> None:

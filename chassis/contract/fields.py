@@ -63,6 +63,11 @@ def is_message(field: FieldDescriptor, name: str = "") -> bool:
     return kind is not None and (not name or kind.full_name == name)
 
 
+def is_inlined(field: FieldDescriptor) -> bool:
+    """Reports whether the fields of the message that a field holds stand in JSON where the message itself would."""
+    return options_of(field).HasField("inline")
+
+
 def mask_of(message: Descriptor) -> FieldDescriptor | None:
     """Returns the field of a request that holds its update mask, if it has one."""
     return next((field for field in message.fields if is_message(field, FIELD_MASK)), None)

@@ -17,7 +17,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from parley.options.v1 import op_pb2, rule_pb2
 
-from chassis.contract.fields import options_of
+from chassis.contract.fields import is_inlined, options_of
 
 REQUEST_ID: Final = "request_id"
 _CONVERSATION_ID: Final = "conversation_id"
@@ -136,5 +136,5 @@ def _conversations(request: Message) -> Iterator[str]:
     for field in request.DESCRIPTOR.fields:
         if field.name == _CONVERSATION_ID:
             yield getattr(request, field.name)
-        elif _CONVERSATION_ID in options_of(field).inline.keys:
+        elif is_inlined(field) and _CONVERSATION_ID in options_of(field).inline.keys:
             yield getattr(getattr(request, field.name), _CONVERSATION_ID)

@@ -19,6 +19,7 @@ from chassis.contract.fields import (
     TIMESTAMP,
     accepted_names,
     integer_bounds,
+    is_inlined,
     is_message,
     least_length,
     list_sentence_of,
@@ -74,8 +75,7 @@ def _check_of(message: Descriptor) -> Check | None:
 def _field_checks(message: Descriptor) -> Iterator[_FieldCheck]:
     mask = mask_of(message)
     for field in message.fields:
-        inline = options_of(field).inline
-        if inline.keys or inline.fields:
+        if is_inlined(field):
             yield _FieldCheck(field.name, field.json_name, _inline_check(field, mask))
         elif (check := _check_field(field)) is not None:
             yield _FieldCheck(field.name, field.json_name, check)

@@ -22,6 +22,7 @@ from chassis.contract.fields import (
     TIMESTAMP,
     accepted_names,
     integer_bounds,
+    is_inlined,
     is_message,
     list_sentence_of,
     mask_of,
@@ -72,7 +73,7 @@ def _request_fields(request: Descriptor) -> Iterator[RequestField]:
         options = options_of(field)
         if options.internal or field is mask_of(request):
             continue
-        if not (options.inline.keys or options.inline.fields):
+        if not is_inlined(field):
             yield RequestField(field.json_name, field, None, options.required, False)
             continue
         inner = message_of(field).fields_by_name
@@ -139,7 +140,7 @@ def _excluded(message: Any, field: FieldDescriptor) -> str:
 def _mark_present(message: Any, request: Descriptor) -> None:
     """Makes inlined messages present even where all their fields are empty."""
     for field in request.fields:
-        if options_of(field).inline.ByteSize():
+        if is_inlined(field):
             getattr(message, field.name).SetInParent()
 
 

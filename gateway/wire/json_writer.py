@@ -14,7 +14,16 @@ from typing import Any, Final
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.struct_pb2 import Struct, Value
 
-from chassis.contract.fields import STRUCT, TIMESTAMP, enum_names, enum_of, is_message, message_of, options_of
+from chassis.contract.fields import (
+    STRUCT,
+    TIMESTAMP,
+    enum_names,
+    enum_of,
+    is_inlined,
+    is_message,
+    message_of,
+    options_of,
+)
 from gateway.wire.timestamps import time_text
 
 Object = dict[str, Any]
@@ -34,7 +43,9 @@ def writer_of(message: Descriptor) -> Writer:
     then: list[str] = []
     for field, always in written_fields(message):
         value = _expression(field, names)
-        if always and not then:
+        if is_inlined(field):
+            then.append(f"    o |= {value}")
+        elif always and not then:
             first.append(f"{field.json_name!r}: {value}")
         else:
             then.append(f"    {_condition(field, always)}o[{field.json_name!r}] = {value}")

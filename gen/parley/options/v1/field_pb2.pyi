@@ -70,7 +70,9 @@ class Field(_message.Message):
     """Never in JSON: for services alone."""
     @_builtins.property
     def inline(self) -> Global___Inline:
-        """The message's fields stand in JSON where the message itself would."""
+        """The message's fields stand in JSON where the message itself would. In a request, those that it names; in a response,
+        all of them.
+        """
 
     @_builtins.property
     def not_in(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
