@@ -1,4 +1,4 @@
-"""Attachments: gateways' streams, which report sessions one way and are told of presence the other way."""
+"""Attachments: gateways' streams, which report sessions in one direction and receive presence in the other."""
 
 from __future__ import annotations
 
@@ -16,33 +16,31 @@ from services.presence.domain import UserKey
 from services.presence.publisher import Publisher
 from services.presence.sessions import GatewaySessions, Report, Timeouts
 
-Told = tuple[int, Sequence[Event], str]
-"""What is told at once: the acknowledged number, events, and the organization of which all has been told, if any."""
+Output = tuple[int, Sequence[Event], str]
+"""An AttachResponse's contents: the acked_sequence, events, and the organization that is now synced, if any."""
 
 
 class Attachments:
     """Serves gateways' streams.
 
     Args:
-        bus: where sessions are held, and rosters are read.
-        publisher: is woken when sessions changed.
-        delivery: what others were told.
-        times: see `Timeouts`.
+        bus: holds sessions and snapshots.
+        publisher: woken when sessions change.
+        delivery: delivers the published events.
+        timeouts: see `Timeouts`.
     """
 
-    def __init__(self, bus: PresenceBus, publisher: Publisher, delivery: Delivery, times: Timeouts) -> None:
+    def __init__(self, bus: PresenceBus, publisher: Publisher, delivery: Delivery, timeouts: Timeouts) -> None:
         self._bus = bus
         self._publisher = publisher
         self._delivery = delivery
-        self._times = times
+        self._timeouts = timeouts
 
-    async def serve(self, reports: AsyncIterator[Report]) -> AsyncIterator[Told]:
-        """Serves one stream.
-
-        The sessions stay when it ends, for as long as the gateway's lease does.
+    async def serve(self, reports: AsyncIterator[Report]) -> AsyncIterator[Output]:
+        """Serves one stream. When it ends, its sessions stay until the gateway's lease expires.
 
         Yields:
-            What an AttachResponse says.
+            The contents of each AttachResponse.
 
         Raises:
             InvalidArgumentError: INVALID_FIELDS or SESSION_OF_ANOTHER_USER.
@@ -56,65 +54,68 @@ class Attachments:
             raise InvalidArgumentError(
                 "INVALID_FIELDS", "gatewayId must not be empty", fields={"gatewayId": "must not be empty"}
             )
-        outbox = SubscriberQueue()
-        with self._delivery.delivering(outbox):
-            sessions = GatewaySessions(self._bus, first.gateway_id, self._times)
+        queue = SubscriberQueue()
+        with self._delivery.delivering(queue):
+            sessions = GatewaySessions(self._bus, first.gateway_id, self._timeouts)
             await sessions.attach()
-            reader = asyncio.create_task(self._read(sessions, outbox, first, reports))
+            reader = asyncio.create_task(self._read(sessions, queue, first, reports))
             try:
-                async for response in self._responses(outbox):
+                async for response in self._responses(queue):
                     yield response
             finally:
                 await end_tasks([reader])
 
-    async def _responses(self, outbox: SubscriberQueue) -> AsyncIterator[Told]:
-        while await outbox.wait():
-            acknowledged, events = outbox.take_acknowledged(), outbox.take_events()
-            if acknowledged or events:
-                yield acknowledged, events, ""
-            organization_id = outbox.take_snapshot_due()
+    async def _responses(self, queue: SubscriberQueue) -> AsyncIterator[Output]:
+        while await queue.wait():
+            acked_sequence, events = queue.take_acked_sequence(), queue.take_events()
+            if acked_sequence or events:
+                yield acked_sequence, events, ""
+            organization_id = queue.take_snapshot_request()
             if organization_id is not None:
-                async for part in self._bus.roster(organization_id):
+                async for part in self._bus.snapshot(organization_id):
                     yield (
-                        outbox.take_acknowledged(),
-                        [event_message(UserKey(organization_id, user), role, shown) for user, role, shown in part],
+                        queue.take_acked_sequence(),
+                        [
+                            event_message(UserKey(organization_id, user), role, presence)
+                            for user, role, presence in part
+                        ],
                         "",
                     )
-                outbox.snapshot_given(organization_id)
-                yield outbox.take_acknowledged(), [], organization_id
+                queue.snapshot_sent(organization_id)
+                yield queue.take_acked_sequence(), [], organization_id
 
     async def _read(
-        self, sessions: GatewaySessions, outbox: SubscriberQueue, first: Report, reports: AsyncIterator[Report]
+        self, sessions: GatewaySessions, queue: SubscriberQueue, first: Report, reports: AsyncIterator[Report]
     ) -> None:
         report: Report | None = first
         try:
             while report is not None:
-                await self._take_in(sessions, outbox, report)
+                await self._apply(sessions, queue, report)
                 report = await self._next(reports)
-            outbox.end()
-        except Exception as error:  # the stream ends with it
-            outbox.fail(error)
+            queue.end()
+        except Exception as error:  # ends the stream
+            queue.fail(error)
 
-    async def _take_in(self, sessions: GatewaySessions, outbox: SubscriberQueue, report: Report) -> None:
-        """Brings a report into effect; whatever is told after that is delivered."""
+    async def _apply(self, sessions: GatewaySessions, queue: SubscriberQueue, report: Report) -> None:
+        """Applies a report. Every event published after the acknowledgement is delivered."""
         before = sessions.organizations
-        changes = sessions.note(report)
-        new, gone = sessions.organizations - before, before - sessions.organizations
-        for organization_id in new:
-            self._delivery.add(outbox, organization_id)
-        if await sessions.apply(changes, more=report.more):
+        changes = sessions.record(report)
+        added, removed = sessions.organizations - before, before - sessions.organizations
+        for organization_id in added:
+            self._delivery.add(queue, organization_id)
+        if await sessions.apply(changes, has_more=report.has_more):
             self._publisher.wake()
-        for organization_id in gone:
-            self._delivery.remove(outbox, organization_id)
-        if report.number:
-            outbox.acknowledge(report.number)
-        for organization_id in new:
-            outbox.need_snapshot(organization_id)
+        for organization_id in removed:
+            self._delivery.remove(queue, organization_id)
+        if report.request_sequence:
+            queue.acknowledge(report.request_sequence)
+        for organization_id in added:
+            queue.request_snapshot(organization_id)
 
     async def _next(self, reports: AsyncIterator[Report]) -> Report | None:
-        """The next report, or None at the end. Raises UnavailableError HEARTBEATS_MISSED."""
+        """Returns the next report, or None at the end. Raises UnavailableError HEARTBEATS_MISSED."""
         try:
-            async with asyncio.timeout(self._times.lease_ms / 1_000):
+            async with asyncio.timeout(self._timeouts.lease_ms / 1_000):
                 return await anext(reports, None)
         except TimeoutError:
-            raise UnavailableError("HEARTBEATS_MISSED", "nothing was heard for too long; attach again") from None
+            raise UnavailableError("HEARTBEATS_MISSED", "no heartbeat arrived in time; attach again") from None

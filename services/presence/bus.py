@@ -1,20 +1,21 @@
-"""Presence in Redis: the only module here that knows it.
+"""Sessions and users' states in Redis; the only module of presence that knows Redis.
 
-Everything is spread over the shards of the event log by organization, and the keys of a shard have one hash tag, so
-that a script changes sessions, states and log in one step. Of each shard N there are
+Keys are sharded by organization, as the event log is. The keys of a shard have one hash tag, so that a script changes
+sessions, states and the log atomically. Shard N has
 
-    parley:presence:{N}:leases            sorted set: gateways by the time at which they count as dead
-    parley:presence:{N}:gateway:<id>      hash: its sessions, each with who reported it ("<attachment>/<a or i>"), and
-                                          under the empty name the attachment whose word counts
+    parley:presence:{N}:leases            sorted set: gateways by the time at which their lease expires
+    parley:presence:{N}:gateway:<id>      hash: the gateway's sessions, each with "<attachment>/<a or i>", the reporter
+                                          and whether it is idle; under the empty name the current attachment
     parley:presence:{N}:user:<org>/<user> hash: a user's state; see encoding.py. Expires some time after they left
-    parley:presence:{N}:agenda            sorted set: users by the time at which others may have to be told something
-    parley:presence:{N}:storing           sorted set: users by the time at which their record is to be read or written
-    parley:presence:{N}:roster:<org>      sorted set: who is present (score inf), and who left (score: when)
-    parley:presence:{N}:log               the event log: what others were told
-    parley:presence:{N}:complete, :lost   marks: whether Redis has everything, and since when it is known not to
+    parley:presence:{N}:agenda            sorted set, the work queue: users by the time of their next check
+    parley:presence:{N}:storing           sorted set, the persist queue: users by the time at which to read or write
+                                          their record
+    parley:presence:{N}:roster:<org>      sorted set: present users (score inf), and users who left (score: when)
+    parley:presence:{N}:log               the event log of published presence
+    parley:presence:{N}:complete, :lost   markers: whether Redis has all data, and since when it is known not to
 
-All methods raise UnavailableError STORE_UNAVAILABLE while Redis can't be reached; what was done is then unknown, and
-all of them may be repeated.
+Every method raises UnavailableError STORE_UNAVAILABLE while Redis is unreachable. The outcome is then unknown, and it
+is safe to repeat the call.
 """
 
 from __future__ import annotations
@@ -46,16 +47,19 @@ _SCAN_COUNT: Final = 500
 _MAX_CONNECTIONS: Final = 32
 _TIMEOUT_SECONDS: Final = 5.0
 
-Agenda = Literal["agenda", "storing"]
-Storing = Literal["due", "done", "keep"]
-NextLook = int | Literal["", "keep"]
+Queue = Literal["work_queue", "persist_queue"]
+_QUEUE_KEYS: Final[dict[Queue, str]] = {"work_queue": "agenda", "persist_queue": "storing"}
+"""The queues' names in keys, which replicas of an earlier version use too."""
+
+Persist = Literal["due", "done", "keep"]
+NextCheck = int | Literal["", "keep"]
 
 _log = logger("bus")
 
 
 @dataclass(frozen=True, slots=True)
 class SessionChange:
-    """A session is active, idle, closed, or stale: closed unless its gateway's present attachment has reported it."""
+    """A session is active, idle, closed, or stale: closed unless its gateway's current attachment has reported it."""
 
     kind: Literal["a", "i", "c", "s"]
     key: UserKey
@@ -64,21 +68,21 @@ class SessionChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Settlement:
+class StateChange:
     """A change of a user's state.
 
     Attributes:
-        before: the state that it is based on; the change is only made if that is still the state.
-        after: what it is to be.
-        look: when to look at it again, in Unix ms; "" for not before something happens.
-        storing: whether its record is to be read or written.
-        event: what others are told, as an encoded EventBatch; empty for nothing.
+        before: the expected state; the change is made only if it is still the current one.
+        after: the new state.
+        next_check: when to check the user again, in Unix ms; "" for the next event, "keep" for no change.
+        persist: whether the user's record is due to be read or written.
+        event: the event to publish, as an encoded EventBatch; empty for none.
     """
 
     before: UserState
     after: UserState
-    look: NextLook = "keep"
-    storing: Storing = "keep"
+    next_check: NextCheck = "keep"
+    persist: Persist = "keep"
     event: bytes = b""
 
 
@@ -86,9 +90,9 @@ class Settlement:
 async def open_bus(
     url: str, *, shards: int, retention_seconds: float, recent_ms: int
 ) -> AsyncIterator[tuple[PresenceBus, EventLog]]:
-    """Opens the bus, and the event log for following it; closes both on leaving.
+    """Opens the bus, and the event log to follow; closes both on leaving.
 
-    They have a client each: following waits longer for Redis than anything else may.
+    Each has its own client: the follower's timeouts are longer than those of commands.
     """
     async with _open_for_commands(url) as commands, open_redis(url) as follower:
         logs = [
@@ -108,37 +112,37 @@ def _open_for_commands(url: str) -> Redis:
         socket_timeout=_TIMEOUT_SECONDS,
         socket_connect_timeout=2.0,
         socket_keepalive=True,
-        retry=Retry(NoBackoff(), 1),  # a connection that a restart of the server left behind
+        retry=Retry(NoBackoff(), 1),  # for a connection that a restart of the server closed
     )
     return Redis.from_pool(pool)
 
 
 class PresenceBus:
-    """What all replicas know together.
+    """The state that replicas share.
 
     Args:
-        redis: the client; not closed here.
-        log: the event log that changes are told in.
-        recent_ms: how long it is remembered who left.
+        redis: the client, which the caller closes.
+        log: the event log for published presence.
+        recent_ms: how long snapshots include users who left.
     """
 
     def __init__(self, redis: Redis, log: EventLog, *, recent_ms: int) -> None:
         self._redis: Any = redis  # its replies have unions for types that depend on options
         self._log = log
         self._recent_ms = recent_ms
-        self._told = metrics.LOG_APPENDED.labels(log.name)
+        self._appended = metrics.LOG_APPENDED.labels(log.name)
         self.shards = range(log.shards)
 
     async def ping(self) -> None:
-        """Says whether Redis is there."""
-        with _reaching():
+        """Raises UnavailableError if Redis is unreachable."""
+        with _translating_errors():
             await self._redis.ping()
 
     # --- gateways and their sessions
 
     async def attach(self, gateway_id: str, attachment: str, *, lease_ms: int) -> None:
-        """Gives a gateway's sessions to an attachment; whoever reports on them as another gets SESSIONS_UNKNOWN."""
-        with _reaching():
+        """Makes an attachment the gateway's current one; reports of others then raise SESSIONS_UNKNOWN."""
+        with _translating_errors():
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for shard in self.shards:
                     keys = [_key(shard, "leases"), _key(shard, "gateway", gateway_id)]
@@ -160,27 +164,27 @@ class PresenceBus:
 
         Args:
             gateway_id: the gateway.
-            attachment: on whose word.
-            changes: of its sessions; none for a heartbeat.
-            lease_ms: how long the gateway counts as alive without another word.
+            attachment: the attachment that reports.
+            changes: the changes of its sessions; none for a heartbeat.
+            lease_ms: the duration of the renewed lease.
             grace_ms: how long users count as present after their last session closed.
-            happened_ms: when it happened; None for now.
-            shard: the one shard that all changes are in, and in which the lease is renewed; None for every shard.
+            happened_ms: when the changes happened, in Unix ms; None for now.
+            shard: the only shard to renew the lease in, which has all of the changes; None for every shard.
 
         Raises:
-            UnavailableError: SESSIONS_UNKNOWN when the gateway's sessions aren't this attachment's.
+            UnavailableError: SESSIONS_UNKNOWN if the attachment is not the gateway's current one.
         """
-        terms = [attachment, gateway_id, lease_ms, grace_ms, "" if happened_ms is None else happened_ms]
+        arguments = [attachment, gateway_id, lease_ms, grace_ms, "" if happened_ms is None else happened_ms]
         by_shard: dict[int, list[SessionChange]] = {s: [] for s in ([shard] if shard is not None else self.shards)}
         for change in changes:
             by_shard[self.shard_of(change.key.organization_id)].append(change)
-        with _reaching():
+        with _translating_errors():
             async with self._redis.pipeline(transaction=False) as pipeline:
-                for s, found in by_shard.items():
-                    for chunk in _chunks(found) or [[]]:
+                for s, changes_of_shard in by_shard.items():
+                    for chunk in _chunks(changes_of_shard) or [[]]:
                         keys = _report_keys(s, gateway_id, chunk)
                         parts = [part for change in chunk for part in _change_parts(change)]
-                        pipeline.eval(scripts.APPLY, len(keys), *keys, *terms, *parts)
+                        pipeline.eval(scripts.APPLY, len(keys), *keys, *arguments, *parts)
                 in_effect = await pipeline.execute()
         if not all(in_effect):
             raise UnavailableError("SESSIONS_UNKNOWN", "attach again, and report every session", retry_after_ms=0)
@@ -188,119 +192,120 @@ class PresenceBus:
     async def stale_sessions(
         self, shard: int, gateway_id: str, attachment: str
     ) -> AsyncIterator[list[tuple[UserKey, str]]]:
-        """The sessions of a gateway in a shard that others than this attachment reported, part by part."""
+        """Yields the sessions of a gateway in a shard that attachments other than this one reported, in parts."""
         cursor = 0
         while True:
-            with _reaching():
-                cursor, found = await self._redis.hscan(_key(shard, "gateway", gateway_id), cursor, count=_SCAN_COUNT)
+            with _translating_errors():
+                cursor, page = await self._redis.hscan(_key(shard, "gateway", gateway_id), cursor, count=_SCAN_COUNT)
             reported = f"{attachment}/".encode()
-            stale = [name.decode() for name, value in found.items() if name and not value.startswith(reported)]
+            stale = [name.decode() for name, value in page.items() if name and not value.startswith(reported)]
             if stale:
                 yield [session_of(name) for name in stale]
             if not cursor:
                 return
 
     async def expired(self, shard: int) -> list[str]:
-        """The gateways whose lease in a shard is over, or the first hundred of them."""
-        with _reaching():
-            found = await self._redis.eval(scripts.EXPIRED, 1, _key(shard, "leases"), _MAX_GATEWAYS_AT_ONCE)
-        return [name.decode() for name in found]
+        """Returns up to a hundred gateways whose lease in a shard has expired."""
+        with _translating_errors():
+            names = await self._redis.eval(scripts.EXPIRED, 1, _key(shard, "leases"), _MAX_GATEWAYS_AT_ONCE)
+        return [name.decode() for name in names]
 
     async def take_over(self, shard: int, gateway_id: str, attachment: str, *, lease_ms: int) -> int | None:
-        """Attaches to a gateway whose lease is over; returns until when that was, or None where it isn't over.
+        """Attaches to a gateway whose lease has expired. Of several replicas that try, one succeeds.
 
-        Of several replicas that try, one succeeds.
+        Returns:
+            When the lease expired, in Unix ms; None if it has not.
         """
         keys = [_key(shard, "leases"), _key(shard, "gateway", gateway_id)]
-        with _reaching():
+        with _translating_errors():
             until = await self._redis.eval(scripts.ATTACH, len(keys), *keys, attachment, gateway_id, lease_ms, "1")
         return None if until < 0 else int(until)
 
     async def release(self, shard: int, gateway_id: str, attachment: str) -> None:
-        """Forgets a gateway that this attachment holds, if it has no sessions left in the shard."""
+        """Removes a gateway from a shard if this attachment is its current one and it has no sessions there."""
         keys = [_key(shard, "leases"), _key(shard, "gateway", gateway_id)]
-        with _reaching():
+        with _translating_errors():
             await self._redis.eval(scripts.RELEASE, len(keys), *keys, attachment, gateway_id)
 
     # --- users' states
 
-    async def take_due(self, agenda: Agenda, shard: int, count: int, *, takeover_ms: int) -> list[UserKey]:
-        """The users that are due on an agenda; until the takeover time nobody else is given them."""
-        with _reaching():
-            found = await self._redis.eval(scripts.TAKE_DUE, 1, _key(shard, agenda), count, takeover_ms)
-        return [key_of(member.decode()) for member in found]
+    async def take_due(self, queue: Queue, shard: int, count: int, *, takeover_ms: int) -> list[UserKey]:
+        """Takes up to `count` users that are due in a queue; no other caller gets them for `takeover_ms`."""
+        with _translating_errors():
+            members = await self._redis.eval(scripts.TAKE_DUE, 1, _key(shard, _QUEUE_KEYS[queue]), count, takeover_ms)
+        return [key_of(member.decode()) for member in members]
 
     async def read(self, keys: Sequence[UserKey]) -> tuple[int, list[UserState]]:
-        """The states of users, in the order asked for, and the time at which they were so."""
-        with _reaching():
+        """Returns the time, in Unix ms, and the states of users at that time, in the order of the keys."""
+        with _translating_errors():
             async with self._redis.pipeline(transaction=False) as pipeline:
-                stored = [_user_key(self.shard_of(key.organization_id), key) for key in keys]
-                pipeline.eval(scripts.CLOCK, 1, stored[0] if stored else _key(0, "leases"))
-                for name in stored:
+                names = [_user_key(self.shard_of(key.organization_id), key) for key in keys]
+                pipeline.eval(scripts.CLOCK, 1, names[0] if names else _key(0, "leases"))
+                for name in names:
                     pipeline.hgetall(name)
-                now, *found = await pipeline.execute()
-        return _milliseconds(now), [state_of(key, _texts(fields)) for key, fields in zip(keys, found, strict=True)]
+                now, *hashes = await pipeline.execute()
+        return _milliseconds(now), [state_of(key, _texts(fields)) for key, fields in zip(keys, hashes, strict=True)]
 
-    async def settle(self, settlements: Sequence[Settlement]) -> list[int | None]:
-        """Makes changes of states, and tells of them, each only if its state is still the one that it is based on.
+    async def compare_and_set(self, changes: Sequence[StateChange]) -> list[int | None]:
+        """Makes and publishes changes of states, each only if `before` is still the current state.
 
-        What is told of one user is in the log in the order in which it was so, exactly once.
+        The log has a user's events in the order of their changes, each exactly once.
 
         Returns:
-            For each change the state's revision, or None where it wasn't made.
+            For each change the state's revision, or None if it wasn't made.
         """
-        numbered = sorted(enumerate(settlements), key=lambda item: item[1].before.key.organization_id)
+        numbered = sorted(enumerate(changes), key=lambda item: item[1].before.key.organization_id)
         groups = [
             chunk
             for _, group in groupby(numbered, key=lambda item: item[1].before.key.organization_id)
             for chunk in _chunks(list(group))
         ]
-        with _reaching():
+        with _translating_errors():
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for group in groups:
-                    self._queue_settling(pipeline, [settlement for _, settlement in group])
+                    self._queue_changes(pipeline, [change for _, change in group])
                 replies = await pipeline.execute()
-        revisions: list[int | None] = [None] * len(settlements)
+        revisions: list[int | None] = [None] * len(changes)
         for group, reply in zip(groups, replies, strict=True):
             for (number, _), revision in zip(group, reply, strict=True):
                 revisions[number] = int(revision) if revision else None
         return revisions
 
-    def _queue_settling(self, pipeline: Any, settlements: Sequence[Settlement]) -> None:
-        organization_id = settlements[0].before.key.organization_id
+    def _queue_changes(self, pipeline: Any, changes: Sequence[StateChange]) -> None:
+        organization_id = changes[0].before.key.organization_id
         shard = self._log.shard_of(organization_id)
-        keys = [_key(shard, "agenda"), _key(shard, "storing"), self._log.stream_key(shard)]
-        keys += [_key(shard, "roster", organization_id)]
-        keys += [_user_key(shard, settlement.before.key) for settlement in settlements]
-        terms = [organization_id, self._log.retention_ms, self._recent_ms]
-        parts = [part for settlement in settlements for part in _settlement_parts(settlement)]
-        pipeline.eval(scripts.SETTLE, len(keys), *keys, *terms, *parts)
-        if any(settlement.event for settlement in settlements):
-            self._told.inc()
+        keys = [_key(shard, name) for name in _QUEUE_KEYS.values()]
+        keys += [self._log.stream_key(shard), _key(shard, "roster", organization_id)]
+        keys += [_user_key(shard, change.before.key) for change in changes]
+        arguments = [organization_id, self._log.retention_ms, self._recent_ms]
+        parts = [part for change in changes for part in _state_change_parts(change)]
+        pipeline.eval(scripts.COMPARE_AND_SET, len(keys), *keys, *arguments, *parts)
+        if any(change.event for change in changes):
+            self._appended.inc()
 
-    async def roster(self, organization_id: str) -> AsyncIterator[list[tuple[str, str, Presence]]]:
-        """Who is present in an organization or left a short while ago: (user id, role, what others were told).
+    async def snapshot(self, organization_id: str) -> AsyncIterator[list[tuple[str, str, Presence]]]:
+        """Yields, in parts, an organization's present users and those who left recently: (user id, role, presence).
 
-        Given part by part; someone may be given twice, and who comes or goes meanwhile not at all.
+        A user may appear twice; one who comes or goes meanwhile may be missing.
         """
         shard = self._log.shard_of(organization_id)
         cursor = 0
         while True:
-            with _reaching():
+            with _translating_errors():
                 now = _milliseconds(await self._redis.eval(scripts.CLOCK, 1, _key(shard, "leases")))
-                cursor, found = await self._redis.zscan(
+                cursor, page = await self._redis.zscan(
                     _key(shard, "roster", organization_id), cursor, count=_SCAN_COUNT
                 )
-                users = [name.decode() for name, since in found if since > now - self._recent_ms]
+                users = [name.decode() for name, left_ms in page if left_ms > now - self._recent_ms]
                 keys = [_user_key(shard, UserKey(organization_id, user)) for user in users]
                 async with self._redis.pipeline(transaction=False) as pipeline:
                     for key in keys:
                         pipeline.hmget(key, "role", "shown")
                     states = await pipeline.execute()
             yield [
-                (user, role.decode(), shown)
-                for user, (role, told) in zip(users, states, strict=True)
-                if role is not None and told is not None and (shown := presence_of(told.decode())) is not None
+                (user, role.decode(), presence)
+                for user, (role, text) in zip(users, states, strict=True)
+                if role is not None and text is not None and (presence := presence_of(text.decode())) is not None
             ]
             if not cursor:
                 return
@@ -308,12 +313,12 @@ class PresenceBus:
     # --- recovery
 
     async def lost_since(self, shard: int) -> tuple[int, int] | None:
-        """Says whether Redis lost what it had of a shard, and nobody has made up for it since.
+        """Reports whether Redis lost a shard's data and no replica has recovered from it yet.
 
         Returns:
-            Now, and when that was noticed, in Unix ms; None where nothing is missing.
+            The time, and when the loss was noticed, in Unix ms; None if no data is missing.
         """
-        with _reaching():
+        with _translating_errors():
             async with self._redis.pipeline(transaction=False) as pipeline:
                 pipeline.eval(scripts.CLOCK, 1, _key(shard, "leases"))
                 pipeline.exists(_key(shard, "complete"))
@@ -327,18 +332,18 @@ class PresenceBus:
         return now, int(since or now)
 
     async def mark_complete(self, shard: int) -> None:
-        """Notes that Redis has all there is to know of a shard."""
-        with _reaching():
+        """Records that Redis has all data of a shard."""
+        with _translating_errors():
             await self._redis.set(_key(shard, "complete"), 1)
             await self._redis.delete(_key(shard, "lost"))
 
     def shard_of(self, organization_id: str) -> int:
-        """The shard that an organization is in."""
+        """Returns the shard of an organization."""
         return self._log.shard_of(organization_id)
 
 
 def _report_keys(shard: int, gateway_id: str, changes: Sequence[SessionChange]) -> list[str]:
-    own = [_key(shard, "leases"), _key(shard, "gateway", gateway_id), _key(shard, "agenda")]
+    own = [_key(shard, "leases"), _key(shard, "gateway", gateway_id), _key(shard, _QUEUE_KEYS["work_queue"])]
     return own + [_user_key(shard, change.key) for change in changes]
 
 
@@ -346,13 +351,13 @@ def _change_parts(change: SessionChange) -> Iterable[str]:
     return change.kind, session_field(change.key, change.session_id), member_of(change.key), change.role
 
 
-def _settlement_parts(settlement: Settlement) -> Iterable[str | int | bytes]:
-    before, after = settlement.before, settlement.after
+def _state_change_parts(change: StateChange) -> Iterable[str | int | bytes]:
+    before, after = change.before, change.after
     old = fields_of(before)
     changed = [(name, value) for name, value in fields_of(after).items() if old.get(name) != value]
-    gone = after.shown is None or after.shown.status is Status.OFFLINE
-    yield from (member_of(after.key), after.key.user_id, before.revision, settlement.look, settlement.storing)
-    yield from ("1" if settlement.look == "" and after.resting else "", settlement.event, "gone" if gone else "here")
+    offline = after.published is None or after.published.status is Status.OFFLINE
+    yield from (member_of(after.key), after.key.user_id, before.revision, change.next_check, change.persist)
+    yield from ("1" if change.next_check == "" and after.resting else "", change.event, "" if offline else "1")
     yield len(changed)
     for name, value in changed:
         yield from (name, value)
@@ -379,7 +384,7 @@ def _texts(fields: Mapping[bytes, bytes]) -> dict[str, str]:
 
 
 @contextmanager
-def _reaching() -> Iterator[None]:
+def _translating_errors() -> Iterator[None]:
     try:
         yield
     except RedisError as error:
@@ -387,5 +392,5 @@ def _reaching() -> Iterator[None]:
         detail = str(error)[:200] if isinstance(error, ResponseError) else ""
         _log.warning("redis_failed", error=type(error).__name__, detail=detail)
         raise UnavailableError(
-            "STORE_UNAVAILABLE", "presence can't be reached; try again", retry_after_ms=1_000
+            "STORE_UNAVAILABLE", "the presence store is unreachable; try again", retry_after_ms=1_000
         ) from error

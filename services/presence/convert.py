@@ -14,12 +14,12 @@ _ROLE_PREFIX: Final = "ROLE_"
 
 
 def role_name(role: Role.ValueType) -> str:
-    """Returns a role's name as it stands in tokens, such as "agent_l1"; empty for ROLE_UNSPECIFIED."""
+    """Returns a role's name in tokens, such as "agent_l1"; empty for ROLE_UNSPECIFIED."""
     return Role.Name(role).removeprefix(_ROLE_PREFIX).lower() if role else ""
 
 
 def role_from_name(name: str) -> Role.ValueType:
-    """Returns the role of a name; ROLE_UNSPECIFIED if there is no such role."""
+    """Returns the role with a name; ROLE_UNSPECIFIED if there is none."""
     return _ROLES.get(name, Role.ROLE_UNSPECIFIED)
 
 
@@ -27,7 +27,7 @@ _ROLES: Final = {role_name(role): role for role in Role.values()}
 
 
 def presence_message(user_id: str, presence: Presence) -> presence_pb2.Presence:
-    """A user's presence as it is told."""
+    """Converts a user's presence to its proto."""
     message = presence_pb2.Presence(
         user_id=user_id, status=presence_pb2.PresenceStatus.ValueType(presence.status), text=presence.text
     )
@@ -39,17 +39,17 @@ def presence_message(user_id: str, presence: Presence) -> presence_pb2.Presence:
 
 
 def event_message(key: UserKey, role: str, presence: Presence) -> presence_pb2.Event:
-    """The event that tells of a user's presence."""
+    """Returns the event of a user's presence."""
     return presence_pb2.Event(
         organization_id=key.organization_id, presence=presence_message(key.user_id, presence), role=role_from_name(role)
     )
 
 
 def encoded_event(key: UserKey, role: str, presence: Presence) -> bytes:
-    """The event as a batch of one; concatenated batches are the batch of all."""
+    """Encodes the event as a batch of one. Encoded batches can be concatenated to one batch."""
     return presence_pb2.EventBatch(events=[event_message(key, role, presence)]).SerializeToString()
 
 
 def events_of(payload: bytes) -> list[presence_pb2.Event]:
-    """Reads the events of an entry of the log."""
+    """Decodes the events of an entry of the log."""
     return list(presence_pb2.EventBatch.FromString(payload).events)

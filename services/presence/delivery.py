@@ -1,8 +1,8 @@
-"""Delivery of what others were told to the streams of this replica that want it.
+"""Delivers published presence to this replica's streams.
 
-It differs from chassis.events.fanout in addressing and guarantees: events are for whole organizations, and only
-a user's last event counts. So nothing is resumed: a stream begins with, and after a loss gets
-again, what is true now (a snapshot), and after it whatever was told since it was begun.
+It differs from chassis.events.fanout in addressing and guarantees: events are for whole organizations, and only a
+user's last event counts. So streams do not resume. A stream starts with a snapshot of the current presence, followed by
+the events published since the snapshot began; after a loss of the log it gets a new snapshot.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from services.presence.convert import events_of
 
 MAX_PENDING_EVENTS: Final = 20_000
 MAX_EVENTS_PER_RESPONSE: Final = 1_000
-_GIVEN: Final = metrics.SUBSCRIBER_EVENTS.labels(LOG_NAME)
+_SENT: Final = metrics.SUBSCRIBER_EVENTS.labels(LOG_NAME)
 _OVERFLOWS: Final = metrics.SUBSCRIBER_OVERFLOWS.labels(LOG_NAME)
 
 
 class SubscriberQueue:
-    """What one stream has yet to say.
+    """The pending events of one stream.
 
-    The events of an organization whose snapshot isn't given yet are held back until it is: they are newer.
+    It holds back the events of an organization until its snapshot has been sent, as they are newer.
 
     Args:
-        wants: which of an organization's events are for this stream.
+        wants: selects the events of an organization for this stream.
     """
 
     def __init__(self, wants: Callable[[Event], bool] = lambda _: True) -> None:
         self._wants = wants
-        self._acknowledged = 0
+        self._acked_sequence = 0
         self._pending: list[Event] = []
         self._held_back: dict[str, list[Event]] = {}
         self._snapshots_due: list[str] = []
@@ -48,39 +48,39 @@ class SubscriberQueue:
 
     @property
     def pending(self) -> int:
-        """How many events wait, those that are held back too."""
+        """The number of pending events, including those held back."""
         return self._count
 
     def hold_back(self, organization_id: str) -> None:
-        """Holds an organization's events back from here on, until `snapshot_given`."""
+        """Holds back an organization's events from now on, until `snapshot_sent`."""
         self._held_back.setdefault(organization_id, [])
 
     def forget(self, organization_id: str) -> None:
-        """Drops what is held back of an organization, and its snapshot."""
+        """Drops an organization's held-back events and snapshot request."""
         self._count -= len(self._held_back.pop(organization_id, ()))
         if organization_id in self._snapshots_due:
             self._snapshots_due.remove(organization_id)
 
-    def need_snapshot(self, organization_id: str) -> None:
-        """Asks for the snapshot of an organization."""
+    def request_snapshot(self, organization_id: str) -> None:
+        """Requests the snapshot of an organization."""
         self.hold_back(organization_id)
         if organization_id not in self._snapshots_due:
             self._snapshots_due.append(organization_id)
         self._wake.set()
 
-    def snapshot_given(self, organization_id: str) -> None:
-        """Lets go what was held back; unless the organization has come to need another snapshot meanwhile."""
+    def snapshot_sent(self, organization_id: str) -> None:
+        """Releases the held-back events, unless another snapshot of the organization was requested meanwhile."""
         if organization_id not in self._snapshots_due:
             self._pending += self._held_back.pop(organization_id, [])
             self._wake.set()
 
-    def acknowledge(self, number: int) -> None:
-        """Says that a request is in effect."""
-        self._acknowledged = number
+    def acknowledge(self, request_sequence: int) -> None:
+        """Records that a request is in effect."""
+        self._acked_sequence = request_sequence
         self._wake.set()
 
     def offer(self, organization_id: str, events: Iterable[Event]) -> None:
-        """Queues what of an entry is for this stream; past MAX_PENDING_EVENTS the stream ends with an error."""
+        """Queues the wanted events of an entry. Past MAX_PENDING_EVENTS the stream ends with an error."""
         wanted = [event for event in events if self._wants(event)]
         if not wanted or self._error is not None:
             return
@@ -92,7 +92,7 @@ class SubscriberQueue:
         self._wake.set()
 
     def fail(self, error: Exception) -> None:
-        """Ends the stream with an error; the first one counts. What is pending is dropped."""
+        """Ends the stream with an error, the first one given, and drops the pending events."""
         self._error = self._error or error
         self._pending.clear()
         self._held_back.clear()
@@ -100,114 +100,114 @@ class SubscriberQueue:
         self._wake.set()
 
     def end(self) -> None:
-        """Ends the stream when what is pending has been given."""
+        """Ends the stream once the pending events have been taken."""
         self._ended = True
         self._wake.set()
 
     async def wait(self) -> bool:
-        """Waits for something to say; False at the end. Raises what it failed with."""
+        """Waits for something to send; returns False at the end. Raises the error of `fail`."""
         await self._wake.wait()
         if self._error is not None:
             raise self._error
-        return bool(self._acknowledged or self._pending or self._snapshots_due) or not self._ended
+        return bool(self._acked_sequence or self._pending or self._snapshots_due) or not self._ended
 
-    def take_acknowledged(self) -> int:
-        """The number of the latest request in effect; 0 when that has been said."""
-        number, self._acknowledged = self._acknowledged, 0
-        return number
+    def take_acked_sequence(self) -> int:
+        """Returns the sequence of the latest request in effect; 0 if it was taken before."""
+        sequence, self._acked_sequence = self._acked_sequence, 0
+        return sequence
 
-    def take_snapshot_due(self) -> str | None:
-        """An organization that needs a snapshot, if any."""
+    def take_snapshot_request(self) -> str | None:
+        """Returns an organization whose snapshot was requested, if any."""
         return self._snapshots_due.pop(0) if self._snapshots_due else None
 
     def take_events(self) -> list[Event]:
-        """Some of what is pending, in order."""
+        """Returns up to MAX_EVENTS_PER_RESPONSE pending events, in order."""
         events, self._pending = self._pending[:MAX_EVENTS_PER_RESPONSE], self._pending[MAX_EVENTS_PER_RESPONSE:]
         self._count -= len(events)
-        _GIVEN.inc(len(events))
+        _SENT.inc(len(events))
         if not self._pending and not self._snapshots_due and not self._ended and self._error is None:
             self._wake.clear()
         return events
 
 
 class Delivery:
-    """Follows the log, and offers each entry to the outboxes of its organization.
+    """Follows the log, and offers each entry to the queues of its organization.
 
     Args:
-        log: what to follow.
+        log: the event log.
     """
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
         self._positions: dict[int, str] = {}
-        self._outboxes: dict[SubscriberQueue, set[str]] = {}
+        self._queues: dict[SubscriberQueue, set[str]] = {}
         self._by_organization: dict[str, set[SubscriberQueue]] = {}
         self._stopping = False
         self._open = metrics.SUBSCRIBERS.labels(log.name)
         metrics.SUBSCRIBER_PENDING.labels(log.name).set_function(
-            lambda: sum(outbox.pending for outbox in tuple(self._outboxes))
+            lambda: sum(queue.pending for queue in tuple(self._queues))
         )
 
     async def start(self) -> None:
-        """Takes the log's present end as where this process begins; call once, before the server starts."""
+        """Sets the starting position to the log's current end; call once, before the server starts."""
         self._positions = await self._log.end()
 
     async def run(self) -> None:
-        """Follows the log for ever; to be supervised."""
-        async for found in self._log.tail(self._positions):
-            if isinstance(found, LogTrimmedError):
-                self._begin_again()
+        """Follows the log until cancelled; to be supervised."""
+        async for item in self._log.tail(self._positions):
+            if isinstance(item, LogTrimmedError):
+                self._request_all_snapshots()
                 continue
-            for entry in found:
-                outboxes = self._by_organization.get(entry.organization_id)
-                if outboxes:
+            for entry in item:
+                queues = self._by_organization.get(entry.organization_id)
+                if queues:
                     events = events_of(entry.payload)
-                    for outbox in outboxes:
-                        outbox.offer(entry.organization_id, events)
+                    for queue in queues:
+                        queue.offer(entry.organization_id, events)
 
-    def _begin_again(self) -> None:
-        for outbox, organizations in self._outboxes.items():
+    def _request_all_snapshots(self) -> None:
+        for queue, organizations in self._queues.items():
             for organization_id in organizations:
-                outbox.need_snapshot(organization_id)
+                queue.request_snapshot(organization_id)
 
     @contextmanager
-    def delivering(self, outbox: SubscriberQueue) -> Iterator[None]:
-        """Serves an outbox while the context is open. Raises UnavailableError SHUTTING_DOWN."""
+    def delivering(self, queue: SubscriberQueue) -> Iterator[None]:
+        """Serves a queue while the context is open. Raises UnavailableError SHUTTING_DOWN."""
         if self._stopping:
             raise _shutting_down()
-        self._outboxes[outbox] = set()
+        self._queues[queue] = set()
         self._open.inc()
         try:
             yield
         finally:
             self._open.dec()
-            for organization_id in list(self._outboxes[outbox]):
-                self.remove(outbox, organization_id)
-            del self._outboxes[outbox]
+            for organization_id in list(self._queues[queue]):
+                self.remove(queue, organization_id)
+            del self._queues[queue]
 
-    def add(self, outbox: SubscriberQueue, organization_id: str) -> None:
-        """Delivers an organization's events from here on, held back until its snapshot is given."""
-        if organization_id not in self._outboxes[outbox]:
-            outbox.hold_back(organization_id)
-            self._outboxes[outbox].add(organization_id)
-            self._by_organization.setdefault(organization_id, set()).add(outbox)
+    def add(self, queue: SubscriberQueue, organization_id: str) -> None:
+        """Starts the delivery of an organization's events, held back until its snapshot has been sent."""
+        if organization_id not in self._queues[queue]:
+            queue.hold_back(organization_id)
+            self._queues[queue].add(organization_id)
+            self._by_organization.setdefault(organization_id, set()).add(queue)
 
-    def remove(self, outbox: SubscriberQueue, organization_id: str) -> None:
-        """Delivers an organization's events no more."""
-        self._outboxes[outbox].discard(organization_id)
-        outbox.forget(organization_id)
+    def remove(self, queue: SubscriberQueue, organization_id: str) -> None:
+        """Stops the delivery of an organization's events."""
+        self._queues[queue].discard(organization_id)
+        queue.forget(organization_id)
         others = self._by_organization.get(organization_id)
         if others is not None:
-            others.discard(outbox)
+            others.discard(queue)
             if not others:
                 del self._by_organization[organization_id]
 
     async def drain(self) -> None:
-        """Ends every stream: gateways attach to another replica within their lease."""
+        """Ends every stream; gateways attach to another replica within their lease."""
         self._stopping = True
-        for outbox in self._outboxes:
-            outbox.fail(_shutting_down())
+        for queue in self._queues:
+            queue.fail(_shutting_down())
 
 
 def _shutting_down() -> UnavailableError:
-    return UnavailableError("SHUTTING_DOWN", "this replica is stopping; come back", retry_after_ms=0)
+    return UnavailableError("SHUTTING_DOWN", "this replica is shutting down; reconnect", retry_after_ms=0)

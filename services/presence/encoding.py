@@ -1,4 +1,8 @@
-"""The fields of a user's state as Redis holds them: texts of their parts, of which only the last may hold a slash."""
+"""Encodes a user's state as the fields of a Redis hash.
+
+A field's parts are separated by slashes; only the last part may contain one. The names "choice", "shown" and
+"footprint" are older than the attributes' names; replicas of both versions share the hashes during an upgrade.
+"""
 
 from __future__ import annotations
 
@@ -14,67 +18,67 @@ _ABSENT: Final = "0"
 
 
 def member_of(key: UserKey) -> str:
-    """A user's name in agendas and in sessions; ids hold no slash."""
+    """Returns a user's name in queues and sessions. Ids contain no slash."""
     return f"{key.organization_id}/{key.user_id}"
 
 
 def key_of(member: str) -> UserKey:
-    """Reads a user's name back."""
+    """Parses a user's name."""
     organization_id, _, user_id = member.partition("/")
     return UserKey(organization_id, user_id)
 
 
 def session_field(key: UserKey, session_id: str) -> str:
-    """A session's name among those of its gateway."""
+    """Returns a session's name in its gateway's hash."""
     return f"{member_of(key)}/{session_id}"
 
 
 def session_of(field: str) -> tuple[UserKey, str]:
-    """Reads a session's name back."""
+    """Parses a session's name."""
     organization_id, user_id, session_id = field.split("/", 2)
     return UserKey(organization_id, user_id), session_id
 
 
 def fields_of(state: UserState) -> dict[str, str]:
-    """All fields of a state but for its revision, which the scripts set."""
+    """Returns the fields of a state, without the revision, which the scripts set."""
     return {
         "role": state.role,
         "open": str(state.sessions.open),
         "active": str(state.sessions.active),
         "grace": f"{state.grace.until_ms}/{_ACTIVE if state.grace.active else _IDLE}" if state.grace else "",
-        "choice": f"{int(state.choice.status)}/{state.choice.version}/{state.choice.text}" if state.choice else "",
+        "choice": f"{int(state.setting.status)}/{state.setting.version}/{state.setting.text}" if state.setting else "",
         "seen": _time_text(state.seen_ms),
-        "shown": presence_text(state.shown) if state.shown else "",
-        "footprint": _footprint_text(state.footprint) if state.footprint else "",
+        "shown": presence_text(state.published) if state.published else "",
+        "footprint": _persisted_text(state.persisted) if state.persisted else "",
     }
 
 
 def state_of(key: UserKey, fields: Mapping[str, str]) -> UserState:
-    """Reads a state; without fields, that of a user of whom nothing is held."""
+    """Parses a state; no fields give the state of a user that Redis knows nothing of."""
     return UserState(
         key=key,
         revision=int(fields.get("rev") or 0),
         role=fields.get("role", ""),
         sessions=Sessions(int(fields.get("open") or 0), int(fields.get("active") or 0)),
         grace=_grace(fields.get("grace", "")),
-        choice=_choice(fields.get("choice", "")),
+        setting=_setting(fields.get("choice", "")),
         seen_ms=_time(fields.get("seen", "")),
-        shown=presence_of(fields.get("shown", "")),
-        footprint=_footprint(fields.get("footprint", "")),
+        published=presence_of(fields.get("shown", "")),
+        persisted=_persisted(fields.get("footprint", "")),
     )
 
 
 def presence_text(presence: Presence) -> str:
-    """Writes what others were told."""
+    """Encodes a published presence."""
     return f"{int(presence.status)}/{_time_text(presence.last_seen_ms)}/{presence.text}"
 
 
 def presence_of(text: str) -> Presence | None:
-    """Reads what others were told; None for an empty text."""
+    """Parses a published presence; None for an empty text."""
     if not text:
         return None
-    status, seen, words = text.split("/", 2)
-    return Presence(Status(int(status)), words, _time(seen))
+    status, seen, status_text = text.split("/", 2)
+    return Presence(Status(int(status)), status_text, _time(seen))
 
 
 def _grace(text: str) -> Grace | None:
@@ -82,18 +86,18 @@ def _grace(text: str) -> Grace | None:
     return Grace(int(until), kind == _ACTIVE) if text else None
 
 
-def _choice(text: str) -> UserSetting | None:
+def _setting(text: str) -> UserSetting | None:
     if not text:
         return None
-    status, version, words = text.split("/", 2)
-    return UserSetting(Status(int(status)), words, int(version))
+    status, version, status_text = text.split("/", 2)
+    return UserSetting(Status(int(status)), status_text, int(version))
 
 
-def _footprint_text(footprint: PersistedState) -> str:
-    return f"{_PRESENT if footprint.present else _ABSENT}/{_time_text(footprint.seen_ms)}/{footprint.role}"
+def _persisted_text(persisted: PersistedState) -> str:
+    return f"{_PRESENT if persisted.present else _ABSENT}/{_time_text(persisted.seen_ms)}/{persisted.role}"
 
 
-def _footprint(text: str) -> PersistedState | None:
+def _persisted(text: str) -> PersistedState | None:
     if not text:
         return None
     present, seen, role = text.split("/", 2)

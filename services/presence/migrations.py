@@ -1,4 +1,4 @@
-"""How presence's database came to be as it is, step by step; a step that was released is never changed."""
+"""The migrations of presence's database, in order. Never change one that has been released."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ async def _make_index(database: Database) -> None:
     await database["users"].create_index("present", name="present", partialFilterExpression={"present": True})
 
 
-MIGRATIONS: Final = (Migration("0001", "the index of those who are present", _make_index),)
+MIGRATIONS: Final = (Migration("0001", "create the index of present users", _make_index),)

@@ -1,12 +1,12 @@
-"""Brings what others were told, and what is stored, into agreement with users' sessions and choices.
+"""Reconciles published presence and stored records with users' sessions and settings.
 
-Whatever changes a user puts them on the agenda; whoever looks at them next, in any replica, finds what others ought
-to know and tells them if that is something else than they were told last. A user stays on the agenda until that is
-done, so nothing is lost with a replica; a change of a state that has changed meanwhile is not made, so replicas that
-look at once tell of it once.
+Every change of a user puts them in the work queue. Any replica takes them from there, computes what others should see,
+and publishes it if it differs from what was published last. A user stays in the queue until that is done, so the death
+of a replica loses nothing. A change applies only to the state that it was computed from, so concurrent replicas publish
+it once.
 
-MongoDB is only met on the way to the second agenda, `storing`: while it is away, all goes on but for users of whom
-nothing has been read yet.
+MongoDB is used only by the work of the second queue, the persist queue. While MongoDB is away, presence continues for
+all users except those whose record has not been read.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from typing import Final
 
 from chassis.errors import UnavailableError
 from chassis.process.logs import logger
-from services.presence.bus import Agenda, NextLook, PresenceBus, Settlement
+from services.presence.bus import NextCheck, PresenceBus, Queue, StateChange
 from services.presence.convert import encoded_event
 from services.presence.domain import UserKey, UserState
 from services.presence.store import PresenceStore
 
-_LOOKS_AT_ONCE: Final = 500
+_USERS_AT_ONCE: Final = 500
 _OBSERVATIONS: Final = 3
 
 _log = logger("publisher")
 
 
 class Publisher:
-    """Looks at users whose presence may have changed.
+    """Publishes and persists the presence of users that changed.
 
     Args:
-        bus: where the states are.
-        store: where the records are.
-        coalesce_seconds: how long changes made here are gathered.
-        sweep_seconds: how often the agenda is looked at without such a change.
-        takeover_seconds: after how long a look that didn't end is repeated.
+        bus: holds the states.
+        store: holds the records.
+        coalesce_seconds: how long changes made in this replica are gathered.
+        sweep_seconds: how often the queues are checked without such a change.
+        takeover_seconds: the time after which unfinished work is due again.
     """
 
     def __init__(
@@ -55,106 +55,119 @@ class Publisher:
         self._sweep_seconds = sweep_seconds
         self._takeover_ms = int(takeover_seconds * 1_000)
         self._changed = asyncio.Event()
-        self._to_store = asyncio.Event()
+        self._to_persist = asyncio.Event()
 
     def wake(self) -> None:
-        """Says that users have been put on the agenda."""
+        """Signals that users were added to the work queue."""
         self._changed.set()
 
     async def publish(self) -> None:
-        """Tells of changes for ever; to be supervised."""
+        """Processes the work queue until cancelled; to be supervised."""
         while True:
-            if await _woken(self._changed, self._sweep_seconds):
+            if await _wait_for(self._changed, self._sweep_seconds):
                 await asyncio.sleep(self._coalesce_seconds)
-            await self._work_off("agenda", self._look)
+            await self._process_queue("work_queue", self._check)
 
-    async def keep_records(self) -> None:
-        """Reads and writes records for ever; to be supervised."""
+    async def persist_records(self) -> None:
+        """Processes the persist queue until cancelled; to be supervised."""
         while True:
-            await _woken(self._to_store, self._sweep_seconds)
-            await self._work_off("storing", self._look_with_records)
+            await _wait_for(self._to_persist, self._sweep_seconds)
+            await self._process_queue("persist_queue", self._check_with_records)
 
     async def observe(self, keys: Sequence[UserKey]) -> list[UserState]:
-        """The settled states of users, in the order asked for.
+        """Returns the settled states of users, in the order of the keys. Raises UnavailableError.
 
-        What one observer sees, all have been told, or could one see what passes before the next look and stay with
-        it for ever. Raises UnavailableError.
+        It publishes what it returns. Otherwise an observer could see a state that ends before the next check, and keep
+        it, as no event would follow.
         """
         for _ in range(_OBSERVATIONS):
             now, states = await self._bus.read(keys)
-            known = await self._with_records(states)
-            settled = [state.settled(now) for state in known]
-            looks = [_settling(*stages) for stages in zip(states, known, settled, strict=True)]
-            untold = [look for look in looks if look.event and look.before.revision]
-            if not untold or all(await self._bus.settle(untold)):
+            complete = await self._with_records(states)
+            settled = [state.settled(now) for state in complete]
+            changes = [_change(*stages) for stages in zip(states, complete, settled, strict=True)]
+            unpublished = [change for change in changes if change.event and change.before.revision]
+            if not unpublished or all(await self._bus.compare_and_set(unpublished)):
                 break
         return settled
 
-    async def _work_off(self, agenda: Agenda, look: Callable[[Sequence[UserKey]], Awaitable[None]]) -> None:
+    async def _process_queue(self, queue: Queue, check: Callable[[Sequence[UserKey]], Awaitable[None]]) -> None:
         try:
             for shard in self._bus.shards:
-                while keys := await self._bus.take_due(agenda, shard, _LOOKS_AT_ONCE, takeover_ms=self._takeover_ms):
-                    await look(keys)
+                while keys := await self._bus.take_due(queue, shard, _USERS_AT_ONCE, takeover_ms=self._takeover_ms):
+                    await check(keys)
         except UnavailableError as error:
-            _log.warning("looks_postponed", agenda=agenda, reason=error.reason)
+            _log.warning("looks_postponed", queue=queue, reason=error.reason)
 
-    async def _look(self, keys: Sequence[UserKey]) -> None:
+    async def _check(self, keys: Sequence[UserKey]) -> None:
         now, states = await self._bus.read(keys)
-        settlements = [_looked_at(state, now) for state in states]
-        await self._bus.settle(settlements)
-        if any(settlement.storing == "due" for settlement in settlements):
-            self._to_store.set()
+        changes = [_checked(state, now) for state in states]
+        await self._bus.compare_and_set(changes)
+        if any(change.persist == "due" for change in changes):
+            self._to_persist.set()
 
-    async def _look_with_records(self, keys: Sequence[UserKey]) -> None:
-        """Settles users and stores what is to be stored of them; those that change meanwhile stay on the agenda."""
-        now, found = await self._bus.read(keys)
-        states = [state for state in found if state.revision]
-        known = await self._with_records(states)
-        settled = [state.settled(now) for state in known]
-        looks = [_settling(*stages) for stages in zip(states, known, settled, strict=True)]
-        revisions = await self._bus.settle(looks)
+    async def _check_with_records(self, keys: Sequence[UserKey]) -> None:
+        """Settles and persists users; those that change meanwhile stay in the queue."""
+        now, all_states = await self._bus.read(keys)
+        states = [state for state in all_states if state.revision]
+        complete = await self._with_records(states)
+        settled = [state.settled(now) for state in complete]
+        changes = [_change(*stages) for stages in zip(states, complete, settled, strict=True)]
+        revisions = await self._bus.compare_and_set(changes)
         current = [
             replace(state, revision=revision)
             for state, revision in zip(settled, revisions, strict=True)
             if revision is not None
         ]
-        unsaved = [state for state in current if state.footprint != state.due_footprint]
+        unsaved = [state for state in current if state.persisted != state.due_persisted]
         if unsaved:
             await self._store.save(unsaved)
-        vanished = [Settlement(state, state, look="", storing="done") for state in found if not state.revision]
-        await self._bus.settle([*(_stored(state) for state in current), *vanished])
+        expired = [
+            StateChange(state, state, next_check="", persist="done") for state in all_states if not state.revision
+        ]
+        await self._bus.compare_and_set([*(_saved(state) for state in current), *expired])
 
     async def _with_records(self, states: Sequence[UserState]) -> list[UserState]:
-        records = await self._store.load([state.key for state in states if state.choice is None])
+        records = await self._store.load([state.key for state in states if state.setting is None])
         return [state.with_record(records.get(state.key)) for state in states]
 
 
-def _settling(held: UserState, known: UserState, settled: UserState) -> Settlement:
-    """What it takes to settle a state as it is held, given the state with all that is known."""
-    told = settled.shown is None or known.shown == settled.shown
-    event = b"" if told or settled.shown is None else encoded_event(settled.key, settled.role, settled.shown)
-    return Settlement(held, settled, event=event)
+def _change(held: UserState, complete: UserState, settled: UserState) -> StateChange:
+    """Returns the change from the state in Redis to the settled one, given the state completed by its record."""
+    is_published = settled.published is None or complete.published == settled.published
+    event = (
+        b""
+        if is_published or settled.published is None
+        else encoded_event(settled.key, settled.role, settled.published)
+    )
+    return StateChange(held, settled, event=event)
 
 
-def _looked_at(state: UserState, now_ms: int) -> Settlement:
+def _checked(state: UserState, now_ms: int) -> StateChange:
     if not state.revision:
-        return Settlement(state, state, look="", storing="done")
-    if state.choice is None:
-        return Settlement(state, state, look="", storing="due")
+        return StateChange(state, state, next_check="", persist="done")
+    if state.setting is None:
+        return StateChange(state, state, next_check="", persist="due")
     settled = state.settled(now_ms)
-    stored = settled.footprint == settled.due_footprint
-    return replace(_settling(state, state, settled), look=_next_look(settled), storing="keep" if stored else "due")
+    is_persisted = settled.persisted == settled.due_persisted
+    return replace(
+        _change(state, state, settled),
+        next_check=_next_check(settled),
+        persist="keep" if is_persisted else "due",
+    )
 
 
-def _stored(state: UserState) -> Settlement:
-    return Settlement(state, replace(state, footprint=state.due_footprint), look=_next_look(state), storing="done")
+def _saved(state: UserState) -> StateChange:
+    return StateChange(
+        state, replace(state, persisted=state.due_persisted), next_check=_next_check(state), persist="done"
+    )
 
 
-def _next_look(settled: UserState) -> NextLook:
+def _next_check(settled: UserState) -> NextCheck:
     return settled.grace.until_ms if settled.grace else ""
 
 
-async def _woken(event: asyncio.Event, seconds: float) -> bool:
+async def _wait_for(event: asyncio.Event, seconds: float) -> bool:
+    """Waits for an event for up to `seconds`; reports whether it happened, and clears it."""
     try:
         async with asyncio.timeout(seconds):
             await event.wait()

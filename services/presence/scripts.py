@@ -1,6 +1,6 @@
-"""What must happen in Redis in one step, as Lua; see bus.py for the keys and what is in them.
+"""The Lua scripts that change Redis atomically; bus.py describes the keys.
 
-Every script takes the time from Redis, so that replicas' clocks don't matter, and touches keys of one hash tag alone.
+Every script takes the time from Redis, so that replicas' clocks don't matter, and uses keys of one hash tag only.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ local function text(number) return string.format('%.0f', number) end
 """
 
 CLOCK: Final = "return redis.call('TIME')"
-"""The time of the server that has a key: in a cluster, each has its own."""
+"""Returns the time of the server that has a key: in a cluster, each node has its own clock."""
 
 ATTACH: Final = (
     _NOW
     + """
--- KEYS leases, gateway; ARGV attachment, gateway id, lease in ms, '1' to take it only once its lease is over.
--- Returns until when the lease was, 0 where there was none, or -1 where it isn't over.
+-- KEYS leases, gateway; ARGV attachment, gateway id, lease in ms, '1' to attach only if the lease has expired.
+-- Returns when the earlier lease expires or expired, 0 if there was none, or -1 if it has not expired.
 local lease = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[2]) or 0)
 if ARGV[4] == '1' and (lease == 0 or lease > now) then return -1 end
 redis.call('HSET', KEYS[2], '', ARGV[1])
@@ -28,16 +28,16 @@ redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[2])
 return lease
 """
 )
-"""Gives a gateway's sessions to an attachment: whoever else reports on them finds that it no longer may."""
+"""Makes an attachment the gateway's current one; the reports of others are refused from then on."""
 
 EXPIRED: Final = (
     _NOW
     + """
--- KEYS leases; ARGV how many.
+-- KEYS leases; ARGV the maximum number.
 return redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
 """
 )
-"""The gateways whose lease is over."""
+"""Returns the gateways whose lease has expired."""
 
 RELEASE: Final = """
 -- KEYS leases, gateway; ARGV attachment, gateway id.
@@ -46,15 +46,15 @@ if redis.call('HGET', KEYS[2], '') == ARGV[1] and redis.call('HLEN', KEYS[2]) ==
   redis.call('ZREM', KEYS[1], ARGV[2])
 end
 """
-"""Forgets a gateway that has no sessions left."""
+"""Removes a gateway that has no sessions."""
 
 APPLY: Final = (
     _NOW
     + """
--- KEYS leases, gateway, agenda, then a user for each change.
+-- KEYS leases, gateway, work queue, then a user for each change.
 -- ARGV attachment, gateway id, lease in ms, grace in ms, when it happened in ms ('' for now); then for each change:
 --   'a' active, 'i' idle, 'c' closed or 's' closed unless this attachment reported it; session; member; role.
--- Returns 1, or 0 when the gateway isn't this attachment's: then nothing was done.
+-- Returns 1, or 0 without any change if the attachment is not the gateway's current one.
 if redis.call('HGET', KEYS[2], '') ~= ARGV[1] then return 0 end
 redis.call('ZADD', KEYS[1], now + ARGV[3], ARGV[2])
 local happened = ARGV[5] == '' and now or tonumber(ARGV[5])
@@ -95,12 +95,12 @@ end
 return 1
 """
 )
-"""Renews a gateway's lease, and opens, changes and closes sessions. Doing it again changes nothing."""
+"""Renews a gateway's lease, and opens, changes and closes sessions. Idempotent."""
 
 TAKE_DUE: Final = (
     _NOW
     + """
--- KEYS an agenda; ARGV how many, takeover in ms.
+-- KEYS a queue; ARGV the maximum number, takeover in ms.
 local members = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
 for _, member in ipairs(members) do
   redis.call('ZADD', KEYS[1], now + ARGV[2], member)
@@ -108,21 +108,21 @@ end
 return members
 """
 )
-"""The users that are to be looked at. They come due again after the takeover time, unless they are settled."""
+"""Takes the users that are due. They become due again after the takeover time unless COMPARE_AND_SET removes them."""
 
-SETTLE: Final = (
+COMPARE_AND_SET: Final = (
     _NOW
     + """
--- KEYS agenda, storing agenda, log, roster, then a user for each change; all of one organization.
+-- KEYS work queue, persist queue, log, roster, then a user for each change; all of one organization.
 -- ARGV organization, retention in ms, recent in ms; then for each change:
---   member, user id, revision, next look in ms ('' never, 'keep'), storing ('due', 'done', 'keep'), '1' when resting,
---   what to tell ('' nothing) and whether it is of someone 'here' or 'gone', how many fields, and each field and value.
--- Returns for each change the new revision, or '' when the state was no longer that of its revision: then nothing
--- was done of it.
-local revisions, told, at = {}, {}, 4
+--   member, user id, revision, next check in ms ('' for none, 'keep'), persist ('due', 'done', 'keep'), '1' if resting,
+--   the event to publish ('' for none), '1' if it says that the user is present, the number of fields, and each field
+--   and value.
+-- Returns for each change the new revision, or '' if the state has another revision: then the change is not made.
+local revisions, events, at = {}, {}, 4
 for i = 5, #KEYS do
-  local member, user, revision, look, storing = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
-  local resting, payload, shown, fields = ARGV[at + 5], ARGV[at + 6], ARGV[at + 7], tonumber(ARGV[at + 8])
+  local member, user, revision, check, persist = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]
+  local resting, payload, present, fields = ARGV[at + 5], ARGV[at + 6], ARGV[at + 7], tonumber(ARGV[at + 8])
   local current = redis.call('HGET', KEYS[i], 'rev') or '0'
   if current == revision then
     if fields > 0 then
@@ -133,13 +133,13 @@ for i = 5, #KEYS do
       end
     end
     if payload ~= '' then
-      told[#told + 1] = payload
-      redis.call('ZADD', KEYS[4], shown == 'here' and 'inf' or now, user)
+      events[#events + 1] = payload
+      redis.call('ZADD', KEYS[4], present == '1' and 'inf' or now, user)
     end
-    if look == '' then redis.call('ZREM', KEYS[1], member)
-    elseif look ~= 'keep' then redis.call('ZADD', KEYS[1], look, member) end
-    if storing == 'done' then redis.call('ZREM', KEYS[2], member)
-    elseif storing == 'due' then redis.call('ZADD', KEYS[2], 'LT', now, member) end
+    if check == '' then redis.call('ZREM', KEYS[1], member)
+    elseif check ~= 'keep' then redis.call('ZADD', KEYS[1], check, member) end
+    if persist == 'done' then redis.call('ZREM', KEYS[2], member)
+    elseif persist == 'due' then redis.call('ZADD', KEYS[2], 'LT', now, member) end
     if resting == '1' then redis.call('PEXPIRE', KEYS[i], ARGV[3] * 2) end
     revisions[#revisions + 1] = revision
   else
@@ -147,8 +147,8 @@ for i = 5, #KEYS do
   end
   at = at + 9 + 2 * fields
 end
-if #told > 0 then
-  redis.call('XADD', KEYS[3], 'MINID', '~', text(now - ARGV[2]), '*', 'o', ARGV[1], 'p', table.concat(told))
+if #events > 0 then
+  redis.call('XADD', KEYS[3], 'MINID', '~', text(now - ARGV[2]), '*', 'o', ARGV[1], 'p', table.concat(events))
   redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', text(now - ARGV[3]))
   if redis.call('ZCOUNT', KEYS[4], 'inf', 'inf') == 0 then
     redis.call('PEXPIRE', KEYS[4], ARGV[3])
@@ -159,7 +159,7 @@ end
 return revisions
 """
 )
-"""Changes users' states, and tells of it in the log, each only if nobody else has changed that state since.
+"""Changes users' states and publishes the changes in the log, each only if the state still has its revision.
 
-What is told are batches of events in protobuf, and concatenated ones make a batch of all: so one entry suffices.
+Events are encoded batches, and concatenated batches are one batch: so one entry holds all of them.
 """

@@ -27,57 +27,57 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One request of a gateway; see the contract's AttachRequest."""
+    """One request of a gateway; see AttachRequest."""
 
     gateway_id: str
     upsert: Sequence[Session]
     closed: Sequence[str]
-    number: int
-    more: bool
+    request_sequence: int
+    has_more: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long a gateway counts as alive without a word, and a user as present without a session; in ms."""
+    """How long a gateway counts as alive without a heartbeat, and a user as present without a session; in ms."""
 
     lease_ms: int
     grace_ms: int
 
     @property
     def grace_after_lease_ms(self) -> int:
-        """What is left of the grace once a gateway's lease is over: its sessions were silent that long already."""
+        """The rest of the grace period after a gateway's lease has expired: its sessions were silent for the lease."""
         return max(0, self.grace_ms - self.lease_ms)
 
 
 class GatewaySessions:
-    """What a gateway has on this stream, and its way into the bus.
+    """Tracks a gateway's sessions on this stream, and reports them to the bus.
 
     Args:
-        bus: where sessions are held.
+        bus: holds sessions.
         gateway_id: the gateway.
-        times: see `Timeouts`.
+        timeouts: see `Timeouts`.
     """
 
-    def __init__(self, bus: PresenceBus, gateway_id: str, times: Timeouts) -> None:
+    def __init__(self, bus: PresenceBus, gateway_id: str, timeouts: Timeouts) -> None:
         self._bus = bus
         self._gateway_id = gateway_id
-        self._times = times
+        self._timeouts = timeouts
         self._attachment = secrets.token_hex(8)
         self._users: dict[str, UserKey] = {}
         self._organizations: Counter[str] = Counter()
-        self._complete = False
+        self._synced = False
 
     @property
     def organizations(self) -> set[str]:
-        """The organizations that have sessions here."""
+        """The organizations with sessions on this stream."""
         return set(self._organizations)
 
     async def attach(self) -> None:
-        """Makes this stream the one whose word on the gateway's sessions counts. Raises UnavailableError."""
-        await self._bus.attach(self._gateway_id, self._attachment, lease_ms=self._times.lease_ms)
+        """Makes this stream the gateway's current attachment. Raises UnavailableError."""
+        await self._bus.attach(self._gateway_id, self._attachment, lease_ms=self._timeouts.lease_ms)
 
-    def note(self, report: Report) -> list[SessionChange]:
-        """Takes a report in; gives what it changes.
+    def record(self, report: Report) -> list[SessionChange]:
+        """Records a report; returns the changes of sessions.
 
         Raises:
             InvalidArgumentError: SESSION_OF_ANOTHER_USER.
@@ -95,8 +95,8 @@ class GatewaySessions:
         elif known != session.key:
             raise InvalidArgumentError(
                 "SESSION_OF_ANOTHER_USER",
-                "a session stays its user's",
-                fields={"upsert": "has a session that is another user's"},
+                "a session can't change its user",
+                fields={"upsert": "has a session of another user"},
             )
         if len(self._users) > MAX_SESSIONS:
             raise ResourceExhaustedError("TOO_MANY_SESSIONS", f"a gateway may have {MAX_SESSIONS} sessions")
@@ -111,25 +111,25 @@ class GatewaySessions:
             del self._organizations[key.organization_id]
         return SessionChange("c", key, session_id)
 
-    async def apply(self, changes: Sequence[SessionChange], *, more: bool) -> bool:
-        """Brings changes into effect, and renews the lease.
+    async def apply(self, changes: Sequence[SessionChange], *, has_more: bool) -> bool:
+        """Applies changes, and renews the lease. Returns whether any state may have changed.
 
-        With the first report that is the last of the first ones, closes what an earlier stream of the gateway reported
-        and this one didn't. Returns whether anything may have changed.
+        The first report without `has_more` completes the sync: it closes the sessions of the gateway's earlier stream
+        that this one did not report.
 
         Raises:
             UnavailableError: SESSIONS_UNKNOWN or STORE_UNAVAILABLE.
         """
-        await self._bus.report(self._gateway_id, self._attachment, changes, **self._terms)
-        if self._complete or more:
+        await self._bus.report(self._gateway_id, self._attachment, changes, **self._durations)
+        if self._synced or has_more:
             return bool(changes)
         for shard in self._bus.shards:
             async for stale in self._bus.stale_sessions(shard, self._gateway_id, self._attachment):
                 closing = [SessionChange("s", key, session_id) for key, session_id in stale]
-                await self._bus.report(self._gateway_id, self._attachment, closing, **self._terms)
-        self._complete = True
+                await self._bus.report(self._gateway_id, self._attachment, closing, **self._durations)
+        self._synced = True
         return True
 
     @property
-    def _terms(self) -> dict[str, int]:
-        return {"lease_ms": self._times.lease_ms, "grace_ms": self._times.grace_ms}
+    def _durations(self) -> dict[str, int]:
+        return {"lease_ms": self._timeouts.lease_ms, "grace_ms": self._timeouts.grace_ms}

@@ -1,17 +1,17 @@
-"""What of presence outlives sessions and Redis, in MongoDB; the only module here that knows it.
+"""Stores the records that outlive sessions and Redis in MongoDB; the only module of presence that uses MongoDB.
 
-One collection, `users`, one small document for each user that ever had a session or chose a status:
+The collection `users` has one small document for each user who ever had a session or set a status:
 
     _id             "<organization id>/<user id>"
-    role            as in the user's latest token
-    status, text    what they chose
-    choices         how often they chose: of two choices the one with the greater count is the later
-    last_seen_time  when they were last active, as others may know it
-    present         whether others were told that they are there, and not yet that they left
-    revision        that of the state in Redis from which role, last_seen_time and present were written
+    role            the role of the user's latest token
+    status, text    the user's setting
+    choices         how often the user changed the setting: of two settings, the greater count is the later
+    last_seen_time  when the user was last active, as others may know it
+    present         whether the user was published as present, and not yet as offline
+    revision        the revision of the state in Redis that role, last_seen_time and present were written from
 
-Writes are acknowledged by a majority and journaled. All methods raise UnavailableError STORE_UNAVAILABLE while
-MongoDB can't be reached; what a write did is then unknown, and it may be repeated.
+Writes are acknowledged by a majority and journaled. Every method raises UnavailableError STORE_UNAVAILABLE while
+MongoDB is unreachable. The outcome of a write is then unknown, and it is safe to repeat it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _log = logger("store")
 
 
 def open_client(uri: str) -> AsyncMongoClient[dict[str, Any]]:
-    """Opens a client with Parley's guarantees; nothing connects before the first call."""
+    """Opens a client with Parley's write and read concerns; it connects on the first call."""
     return AsyncMongoClient(
         uri,
         timeoutMS=TIMEOUT_MS,
@@ -58,7 +58,7 @@ class PresenceStore:
     """Reads and writes the users' records.
 
     Args:
-        client: the client; not closed here.
+        client: the client, which the caller closes.
         database: the database's name.
     """
 
@@ -67,37 +67,39 @@ class PresenceStore:
         self._users = self._database["users"]
 
     async def prepare(self) -> None:
-        """Sees to it that every migration has been made."""
-        with _reaching():
+        """Runs the migrations that have not been made."""
+        with _translating_errors():
             await migrate(self._database, MIGRATIONS)
 
     async def load(self, keys: Sequence[UserKey]) -> dict[UserKey, Record]:
-        """The records of those users that have one."""
+        """Returns the records of users, without those who have none."""
         if not keys:
             return {}
-        with _reaching():
-            found = await self._users.find({"_id": {"$in": [member_of(key) for key in keys]}}).to_list()
-        return {key_of(document["_id"]): _record(document) for document in found}
+        with _translating_errors():
+            documents = await self._users.find({"_id": {"$in": [member_of(key) for key in keys]}}).to_list()
+        return {key_of(document["_id"]): _record(document) for document in documents}
 
-    async def choose(self, key: UserKey, role: str, status: Status, text: str | None) -> tuple[Record | None, Record]:
-        """Stores what a user chose; without a text, the old one stays.
+    async def set_status(
+        self, key: UserKey, role: str, status: Status, text: str | None
+    ) -> tuple[Record | None, Record]:
+        """Stores a user's setting; if the text is None, the stored one stays.
 
-        Of two at once, the one with the greater `choice.version` is the later.
+        Of two concurrent calls, the one with the greater `setting.version` is the later.
 
         Returns:
-            The record before, if there was one, and the record now.
+            The record before, if there was one, and the record after.
         """
-        chosen = {"role": role, "status": status.name, **({} if text is None else {"text": text})}
-        change = {"$set": chosen, "$inc": {"choices": 1}, "$setOnInsert": {"present": False, "revision": 0}}
-        with _reaching():
+        fields = {"role": role, "status": status.name, **({} if text is None else {"text": text})}
+        change = {"$set": fields, "$inc": {"choices": 1}, "$setOnInsert": {"present": False, "revision": 0}}
+        with _translating_errors():
             try:
                 document = await self._update(key, change)
-            except DuplicateKeyError:  # the first of its kind, made by another at the same time
+            except DuplicateKeyError:  # another call inserted the document at the same time
                 document = await self._update(key, change)
         before = _record(document) if document is not None else None
         old = before or Record()
-        choice = UserSetting(status, old.choice.text if text is None else text, old.choice.version + 1)
-        return before, old._replace(role=role, choice=choice)
+        setting = UserSetting(status, old.setting.text if text is None else text, old.setting.version + 1)
+        return before, old._replace(role=role, setting=setting)
 
     async def _update(self, key: UserKey, change: Mapping[str, Any]) -> dict[str, Any] | None:
         return await self._users.find_one_and_update(
@@ -105,33 +107,33 @@ class PresenceStore:
         )
 
     async def save(self, states: Sequence[UserState]) -> None:
-        """Writes the due footprints of states, but for those of which a later one has been written."""
-        with _reaching():
+        """Writes the states' `due_persisted`, except where a later revision has been written."""
+        with _translating_errors():
             try:
                 await self._users.bulk_write([_saving(state) for state in states], ordered=False)
             except BulkWriteError as error:
-                # Only an older revision than the stored one matches nothing, and then fails to be inserted.
-                if any(problem["code"] != _DUPLICATE_KEY for problem in error.details["writeErrors"]):
+                # An older revision than the stored one matches no document, so its upsert tries to insert and fails.
+                if any(failure["code"] != _DUPLICATE_KEY for failure in error.details["writeErrors"]):
                     raise
 
-    async def present(self) -> AsyncIterator[list[UserKey]]:
-        """Those of whom others were told that they are there, and not yet that they left; part by part."""
-        with _reaching():
+    async def present_users(self) -> AsyncIterator[list[UserKey]]:
+        """Yields, in parts, the users who were published as present and not yet as offline."""
+        with _translating_errors():
             cursor = self._users.find({"present": True}, {"_id": 1}).batch_size(_PAGE)
         async with cursor:
             while True:
-                with _reaching():
-                    found = await cursor.to_list(_PAGE)
-                if not found:
+                with _translating_errors():
+                    documents = await cursor.to_list(_PAGE)
+                if not documents:
                     return
-                yield [key_of(document["_id"]) for document in found]
+                yield [key_of(document["_id"]) for document in documents]
 
 
 def _saving(state: UserState) -> UpdateOne:
-    footprint = state.due_footprint
-    fields: dict[str, Any] = {"role": footprint.role, "present": footprint.present, "revision": state.revision}
-    if footprint.seen_ms is not None:
-        fields["last_seen_time"] = _EPOCH + timedelta(milliseconds=footprint.seen_ms)
+    persisted = state.due_persisted
+    fields: dict[str, Any] = {"role": persisted.role, "present": persisted.present, "revision": state.revision}
+    if persisted.seen_ms is not None:
+        fields["last_seen_time"] = _EPOCH + timedelta(milliseconds=persisted.seen_ms)
     return UpdateOne({"_id": member_of(state.key), "revision": {"$lt": state.revision}}, {"$set": fields}, upsert=True)
 
 
@@ -139,7 +141,7 @@ def _record(document: Mapping[str, Any]) -> Record:
     seen = document.get("last_seen_time")
     return Record(
         role=document.get("role", ""),
-        choice=UserSetting(
+        setting=UserSetting(
             Status[document["status"]] if "status" in document else Status.ONLINE,
             document.get("text", ""),
             document.get("choices", 0),
@@ -150,11 +152,11 @@ def _record(document: Mapping[str, Any]) -> Record:
 
 
 @contextmanager
-def _reaching() -> Iterator[None]:
+def _translating_errors() -> Iterator[None]:
     try:
         yield
     except PyMongoError as error:
         _log.warning("mongodb_failed", error=type(error).__name__)
         raise UnavailableError(
-            "STORE_UNAVAILABLE", "presence's store can't be reached; try again", retry_after_ms=1_000
+            "STORE_UNAVAILABLE", "the presence store is unreachable; try again", retry_after_ms=1_000
         ) from error

@@ -1,4 +1,4 @@
-"""Watches: streams on which users are told of some others' presence."""
+"""Watches: streams of the presence of some users, for one user."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chassis.errors import ResourceExhaustedError, UnauthenticatedError
 from chassis.identity import Identity
 from services.presence.convert import presence_message, role_name
 from services.presence.delivery import Delivery, SubscriberQueue
-from services.presence.domain import may_know
+from services.presence.domain import can_see
 from services.presence.presences import Presences
 
 MAX_WATCHES: Final = 10_000
@@ -24,8 +24,8 @@ class Watches:
     """Serves users' watches.
 
     Args:
-        presences: says how users are now.
-        delivery: what others were told.
+        presences: reads the current presence.
+        delivery: delivers the published events.
     """
 
     def __init__(self, presences: Presences, delivery: Delivery) -> None:
@@ -37,7 +37,7 @@ class Watches:
         """Serves one watch, for as long as the viewer's token is valid.
 
         Yields:
-            The presence of everyone asked about, in the order asked for; then of whoever changed.
+            The presence of all watched users, in the order of `user_ids`; then of users whose presence changed.
 
         Raises:
             ResourceExhaustedError: TOO_MANY_WATCHES or SUBSCRIBER_TOO_SLOW.
@@ -45,45 +45,45 @@ class Watches:
             UnavailableError: SHUTTING_DOWN or STORE_UNAVAILABLE.
         """
         if self._open >= MAX_WATCHES:
-            raise ResourceExhaustedError("TOO_MANY_WATCHES", "too many watch here", retry_after_ms=1_000)
+            raise ResourceExhaustedError("TOO_MANY_WATCHES", "too many open watches", retry_after_ms=1_000)
         watched = frozenset(user_ids)
-        outbox = SubscriberQueue(lambda event: event.presence.user_id in watched and _may_be_told(viewer, event))
+        queue = SubscriberQueue(lambda event: event.presence.user_id in watched and _is_visible(viewer, event))
         self._open += 1
         try:
-            with self._delivery.delivering(outbox):
-                self._delivery.add(outbox, viewer.organization_id)
-                outbox.need_snapshot(viewer.organization_id)
-                while await _before(viewer.expires_at, outbox):
-                    async for presences in self._said(viewer, user_ids, outbox):
+            with self._delivery.delivering(queue):
+                self._delivery.add(queue, viewer.organization_id)
+                queue.request_snapshot(viewer.organization_id)
+                while await _wait_before(viewer.expires_at, queue):
+                    async for presences in self._updates(viewer, user_ids, queue):
                         yield presences
         finally:
             self._open -= 1
 
-    async def _said(
-        self, viewer: Identity, user_ids: Sequence[str], outbox: SubscriberQueue
+    async def _updates(
+        self, viewer: Identity, user_ids: Sequence[str], queue: SubscriberQueue
     ) -> AsyncIterator[list[presence_pb2.Presence]]:
-        if events := outbox.take_events():
+        if events := queue.take_events():
             others = [event.presence for event in events if event.presence.user_id != viewer.user_id]
-            own = await self._seen(viewer, [viewer.user_id]) if len(others) < len(events) else []
+            own = await self._presences_for(viewer, [viewer.user_id]) if len(others) < len(events) else []
             yield [*others, *own]
-        organization_id = outbox.take_snapshot_due()
+        organization_id = queue.take_snapshot_request()
         if organization_id is not None:
-            yield await self._seen(viewer, user_ids)
-            outbox.snapshot_given(organization_id)
+            yield await self._presences_for(viewer, user_ids)
+            queue.snapshot_sent(organization_id)
 
-    async def _seen(self, viewer: Identity, user_ids: Sequence[str]) -> list[presence_pb2.Presence]:
+    async def _presences_for(self, viewer: Identity, user_ids: Sequence[str]) -> list[presence_pb2.Presence]:
         presences = await self._presences.get(viewer, user_ids)
-        return [presence_message(user_id, seen) for user_id, seen in zip(user_ids, presences, strict=True)]
+        return [presence_message(user_id, presence) for user_id, presence in zip(user_ids, presences, strict=True)]
 
 
-def _may_be_told(viewer: Identity, event: Event) -> bool:
-    return may_know(viewer.user_id, viewer.role, event.presence.user_id, role_name(event.role))
+def _is_visible(viewer: Identity, event: Event) -> bool:
+    return can_see(viewer.user_id, viewer.role, event.presence.user_id, role_name(event.role))
 
 
-async def _before(expires_at: float, outbox: SubscriberQueue) -> bool:
-    """Waits until there is something to say; False at the end. Raises UnauthenticatedError at `expires_at`."""
+async def _wait_before(expires_at: float, queue: SubscriberQueue) -> bool:
+    """Waits for something to send; returns False at the end. Raises UnauthenticatedError at `expires_at`."""
     try:
         async with asyncio.timeout(expires_at - time.time()):
-            return await outbox.wait()
+            return await queue.wait()
     except TimeoutError:
         raise UnauthenticatedError("TOKEN_EXPIRED", "the access token has expired") from None

@@ -1,4 +1,4 @@
-"""The composition root of presence: builds everything, in order, and closes it in the other."""
+"""The composition root of presence: builds its parts, and closes them in reverse order."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SERVICE = presence_pb2.DESCRIPTOR.services_by_name["PresenceService"]
 
 @asynccontextmanager
 async def wire(settings: Settings) -> AsyncIterator[Service]:
-    """Builds the service, with its stores reached and prepared."""
+    """Builds the service, once its stores are reached and migrated."""
     async with (
         open_bus(
             settings.redis_url,
@@ -57,17 +57,17 @@ def _service(
         sweep_seconds=settings.sweep_seconds,
         takeover_seconds=settings.takeover_seconds,
     )
-    times = Timeouts(lease_ms=_ms(settings.lease_seconds), grace_ms=_ms(settings.grace_seconds))
+    timeouts = Timeouts(lease_ms=_ms(settings.lease_seconds), grace_ms=_ms(settings.grace_seconds))
     sweeper = Sweeper(
         bus,
         store,
         publisher,
-        times,
+        timeouts,
         sweep_seconds=settings.sweep_seconds,
         takeover_seconds=settings.takeover_seconds,
     )
     presences = Presences(bus, store, publisher)
-    attachments = Attachments(bus, publisher, delivery, times)
+    attachments = Attachments(bus, publisher, delivery, timeouts)
     servicer = PresenceServicer(presences, attachments, Watches(presences, delivery))
     return Service(
         registrations=[Registration(_SERVICE, presence_pb2_grpc.add_PresenceServiceServicer_to_server, servicer)],
@@ -75,7 +75,7 @@ def _service(
         tasks={
             "deliver": delivery.run,
             "publish": publisher.publish,
-            "keep_records": publisher.keep_records,
+            "persist_records": publisher.persist_records,
             "sweep": sweeper.run,
         },
         drain=delivery.drain,

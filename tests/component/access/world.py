@@ -22,7 +22,7 @@ from services.presence.wiring import wire as wire_presence
 from tests.component.auth_service import RunningAuth, SignedIn, auth_settings, drop_database, running_auth
 from tests.component.chat.running import Person, RunningChat, running_chat
 from tests.component.notify.harness import notify_settings
-from tests.component.presence.running import presence_settings
+from tests.component.presence.harness import presence_settings
 
 ROLES: Final = tuple(name.removeprefix("ROLE_").lower() for name, number in user_pb2.Role.items() if number)
 NOBODY, SERVICE, BYSTANDER = "nobody", "a service", "a service with no scope"

@@ -31,9 +31,9 @@ from tests.component.notify.harness import (
     running_notify,
 )
 from tests.component.notify.subscription import subscribed
-from tests.component.notify.tcp_proxy import TcpProxy, tcp_proxy
 from tests.component.notify.user import User
 from tests.component.notify.waiting import eventually
+from tests.component.tcp_proxy import TcpProxy, tcp_proxy
 
 ROUNDS = 30
 

@@ -1,4 +1,4 @@
-"""A real auth, two replicas of presence on one Valkey of their own, and the users and gateways of an organization."""
+"""Fixtures: a real auth service, two replicas of presence on their own Valkey, and users and gateways."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from chassis.rpc.channel import Metadata
 from deploy.local.process import ManagedProcess
 from services.presence.settings import Settings
 from tests.component.auth_service import RunningAuth, running_auth
-from tests.component.presence.running import Gateway, User, presence_settings, replica
+from tests.component.presence.harness import Gateway, User, presence_settings, replica
 from tests.component.presence.servers import running_valkey
 
-NewUser = Callable[..., Awaitable[User]]
+CreateUser = Callable[..., Awaitable[User]]
 Attach = Callable[..., Awaitable[Gateway]]
 
 
 @pytest.fixture(scope="session")
 async def auth(mongodb_uri: str, redis_url: str) -> AsyncIterator[RunningAuth]:
-    """Auth, shared: tests use an organization each."""
+    """The auth service, shared by tests with one organization each."""
     async with running_auth(mongodb_uri, redis_url, scopes=["streams.subscribe"]) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 async def own_valkey() -> AsyncIterator[tuple[ManagedProcess, str]]:
-    """A Valkey that is presence's alone."""
+    """A Valkey for presence only."""
     with TemporaryDirectory(prefix="parley-presence-") as folder:
         async with running_valkey(Path(folder)) as running:
             yield running
@@ -41,7 +41,7 @@ async def own_valkey() -> AsyncIterator[tuple[ManagedProcess, str]]:
 
 @pytest.fixture
 async def valkey(own_valkey: tuple[ManagedProcess, str]) -> AsyncIterator[Redis]:
-    """Presence's Valkey, empty."""
+    """A client of presence's Valkey, after emptying it."""
     async with Redis.from_url(own_valkey[1]) as client:
         await client.flushall()
         yield client
@@ -51,21 +51,21 @@ async def valkey(own_valkey: tuple[ManagedProcess, str]) -> AsyncIterator[Redis]
 async def settings(
     auth: RunningAuth, mongodb_uri: str, own_valkey: tuple[ManagedProcess, str], valkey: Redis, database_name: str
 ) -> AsyncIterator[Settings]:
-    """What both replicas are told; their database is removed afterwards."""
+    """The settings of both replicas; drops their database afterwards."""
     yield presence_settings(auth, mongodb_uri, own_valkey[1], database_name)
     async with AsyncMongoClient[dict[str, object]](mongodb_uri) as client:
         await client.drop_database(database_name)
 
 
 @pytest.fixture
-async def one(settings: Settings) -> AsyncIterator[grpc.aio.Channel]:
+async def replica_a(settings: Settings) -> AsyncIterator[grpc.aio.Channel]:
     """A channel to the first replica."""
     async with replica(settings) as channel:
         yield channel
 
 
 @pytest.fixture
-async def other(settings: Settings) -> AsyncIterator[grpc.aio.Channel]:
+async def replica_b(settings: Settings) -> AsyncIterator[grpc.aio.Channel]:
     """A channel to the second replica."""
     async with replica(settings) as channel:
         yield channel
@@ -79,7 +79,7 @@ async def gateway_metadata(auth: RunningAuth) -> Metadata:
 
 @pytest.fixture
 async def attach(gateway_metadata: Metadata) -> AsyncIterator[Attach]:
-    """Attaches a gateway to a replica; it is cut off when the test ends."""
+    """Attaches gateways to replicas; disconnects them when the test ends."""
     async with AsyncExitStack() as stack:
 
         async def attach(channel: grpc.aio.Channel, gateway_id: str = "") -> Gateway:
@@ -90,23 +90,23 @@ async def attach(gateway_metadata: Metadata) -> AsyncIterator[Attach]:
 
 
 @pytest.fixture
-async def new_user(auth: RunningAuth, organization_id: str) -> NewUser:
-    """Makes users of the test's organization."""
+async def create_user(auth: RunningAuth, organization_id: str) -> CreateUser:
+    """Creates users of the test's organization."""
     await auth.create_organization(organization_id)
 
-    async def new_user(role: str = "employee", organization: str = organization_id) -> User:
+    async def create_user(role: str = "employee", organization: str = organization_id) -> User:
         return User(await auth.sign_in_new(organization, role), organization, role)
 
-    return new_user
+    return create_user
 
 
 @pytest.fixture
-async def ann(new_user: NewUser) -> User:
+async def ann(create_user: CreateUser) -> User:
     """A member of staff."""
-    return await new_user()
+    return await create_user()
 
 
 @pytest.fixture
-async def bob(new_user: NewUser) -> User:
+async def bob(create_user: CreateUser) -> User:
     """Another member of staff."""
-    return await new_user()
+    return await create_user()

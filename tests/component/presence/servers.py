@@ -1,4 +1,4 @@
-"""A Valkey that tests may empty, stop and start again, and presence as a process that tests may kill."""
+"""Runs a Valkey that tests may empty and restart, and presence as a process that tests may kill."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import grpc
@@ -25,7 +25,7 @@ READY_SECONDS = 60.0
 
 @asynccontextmanager
 async def running_valkey(folder: Path) -> AsyncIterator[tuple[ManagedProcess, str]]:
-    """Runs a Valkey whose data is in `folder`; yields it and its address."""
+    """Runs a Valkey with its data in `folder`; yields its process and URL."""
     ports = PortClaims()
     port = ports.claim_any()
     spec = ProcessSpec(
@@ -47,12 +47,12 @@ async def running_valkey(folder: Path) -> AsyncIterator[tuple[ManagedProcess, st
 
 @asynccontextmanager
 async def presence_process(settings: Settings) -> AsyncIterator[tuple[asyncio.subprocess.Process, grpc.aio.Channel]]:
-    """Runs a replica as a process of its own; yields it, serving, and a channel to it. Killed on leaving."""
+    """Runs a replica in its own process; yields the process, once it serves, and a channel. Kills it on leaving."""
     ports = PortClaims()
     address = f"127.0.0.1:{ports.claim_any()}"
-    told = settings.model_copy(update={"listen": address})
+    presences_of = settings.model_copy(update={"listen": address})
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "services.presence"), env=dict(os.environ) | _environment(told)
+        *(sys.executable, "-m", "services.presence"), env=dict(os.environ) | _environment(presences_of)
     )
     try:
         async with open_channel(address) as channel:
@@ -64,52 +64,6 @@ async def presence_process(settings: Settings) -> AsyncIterator[tuple[asyncio.su
             process.kill()
         await process.wait()
         ports.release()
-
-
-class Wire:
-    """A way to a server that tests may cut and mend."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self._target = host, port
-        self._cut = False
-        self._writers: set[asyncio.StreamWriter] = set()
-
-    @asynccontextmanager
-    async def laid(self) -> AsyncIterator[int]:
-        """Takes connections while the context is open; yields the port."""
-        server = await asyncio.start_server(self._connect, "127.0.0.1", 0)
-        try:
-            yield server.sockets[0].getsockname()[1]
-        finally:
-            server.close()
-            self.cut()
-
-    def cut(self) -> None:
-        """Ends all connections, and lets no new one through."""
-        self._cut = True
-        for writer in self._writers:
-            writer.transport.abort()
-
-    def mend(self) -> None:
-        """Lets connections through again."""
-        self._cut = False
-
-    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._cut:
-            writer.transport.abort()
-            return
-        far_reader, far_writer = await asyncio.open_connection(*self._target)
-        self._writers |= {writer, far_writer}
-        await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
-        self._writers -= {writer, far_writer}
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
-    writer.transport.abort()
 
 
 def _environment(settings: Settings) -> dict[str, str]:

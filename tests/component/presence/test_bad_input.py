@@ -1,4 +1,4 @@
-"""What presence refuses: each of its methods, with everything wrong that a request can have."""
+"""Invalid requests to every method of presence, and the errors that they get."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from parley.presence.v1 import presence_pb2 as pb
 from chassis.errors import Category
 from chassis.rpc.channel import Metadata
 from tests.component.bad_input import Call, answer, check, methods_of
-from tests.component.presence.running import User
+from tests.component.presence.harness import User
 
 METHODS = methods_of(pb.DESCRIPTOR.services_by_name["PresenceService"])
 SESSION = pb.Session(session_id="s1", organization_id="acme", user_id="ann", role=ROLE_EMPLOYEE)
@@ -26,7 +26,7 @@ GOOD: dict[str, Message] = {
 
 
 def session(**changed: Any) -> pb.AttachRequest:
-    """A good first request whose session has other fields."""
+    """Returns a valid first request with changed fields of its session."""
     request = pb.AttachRequest(gateway_id="edge", request_sequence=1, upsert=[SESSION])
     request.upsert[0].MergeFrom(pb.Session(**changed))
     for name, value in changed.items():
@@ -72,18 +72,20 @@ def test_every_method_has_rows() -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
-async def test_nothing_that_is_wrong_with_a_request_is_a_fault_of_ours(
-    one: grpc.aio.Channel, ann: User, gateway_metadata: Metadata, name: str
+async def test_no_invalid_request_causes_an_internal_error(
+    replica_a: grpc.aio.Channel, ann: User, gateway_metadata: Metadata, name: str
 ) -> None:
     metadata = gateway_metadata if name == "Attach" else ann.metadata
-    assert await check(one, METHODS[name], Call(GOOD[name], metadata)) == []
+    assert await check(replica_a, METHODS[name], Call(GOOD[name], metadata)) == []
 
 
 @pytest.mark.parametrize("name", METHODS)
-async def test_each_mistake_is_named(one: grpc.aio.Channel, ann: User, gateway_metadata: Metadata, name: str) -> None:
+async def test_each_mistake_is_named(
+    replica_a: grpc.aio.Channel, ann: User, gateway_metadata: Metadata, name: str
+) -> None:
     metadata = gateway_metadata if name == "Attach" else ann.metadata
     for request, field in ROWS[name]:
-        error = await answer(one, METHODS[name], request, metadata)
+        error = await answer(replica_a, METHODS[name], request, metadata)
         assert error is not None, field
         assert (error.category, error.reason) == (Category.INVALID_ARGUMENT, "INVALID_FIELDS")
         assert field in error.fields

@@ -1,6 +1,6 @@
-"""What presence promises, on a cluster: the tests of one Valkey, once more.
+"""Presence's guarantees on a cluster: repeats the tests of one Valkey.
 
-All but those that lose everything by going to another of one server's numbered databases; clusters have none.
+Except tests that simulate a loss by switching to another numbered database; clusters have one database only.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from tests.component.presence import test_bus, test_sessions, test_statuses
 from tests.component.valkey_cluster import RunningCluster, running_cluster
 
 _NUMBERED: Final = {
-    "test_a_choice_outlives_sessions_replicas_and_redis",
-    "test_of_choices_made_at_once_one_stays_everywhere",
+    "test_a_setting_outlives_sessions_replicas_and_redis",
+    "test_of_concurrent_settings_the_same_one_wins_everywhere",
 }
 
 opened = test_bus.opened
@@ -43,13 +43,13 @@ async def cluster() -> AsyncIterator[RunningCluster]:
 
 @pytest.fixture(scope="session")
 async def own_valkey(cluster: RunningCluster) -> tuple[ManagedProcess, str]:
-    """Not one Valkey, but three."""
+    """The first of the cluster's three nodes, and the cluster's URL."""
     return cluster.nodes[0].process, cluster.url
 
 
 @pytest.fixture
 async def valkey(cluster: RunningCluster) -> AsyncIterator[Redis]:
-    """Presence's cluster, empty."""
+    """A client of presence's cluster, after emptying it."""
     await cluster.empty()
     client = open_redis(cluster.url)
     yield client

@@ -1,4 +1,4 @@
-"""Who may know what of whom."""
+"""Which users may see whose presence."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from chassis.rpc.channel import Metadata, bearer
 from chassis.rpc.status import from_rpc_error
 from services.presence.settings import Settings
 from tests.component.auth_service import RunningAuth, auth_settings, running_auth
-from tests.component.presence.conftest import Attach, NewUser
-from tests.component.presence.running import TIMEOUT, User, Watch, replica
+from tests.component.presence.conftest import Attach, CreateUser
+from tests.component.presence.harness import TIMEOUT, User, Watch, replica
 
 ONLINE, AWAY, OFFLINE, DND = (
     pb.PRESENCE_STATUS_ONLINE,
@@ -27,117 +27,139 @@ ONLINE, AWAY, OFFLINE, DND = (
 
 
 async def test_a_client_sees_staff_and_itself_but_no_other_client(
-    one: grpc.aio.Channel, attach: Attach, new_user: NewUser, ann: User
+    replica_a: grpc.aio.Channel, attach: Attach, create_user: CreateUser, ann: User
 ) -> None:
-    client, other_client, left_client = await new_user("client"), await new_user("client"), await new_user("client")
-    gateway = await attach(one)
+    client, other_client, left_client = (
+        await create_user("client"),
+        await create_user("client"),
+        await create_user("client"),
+    )
+    gateway = await attach(replica_a)
     users = [ann, client, other_client, left_client]
     await gateway.report(*(user.session(user.user_id) for user in users))
-    await other_client.choose(one, DND, "a text of mine")
+    await other_client.set_status(replica_a, DND, "a text of mine")
     await gateway.report(closed=[left_client.user_id])
-    await gateway.until_told(left_client, OFFLINE)
-    seen = await client.sees(one, *(user.user_id for user in users))
+    await gateway.until_status(left_client, OFFLINE)
+    seen = await client.sees(replica_a, *(user.user_id for user in users))
     assert seen == [
         pb.Presence(user_id=ann.user_id, status=ONLINE),
         pb.Presence(user_id=client.user_id, status=ONLINE),
         pb.Presence(user_id=other_client.user_id, status=OFFLINE),
         pb.Presence(user_id=left_client.user_id, status=OFFLINE),
     ]
-    by_staff = await ann.sees(one, other_client.user_id, left_client.user_id)
+    by_staff = await ann.sees(replica_a, other_client.user_id, left_client.user_id)
     assert (by_staff[0].status, by_staff[0].text) == (DND, "a text of mine")
     assert by_staff[1].HasField("last_seen_time")
 
 
 async def test_events_name_the_role_by_which_a_gateway_filters(
-    one: grpc.aio.Channel, attach: Attach, new_user: NewUser, ann: User
+    replica_a: grpc.aio.Channel, attach: Attach, create_user: CreateUser, ann: User
 ) -> None:
-    client = await new_user("client")
-    gateway = await attach(one)
+    client = await create_user("client")
+    gateway = await attach(replica_a)
     await gateway.report(ann.session("anns"), client.session("clients"))
     await gateway.until(lambda: gateway.latest(ann) == gateway.latest(client) == ONLINE)
     roles = {event.presence.user_id: event.role for event in gateway.events}
     assert roles == {ann.user_id: ROLE_EMPLOYEE, client.user_id: ROLE_CLIENT}
 
 
-async def test_a_client_that_only_ever_set_a_status_is_kept_from_other_clients(
-    one: grpc.aio.Channel, new_user: NewUser
+async def test_a_client_that_only_set_a_status_is_hidden_from_other_clients(
+    replica_a: grpc.aio.Channel, create_user: CreateUser
 ) -> None:
-    client, other_client = await new_user("client"), await new_user("client")
-    await client.choose(one, DND, "a text of mine")
-    assert await other_client.sees(one, client.user_id) == [pb.Presence(user_id=client.user_id, status=OFFLINE)]
+    client, other_client = await create_user("client"), await create_user("client")
+    await client.set_status(replica_a, DND, "a text of mine")
+    assert await other_client.sees(replica_a, client.user_id) == [pb.Presence(user_id=client.user_id, status=OFFLINE)]
 
 
-async def test_organizations_know_nothing_of_each_other(
-    *, one: grpc.aio.Channel, auth: RunningAuth, attach: Attach, new_user: NewUser, ann: User, organization_id: str
+async def test_organizations_see_nothing_of_each_other(
+    *,
+    replica_a: grpc.aio.Channel,
+    auth: RunningAuth,
+    attach: Attach,
+    create_user: CreateUser,
+    ann: User,
+    organization_id: str,
 ) -> None:
     elsewhere = f"{organization_id}-elsewhere"
     await auth.create_organization(elsewhere)
-    stranger = await new_user("admin", elsewhere)
-    here, there = await attach(one), await attach(one)
+    stranger = await create_user("admin", elsewhere)
+    here, there = await attach(replica_a), await attach(replica_a)
     await here.report(ann.session("anns"))
     await there.report(stranger.session("strangers"))
-    await here.until_told(ann, ONLINE)
-    await there.until_told(stranger, ONLINE)
+    await here.until_status(ann, ONLINE)
+    await there.until_status(stranger, ONLINE)
     assert {event.organization_id for event in here.events} == {organization_id}
     assert {event.organization_id for event in there.events} == {elsewhere}
-    assert await stranger.sees(one, ann.user_id) == [pb.Presence(user_id=ann.user_id, status=OFFLINE)]
+    assert await stranger.sees(replica_a, ann.user_id) == [pb.Presence(user_id=ann.user_id, status=OFFLINE)]
 
 
-async def test_a_gateway_is_told_of_an_organization_only_while_it_holds_sessions_of_it(
-    *, one: grpc.aio.Channel, auth: RunningAuth, attach: Attach, new_user: NewUser, ann: User, organization_id: str
+async def test_a_gateway_receives_an_organizations_events_only_while_it_has_sessions_of_it(
+    *,
+    replica_a: grpc.aio.Channel,
+    auth: RunningAuth,
+    attach: Attach,
+    create_user: CreateUser,
+    ann: User,
+    organization_id: str,
 ) -> None:
     elsewhere = f"{organization_id}-elsewhere"
     await auth.create_organization(elsewhere)
-    staying, stranger = await new_user("admin", elsewhere), await new_user("admin", elsewhere)
-    both, there = await attach(one), await attach(one)
+    staying, stranger = await create_user("admin", elsewhere), await create_user("admin", elsewhere)
+    both, there = await attach(replica_a), await attach(replica_a)
     await both.report(ann.session("anns"), staying.session("stayings"))
-    await both.until_told(staying, ONLINE)
+    await both.until_status(staying, ONLINE)
     await both.report(closed=["stayings"])
     await there.report(stranger.session("strangers"))
-    await there.until_told(staying, OFFLINE)
+    await there.until_status(staying, OFFLINE)
     await both.report(ann.session("anns", idle=True))
-    await both.until_told(ann, AWAY)
-    assert both.statuses(staying) == [ONLINE] and not both.told(stranger)
+    await both.until_status(ann, AWAY)
+    assert both.statuses(staying) == [ONLINE] and not both.presences_of(stranger)
 
 
-async def test_presences_come_in_the_order_asked_for_each_as_often_as_asked(
-    one: grpc.aio.Channel, attach: Attach, ann: User, bob: User
+async def test_presences_come_in_the_order_of_the_request_with_repetitions(
+    replica_a: grpc.aio.Channel, attach: Attach, ann: User, bob: User
 ) -> None:
-    await (await attach(one)).report(bob.session("bobs"))
+    await (await attach(replica_a)).report(bob.session("bobs"))
     asked = [bob.user_id, "unknown", ann.user_id, bob.user_id, "other:unknown@x"]
-    seen = await ann.sees(one, *asked)
+    seen = await ann.sees(replica_a, *asked)
     assert [(each.user_id, each.status) for each in seen] == list(
         zip(asked, [ONLINE, OFFLINE, OFFLINE, ONLINE, OFFLINE], strict=True)
     )
-    assert await ann.sees(one) == []
-    assert len(await ann.sees(one, *(f"user-{number}" for number in range(200)))) == 200
+    assert await ann.sees(replica_a) == []
+    assert len(await ann.sees(replica_a, *(f"user-{number}" for number in range(200)))) == 200
 
 
 @pytest.mark.parametrize(
     "user_ids", [[f"user-{number}" for number in range(201)], ["fine", ""], ["a b"], ["x" * 65], ["org/user"]]
 )
-async def test_asking_for_too_many_or_for_what_is_no_id_is_refused(
-    one: grpc.aio.Channel, ann: User, user_ids: list[str]
+async def test_too_many_users_and_invalid_ids_are_refused(
+    replica_a: grpc.aio.Channel, ann: User, user_ids: list[str]
 ) -> None:
-    stub = presence_pb2_grpc.PresenceServiceStub(one)
+    stub = presence_pb2_grpc.PresenceServiceStub(replica_a)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await stub.BatchGetPresence(
             pb.BatchGetPresenceRequest(user_ids=user_ids), metadata=ann.metadata, timeout=TIMEOUT
         )
     error = from_rpc_error(caught.value)
     assert isinstance(error, InvalidArgumentError) and set(error.fields) == {"userIds"}
-    async with Watch(one, ann, user_ids) as watch:
+    async with Watch(replica_a, ann, user_ids) as watch:
         await watch.until(lambda: watch.error is not None)
         assert isinstance(watch.error, InvalidArgumentError)
 
 
-async def test_a_watch_tells_of_everyone_then_of_whoever_changes(
-    *, one: grpc.aio.Channel, other: grpc.aio.Channel, attach: Attach, new_user: NewUser, ann: User, bob: User
+async def test_a_watch_sends_everyone_and_then_changes(
+    *,
+    replica_a: grpc.aio.Channel,
+    replica_b: grpc.aio.Channel,
+    attach: Attach,
+    create_user: CreateUser,
+    ann: User,
+    bob: User,
 ) -> None:
-    unwatched = await new_user()
-    gateway = await attach(other)
+    unwatched = await create_user()
+    gateway = await attach(replica_b)
     await gateway.report(bob.session("bobs"))
-    async with Watch(one, ann, [bob.user_id, "unknown", ann.user_id]) as watch:
+    async with Watch(replica_a, ann, [bob.user_id, "unknown", ann.user_id]) as watch:
         await watch.until(lambda: bool(watch.responses))
         assert [(each.user_id, each.status) for each in watch.responses[0]] == [
             (bob.user_id, ONLINE),
@@ -148,20 +170,20 @@ async def test_a_watch_tells_of_everyone_then_of_whoever_changes(
         await watch.until(lambda: watch.statuses(bob.user_id)[-1] == AWAY)
         await gateway.report(ann.session("anns"))
         await watch.until(lambda: watch.statuses(ann.user_id)[-1] == ONLINE)
-        await ann.choose(one, pb.PRESENCE_STATUS_INVISIBLE)
+        await ann.set_status(replica_a, pb.PRESENCE_STATUS_INVISIBLE)
         await watch.until(lambda: watch.statuses(ann.user_id)[-1] == pb.PRESENCE_STATUS_INVISIBLE)
         assert not watch.statuses(unwatched.user_id)
 
 
-async def test_a_client_that_watches_is_told_nothing_of_another_client(
-    one: grpc.aio.Channel, attach: Attach, new_user: NewUser, ann: User
+async def test_a_clients_watch_sends_nothing_of_another_client(
+    replica_a: grpc.aio.Channel, attach: Attach, create_user: CreateUser, ann: User
 ) -> None:
-    client, other_client = await new_user("client"), await new_user("client")
-    gateway = await attach(one)
-    async with Watch(one, client, [other_client.user_id, ann.user_id]) as watch:
+    client, other_client = await create_user("client"), await create_user("client")
+    gateway = await attach(replica_a)
+    async with Watch(replica_a, client, [other_client.user_id, ann.user_id]) as watch:
         await watch.until(lambda: bool(watch.responses))
         await gateway.report(other_client.session("clients"))
-        await gateway.until_told(other_client, ONLINE)
+        await gateway.until_status(other_client, ONLINE)
         await gateway.report(ann.session("anns"))
         await watch.until(lambda: watch.statuses(ann.user_id)[-1] == ONLINE)
         assert watch.statuses(other_client.user_id) == [OFFLINE]
@@ -194,10 +216,10 @@ async def test_a_watch_ends_with_the_token_that_it_was_opened_with(
     assert watch.statuses(viewer.user_id) == [OFFLINE]
 
 
-async def test_every_method_takes_a_token_of_the_right_kind(
-    one: grpc.aio.Channel, ann: User, gateway_metadata: Metadata
+async def test_every_method_requires_a_token_of_the_right_kind(
+    replica_a: grpc.aio.Channel, ann: User, gateway_metadata: Metadata
 ) -> None:
-    stub = presence_pb2_grpc.PresenceServiceStub(one)
+    stub = presence_pb2_grpc.PresenceServiceStub(replica_a)
     unary = [
         (stub.BatchGetPresence, pb.BatchGetPresenceRequest()),
         (stub.SetStatus, pb.SetStatusRequest(status=pb.CHOSEN_STATUS_ONLINE)),

@@ -1,4 +1,4 @@
-"""What is written to Redis is what is read back."""
+"""States and names survive encoding and decoding."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ KEYS = st.builds(UserKey, IDS, IDS)
 
 
 @given(states())
-def test_a_state_is_read_as_it_was_written(state: UserState) -> None:
+def test_a_state_survives_encoding(state: UserState) -> None:
     assert state_of(state.key, fields_of(state) | {"rev": str(state.revision)}) == state
 
 
 @given(KEYS)
-def test_no_fields_are_a_user_of_whom_nothing_is_held(key: UserKey) -> None:
+def test_no_fields_decode_to_an_unknown_user(key: UserKey) -> None:
     assert state_of(key, {}) == UserState(key)
 
 
 @given(KEYS, st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=128))
-def test_names_of_users_and_sessions_are_read_as_they_were_written(key: UserKey, session_id: str) -> None:
+def test_names_of_users_and_sessions_survive_encoding(key: UserKey, session_id: str) -> None:
     assert key_of(member_of(key)) == key
     assert session_of(session_field(key, session_id)) == (key, session_id)

@@ -1,4 +1,4 @@
-"""Replicas of presence in this process, the gateways that attach to them, and the users who ask them."""
+"""Runs replicas of presence in the test process, with gateways that attach to them and users who call them."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ GRACE_SECONDS = 1.0
 def presence_settings(
     auth: RunningAuth, mongodb_uri: str, redis_url: str, database: str, **overrides: object
 ) -> Settings:
-    """Settings of a replica, with short times."""
+    """Returns a replica's settings, with short durations."""
     name, secret = auth.service_credentials
     values: dict[str, object] = {
         "listen": "127.0.0.1:0",
@@ -55,13 +55,13 @@ def presence_settings(
 
 @asynccontextmanager
 async def replica(settings: Settings) -> AsyncIterator[grpc.aio.Channel]:
-    """Runs a replica while the context is open; yields a channel to it, which outlives it."""
+    """Runs a replica while the context is open; yields a channel to it, which closes after the replica."""
     async with AsyncExitStack() as channels, wire(settings) as service, serving(service, settings) as port:
         yield await channels.enter_async_context(open_channel(f"127.0.0.1:{port}"))
 
 
 async def until_stored(valkey: Redis) -> None:
-    """Waits until nothing is left to be written to MongoDB."""
+    """Waits until the persist queues are empty."""
     async with asyncio.timeout(TIMEOUT):
         while any([await valkey.zcard(key) async for key in valkey.scan_iter("parley:presence:*:storing")]):
             await asyncio.sleep(0.02)
@@ -69,7 +69,7 @@ async def until_stored(valkey: Redis) -> None:
 
 @dataclass(frozen=True)
 class User:
-    """A user, and what they ask; each method is one call."""
+    """A signed-in user; each method makes one RPC."""
 
     signed_in: SignedIn
     organization_id: str
@@ -86,7 +86,7 @@ class User:
         return self.signed_in.metadata
 
     def session(self, session_id: str, *, idle: bool = False) -> pb.Session:
-        """A session of the user's, as a gateway reports it."""
+        """Returns a session of the user, as a gateway reports it."""
         return pb.Session(
             session_id=session_id,
             organization_id=self.organization_id,
@@ -96,21 +96,21 @@ class User:
         )
 
     async def sees(self, channel: grpc.aio.Channel, *user_ids: str) -> list[pb.Presence]:
-        """The presence of users as this one sees it."""
+        """Returns the presence of users as this user sees it."""
         stub = presence_pb2_grpc.PresenceServiceStub(channel)
         request = pb.BatchGetPresenceRequest(user_ids=user_ids)
         return list((await stub.BatchGetPresence(request, metadata=self.metadata, timeout=TIMEOUT)).presences)
 
     async def sees_until(
-        self, channel: grpc.aio.Channel, other: str, holds: Callable[[pb.Presence], bool]
+        self, channel: grpc.aio.Channel, user_id: str, holds: Callable[[pb.Presence], bool]
     ) -> pb.Presence:
-        """Asks for another's presence until what is seen fits."""
+        """Reads a user's presence until a condition holds for it."""
         async with asyncio.timeout(TIMEOUT):
-            while not holds((await self.sees(channel, other))[0]):
+            while not holds((await self.sees(channel, user_id))[0]):
                 await asyncio.sleep(0.02)
-            return (await self.sees(channel, other))[0]
+            return (await self.sees(channel, user_id))[0]
 
-    async def choose(
+    async def set_status(
         self, channel: grpc.aio.Channel, status: pb.PresenceStatus.ValueType, text: str | None = None
     ) -> pb.Presence:
         """Sets the user's status."""
@@ -123,14 +123,14 @@ class Watch:
     """A user's open watch.
 
     Attributes:
-        responses: what came, in order.
-        error: what it ended with, once it did.
+        responses: the responses, in order.
+        error: the error that ended the watch, if any.
     """
 
     def __init__(self, channel: grpc.aio.Channel, user: User, user_ids: Sequence[str]) -> None:
         stub = presence_pb2_grpc.PresenceServiceStub(channel)
         self._call = stub.WatchPresence(pb.WatchPresenceRequest(user_ids=user_ids), metadata=user.metadata)
-        self._news = asyncio.Condition()
+        self._updated = asyncio.Condition()
         self._reader = asyncio.create_task(self._read())
         self.responses: list[list[pb.Presence]] = []
         self.error: AppError | None = None
@@ -144,60 +144,60 @@ class Watch:
         await asyncio.wait([self._reader])
 
     def statuses(self, user_id: str) -> list[pb.PresenceStatus.ValueType]:
-        """What was told of a user, in order."""
+        """Returns the received statuses of a user, in order."""
         return [each.status for presences in self.responses for each in presences if each.user_id == user_id]
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        """Waits until it holds, looking whenever something came."""
-        async with asyncio.timeout(TIMEOUT), self._news:
-            await self._news.wait_for(holds)
+        """Waits until a condition holds, checking it after each response."""
+        async with asyncio.timeout(TIMEOUT), self._updated:
+            await self._updated.wait_for(holds)
 
     async def _read(self) -> None:
         try:
             async for response in self._call:
                 self.responses.append(list(response.presences))
-                await self._tell()
+                await self._notify()
         except grpc.aio.AioRpcError as error:
             self.error = from_rpc_error(error)
-            await self._tell()
+            await self._notify()
 
-    async def _tell(self) -> None:
-        async with self._news:
-            self._news.notify_all()
+    async def _notify(self) -> None:
+        async with self._updated:
+            self._updated.notify_all()
 
 
 class Gateway:
-    """A gateway's stream, with heartbeats unless they are switched off.
+    """A gateway's stream.
 
     Attributes:
-        events: what came, in order.
-        error: what the stream ended with, once it did.
-        beating: whether heartbeats are sent.
+        events: the received events, in order.
+        error: the error that ended the stream, if any.
+        sends_heartbeats: whether heartbeats are sent.
     """
 
     def __init__(self, channel: grpc.aio.Channel, metadata: Metadata, gateway_id: str) -> None:
         stub = presence_pb2_grpc.PresenceServiceStub(channel)
         self._call: Any = stub.Attach(metadata=metadata)
         self._gateway_id = gateway_id
-        self._number = 0
-        self._acknowledged = 0
+        self._request_sequence = 0
+        self._acked_sequence = 0
         self._sending = asyncio.Lock()
-        self._news = asyncio.Condition()
+        self._updated = asyncio.Condition()
         self._tasks: list[asyncio.Task[None]] = []
         self.events: list[pb.Event] = []
         self.error: AppError | None = None
         self.ended = False
-        self.beating = True
+        self.sends_heartbeats = True
 
     async def __aenter__(self) -> Gateway:
-        self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._beat())]
+        self._tasks = [asyncio.create_task(self._read()), asyncio.create_task(self._send_heartbeats())]
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.break_off()
+        await self.disconnect()
 
-    async def break_off(self) -> None:
-        """Ends the stream without a word; the process behind it may be dead, or attach again."""
+    async def disconnect(self) -> None:
+        """Breaks the stream off, as a gateway that dies or attaches elsewhere does."""
         self._call.cancel()
         for task in self._tasks:
             task.cancel()
@@ -207,27 +207,27 @@ class Gateway:
         self,
         *upsert: pb.Session,
         closed: Sequence[str] = (),
-        more: bool = False,
+        has_more: bool = False,
     ) -> None:
-        """Reports sessions, and waits until that is acknowledged."""
-        number = await self.send(pb.AttachRequest(upsert=upsert, closed=closed, has_more=more))
-        await self.until(lambda: self._acknowledged >= number or self.ended)
+        """Reports sessions, and waits for the acknowledgement."""
+        sequence = await self.send(pb.AttachRequest(upsert=upsert, closed=closed, has_more=has_more))
+        await self.until(lambda: self._acked_sequence >= sequence or self.ended)
         if self.error is not None:
             raise self.error
 
     async def send(self, request: pb.AttachRequest) -> int:
-        """Sends a request under the next number; gives the number."""
+        """Sends a request with the next sequence; returns the sequence."""
         async with self._sending:
-            self._number += 1
-            request.request_sequence = self._number
-            if self._number == 1:
+            self._request_sequence += 1
+            request.request_sequence = self._request_sequence
+            if self._request_sequence == 1:
                 request.gateway_id = self._gateway_id
-            with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):  # the reader learns why
+            with suppress(asyncio.InvalidStateError, grpc.aio.AioRpcError):  # the reader gets the error
                 await self._call.write(request)
-            return self._number
+            return self._request_sequence
 
-    def told(self, user: User) -> list[pb.Presence]:
-        """What was told of a user, in order."""
+    def presences_of(self, user: User) -> list[pb.Presence]:
+        """Returns the received presences of a user, in order."""
         return [
             event.presence
             for event in self.events
@@ -235,45 +235,45 @@ class Gateway:
         ]
 
     def statuses(self, user: User) -> list[pb.PresenceStatus.ValueType]:
-        """The statuses told of a user, in order."""
-        return [presence.status for presence in self.told(user)]
+        """Returns the received statuses of a user, in order."""
+        return [presence.status for presence in self.presences_of(user)]
 
     def latest(self, user: User) -> pb.PresenceStatus.ValueType | None:
-        """The status told of a user last; None when nothing was."""
-        told = self.statuses(user)
-        return told[-1] if told else None
+        """Returns the last received status of a user; None if there is none."""
+        statuses = self.statuses(user)
+        return statuses[-1] if statuses else None
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        """Waits until it holds, looking whenever something came."""
-        async with asyncio.timeout(TIMEOUT), self._news:
-            await self._news.wait_for(holds)
+        """Waits until a condition holds, checking it after each response."""
+        async with asyncio.timeout(TIMEOUT), self._updated:
+            await self._updated.wait_for(holds)
 
-    async def until_told(self, user: User, status: pb.PresenceStatus.ValueType) -> None:
-        """Waits until a status is what was told of a user last."""
+    async def until_status(self, user: User, status: pb.PresenceStatus.ValueType) -> None:
+        """Waits until the last received status of a user is the given one."""
         await self.until(lambda: self.latest(user) == status)
 
     async def until_ended(self) -> AppError | None:
-        """Waits for the end of the stream; gives its error."""
+        """Waits for the end of the stream; returns its error."""
         await self.until(lambda: self.ended)
         return self.error
 
     async def _read(self) -> None:
         try:
             async for response in self._call:
-                self._acknowledged = max(self._acknowledged, response.acked_sequence)
+                self._acked_sequence = max(self._acked_sequence, response.acked_sequence)
                 self.events += response.events
-                await self._tell()
+                await self._notify()
         except grpc.aio.AioRpcError as error:
             self.error = from_rpc_error(error)
         self.ended = True
-        await self._tell()
+        await self._notify()
 
-    async def _beat(self) -> None:
+    async def _send_heartbeats(self) -> None:
         while not self.ended:
             await asyncio.sleep(HEARTBEAT_SECONDS)
-            if self.beating and self._number:
+            if self.sends_heartbeats and self._request_sequence:
                 await self.send(pb.AttachRequest())
 
-    async def _tell(self) -> None:
-        async with self._news:
-            self._news.notify_all()
+    async def _notify(self) -> None:
+        async with self._updated:
+            self._updated.notify_all()
