@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pkgutil
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Final
@@ -12,7 +12,7 @@ from typing import Final
 import parley
 from google.api.annotations_pb2 import http as http_rule
 from google.api.http_pb2 import HttpRule
-from google.protobuf.descriptor import Descriptor, MethodDescriptor, ServiceDescriptor
+from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor, ServiceDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from parley.options.v1 import op_pb2, rule_pb2
@@ -133,7 +133,8 @@ def _binding(rule: HttpRule) -> Binding:
 
 
 def _conversations(request: Message) -> Iterator[str]:
-    for field in request.DESCRIPTOR.fields:
+    fields: Sequence[FieldDescriptor] = request.DESCRIPTOR.fields  # type: ignore[assignment]  # upb's, of the same form
+    for field in fields:
         if field.name == _CONVERSATION_ID:
             yield getattr(request, field.name)
         elif is_inlined(field) and _CONVERSATION_ID in options_of(field).inline.keys:

@@ -44,7 +44,7 @@ def test_the_contracts_break_no_peer_of_the_release_before(tmp_path: Path) -> No
     ("old", "new", "finding"),
     [
         ("string text = 8;", "bytes text = 8;", "changed type"),
-        ("  string reply_to = 10;\n", "  string reply_to = 99;\n", "was deleted"),
+        ("string reply_to = 10", "string reply_to = 99", "was deleted"),
         ("  MESSAGE_KIND_AUDIO = 4;\n", "  MESSAGE_KIND_AUDIO = 44;\n", "was deleted"),
         ("int64 seq = 3;", "optional int64 seq = 3;", "changed cardinality"),
     ],
