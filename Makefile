@@ -57,12 +57,14 @@ profile: $(READY) ## profile chat and the gateway under direct messages
 	@$(BIN)/python -m bench.profile $(ARGS)
 
 k8s-check: $(READY) ## check the Kubernetes manifests without a cluster (needs kubectl or kustomize)
+	@sh tests/checkov/setup.sh
 	@$(BIN)/python -m tests.k8s
-	@$(BIN)/pytest -n 0 tests/k8s $(ARGS)
+	@$(BIN)/pytest -m "checkov or not checkov" -n 0 --durations 3 tests/k8s $(ARGS)
 
 docker-check: $(READY) ## check the image and the Compose stack without a container engine (needs root on Debian)
+	@sh tests/checkov/setup.sh
 	@$(BIN)/python -m tests.docker
-	@$(BIN)/pytest -n 0 tests/docker $(ARGS)
+	@$(BIN)/pytest -m "checkov or not checkov" -n 0 --durations 3 tests/docker $(ARGS)
 	@$(BIN)/python -m tests.docker.rehearsal
 
 lint: $(READY) ## check style, formatting, imports and the contracts

@@ -1,1 +1,1 @@
-"""What the image and the stack of deploy/docker promise, checked without a container engine."""
+"""Checks of the image and the Compose stack of deploy/docker that need no container engine."""

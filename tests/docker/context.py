@@ -1,4 +1,4 @@
-"""Which files of the repository reach a build, worked out as the engine does it from .dockerignore."""
+"""The files that .dockerignore sends to a build, evaluated as the engine does."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def sent(root: Path, ignore: str) -> Iterator[Path]:
-    """The files below a folder that are not ignored, as paths relative to it."""
+    """Yields the files in a folder that are not ignored, as relative paths."""
     patterns = _patterns(ignore)
     for folder, folders, names in os.walk(root):
         folders[:] = [name for name in folders if _may_hold_some((Path(folder) / name).relative_to(root), ignore)]
@@ -21,7 +21,7 @@ def sent(root: Path, ignore: str) -> Iterator[Path]:
 
 
 def is_sent(path: str, ignore: str) -> bool:
-    """Whether a file would be part of the build."""
+    """Whether a file is sent to the build."""
     return not _ignored(Path(path), _patterns(ignore))
 
 
@@ -31,14 +31,14 @@ def _patterns(ignore: str) -> list[tuple[re.Pattern[str], bool]]:
 
 
 def _may_hold_some(folder: Path, ignore: str) -> bool:
-    """Whether something in a folder may be sent: the folder itself, or what an exception names below it."""
+    """Whether a folder may contain files to send: it is not ignored, or an exception names a path in it."""
     exceptions = [line.strip().removeprefix("!") for line in ignore.splitlines() if line.startswith("!")]
     below = any("*" in line or line.startswith(f"{folder.as_posix()}/") for line in exceptions)
     return below or not _ignored(folder, _patterns(ignore))
 
 
 def _ignored(path: Path, patterns: list[tuple[re.Pattern[str], bool]]) -> bool:
-    """The last pattern that fits the file, or a folder that it is in, decides."""
+    """Whether the last pattern that matches the file, or one of its folders, ignores it."""
     candidates = [path.as_posix(), *(parent.as_posix() for parent in path.parents if parent.name)]
     ignored = False
     for expression, exception in patterns:

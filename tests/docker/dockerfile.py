@@ -1,6 +1,6 @@
-"""A Dockerfile as its stages and their instructions, for tests that look at them and for the one that carries them out.
+"""Parses a Dockerfile into stages and instructions, for the policies and the rehearsal.
 
-It reads what hadolint has passed, so what is no Dockerfile at all is not its business.
+It expects a valid Dockerfile: hadolint checks that.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _CONTINUED = re.compile(r"\s*\\\n\s*")
 
 @dataclass(frozen=True)
 class Instruction:
-    """One instruction, with its flags apart: RUN, COPY, ..."""
+    """An instruction such as RUN or COPY, with its flags."""
 
     name: str
     flags: dict[str, str]
@@ -25,7 +25,7 @@ class Instruction:
 
     @property
     def arguments(self) -> list[str] | None:
-        """The arguments of the exec form; None for the shell form."""
+        """The exec form's arguments; None for the shell form."""
         if not self.value.startswith("["):
             return None
         arguments: list[str] = json.loads(self.value)
@@ -34,29 +34,29 @@ class Instruction:
 
 @dataclass(frozen=True)
 class Stage:
-    """What begins with a FROM."""
+    """A build stage."""
 
     base: str
     name: str
     instructions: tuple[Instruction, ...]
 
     def of(self, name: str) -> list[Instruction]:
-        """The instructions of a name."""
+        """Returns the instructions of a name."""
         return [instruction for instruction in self.instructions if instruction.name == name]
 
     def last(self, name: str) -> Instruction | None:
-        """The one that holds, where a later one replaces an earlier one."""
+        """Returns the last instruction of a name, which overrides earlier ones, or None."""
         return next(reversed(self.of(name)), None)
 
     @property
     def environment(self) -> dict[str, str]:
-        """What its ENV instructions say."""
+        """The variables of its ENV instructions."""
         words = [word for instruction in self.of("ENV") for word in shlex.split(instruction.value)]
         return dict(word.split("=", 1) for word in words)
 
     @property
     def health_command(self) -> list[str] | None:
-        """What HEALTHCHECK runs; None where there is none, or in a shell, which a container need not have."""
+        """HEALTHCHECK's command; None if missing or in shell form, since an image need not have a shell."""
         check = self.last("HEALTHCHECK")
         if check is None or not check.value.startswith("CMD ["):
             return None
@@ -64,14 +64,14 @@ class Stage:
 
 
 def stages(text: str) -> list[Stage]:
-    """The stages of a Dockerfile, the last of which is the image."""
-    found: list[tuple[str, list[Instruction]]] = []
+    """Returns the stages of a Dockerfile; the last is the image."""
+    parsed: list[tuple[str, list[Instruction]]] = []
     for instruction in _instructions(text):
         if instruction.name == "FROM":
-            found.append((instruction.value, []))
+            parsed.append((instruction.value, []))
         else:
-            found[-1][1].append(instruction)
-    return [_stage(head, instructions) for head, instructions in found]
+            parsed[-1][1].append(instruction)
+    return [_stage(head, instructions) for head, instructions in parsed]
 
 
 def _stage(head: str, instructions: list[Instruction]) -> Stage:

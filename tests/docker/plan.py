@@ -1,4 +1,4 @@
-"""What deploy/docker says, as policies look at it and mutations change it."""
+"""The Dockerfile, .dockerignore and compose.yaml, for policies to read and mutations to change."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ ROOT: Final = Path(__file__).parents[2]
 FOLDER: Final = ROOT / "deploy" / "docker"
 PROCESSES: Final[Mapping[str, Service]] = {service.name: service for service in SERVICES}
 STORED: Final = {service.name for service in SERVICES if Needs.STORES in service.needs}
-"""The processes that have something in the stores."""
+"""The processes that use the stores."""
 STORES: Final = {"mongodb", "valkey"}
 ONCE: Final = {"mongodb-set"}
-"""What runs, and ends."""
+"""Containers that run once and exit."""
 TOOLS: Final = {"parley"}
-"""What runs when somebody calls it."""
+"""Containers that run on demand."""
 SETTINGS: Final[Mapping[str, type[ProcessSettings]]] = {
     "auth": AuthSettings,
     "chat": ChatSettings,
@@ -44,7 +44,7 @@ Container = dict[str, Any]
 
 @dataclass
 class Plan:
-    """The image's instructions, what is sent to its build, and the stack."""
+    """The Dockerfile's text, .dockerignore's text, and the parsed compose.yaml."""
 
     dockerfile: str
     ignore: str
@@ -52,52 +52,52 @@ class Plan:
 
     @property
     def image(self) -> Stage:
-        """The stage that becomes the image."""
+        """The final stage."""
         return stages(self.dockerfile)[-1]
 
     @property
     def containers(self) -> dict[str, Container]:
-        """The stack's services, as Compose calls them, by name."""
+        """The Compose services by name."""
         containers: dict[str, Container] = self.compose["services"]
         return containers
 
     @property
     def processes(self) -> dict[str, Container]:
-        """Those that are processes of ours."""
-        return {name: found for name, found in self.containers.items() if name in PROCESSES}
+        """The containers of Parley's processes."""
+        return {name: container for name, container in self.containers.items() if name in PROCESSES}
 
     def copy(self) -> Plan:
-        """A copy that may be changed."""
+        """Returns a deep copy."""
         return Plan(self.dockerfile, self.ignore, deepcopy(self.compose))
 
     def environment(self, name: str) -> dict[str, str]:
-        """The variables of a container: of its files, and over them its own."""
-        told: dict[str, str] = {}
+        """Returns a container's variables: those of its env files, overridden by its own."""
+        environment: dict[str, str] = {}
         for source in self.containers[name].get("env_file", []):
-            told |= variables(source)
-        return told | {key: str(value) for key, value in self.containers[name].get("environment", {}).items()}
+            environment |= variables(source)
+        return environment | {key: str(value) for key, value in self.containers[name].get("environment", {}).items()}
 
 
 @cache
 def plan() -> Plan:
-    """The plan as it stands; whoever changes it takes a copy."""
+    """Returns the plan as checked in. Copy it before changing it."""
     compose = yaml.safe_load((FOLDER / "compose.yaml").read_text())
     return Plan((FOLDER / "Dockerfile").read_text(), (ROOT / ".dockerignore").read_text(), compose)
 
 
 @cache
 def generated() -> Mapping[str, Mapping[str, str]]:
-    """What keys.py makes, by the path at which Compose looks for it."""
-    return {f"keys/{name}.env": told for name, told in keys.files(keys.STORES).items()}
+    """Returns the variables that keys.py generates, by the path that compose.yaml uses."""
+    return {f"keys/{name}.env": content for name, content in keys.files(keys.STORES).items()}
 
 
 def variables(source: str) -> Mapping[str, str]:
-    """What a file of variables says. Raises FileNotFoundError where nobody has written one, or makes it."""
+    """Returns the variables of an env file. Raises FileNotFoundError if it is neither checked in nor generated."""
     return generated()[source] if source in generated() else dict(assignments((FOLDER / source).read_text()))
 
 
 def assignments(text: str) -> Iterator[tuple[str, str]]:
-    """NAME=VALUE, or NAME='VALUE', as Compose reads it."""
+    """Parses NAME=VALUE and NAME='VALUE' lines as Compose does."""
     for line in text.splitlines():
         if line.strip() and not line.startswith("#"):
             name, _, value = line.partition("=")

@@ -1,4 +1,4 @@
-"""The health check asks a real server, and believes nobody who doesn't say that he serves."""
+"""The health check, against real servers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _http_server(status: int) -> Iterator[int]:
             self.send_response(status if self.path == "/readyz" else 200)
             self.end_headers()
 
-        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  # the name of the one replaced
+        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002  # the overridden method's name
             return
 
     with http.server.HTTPServer(("127.0.0.1", 0), Readiness) as server:
@@ -53,8 +53,8 @@ def _http_server(status: int) -> Iterator[int]:
 
 
 @pytest.fixture
-def nobody() -> Iterator[int]:
-    """A port that is ours, and on which nobody listens."""
+def unused_port() -> Iterator[int]:
+    """Yields a reserved port without a listener."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield held.getsockname()[1]
@@ -65,8 +65,8 @@ def test_a_service_that_serves_is_healthy() -> None:
         assert main({"PARLEY_LISTEN": f"0.0.0.0:{port}"}) == 0
 
 
-def test_who_tells_health_apart_is_asked_there(nobody: int) -> None:
-    elsewhere = f"127.0.0.1:{nobody}"
+def test_a_health_listener_takes_precedence(unused_port: int) -> None:
+    elsewhere = f"127.0.0.1:{unused_port}"
     with _grpc_server(Status.SERVING) as port:
         assert main({"PARLEY_LISTEN": elsewhere, "PARLEY_HEALTH_LISTEN": f"0.0.0.0:{port}"}) == 0
     with _http_server(200) as port:
@@ -84,19 +84,21 @@ def test_a_gateway_that_is_ready_is_healthy() -> None:
         assert main({"PARLEY_HTTP_LISTEN": f"0.0.0.0:{port}"}) == 0
 
 
-def test_a_gateway_that_reaches_nobody_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_gateway_that_is_not_ready_is_not(capsys: pytest.CaptureFixture[str]) -> None:
     with _http_server(503) as port:
         assert main({"PARLEY_HTTP_LISTEN": f"127.0.0.1:{port}"}) == 1
     assert "503" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("variable", ["PARLEY_LISTEN", "PARLEY_HTTP_LISTEN"])
-def test_nobody_there_is_not_healthy(variable: str, nobody: int, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main({variable: f"127.0.0.1:{nobody}"}) == 1
+def test_a_port_without_a_listener_is_not_healthy(
+    variable: str, unused_port: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main({variable: f"127.0.0.1:{unused_port}"}) == 1
     assert "no answer" in capsys.readouterr().err
 
 
-def test_it_must_know_whom_to_ask(capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_needs_a_listen_address(capsys: pytest.CaptureFixture[str]) -> None:
     assert main({}) == 2
     assert "PARLEY_LISTEN" in capsys.readouterr().err
 

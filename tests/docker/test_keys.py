@@ -1,4 +1,4 @@
-"""The first secrets for Compose: those of a cluster, readable by their owner alone, and never made over."""
+"""The generated secrets for Compose: complete, private, and never overwritten."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_each_process_gets_a_file_of_its_own(tmp_path: Path) -> None:
         "PARLEY_OPERATOR_SECRET": known["operator"]["secret"],
         "PARLEY_MONGODB_URI": keys.STORES["PARLEY_MONGODB_URI"],
     }
-    assert {name for name, told in written.items() if keys.STORES.items() <= told.items()} == STORED
+    assert {name for name, content in written.items() if keys.STORES.items() <= content.items()} == STORED
 
 
 def test_only_their_owner_reads_them(tmp_path: Path) -> None:
@@ -40,13 +40,13 @@ def test_only_their_owner_reads_them(tmp_path: Path) -> None:
     assert {file.stat().st_mode & 0o777 for file in (tmp_path / "keys").iterdir()} == {0o600}
 
 
-def test_what_is_made_survives_the_quotes() -> None:
-    made = keys.files(keys.STORES)
+def test_no_value_needs_escaping_in_single_quotes() -> None:
+    files = keys.files(keys.STORES)
 
-    assert not any("'" in value or "\n" in value for told in made.values() for value in told.values())
+    assert not any("'" in value or "\n" in value for content in files.values() for value in content.values())
 
 
-def test_they_are_not_made_over(tmp_path: Path) -> None:
+def test_existing_keys_are_not_overwritten(tmp_path: Path) -> None:
     keys.write(tmp_path / "keys", keys.STORES)
     before = _written(tmp_path / "keys")
 
@@ -56,15 +56,15 @@ def test_they_are_not_made_over(tmp_path: Path) -> None:
     assert _written(tmp_path / "keys") == before
 
 
-def test_the_program_says_what_it_made_and_shows_no_secret(tmp_path: Path) -> None:
+def test_the_program_reports_its_result_without_secrets(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "deploy.docker.keys", str(tmp_path / "keys")]
 
     first, second = (
-        subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603  # our own program
+        subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603  # the project's own program
         for _ in range(2)
     )
 
     assert (first.returncode, second.returncode) == (0, 2)
     assert "nothing written" in second.stderr
-    secrets = {value for told in _written(tmp_path / "keys").values() for value in told.values()}
+    secrets = {value for content in _written(tmp_path / "keys").values() for value in content.values()}
     assert not any(secret in first.stdout + second.stderr for secret in secrets)

@@ -1,4 +1,4 @@
-"""What the image installs is what is tested: the same versions and hashes, without what only developers need."""
+"""The image's lock: the tested versions and hashes, without developers' packages."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _COMMENT: Final = re.compile(r"^\s*#.*$", re.MULTILINE)
 
 
 def _locked(text: str) -> dict[str, tuple[str, frozenset[str]]]:
-    """Version and hashes of each package of a lock."""
-    found: dict[str, tuple[str, frozenset[str]]] = {}
+    """Returns the version and hashes of each package in a lock file."""
+    packages: dict[str, tuple[str, frozenset[str]]] = {}
     for entry in _COMMENT.sub("", text).replace("\\\n", " ").splitlines():
         if entry.strip():
             requirement, *hashes = entry.split(" --hash=")
             parsed = Requirement(requirement.strip())
-            found[canonicalize_name(parsed.name)] = (str(parsed.specifier), frozenset(h.strip() for h in hashes))
-    return found
+            packages[canonicalize_name(parsed.name)] = (str(parsed.specifier), frozenset(h.strip() for h in hashes))
+    return packages
 
 
 def _declared(extra: str | None = None) -> set[str]:
@@ -53,6 +53,6 @@ def test_all_that_parley_declares_is_locked_for_the_image() -> None:
 
 
 def test_nothing_that_only_developers_need_is_in_it() -> None:
-    # These are needed to run as well, or to make the package.
+    # These are needed at run time too, or to build the package.
     elsewhere = _declared() | {"setuptools"}
     assert IMAGE.keys() & (_declared("dev") | _declared("local")) <= elsewhere

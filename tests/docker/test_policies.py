@@ -1,4 +1,4 @@
-"""Each policy holds, and notices what it is for: one thing is broken at a time, and its policy has to notice."""
+"""Each policy holds, and finds its violations: one thing is broken at a time."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ def test_a_policy_holds(policy: Policy) -> None:
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=MUTATIONS.keys())
-def test_a_policy_notices(mutation: Mutation) -> None:
+def test_a_policy_finds_its_violation(mutation: Mutation) -> None:
     broken = plan().copy()
     mutation.edit(broken)
 
     assert list(mutation.policy(broken))
 
 
-def test_every_policy_is_shown_something_to_notice() -> None:
+def test_every_policy_has_a_mutation() -> None:
     assert {mutation.policy for mutation in MUTATIONS.values()} == {*POLICIES}

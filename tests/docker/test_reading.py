@@ -1,4 +1,4 @@
-"""How the rehearsal reads a Dockerfile and .dockerignore is how an engine reads them."""
+"""Parsing of the Dockerfile and .dockerignore, as an engine does."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_dockerfile_is_read_as_stages_of_instructions() -> None:
     ]
 
 
-def test_what_an_image_says_of_itself_is_found() -> None:
+def test_the_image_s_metadata_is_found() -> None:
     image = stages(_DOCKERFILE)[-1]
 
     assert image.environment == {"A": "1", "B": "two words"}
@@ -46,7 +46,7 @@ def test_what_an_image_says_of_itself_is_found() -> None:
     assert image.last("CMD") is None
 
 
-def test_a_health_check_in_a_shell_is_none_that_can_be_relied_on() -> None:
+def test_a_health_check_in_shell_form_does_not_count() -> None:
     assert stages("FROM a:1\nHEALTHCHECK CMD check it\n")[0].health_command is None
 
 
@@ -70,15 +70,15 @@ def test_a_health_check_in_a_shell_is_none_that_can_be_relied_on() -> None:
         ("a?", "ab", False),
     ],
 )
-def test_the_last_pattern_that_fits_decides(ignore: str, path: str, reaches: bool) -> None:
+def test_the_last_matching_pattern_decides(ignore: str, path: str, reaches: bool) -> None:
     assert is_sent(path, ignore) is reaches
 
 
-def test_folders_that_hold_nothing_to_send_are_passed_over(tmp_path: Path) -> None:
+def test_folders_without_files_to_send_are_skipped(tmp_path: Path) -> None:
     for path in ("kept/deep/file", "kept/__pycache__/file", "left/deep/file", "partly/one", "partly/two"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).touch()
 
-    found = {path.as_posix() for path in sent(tmp_path, "*\n!kept\n!partly/one\n**/__pycache__")}
+    paths = {path.as_posix() for path in sent(tmp_path, "*\n!kept\n!partly/one\n**/__pycache__")}
 
-    assert found == {"kept/deep/file", "partly/one"}
+    assert paths == {"kept/deep/file", "partly/one"}

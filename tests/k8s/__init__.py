@@ -1,1 +1,1 @@
-"""What the Kubernetes manifests promise, checked without a cluster."""
+"""Checks of the Kubernetes manifests that need no cluster."""

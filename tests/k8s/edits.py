@@ -1,4 +1,4 @@
-"""Ways to break manifests, for tests that see whether a policy notices."""
+"""Edits that break manifests, for tests of the policies."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ CONTAINER: Final[Path] = (*POD, "containers", 0)
 
 
 def put(kind: str, name: str, path: Path, value: Any) -> Edit:
-    """Sets what is at a path of one manifest."""
+    """Sets the value at a path of a manifest."""
 
     def edit(manifests: Manifests) -> None:
-        _place(_found(manifests, kind, name), path[:-1])[path[-1]] = value
+        _value_at(_manifest(manifests, kind, name), path[:-1])[path[-1]] = value
 
     return edit
 
 
 def drop(kind: str, name: str, path: Path) -> Edit:
-    """Removes what is at a path of one manifest."""
+    """Removes the value at a path of a manifest."""
 
     def edit(manifests: Manifests) -> None:
-        del _place(_found(manifests, kind, name), path[:-1])[path[-1]]
+        del _value_at(_manifest(manifests, kind, name), path[:-1])[path[-1]]
 
     return edit
 
 
-def forget(kind: str, name: str) -> Edit:
+def remove(kind: str, name: str) -> Edit:
     """Removes a manifest."""
 
     def edit(manifests: Manifests) -> None:
-        manifests.items.remove(_found(manifests, kind, name))
+        manifests.items.remove(_manifest(manifests, kind, name))
 
     return edit
 
@@ -48,15 +48,15 @@ def add(manifest: Manifest) -> Edit:
     return lambda manifests: manifests.items.append(manifest)
 
 
-def tell(config_map: str, variable: str, value: str | None) -> Edit:
-    """Sets a variable of a ConfigMap, which is named without its digest; None takes it away."""
+def set_variable(config_map: str, variable: str, value: str | None) -> Edit:
+    """Sets a variable of a ConfigMap, named without its hash; None removes the variable."""
 
     def edit(manifests: Manifests) -> None:
-        (found,) = (m for m in manifests.of("ConfigMap") if m["metadata"]["name"].startswith(f"{config_map}-"))
+        (manifest,) = (m for m in manifests.of("ConfigMap") if m["metadata"]["name"].startswith(f"{config_map}-"))
         if value is None:
-            del found["data"][variable]
+            del manifest["data"][variable]
         else:
-            found["data"][variable] = value
+            manifest["data"][variable] = value
 
     return edit
 
@@ -65,22 +65,22 @@ def configure_envoy(change: Callable[[dict[str, Any]], None]) -> Edit:
     """Changes Envoy's configuration."""
 
     def edit(manifests: Manifests) -> None:
-        (found,) = (m for m in manifests.of("ConfigMap") if "envoy.yaml" in m["data"])
-        configuration = yaml.safe_load(found["data"]["envoy.yaml"])
+        (manifest,) = (m for m in manifests.of("ConfigMap") if "envoy.yaml" in m["data"])
+        configuration = yaml.safe_load(manifest["data"]["envoy.yaml"])
         change(configuration)
-        found["data"]["envoy.yaml"] = yaml.safe_dump(configuration)
+        manifest["data"]["envoy.yaml"] = yaml.safe_dump(configuration)
 
     return edit
 
 
-def _found(manifests: Manifests, kind: str, name: str) -> Manifest:
-    found = manifests.get(kind, name)
-    if found is None:
-        raise LookupError(f"there is no {kind} {name}")
-    return found
+def _manifest(manifests: Manifests, kind: str, name: str) -> Manifest:
+    manifest = manifests.get(kind, name)
+    if manifest is None:
+        raise LookupError(f"no {kind} {name}")
+    return manifest
 
 
-def _place(manifest: Any, path: Path) -> Any:
+def _value_at(manifest: Any, path: Path) -> Any:
     for step in path:
         manifest = manifest[step]
     return manifest

@@ -1,4 +1,4 @@
-"""What a container of ours is told, worked out as the kubelet does it, with the Secrets that keys.py makes."""
+"""The environment of Parley's containers, resolved as the kubelet does, with the Secrets that keys.py generates."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ SETTINGS: Final[Mapping[str, type[ProcessSettings]]] = {
     "services.notify": NotifySettings,
     "gateway": GatewaySettings,
 }
-"""By what a container runs."""
+"""The settings class by the program that a container runs."""
 
 POD_NAME: Final = "chat-5d4f8c7b9d-x2x7k"
 _PREFIX: Final = "PARLEY_"
 
 
 class MissingReferenceError(Exception):
-    """A ConfigMap or Secret that is referred to is not there, or has no such key."""
+    """A referenced ConfigMap, Secret or key does not exist."""
 
 
 @cache
 def generated_secrets() -> Mapping[str, Mapping[str, str]]:
-    """What keys.py makes, by name."""
-    made = keys.manifests("mongodb://mongodb-0.mongodb:27017/?replicaSet=parley", "redis://valkey:6379/0")
-    return {item["metadata"]["name"]: item["stringData"] for item in made["items"]}
+    """Returns the Secrets that keys.py generates, by name."""
+    secrets = keys.manifests("mongodb://mongodb-0.mongodb:27017/?replicaSet=parley", "redis://valkey:6379/0")
+    return {item["metadata"]["name"]: item["stringData"] for item in secrets["items"]}
 
 
 def processes(manifests: Manifests) -> Iterator[tuple[Workload, Manifest, type[ProcessSettings]]]:
-    """Each container that runs a program of ours, with the class of its settings."""
+    """Yields each container that runs a Parley program, with its settings class."""
     for workload in manifests.workloads():
         for container in workload.containers:
             program = next(iter(container.get("args", [])), "")
@@ -49,32 +49,32 @@ def processes(manifests: Manifests) -> Iterator[tuple[Workload, Manifest, type[P
 
 
 def known_variables(settings: type[ProcessSettings]) -> set[str]:
-    """The variables that a settings class reads."""
+    """Returns the variables that a settings class reads."""
     return {_PREFIX + name.upper() for name in settings.model_fields}
 
 
 def required_variables(settings: type[ProcessSettings]) -> set[str]:
-    """Those without which it does not start."""
+    """Returns the variables that a settings class requires."""
     return {_PREFIX + name.upper() for name, field in settings.model_fields.items() if field.is_required()}
 
 
 def environment(manifests: Manifests, container: Manifest) -> dict[str, str]:
-    """The container's variables and their values. Raises MissingReferenceError."""
-    told: dict[str, str] = {}
+    """Returns the container's variables. Raises MissingReferenceError."""
+    variables: dict[str, str] = {}
     for source in container.get("envFrom", []):
-        told |= _everything(manifests, source)
+        variables |= _all_of(manifests, source)
     for variable in container.get("env", []):
-        told[variable["name"]] = _value(manifests, variable)
-    return told
+        variables[variable["name"]] = _value(manifests, variable)
+    return variables
 
 
 def setting(manifests: Manifests, container: Manifest, settings: type[ProcessSettings], name: str) -> Any:
-    """What a setting of a process is: as told, else its default."""
+    """Returns a setting of a process: its variable's text, or the default."""
     text = environment(manifests, container).get(_PREFIX + name.upper())
     return settings.model_fields[name].get_default(call_default_factory=True) if text is None else text
 
 
-def _everything(manifests: Manifests, source: Manifest) -> Mapping[str, str]:
+def _all_of(manifests: Manifests, source: Manifest) -> Mapping[str, str]:
     if reference := source.get("secretRef"):
         return _secret(reference["name"])
     return _config_map(manifests, source["configMapRef"]["name"])
@@ -87,21 +87,21 @@ def _value(manifests: Manifests, variable: Manifest) -> str:
     if "fieldRef" in origin:
         return POD_NAME
     reference = origin.get("secretKeyRef") or origin["configMapKeyRef"]
-    found = _secret(reference["name"]) if "secretKeyRef" in origin else _config_map(manifests, reference["name"])
-    if reference["key"] not in found:
+    source = _secret(reference["name"]) if "secretKeyRef" in origin else _config_map(manifests, reference["name"])
+    if reference["key"] not in source:
         raise MissingReferenceError(f"{reference['name']} has no key {reference['key']}")
-    return found[reference["key"]]
+    return source[reference["key"]]
 
 
 def _secret(name: str) -> Mapping[str, str]:
     if name not in generated_secrets():
-        raise MissingReferenceError(f"no Secret {name} is made by keys.py")
+        raise MissingReferenceError(f"keys.py generates no Secret {name}")
     return generated_secrets()[name]
 
 
 def _config_map(manifests: Manifests, name: str) -> Mapping[str, str]:
-    found = manifests.get("ConfigMap", name)
-    if found is None:
-        raise MissingReferenceError(f"there is no ConfigMap {name}")
-    data: Mapping[str, str] = found["data"]
+    config_map = manifests.get("ConfigMap", name)
+    if config_map is None:
+        raise MissingReferenceError(f"no ConfigMap {name}")
+    data: Mapping[str, str] = config_map["data"]
     return data

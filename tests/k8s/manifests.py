@@ -1,4 +1,4 @@
-"""Rendered manifests as policies look at them: by kind, by name, and each workload with its pod."""
+"""Rendered manifests for policies: by kind, by name, and each workload with its pod."""
 
 from __future__ import annotations
 
@@ -20,38 +20,38 @@ class Workload:
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """The workload's name."""
         return str(self.manifest["metadata"]["name"])
 
     @property
     def spec(self) -> Manifest:
-        """Its own specification; of a CronJob, that of its jobs."""
+        """The workload's specification; for a CronJob, that of its jobs."""
         spec = self.manifest["spec"]
         return dict(spec["jobTemplate"]["spec"] if self.manifest["kind"] == "CronJob" else spec)
 
     @property
     def labels(self) -> dict[str, str]:
-        """Its pods' labels."""
+        """The pods' labels."""
         return dict(self.spec["template"]["metadata"].get("labels", {}))
 
     @property
     def component(self) -> str:
-        """What it is: a service, the gateway, the edge, a store, or for operations."""
+        """The component label: service, gateway, edge, store or operations."""
         return self.labels.get(COMPONENT, "")
 
     @property
     def pod(self) -> Manifest:
-        """Its pods' specification."""
+        """The pods' specification."""
         return dict(self.spec["template"]["spec"])
 
     @property
     def containers(self) -> list[Manifest]:
-        """All containers of its pods."""
+        """All containers of a pod, init containers first."""
         return [*self.pod.get("initContainers", []), *self.pod["containers"]]
 
     @property
     def ports(self) -> dict[str, int]:
-        """Its containers' ports, by name."""
+        """The containers' ports by name."""
         return {port["name"]: port["containerPort"] for c in self.containers for port in c.get("ports", [])}
 
 
@@ -65,37 +65,37 @@ class Manifests:
         return iter(self.items)
 
     def copy(self) -> Manifests:
-        """A copy that may be changed."""
+        """Returns a deep copy."""
         return Manifests(deepcopy(self.items))
 
     def of(self, *kinds: str) -> list[Manifest]:
-        """Those of some kinds."""
+        """Returns the manifests of some kinds."""
         return [item for item in self.items if item["kind"] in kinds]
 
     def get(self, kind: str, name: str) -> Manifest | None:
-        """The one of a kind that has a name."""
+        """Returns the manifest of a kind and name, or None."""
         return next((item for item in self.of(kind) if item["metadata"]["name"] == name), None)
 
     def workloads(self, *components: str) -> list[Workload]:
-        """What runs pods; with components, only what is one of these."""
-        found = [Workload(item) for item in self.of("Deployment", "StatefulSet", "CronJob")]
-        return [workload for workload in found if not components or workload.component in components]
+        """Returns the workloads, optionally only those of some components."""
+        workloads = [Workload(item) for item in self.of("Deployment", "StatefulSet", "CronJob")]
+        return [workload for workload in workloads if not components or workload.component in components]
 
-    def standing(self) -> list[Workload]:
-        """What runs pods that are to stay."""
+    def permanent(self) -> list[Workload]:
+        """Returns the workloads whose pods run permanently."""
         return [workload for workload in self.workloads() if workload.manifest["kind"] != "CronJob"]
 
     def deployments(self) -> list[Workload]:
-        """What runs pods that are all alike."""
+        """Returns the Deployments."""
         return [workload for workload in self.workloads() if workload.manifest["kind"] == "Deployment"]
 
     def selected(self, labels: Mapping[str, str] | None) -> list[Workload]:
-        """The workloads whose pods have labels, as Services select them: without any, none."""
+        """Returns the workloads that a Service with this selector selects; an empty selector selects none."""
         return [w for w in self.workloads() if labels and labels.items() <= w.labels.items()]
 
 
 def selects(selector: Manifest | None, labels: Mapping[str, str]) -> bool:
-    """Whether a label selector matches; an empty one matches everything, none at all nothing."""
+    """Whether a label selector matches; an empty selector matches everything, a missing one nothing."""
     if selector is None:
         return False
     if not selector.get("matchLabels", {}).items() <= labels.items():

@@ -1,4 +1,4 @@
-"""Who may talk to whom, worked out from the network policies as a network plugin does."""
+"""The connections that the network policies allow, evaluated as a network plugin does."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ _IN: Final = "Ingress"
 _OUT: Final = "Egress"
 
 
-class Arrow(NamedTuple):
-    """Pods of one workload may open connections to a port of another's."""
+class Connection(NamedTuple):
+    """An allowed connection from one workload's pods to a port of another's."""
 
     caller: str
     called: str
     port: str
 
 
-def arrows(manifests: Manifests) -> set[Arrow]:
-    """All that the policies let pods of the overlay do with each other."""
+def allowed_connections(manifests: Manifests) -> set[Connection]:
+    """Returns all connections between the overlay's pods that the policies allow."""
     return {
-        Arrow(caller.name, called.name, port)
+        Connection(caller.name, called.name, port)
         for caller in manifests.workloads()
         for called in manifests.workloads()
         for port in called.ports
-        if _lets_out(manifests, caller, called, port) and _lets_in(manifests, caller, called, port)
+        if _allows_egress(manifests, caller, called, port) and _allows_ingress(manifests, caller, called, port)
     }
 
 
 def rules(manifests: Manifests, workload: Workload, direction: str) -> Iterator[Manifest]:
-    """The rules of one direction that hold for a workload; none, though policies hold for it, means nobody."""
+    """Yields the rules of one direction that apply to a workload. If policies apply but no rules, all is denied."""
     for policy in _policies(manifests, workload, direction):
         yield from policy["spec"].get(direction.lower(), [])
 
 
 def is_closed(manifests: Manifests, workload: Workload, direction: str) -> bool:
-    """Whether what no rule names is refused."""
+    """Whether a policy denies what no rule allows."""
     return any(True for _ in _policies(manifests, workload, direction))
 
 
 def peers(rule: Manifest, direction: str) -> list[Manifest]:
-    """Whom a rule names; none means everybody."""
-    found: list[Manifest] = rule.get("from" if direction == _IN else "to", [])
-    return found
+    """Returns a rule's peers; an empty list means everyone."""
+    named: list[Manifest] = rule.get("from" if direction == _IN else "to", [])
+    return named
 
 
 def _policies(manifests: Manifests, workload: Workload, direction: str) -> Iterator[Manifest]:
@@ -53,11 +53,11 @@ def _policies(manifests: Manifests, workload: Workload, direction: str) -> Itera
             yield policy
 
 
-def _lets_out(manifests: Manifests, caller: Workload, called: Workload, port: str) -> bool:
+def _allows_egress(manifests: Manifests, caller: Workload, called: Workload, port: str) -> bool:
     return _allows(manifests, caller, _OUT, called, (called, port))
 
 
-def _lets_in(manifests: Manifests, caller: Workload, called: Workload, port: str) -> bool:
+def _allows_ingress(manifests: Manifests, caller: Workload, called: Workload, port: str) -> bool:
     return _allows(manifests, called, _IN, caller, (called, port))
 
 
@@ -67,17 +67,18 @@ def _allows(
     if not is_closed(manifests, subject, direction):
         return True
     return any(
-        _names(peers(rule, direction), other) and _opens(rule, *target) for rule in rules(manifests, subject, direction)
+        _includes(peers(rule, direction), other) and _opens(rule, *target)
+        for rule in rules(manifests, subject, direction)
     )
 
 
-def _names(found: list[Manifest], other: Workload) -> bool:
-    """Whether a rule's peers are a workload of the same namespace. A peer elsewhere, or an address, is not."""
-    if not found:
+def _includes(named: list[Manifest], other: Workload) -> bool:
+    """Whether a rule's peers include a workload of the same namespace. Other namespaces and addresses do not count."""
+    if not named:
         return True
     return any(
         "namespaceSelector" not in peer and selects(peer.get("podSelector"), other.labels)
-        for peer in found
+        for peer in named
         if "ipBlock" not in peer
     )
 

@@ -1,4 +1,4 @@
-"""Renders an overlay as an operator does, with the kustomize that is in kubectl or stands alone."""
+"""Renders overlays with kubectl's kustomize or a separate one."""
 
 from __future__ import annotations
 
@@ -14,44 +14,44 @@ from tests.k8s.manifests import Manifests
 
 OVERLAYS: Final = Path(__file__).parents[2] / "deploy" / "k8s" / "overlays"
 NAMES: Final = tuple(sorted(path.name for path in OVERLAYS.iterdir() if (path / "kustomization.yaml").exists()))
-_SECONDS: Final = 60.0
+_TIMEOUT_SECONDS: Final = 60.0
 
 
 class MissingToolError(Exception):
-    """There is no kustomize on this machine."""
+    """This machine has no kustomize."""
 
 
 def tool() -> tuple[str, ...]:
-    """The command that renders a directory. Raises MissingToolError."""
+    """Returns the command that renders a directory. Raises MissingToolError."""
     if kubectl := shutil.which("kubectl"):
         return kubectl, "kustomize"
     if kustomize := shutil.which("kustomize"):
         return kustomize, "build"
-    raise MissingToolError("neither kubectl nor kustomize is on PATH: one of them is needed to render deploy/k8s")
+    raise MissingToolError("neither kubectl nor kustomize is on the PATH; rendering deploy/k8s needs one of them")
 
 
 def render(directory: Path) -> Manifests:
-    """What a directory says, as one list of manifests. Raises CalledProcessError, whose stderr says what is wrong."""
-    done = subprocess.run(  # noqa: S603  # a fixed command
-        [*tool(), str(directory)], check=True, capture_output=True, text=True, timeout=_SECONDS
+    """Renders a directory. Raises CalledProcessError with kustomize's error in stderr."""
+    process = subprocess.run(  # noqa: S603  # a fixed command
+        [*tool(), str(directory)], check=True, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS
     )
-    return Manifests(document for document in yaml.safe_load_all(done.stdout) if document)
+    return Manifests(document for document in yaml.safe_load_all(process.stdout) if document)
 
 
 @cache
 def overlay(name: str) -> Manifests:
-    """An overlay, rendered once; whoever changes it takes a copy."""
+    """Returns an overlay, rendered once. Copy it before changing it."""
     return render(OVERLAYS / name)
 
 
 def encrypts_inside(manifests: Manifests) -> bool:
-    """Whether Envoy and the processes talk to each other by mutual TLS."""
+    """Whether Envoy and the processes use mutual TLS."""
     listeners = envoy_configuration(manifests)["static_resources"]["listeners"]
     return any(listener["name"] == "internal" for listener in listeners)
 
 
 def envoy_configuration(manifests: Manifests) -> dict[str, Any]:
-    """Envoy's configuration, as the ConfigMap brings it."""
+    """Returns Envoy's configuration from its ConfigMap."""
     for config_map in manifests.of("ConfigMap"):
         if text := config_map.get("data", {}).get("envoy.yaml"):
             configuration: dict[str, Any] = yaml.safe_load(text)

@@ -1,4 +1,4 @@
-"""What Envoy is told before it ends, told to a real one: from then on it is not ready, and sends its callers away."""
+"""The preStop hook of Envoy, run on a real Envoy: it stops being ready and asks its callers to reconnect."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _START_SECONDS: Final = 30.0
 
 
 class Edge(NamedTuple):
-    """A running Envoy, with nobody behind it."""
+    """A running Envoy without upstreams."""
 
     public: int
     status: int
@@ -45,12 +45,12 @@ def edge(tmp_path: Path) -> Iterator[Edge]:
     ports = {address: [claims.claim_any()] for address in addresses}
     config = tmp_path / "envoy.yaml"
     config.write_text(envoy.render(text, ports))
-    started = Edge(ports[envoy.PUBLIC][0], ports[envoy.STATUS][0], ports[envoy.ADMIN][0])
+    edge = Edge(ports[envoy.PUBLIC][0], ports[envoy.STATUS][0], ports[envoy.ADMIN][0])
     command = envoy.envoy_command(find_server(ENVOY, Host.current()), config, concurrency=1)
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:  # noqa: S603
         try:
-            _await_ready(started)
-            yield started
+            _await_ready(edge)
+            yield edge
         finally:
             process.terminate()
             process.wait()
@@ -66,19 +66,19 @@ def _await_ready(edge: Edge) -> None:
         except httpx.TransportError:
             pass
         time.sleep(0.1)
-    raise TimeoutError("Envoy does not get ready")
+    raise TimeoutError("Envoy is not ready")
 
 
-def test_envoy_says_that_it_goes_before_it_does(edge: Edge) -> None:
+def test_the_pre_stop_hook_drains_envoy(edge: Edge) -> None:
     deployment = overlay("prod").get("Deployment", "envoy")
     assert deployment is not None
     command = deployment["spec"]["template"]["spec"]["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
-    told = [part.replace("/9901", f"/{edge.admin}").replace("sleep 25", "sleep 0") for part in command]
+    adapted = [part.replace("/9901", f"/{edge.admin}").replace("sleep 25", "sleep 0") for part in command]
     assert edge.is_ready()
     assert "connection" not in edge.get(edge.public, "/").headers
 
-    done = subprocess.run(told, capture_output=True, text=True, check=True, timeout=30)  # noqa: S603
+    process = subprocess.run(adapted, capture_output=True, text=True, check=True, timeout=30)  # noqa: S603
 
-    assert done.stdout.startswith("HTTP/1.1 200 OK")
+    assert process.stdout.startswith("HTTP/1.1 200 OK")
     assert not edge.is_ready()
     assert edge.get(edge.public, "/").headers["connection"] == "close"

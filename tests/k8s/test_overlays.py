@@ -1,4 +1,4 @@
-"""Every overlay is valid, and every property holds for it."""
+"""Every overlay is valid and meets every policy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DASHBOARDS: Final = Path(__file__).parents[2] / "deploy" / "monitoring" / "dash
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_overlay_is_valid_and_keeps_every_policy(name: str) -> None:
+def test_an_overlay_is_valid_and_meets_every_policy(name: str) -> None:
     assert list(violations(name)) == []
 
 
@@ -33,9 +33,9 @@ def test_the_operator_s_alerts_are_prometheus_s_own() -> None:
     assert rule["spec"] == yaml.safe_load(ALERTS.read_text())
 
 
-def test_every_dashboard_is_there() -> None:
-    (found,) = (m for m in overlay("prod").of("ConfigMap") if m["metadata"]["name"] == "dashboards")
-    assert found["data"] == {path.name: path.read_text() for path in _DASHBOARDS.glob("*.json")}
+def test_every_dashboard_is_deployed() -> None:
+    (config_map,) = (m for m in overlay("prod").of("ConfigMap") if m["metadata"]["name"] == "dashboards")
+    assert config_map["data"] == {path.name: path.read_text() for path in _DASHBOARDS.glob("*.json")}
 
 
 def test_grafana_is_given_each_dashboard_once_by_a_cluster_with_two_cells() -> None:
@@ -50,7 +50,7 @@ def _first(kind: str) -> Manifest:
     "kind",
     ["Deployment", "NetworkPolicy", "Certificate", "Issuer", "Gateway", "HTTPRoute", "GRPCRoute", "ScaledObject"],
 )
-def test_a_field_that_there_is_not_is_found(kind: str) -> None:
+def test_an_unknown_field_is_found(kind: str) -> None:
     manifest = _first(kind)
     manifest["spec"]["replicsa"] = 3
 
@@ -71,17 +71,17 @@ def test_a_kind_without_a_schema_is_refused() -> None:
 
 
 def _instruction(name: str) -> str:
-    """What an instruction of the image's last stage says."""
-    found: list[str] = re.findall(rf"^{name} (.+)$", _DOCKERFILE.read_text(), re.MULTILINE)
-    return found[-1]
+    """Returns the last value of a Dockerfile instruction."""
+    values: list[str] = re.findall(rf"^{name} (.+)$", _DOCKERFILE.read_text(), re.MULTILINE)
+    return values[-1]
 
 
 def test_pods_run_the_image_as_it_is_built() -> None:
-    """As its user, with its entry point, to which the arguments name the program, and on its ports."""
+    """With the image's user, entry point and ports."""
     for workload in overlay("prod").workloads("service", "gateway"):
         context = workload.pod["securityContext"]
         assert f"{context['runAsUser']}:{context['runAsGroup']}" == _instruction("USER")
         assert all("command" not in container for container in workload.containers)
-        served = {port for name, port in workload.ports.items() if name != "health"}  # which is for kubelets alone
+        served = {port for name, port in workload.ports.items() if name != "health"}  # only for kubelets
         assert served <= set(map(int, _instruction("EXPOSE").split()))
     assert _instruction("ENTRYPOINT") == '["python", "-m"]'

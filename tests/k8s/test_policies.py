@@ -1,4 +1,4 @@
-"""Each policy notices what it is for: one thing is broken at a time, and the policy that is to notice it does."""
+"""Each policy finds its violations: one thing is broken at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.k8s.rendering import overlay
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=MUTATIONS.keys())
-def test_a_policy_notices(mutation: Mutation) -> None:
+def test_a_policy_finds_its_violation(mutation: Mutation) -> None:
     whole = overlay(mutation.overlay)
     broken = whole.copy()
     mutation.edit(broken)
@@ -20,5 +20,5 @@ def test_a_policy_notices(mutation: Mutation) -> None:
     assert list(mutation.policy(broken))
 
 
-def test_every_policy_is_shown_something_to_notice() -> None:
+def test_every_policy_has_a_mutation() -> None:
     assert {mutation.policy for mutation in MUTATIONS.values()} == {*EVERYWHERE, *REPLICATED}

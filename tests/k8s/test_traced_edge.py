@@ -1,4 +1,4 @@
-"""The component that has Envoy make spans of its own: beside the overlays, since none has it."""
+"""The component tracing/edge, which no overlay uses, on top of staging."""
 
 from __future__ import annotations
 
@@ -27,17 +27,19 @@ components: [{component}]
 
 @pytest.fixture(scope="module")
 def traced(tmp_path_factory: pytest.TempPathFactory) -> Manifests:
-    """Staging, with the component after all others."""
+    """Staging with the component after all others."""
     folder = tmp_path_factory.mktemp("traced").resolve()
     overlay, component = (os.path.relpath(path, folder) for path in (OVERLAYS / "staging", TRACED_EDGE.parent))
     (folder / "kustomization.yaml").write_text(_KUSTOMIZATION.format(overlay=overlay, component=component))
     return render(folder)
 
 
-def test_all_else_holds_as_before(traced: Manifests) -> None:
-    others = set(policies_of("staging")) - {encryption.runs_the_file_made_for_mutual_tls}
+def test_all_other_policies_still_hold(traced: Manifests) -> None:
+    others = set(policies_of("staging")) - {encryption.runs_the_generated_file_for_mutual_tls}
     violations = [violation for policy in others for violation in policy(traced)]
-    assert [violation for violation in violations if "cluster traces" not in violation] == []  # it is not ours
+    assert [
+        violation for violation in violations if "cluster traces" not in violation
+    ] == []  # the collector is external
     assert [problem for manifest in traced for problem in problems(manifest)] == []
     assert encrypts_inside(traced)
 
@@ -58,7 +60,7 @@ def _ports(rule: dict[str, list[dict[str, object]]]) -> set[object]:
     return {port["port"] for port in rule.get("ports", [])}
 
 
-def test_it_is_the_file_that_is_made(traced: Manifests) -> None:
-    (found,) = (m["data"] for m in traced.of("ConfigMap") if "envoy.yaml" in m["data"])
-    assert found["envoy.yaml"] == Path(TRACED_EDGE).read_text()
-    assert {"certificate.yaml", "authority.yaml"} < found.keys()
+def test_it_mounts_the_generated_file(traced: Manifests) -> None:
+    (data,) = (m["data"] for m in traced.of("ConfigMap") if "envoy.yaml" in m["data"])
+    assert data["envoy.yaml"] == Path(TRACED_EDGE).read_text()
+    assert {"certificate.yaml", "authority.yaml"} < data.keys()

@@ -1,4 +1,4 @@
-"""Every manifest against the schema of its kind: Kubernetes' own, strictly, or ours for what clusters add."""
+"""Validates manifests strictly: against Kubernetes's schemas, or this folder's for custom resources."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from jsonschema import Draft202012Validator
 from tests.k8s.manifests import Manifest
 
 VERSIONS: Final = ("1.32", "1.37")
-"""The oldest Kubernetes that has all that the manifests use, and the newest that schemas are known of."""
+"""The oldest Kubernetes with all features that the manifests use, and the newest with known schemas."""
 
 _SCHEMAS: Final = Path(__file__).parent / "schemas"
 
 
 def problems(manifest: Manifest) -> Iterator[str]:
-    """What is wrong with a manifest; a kind without a schema is wrong as well."""
+    """Yields the errors of a manifest; a kind without a schema is an error too."""
     name = f"{manifest['kind']} {manifest['metadata']['name']}"
     if (validator := _custom(manifest["kind"], manifest["apiVersion"])) is not None:
         for error in validator.iter_errors(manifest):
@@ -37,13 +37,13 @@ def problems(manifest: Manifest) -> Iterator[str]:
 
 @cache
 def _validators() -> dict[tuple[str, str], Draft202012Validator]:
-    found = {}
+    validators = {}
     for path in sorted(_SCHEMAS.glob("*.json")):
         schema: dict[str, Any] = json.loads(path.read_text())
         Draft202012Validator.check_schema(schema)
         names = schema["properties"]
-        found[names["kind"]["const"], names["apiVersion"]["const"]] = Draft202012Validator(schema)
-    return found
+        validators[names["kind"]["const"], names["apiVersion"]["const"]] = Draft202012Validator(schema)
+    return validators
 
 
 def _custom(kind: str, api_version: str) -> Draft202012Validator | None:

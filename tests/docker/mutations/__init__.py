@@ -1,4 +1,4 @@
-"""What would be wrong, one thing at a time, and the policy that has to notice it."""
+"""Mutations of the image and the stack, each with the policy that must find it."""
 
 from typing import Final
 

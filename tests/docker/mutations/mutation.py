@@ -1,4 +1,4 @@
-"""A change to the plan, and the policy that has to notice it."""
+"""A change to the plan, and the policy that must find it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Path = tuple[str | int, ...]
 
 
 class Mutation(NamedTuple):
-    """A change, and who notices it."""
+    """A change, and the policy that must find it."""
 
     policy: Policy
     edit: Edit
 
 
 def instruct(before: str, after: str) -> Edit:
-    """Changes the Dockerfile's text."""
+    """Replaces text in the Dockerfile."""
 
     def edit(plan: Plan) -> None:
         plan.dockerfile = _replaced(plan.dockerfile, before, after)
@@ -29,7 +29,7 @@ def instruct(before: str, after: str) -> Edit:
 
 
 def ignore(before: str, after: str) -> Edit:
-    """Changes what does not reach the build."""
+    """Replaces text in .dockerignore."""
 
     def edit(plan: Plan) -> None:
         plan.ignore = _replaced(plan.ignore, before, after)
@@ -38,25 +38,25 @@ def ignore(before: str, after: str) -> Edit:
 
 
 def put(name: str, path: Path, value: Any) -> Edit:
-    """Sets what is at a path of one container."""
+    """Sets the value at a path of a container."""
 
     def edit(plan: Plan) -> None:
-        _place(plan.containers[name], path[:-1])[path[-1]] = value
+        _value_at(plan.containers[name], path[:-1])[path[-1]] = value
 
     return edit
 
 
 def drop(name: str, path: Path) -> Edit:
-    """Removes what is at a path of one container."""
+    """Removes the value at a path of a container."""
 
     def edit(plan: Plan) -> None:
-        del _place(plan.containers[name], path[:-1])[path[-1]]
+        del _value_at(plan.containers[name], path[:-1])[path[-1]]
 
     return edit
 
 
 def open_network(name: str) -> Edit:
-    """Lets a network reach what is outside."""
+    """Makes a network external."""
 
     def edit(plan: Plan) -> None:
         plan.compose["networks"][name] = {}
@@ -64,13 +64,13 @@ def open_network(name: str) -> Edit:
     return edit
 
 
-def _place(found: Any, path: Path) -> Any:
+def _value_at(document: Any, path: Path) -> Any:
     for step in path:
-        found = found[step]
-    return found
+        document = document[step]
+    return document
 
 
 def _replaced(text: str, before: str, after: str) -> str:
     if before not in text:
-        raise LookupError(f"there is no {before!r}")
+        raise LookupError(f"no {before!r}")
     return text.replace(before, after)

@@ -1,5 +1,5 @@
-"""The Dockerfile's steps carried out without a container engine, and what they made set to work.
+"""Builds the image and runs the stack without a container engine.
 
-A bare Debian of the base image's release stands for the base image; chroot, namespaces and setpriv stand for the
-engine. What differs from a container is said in docs/docker.md.
+A minimal Debian of the base image's release replaces the base image; chroot, namespaces and setpriv replace the engine.
+docs/docker.md lists the differences from real containers.
 """

@@ -1,4 +1,4 @@
-"""A bare Debian in place of the base image: of the same release, with its Python, made once and kept as an archive."""
+"""A minimal Debian with Python in place of the base image, of the same release, cached as an archive."""
 
 from __future__ import annotations
 
@@ -13,28 +13,30 @@ from tests.docker.rehearsal.errors import RehearsalError
 from tests.docker.rehearsal.machine import mirror
 
 PACKAGES: Final = ("ca-certificates", "python3", "python3-venv", "python-is-python3")
-"""What the base image has besides a bare Debian, by Debian's names."""
-_KEPT: Final = ROOT / ".venv"
-_NOT_KEPT: Final = ("./var/cache/apt", "./var/lib/apt/lists", "./proc", "./sys")
+"""The Debian packages that correspond to what the base image adds to Debian."""
+_CACHE: Final = ROOT / ".venv"
+_EXCLUDED: Final = ("./var/cache/apt", "./var/lib/apt/lists", "./proc", "./sys")
 
 
 def archive(image: str) -> Path:
-    """The archive for a base image such as python:3.11-slim-bookworm; made if it is not there."""
+    """Returns the archive for a base image such as python:3.11-slim-bookworm, creating it if needed."""
     suite = image.partition("@")[0].rpartition("-")[2]
-    kept = _KEPT / f"debian-{suite}-{zlib.crc32(' '.join(PACKAGES).encode()):08x}.tar"
-    if not kept.exists():
+    cached = _CACHE / f"debian-{suite}-{zlib.crc32(' '.join(PACKAGES).encode()):08x}.tar"
+    if not cached.exists():
         with tempfile.TemporaryDirectory(prefix="parley-debian-") as folder:
             root = Path(folder) / "root"
             _bootstrap(suite, root)
-            draft = kept.with_suffix(".new")
-            excluded = [f"--exclude={path}/*" for path in _NOT_KEPT]
-            _run("tar", "--create", "--numeric-owner", *excluded, "--file", str(draft), "--directory", str(root), ".")
-            draft.replace(kept)
-    return kept
+            temporary = cached.with_suffix(".new")
+            excluded = [f"--exclude={path}/*" for path in _EXCLUDED]
+            _run(
+                "tar", "--create", "--numeric-owner", *excluded, "--file", str(temporary), "--directory", str(root), "."
+            )
+            temporary.replace(cached)
+    return cached
 
 
 def unpack(base: Path, root: Path) -> None:
-    """A new root from the archive."""
+    """Unpacks the archive into a new root."""
     root.mkdir(parents=True)
     _run("tar", "--extract", "--numeric-owner", "--file", str(base), "--directory", str(root))
 
@@ -48,7 +50,7 @@ def _bootstrap(suite: str, root: Path) -> None:
 
 
 def _run(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # fixed commands
-    if done.returncode:
-        last = "\n".join((done.stdout + done.stderr).strip().splitlines()[-5:])
+    process = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # fixed commands
+    if process.returncode:
+        last = "\n".join((process.stdout + process.stderr).strip().splitlines()[-5:])
         raise RehearsalError(f"{command[0]} failed:\n{last}")

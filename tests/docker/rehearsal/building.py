@@ -1,6 +1,6 @@
-"""The instructions of a Dockerfile, each carried out as an engine does, in roots that are folders.
+"""Executes a Dockerfile's instructions as an engine does, with folders as roots.
 
-Runs in a mount namespace of its own, so that nothing that it mounts outlives it.
+Runs in its own mount namespace, so that its mounts end with it.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from tests.docker.rehearsal.base import unpack
 from tests.docker.rehearsal.errors import RehearsalError
 from tests.docker.rehearsal.machine import CERTIFICATES, RESOLVING, program
 
-_DESCRIBE: Final = {"LABEL", "USER", "EXPOSE", "HEALTHCHECK", "STOPSIGNAL", "ENTRYPOINT"}
-"""What changes no file, and holds for what runs later."""
+_METADATA: Final = {"LABEL", "USER", "EXPOSE", "HEALTHCHECK", "STOPSIGNAL", "ENTRYPOINT"}
+"""Instructions that change no file."""
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -30,11 +30,11 @@ class Build:
     """A build in progress.
 
     Attributes:
-        folder: where the roots of the stages are made.
-        base: the archive that stands for the base image.
+        folder: the folder for the stages' roots.
+        base: the archive that replaces the base image.
         ignore: the text of .dockerignore.
-        variables: what the engine gives to RUN, beside ENV.
-        report: told of each step.
+        variables: the engine's variables for RUN, in addition to ENV.
+        report: called with each step.
     """
 
     folder: Path
@@ -44,8 +44,8 @@ class Build:
     report: Callable[[str], None]
     roots: dict[str, Path] = field(default_factory=dict)
 
-    def make(self, stage: Stage) -> Path:
-        """Makes a stage; returns its root."""
+    def build(self, stage: Stage) -> Path:
+        """Builds a stage; returns its root."""
         root = self.folder / (stage.name or "image")
         unpack(self.base, root)
         directory = PurePosixPath("/")
@@ -62,8 +62,8 @@ class Build:
                     self._run(root, directory, environment, instruction.value)
                 case "COPY":
                     self._copy(root, directory, instruction)
-                case name if name not in _DESCRIBE:
-                    raise RehearsalError(f"{name}: nobody has rehearsed this instruction")
+                case name if name not in _METADATA:
+                    raise RehearsalError(f"the rehearsal does not support {name}")
         self.roots[stage.name] = root
         return root
 
@@ -73,7 +73,7 @@ class Build:
             _inside(root, PurePosixPath(path)).touch()
             _call("mount", "--bind", path, str(_inside(root, PurePosixPath(path))))
         try:
-            done = subprocess.run(  # noqa: S603  # what the Dockerfile says
+            process = subprocess.run(  # noqa: S603  # the Dockerfile's command
                 [program("chroot"), str(root), "/bin/sh", "-c", f"cd {shlex.quote(str(directory))} && {command}"],
                 env={"PATH": _PATH, "HOME": "/root", **self.variables, **environment},
                 capture_output=True,
@@ -83,9 +83,9 @@ class Build:
         finally:
             for path in mounted:
                 _call("umount", str(_inside(root, PurePosixPath(path))))
-        if done.returncode:
-            last = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
-            raise RehearsalError(f"RUN {command} ended with {done.returncode}:\n{last}")
+        if process.returncode:
+            last = "\n".join((process.stdout + process.stderr).strip().splitlines()[-15:])
+            raise RehearsalError(f"RUN {command} ended with {process.returncode}:\n{last}")
 
     def _copy(self, root: Path, directory: PurePosixPath, instruction: Instruction) -> None:
         *sources, target = instruction.value.split()
@@ -101,7 +101,7 @@ class Build:
     def _copy_from_context(self, files: list[Path], source: str, destination: Path) -> None:
         wanted = [file for file in files if source == "." or file == Path(source) or Path(source) in file.parents]
         if not wanted:
-            raise RehearsalError(f"COPY {source}: it is not there, or .dockerignore keeps it out")
+            raise RehearsalError(f"COPY {source}: no such file, or .dockerignore excludes it")
         for file in wanted:
             copied = destination / (file.name if file == Path(source) else file.relative_to(source))
             copied.parent.mkdir(parents=True, exist_ok=True)

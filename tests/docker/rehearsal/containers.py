@@ -1,7 +1,7 @@
-"""Something like containers: the image's root, read-only, and a user without rights in it.
+"""Runs processes like containers: in the image's read-only root, as an unprivileged user.
 
-Runs in mount, process and network namespaces of its own: there is no network but loopback, on which each container of
-the stack has an address of its own, and a name for it.
+Runs in its own mount, process and network namespaces. The only network is loopback, on which each container of the
+stack has its own address and host name.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from tests.docker.rehearsal.machine import program
 
 _SET_FLAGS: Final = 0x8914  # SIOCSIFFLAGS
 _UP: Final = 0x1 | 0x40  # IFF_UP and IFF_RUNNING
-_EVERYWHERE: Final = "0.0.0.0:"
+_WILDCARD: Final = "0.0.0.0:"
 
 
 def raise_loopback() -> None:
-    """A network namespace begins with loopback down."""
+    """Sets the loopback interface up; it is down in a new network namespace."""
     with socket.socket() as any_socket:
         fcntl.ioctl(any_socket, _SET_FLAGS, struct.pack("16sH14x", b"lo", _UP))
 
 
-class Host:
-    """What the engine is: it knows the image, names and addresses, and starts processes in the image.
+class Engine:
+    """Stands in for a container engine: assigns names and addresses, and starts processes in the image.
 
     Args:
-        root: the image's root.
-        image: what the Dockerfile says of what runs in it.
+        root: the image's root folder.
+        image: the image's metadata from the Dockerfile.
         plan: the stack.
     """
 
@@ -45,7 +45,7 @@ class Host:
         self.addresses = {name: f"127.0.0.{number}" for number, name in enumerate(plan.containers, 2)}
 
     def prepare(self, scratch: Path) -> None:
-        """Mounts what an engine mounts, makes the root read-only, and gives the containers their names."""
+        """Makes the mounts of an engine, a read-only root and the containers' host names."""
         hosts = scratch / "hosts"
         lines = ["127.0.0.1 localhost", *(f"{address} {name}" for name, address in self.addresses.items())]
         hosts.write_text("\n".join(lines) + "\n")
@@ -58,27 +58,27 @@ class Host:
         _mount("-o", "remount,bind,ro", str(self._root))
 
     def environment(self, name: str) -> dict[str, str]:
-        """What a container is told. All share one network, so "everywhere" becomes the container's own address."""
-        told = {
-            variable: value.replace(_EVERYWHERE, f"{self.addresses[name]}:") if variable.endswith("_LISTEN") else value
+        """Returns a container's variables. All share one network, so wildcard addresses become the container's own."""
+        variables = {
+            variable: value.replace(_WILDCARD, f"{self.addresses[name]}:") if variable.endswith("_LISTEN") else value
             for variable, value in self._plan.environment(name).items()
         }
-        return {**self._image.environment, **told}
+        return {**self._image.environment, **variables}
 
     def start(self, name: str, output: IO[bytes]) -> subprocess.Popen[bytes]:
-        """Starts a process of ours as its container does: the image's entry, and the container's command."""
-        entry = self._image.last("ENTRYPOINT")
-        arguments = (entry and entry.arguments) or []
+        """Starts a Parley process with the image's entry point and the container's command."""
+        entry_point = self._image.last("ENTRYPOINT")
+        arguments = (entry_point and entry_point.arguments) or []
         command = [*arguments, *self._plan.containers[name]["command"]]
-        return subprocess.Popen(  # noqa: S603  # what the Dockerfile and compose.yaml say
+        return subprocess.Popen(  # noqa: S603  # from the Dockerfile and compose.yaml
             self._confined(command), env=self.environment(name), stdout=output, stderr=output
         )
 
     def run(
         self, name: str, command: Sequence[str], more: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Runs a command in a container, to its end."""
-        return subprocess.run(  # noqa: S603  # what the Dockerfile and compose.yaml say
+        """Runs a command in a container and waits for it."""
+        return subprocess.run(  # noqa: S603  # from the Dockerfile and compose.yaml
             self._confined(command),
             env={**self.environment(name), **(more or {})},
             capture_output=True,
@@ -87,7 +87,7 @@ class Host:
         )
 
     def run_as_root(self, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-        """Runs a command in the image's root, with every right there is."""
+        """Runs a command in the image's root with all privileges."""
         return subprocess.run(  # noqa: S603  # fixed commands
             [program("chroot"), str(self._root), *command],
             env=self._image.environment,
@@ -103,14 +103,14 @@ class Host:
     def _confined(self, command: Sequence[str]) -> list[str]:
         user = self._image.last("USER")
         identity, _, group = (user.value if user else "0:0").partition(":")
-        rights = ["--clear-groups", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"]
-        # The rights go last: without them nobody enters a root.
-        confined = ["setpriv", f"--reuid={identity}", f"--regid={group}", *rights]
+        privileges = ["--clear-groups", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"]
+        # Privileges are dropped after chroot, which needs them.
+        confined = ["setpriv", f"--reuid={identity}", f"--regid={group}", *privileges]
         return [program("chroot"), str(self._root), *confined, *command]
 
 
-def ours(plan: Plan) -> list[str]:
-    """The containers that are processes of ours, in the order of the table."""
+def process_names(plan: Plan) -> list[str]:
+    """Returns the names of Parley's processes in the stack."""
     return [name for name in PROCESSES if name in plan.containers]
 
 

@@ -1,4 +1,4 @@
-"""What ends a rehearsal with a sentence."""
+"""The error of the rehearsal."""
 
 
 class RehearsalError(Exception):

@@ -1,4 +1,4 @@
-"""What a rehearsal needs of the machine, and what an engine would take from it: names, certificates, package index."""
+"""The rehearsal's requirements of the machine: tools, name resolution, certificates, package index."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _PROXIES: Final = ("http_proxy", "https_proxy", "no_proxy")
 
 
 def prepare() -> None:
-    """Sees to it that everything is there; installs debootstrap where apt-get can. Raises RehearsalError."""
+    """Checks the required tools and installs debootstrap by apt-get if needed. Raises RehearsalError."""
     if sys.platform != "linux" or os.geteuid() != 0:
-        raise RehearsalError("only root on Linux can make a root of its own: run `sudo make docker-check`")
+        raise RehearsalError("the rehearsal needs root on Linux: run `sudo make docker-check`")
     for tool in _TOOLS:
         program(tool)
     if shutil.which("debootstrap") is None:
@@ -29,31 +29,31 @@ def prepare() -> None:
 
 
 def program(name: str) -> str:
-    """Where a program is on this machine, for whoever runs it with another PATH. Raises RehearsalError."""
-    found = shutil.which(name)
-    if found is None:
-        raise RehearsalError(f"there is no {name}: install {_TOOLS.get(name, name)}")
-    return found
+    """Returns the absolute path of a program. Raises RehearsalError if it is not installed."""
+    path = shutil.which(name)
+    if path is None:
+        raise RehearsalError(f"no {name}: install {_TOOLS.get(name, name)}")
+    return path
 
 
 def _install_debootstrap() -> None:
     if shutil.which("apt-get") is None:
-        raise RehearsalError("there is no debootstrap, and no apt-get to install it with")
+        raise RehearsalError("no debootstrap, and no apt-get to install it")
     print("Installing debootstrap ...", flush=True)  # noqa: T201  # a program's progress
     for command in (["apt-get", "-qq", "update"], ["apt-get", "-qq", "install", "--yes", "debootstrap"]):
-        done = subprocess.run(  # noqa: S603  # fixed commands
+        process = subprocess.run(  # noqa: S603  # fixed commands
             command,
             env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
             capture_output=True,
             text=True,
             check=False,
         )
-        if done.returncode:
-            raise RehearsalError(f"{' '.join(command)} failed: {done.stderr.strip()}")
+        if process.returncode:
+            raise RehearsalError(f"{' '.join(command)} failed: {process.stderr.strip()}")
 
 
 def mirror(suite: str) -> str | None:
-    """Where apt finds a release of Debian on this machine; None for debootstrap's own default."""
+    """Returns the mirror that apt uses for a Debian release, or None for debootstrap's default."""
     if shutil.which("apt-get") is None:
         return None
     wanted = ["--format", "$(RELEASE)|$(CODENAME)|$(COMPONENT)|$(REPO_URI)", "Created-By: Packages"]
@@ -61,21 +61,21 @@ def mirror(suite: str) -> str | None:
         [program("apt-get"), "indextargets", *wanted], capture_output=True, text=True, check=False
     )
     sources = [line.split("|") for line in listed.stdout.splitlines()]
-    # The codename is known once the lists have been fetched; what sources call the release may be "stable".
+    # Sources may call the release "stable"; the codename is known once the lists are downloaded.
     return next((uri for *names, component, uri in sources if suite in names and component == "main"), None)
 
 
 def build_variables() -> dict[str, str]:
-    """How a build reaches the package index from this machine; an engine is told so by its own configuration."""
-    listed = subprocess.run(  # our own interpreter
+    """Returns the variables by which a build reaches this machine's package index; an engine has its own settings."""
+    listed = subprocess.run(  # this interpreter
         [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
     )
-    told = {name: os.environ[name] for name in _PROXIES if name in os.environ}
+    variables = {name: os.environ[name] for name in _PROXIES if name in os.environ}
     for line in listed.stdout.splitlines():
         name, _, value = line.partition("=")
         setting = name.rpartition(".")[2]
         if setting in _INDEX_SETTINGS:
-            told[f"PIP_{setting.upper().replace('-', '_')}"] = value.strip("'")
+            variables[f"PIP_{setting.upper().replace('-', '_')}"] = value.strip("'")
     if Path(CERTIFICATES).exists():
-        told["PIP_CERT"] = CERTIFICATES
-    return told
+        variables["PIP_CERT"] = CERTIFICATES
+    return variables

@@ -1,4 +1,4 @@
-"""A change to manifests, and the policy that has to notice it."""
+"""A change to manifests, and the policy that must find it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.k8s.policies import Policy
 
 
 class Mutation(NamedTuple):
-    """A change, and who notices it."""
+    """A change to an overlay, and the policy that must find it."""
 
     policy: Policy
     edit: Edit
@@ -17,15 +17,15 @@ class Mutation(NamedTuple):
 
 
 def in_deployment(name: str, path: Path, value: Any) -> Edit:
-    """Sets what is at a path of a Deployment."""
+    """Sets the value at a path of a Deployment."""
     return put("Deployment", name, path, value)
 
 
 def in_container(name: str, path: Path, value: Any) -> Edit:
-    """Sets what is at a path of a Deployment's container."""
+    """Sets the value at a path of a Deployment's container."""
     return put("Deployment", name, (*CONTAINER, *path), value)
 
 
 def in_network(name: str, path: Path, value: Any) -> Edit:
-    """Sets what is at a path of a NetworkPolicy's specification."""
+    """Sets the value at a path of a NetworkPolicy's specification."""
     return put("NetworkPolicy", name, ("spec", *path), value)

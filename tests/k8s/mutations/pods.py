@@ -1,72 +1,36 @@
-"""What would be wrong with pods and with what they are told, one thing at a time."""
+"""Mutations of pods and their settings."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from tests.k8s.edits import CONTAINER, POD, add, drop, forget, put, tell
+from tests.k8s.edits import CONTAINER, POD, add, drop, put, remove, set_variable
 from tests.k8s.mutations.mutation import Mutation, in_container, in_deployment
 from tests.k8s.policies import pods, settings
 
 _SECRET: Final = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "chat-credentials"}, "stringData": {}}
 
 MUTATIONS: Final = {
-    "as root": Mutation(
-        pods.runs_as_an_unprivileged_user, in_deployment("chat", (*POD, "securityContext", "runAsUser"), 0)
+    "possibly root": Mutation(
+        pods.declares_an_unprivileged_user_and_group,
+        drop("Deployment", "envoy", (*POD, "securityContext", "runAsNonRoot")),
     ),
-    "maybe root": Mutation(
-        pods.runs_as_an_unprivileged_user, drop("Deployment", "envoy", (*POD, "securityContext", "runAsNonRoot"))
-    ),
-    "any system call": Mutation(
-        pods.has_the_runtime_s_seccomp_profile,
-        in_deployment("auth", (*POD, "securityContext", "seccompProfile"), {"type": "Unconfined"}),
-    ),
-    "a capability": Mutation(
-        pods.has_no_capabilities,
-        in_container("envoy", ("securityContext", "capabilities"), {"drop": ["ALL"], "add": ["NET_BIND_SERVICE"]}),
-    ),
-    "capabilities kept": Mutation(
-        pods.has_no_capabilities, in_container("envoy", ("securityContext", "capabilities"), {})
-    ),
-    "escalation": Mutation(
-        pods.cannot_gain_privileges,
-        drop("Deployment", "chat", (*CONTAINER, "securityContext", "allowPrivilegeEscalation")),
-    ),
-    "privileged": Mutation(pods.cannot_gain_privileges, in_container("chat", ("securityContext", "privileged"), True)),
-    "a writable root": Mutation(
-        pods.writes_to_volumes_alone, in_container("gateway", ("securityContext", "readOnlyRootFilesystem"), False)
-    ),
-    "the host's network": Mutation(
-        pods.shares_nothing_with_its_node, in_deployment("envoy", (*POD, "hostNetwork"), True)
+    "root's group": Mutation(
+        pods.declares_an_unprivileged_user_and_group,
+        in_deployment("chat", (*POD, "securityContext", "runAsGroup"), 0),
     ),
     "the host's files": Mutation(
-        pods.shares_nothing_with_its_node,
-        in_deployment("chat", (*POD, "volumes"), [{"name": "docker", "hostPath": {"path": "/var/run"}}]),
-    ),
-    "the host's port": Mutation(pods.shares_nothing_with_its_node, in_container("envoy", ("ports", 0, "hostPort"), 80)),
-    "an API token in the pod": Mutation(
-        pods.cannot_ask_the_cluster_s_api, in_deployment("chat", (*POD, "automountServiceAccountToken"), True)
+        pods.mounts_no_host_path,
+        in_deployment("chat", (*POD, "volumes"), [{"name": "run", "hostPath": {"path": "/var/run"}}]),
     ),
     "an API token in the account": Mutation(
-        pods.cannot_ask_the_cluster_s_api, drop("ServiceAccount", "chat", ("automountServiceAccountToken",))
+        pods.has_its_own_service_account, drop("ServiceAccount", "chat", ("automountServiceAccountToken",))
     ),
     "another's account": Mutation(
-        pods.cannot_ask_the_cluster_s_api, in_deployment("chat", (*POD, "serviceAccountName"), "auth")
+        pods.has_its_own_service_account, in_deployment("chat", (*POD, "serviceAccountName"), "auth")
     ),
-    "no account": Mutation(pods.cannot_ask_the_cluster_s_api, forget("ServiceAccount", "chat")),
-    "service links": Mutation(
-        pods.is_told_nothing_that_nobody_wrote, drop("Deployment", "chat", (*POD, "enableServiceLinks"))
-    ),
-    "no memory limit": Mutation(
-        pods.has_requests_and_limits, drop("Deployment", "notify", (*CONTAINER, "resources", "limits", "memory"))
-    ),
-    "no requests": Mutation(
-        pods.has_requests_and_limits, drop("Deployment", "notify", (*CONTAINER, "resources", "requests"))
-    ),
-    "an image without a tag": Mutation(
-        pods.runs_a_named_version, in_container("chat", ("image",), "registry.example.com:5000/parley")
-    ),
-    "the latest image": Mutation(pods.runs_a_named_version, in_container("chat", ("image",), "parley:latest")),
+    "no account": Mutation(pods.has_its_own_service_account, remove("ServiceAccount", "chat")),
+    "service links": Mutation(pods.has_no_service_links, drop("Deployment", "chat", (*POD, "enableServiceLinks"))),
     "an open namespace": Mutation(
         pods.lives_in_a_restricted_namespace,
         put("Namespace", "parley-staging", ("metadata", "labels", "pod-security.kubernetes.io/enforce"), "baseline"),
@@ -78,52 +42,60 @@ MUTATIONS: Final = {
         settings.runs_the_program_of_its_name, in_container("presence", ("args",), ["services.chat"])
     ),
     "no program": Mutation(settings.runs_the_program_of_its_name, drop("Deployment", "presence", (*CONTAINER, "args"))),
-    "a Secret that nobody makes": Mutation(
-        settings.refers_to_what_is_there,
+    "an unknown Secret": Mutation(
+        settings.refers_to_existing_sources,
         in_container("chat", ("env", 1, "valueFrom", "secretKeyRef", "name"), "mongodb"),
     ),
-    "a key that a Secret has not": Mutation(
-        settings.refers_to_what_is_there, in_container("chat", ("env", 1, "valueFrom", "secretKeyRef", "key"), "uri")
+    "an unknown key of a Secret": Mutation(
+        settings.refers_to_existing_sources, in_container("chat", ("env", 1, "valueFrom", "secretKeyRef", "key"), "uri")
     ),
-    "a ConfigMap that there is not": Mutation(
-        settings.refers_to_what_is_there, in_container("chat", ("envFrom", 0, "configMapRef", "name"), "settings")
+    "an unknown ConfigMap": Mutation(
+        settings.refers_to_existing_sources, in_container("chat", ("envFrom", 0, "configMapRef", "name"), "settings")
     ),
-    "a ConfigMap without a digest": Mutation(
+    "a ConfigMap without a content hash": Mutation(
         settings.is_rolled_out_when_its_configuration_changes,
         in_deployment("envoy", (*POD, "volumes", 0, "configMap", "name"), "envoy"),
     ),
-    "a misspelt variable": Mutation(settings.is_told_what_it_knows, tell("chat-settings", "PARLEY_COMMIT_WRITER", "4")),
-    "another's variable": Mutation(settings.is_told_what_it_knows, tell("auth-settings", "PARLEY_COALESCE_MS", "1")),
+    "a misspelt variable": Mutation(
+        settings.has_only_known_settings, set_variable("chat-settings", "PARLEY_COMMIT_WRITER", "4")
+    ),
+    "another's variable": Mutation(
+        settings.has_only_known_settings, set_variable("auth-settings", "PARLEY_COALESCE_MS", "1")
+    ),
     "a missing variable": Mutation(
-        settings.is_told_what_it_needs, tell("gateway-settings", "PARLEY_CHAT_TARGET", None)
+        settings.has_all_required_settings, set_variable("gateway-settings", "PARLEY_CHAT_TARGET", None)
     ),
     "a missing secret": Mutation(
-        settings.is_told_what_it_needs, in_container("auth", ("envFrom", 3, "secretRef", "name"), "chat-credentials")
+        settings.has_all_required_settings,
+        in_container("auth", ("envFrom", 3, "secretRef", "name"), "chat-credentials"),
     ),
-    "a bad value": Mutation(settings.is_told_valid_values, tell("process-settings", "PARLEY_LOG_LEVEL", "verbose")),
-    "a notice too long": Mutation(
-        settings.is_told_valid_values, tell("service-settings", "PARLEY_SHUTDOWN_DELAY_SECONDS", "600")
+    "a bad value": Mutation(
+        settings.has_valid_settings, set_variable("process-settings", "PARLEY_LOG_LEVEL", "verbose")
+    ),
+    "a shutdown delay too long": Mutation(
+        settings.has_valid_settings, set_variable("service-settings", "PARLEY_SHUTDOWN_DELAY_SECONDS", "600")
     ),
     "one name for all replicas": Mutation(
         settings.is_named_after_its_pod, in_container("chat", ("env", 0), {"name": "PARLEY_REPLICA", "value": "chat"})
     ),
     "no name": Mutation(settings.is_named_after_its_pod, drop("Deployment", "chat", (*CONTAINER, "env", 0))),
     "another's service name": Mutation(
-        settings.shows_the_name_that_auth_knows, tell("notify-settings", "PARLEY_SERVICE_NAME", "chat")
+        settings.presents_its_own_service_name, set_variable("notify-settings", "PARLEY_SERVICE_NAME", "chat")
     ),
     "a Secret among the manifests": Mutation(settings.has_secrets_by_reference, add(_SECRET)),
     "a secret in a ConfigMap": Mutation(
-        settings.has_secrets_by_reference, tell("chat-settings", "PARLEY_SERVICE_SECRET", "c2VjcmV0")
+        settings.has_secrets_by_reference, set_variable("chat-settings", "PARLEY_SERVICE_SECRET", "c2VjcmV0")
     ),
     "a password in a Deployment": Mutation(
         settings.has_secrets_by_reference,
         in_container("chat", ("env", 1), {"name": "PARLEY_MONGODB_URI", "value": "mongodb://chat:secret@mongodb"}),
     ),
-    "a collector that it may not reach": Mutation(settings.reaches_its_collector, forget("NetworkPolicy", "traces")),
+    "an unreachable collector": Mutation(settings.reaches_only_its_collector, remove("NetworkPolicy", "traces")),
     "traces that go elsewhere": Mutation(
-        settings.reaches_its_collector, tell("process-settings", "PARLEY_OTLP_ENDPOINT", "http://otel.default.svc:4317")
+        settings.reaches_only_its_collector,
+        set_variable("process-settings", "PARLEY_OTLP_ENDPOINT", "http://otel.default.svc:4317"),
     ),
-    "shards that differ": Mutation(
-        settings.agrees_on_the_shards_of_chat_s_log, tell("notify-settings", "PARLEY_EVENT_SHARDS", "8")
+    "different event shards": Mutation(
+        settings.agrees_on_the_shards_of_chat_s_log, set_variable("notify-settings", "PARLEY_EVENT_SHARDS", "8")
     ),
 }

@@ -1,4 +1,4 @@
-"""Upgrades, evictions and lost machines that nobody notices."""
+"""Availability during upgrades, evictions and the loss of machines."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from tests.k8s.rendering import envoy_configuration
 
 _SPREAD_OVER: Final = {"kubernetes.io/hostname", "topology.kubernetes.io/zone"}
 _EACH_VERSION: Final = {NAME, "pod-template-hash"}
-_DNS_REFRESH_SECONDS: Final = 5.0  # Envoy's own, for STRICT_DNS
-_ENDING_SECONDS: Final = 5.0
-"""What a process may take beside its notice and its drains: clients closed, a last look at its tasks."""
+_DNS_REFRESH_SECONDS: Final = 5.0  # Envoy's default for STRICT_DNS
+_CLOSING_SECONDS: Final = 5.0
+"""The time a process may take besides its shutdown delay and drains, to close clients and end tasks."""
 
 _DRAINS: Final = 2
-"""How many things of a process may each take the drain: the gateway's sockets, then its HTTP requests."""
+"""The number of drains in sequence: the gateway drains its sockets, then its HTTP requests."""
 
 
 def rolls_out_without_a_gap(manifests: Manifests) -> Iterator[str]:
-    """A new pod comes before an old one goes."""
+    """A rollout starts a new pod before it stops an old one."""
     for workload in manifests.deployments():
         strategy = workload.spec.get("strategy", {})
         rolling = strategy.get("rollingUpdate", {})
@@ -29,8 +29,8 @@ def rolls_out_without_a_gap(manifests: Manifests) -> Iterator[str]:
             yield f"{workload.name}: must be a RollingUpdate with maxUnavailable 0 and a surge"
 
 
-def counts_once_envoy_uses_it(manifests: Manifests) -> Iterator[str]:
-    """An old pod goes when Envoy has found the new one, and forgives it what it failed while it started."""
+def becomes_available_once_envoy_uses_it(manifests: Manifests) -> Iterator[str]:
+    """A rollout continues once Envoy has found the new pod and no longer ejects it for failures during its start."""
     ejection = max(
         _seconds(cluster["outlier_detection"]["base_ejection_time"])
         for cluster in _clusters(manifests)
@@ -41,39 +41,43 @@ def counts_once_envoy_uses_it(manifests: Manifests) -> Iterator[str]:
             yield f"{workload.name}: minReadySeconds must be above the {ejection:g} s for which Envoy ejects a pod"
 
 
-def has_time_to_end(manifests: Manifests) -> Iterator[str]:
-    """It is killed only after all that it may take to end."""
+def has_time_to_shut_down(manifests: Manifests) -> Iterator[str]:
+    """The termination grace period covers shutdown delay, drains and closing."""
     for workload, container, settings in processes(manifests):
         drain = float(setting(manifests, container, settings, "drain_seconds"))
-        notice = _notice(manifests, workload)
-        needed = _pre_stop_seconds(container) + notice + _DRAINS * drain + _ENDING_SECONDS
+        delay = _shutdown_delay(manifests, workload)
+        needed = _pre_stop_seconds(container) + delay + _DRAINS * drain + _CLOSING_SECONDS
         if workload.pod.get("terminationGracePeriodSeconds", 30) < needed:
             yield f"{workload.name}: terminationGracePeriodSeconds must be at least {needed:g}"
     for workload in manifests.workloads("edge"):
-        needed = max(map(_pre_stop_seconds, workload.containers)) + _ENDING_SECONDS
+        needed = max(map(_pre_stop_seconds, workload.containers)) + _CLOSING_SECONDS
         if workload.pod.get("terminationGracePeriodSeconds", 30) < needed:
             yield f"{workload.name}: terminationGracePeriodSeconds must be at least {needed:g}"
 
 
-def serves_until_envoy_knows_that_it_goes(manifests: Manifests) -> Iterator[str]:
-    """A service that says NOT_SERVING is still called until Envoy's next look, and answers."""
-    looks = {cluster["name"]: _look_seconds(cluster) for cluster in _clusters(manifests) if "health_checks" in cluster}
+def serves_until_envoy_notices_its_shutdown(manifests: Manifests) -> Iterator[str]:
+    """A stopping service still answers until Envoy's next health check has seen NOT_SERVING."""
+    intervals = {
+        cluster["name"]: _health_check_seconds(cluster)
+        for cluster in _clusters(manifests)
+        if "health_checks" in cluster
+    }
     for workload in manifests.workloads("service"):
-        if (notice := _notice(manifests, workload)) < max(2.0, looks[workload.name]):
-            interval = looks[workload.name]
-            yield f"{workload.name}: PARLEY_SHUTDOWN_DELAY_SECONDS is {notice:g}; Envoy looks each {interval:g} s"
+        if (delay := _shutdown_delay(manifests, workload)) < max(2.0, intervals[workload.name]):
+            interval = intervals[workload.name]
+            yield f"{workload.name}: PARLEY_SHUTDOWN_DELAY_SECONDS is {delay:g}; Envoy checks every {interval:g} s"
 
 
-def sends_again_what_a_gateway_that_goes_did_not_take(manifests: Manifests) -> Iterator[str]:
-    """The gateway has no notice: Envoy takes what finds its door closed to another one."""
+def retries_what_a_stopping_gateway_did_not_accept(manifests: Manifests) -> Iterator[str]:
+    """The gateway has no shutdown delay: Envoy retries refused connections on another replica."""
     (host,) = _public(manifests)["route_config"]["virtual_hosts"]
     missing = {"connect-failure", "refused-stream"} - set(host["retry_policy"]["retry_on"].split(","))
     if missing:
         yield f"envoy: must retry on {', '.join(sorted(missing))}"
 
 
-def lets_envoy_finish_what_is_in_flight(manifests: Manifests) -> Iterator[str]:
-    """Envoy says that it goes, by its admin port, and stays for longer than the longest call without a stream."""
+def drains_envoy_before_it_stops(manifests: Manifests) -> Iterator[str]:
+    """The preStop hook starts Envoy's drain and lasts longer than the longest unary call."""
     admin = envoy_configuration(manifests)["admin"]["address"]["socket_address"]["port_value"]
     (host,) = _public(manifests)["route_config"]["virtual_hosts"]
     limits = [r["route"]["max_stream_duration"] for r in host["routes"] if "max_stream_duration" in r["route"]]
@@ -81,13 +85,13 @@ def lets_envoy_finish_what_is_in_flight(manifests: Manifests) -> Iterator[str]:
     for workload in manifests.workloads("edge"):
         script = " ".join(map(_pre_stop_script, workload.containers))
         if f"/dev/tcp/127.0.0.1/{admin}" not in script or "POST /healthcheck/fail" not in script:
-            yield f"{workload.name}: preStop must tell Envoy's admin port that it is to go"
+            yield f"{workload.name}: preStop must POST /healthcheck/fail to Envoy's admin port"
         if max(map(_pre_stop_seconds, workload.containers)) <= longest:
             yield f"{workload.name}: preStop must last longer than a call, {longest:g} s"
 
 
 def is_spread_over_machines_and_zones(manifests: Manifests) -> Iterator[str]:
-    """Each workload by itself, and each version of it."""
+    """Each workload and version is spread separately."""
     for workload in manifests.deployments():
         spread = {
             constraint["topologyKey"]
@@ -100,16 +104,16 @@ def is_spread_over_machines_and_zones(manifests: Manifests) -> Iterator[str]:
             yield f"{workload.name}: is not spread over {key}"
 
 
-def is_spread_over_what_is_left(manifests: Manifests) -> Iterator[str]:
-    """A zone of which only nodes without use are left is none that a new pod has to be in."""
+def is_spread_over_schedulable_nodes(manifests: Manifests) -> Iterator[str]:
+    """Zones with unschedulable nodes only do not count for the spread."""
     for workload in manifests.deployments():
         for constraint in workload.pod.get("topologySpreadConstraints", []):
             if constraint.get("nodeTaintsPolicy") != "Honor":
-                yield f"{workload.name}: counts nodes that take no pods, over {constraint['topologyKey']}"
+                yield f"{workload.name}: counts unschedulable nodes over {constraint['topologyKey']}"
 
 
 def is_evicted_one_at_a_time(manifests: Manifests) -> Iterator[str]:
-    """One budget for each Deployment, and none that keeps a machine from being emptied."""
+    """Each Deployment has one disruption budget, which still lets nodes be drained."""
     for workload in manifests.deployments():
         budgets = [
             item["spec"]
@@ -121,17 +125,17 @@ def is_evicted_one_at_a_time(manifests: Manifests) -> Iterator[str]:
 
 
 def selects_its_own_pods(manifests: Manifests) -> Iterator[str]:
-    """And nobody else's."""
-    for workload in manifests.standing():
+    """A workload's selector selects only its own pods."""
+    for workload in manifests.permanent():
         selector = workload.spec["selector"]
-        chosen = [other.name for other in manifests.workloads() if selects(selector, other.labels)]
-        if chosen != [workload.name]:
-            yield f"{workload.name}: its selector chooses {', '.join(chosen) or 'nothing'}"
+        selected = [other.name for other in manifests.workloads() if selects(selector, other.labels)]
+        if selected != [workload.name]:
+            yield f"{workload.name}: its selector selects {', '.join(selected) or 'nothing'}"
         if COMPONENT not in workload.labels:
-            yield f"{workload.name}: its pods do not say what they are"
+            yield f"{workload.name}: its pods have no component label"
 
 
-def _notice(manifests: Manifests, workload: Workload) -> float:
+def _shutdown_delay(manifests: Manifests, workload: Workload) -> float:
     for other, container, settings in processes(manifests):
         if other.name == workload.name and "shutdown_delay_seconds" in settings.model_fields:
             return float(setting(manifests, container, settings, "shutdown_delay_seconds"))
@@ -161,7 +165,7 @@ def _public(manifests: Manifests) -> dict[str, Any]:
     return connection_manager
 
 
-def _look_seconds(cluster: dict[str, Any]) -> float:
+def _health_check_seconds(cluster: dict[str, Any]) -> float:
     (check,) = cluster["health_checks"]
     jitter_percent: float = check.get("interval_jitter_percent", 0)
     return _seconds(check["interval"]) * (1 + jitter_percent / 100)

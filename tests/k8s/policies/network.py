@@ -1,4 +1,4 @@
-"""Networks in which only those talk that have something to say to each other."""
+"""Network policies: exactly the needed connections."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from ipaddress import IPv4Network, ip_network
 from typing import Final
 
 from tests.k8s.manifests import Manifest, Manifests, Workload
-from tests.k8s.reachability import Arrow, arrows, is_closed, peers, rules
+from tests.k8s.reachability import Connection, allowed_connections, is_closed, peers, rules
 from tests.k8s.rendering import encrypts_inside
 
 _SERVICES: Final = ("auth", "chat", "presence", "notify")
-_ARROWS: Final = {
-    *(Arrow("envoy", name, "grpc") for name in _SERVICES),
-    Arrow("envoy", "gateway", "websocket"),
-    Arrow("envoy", "gateway", "http"),
+_CONNECTIONS: Final = {
+    *(Connection("envoy", name, "grpc") for name in _SERVICES),
+    Connection("envoy", "gateway", "websocket"),
+    Connection("envoy", "gateway", "http"),
 }
 _CALLERS: Final = ("gateway", "chat", "presence", "notify")
-"""Who has something to say to others, through Envoy. Auth calls none of them."""
+"""The processes that call others, through Envoy. Auth calls none."""
 
 _STORES: Final = {"mongodb": "mongodb", "valkey": "redis"}
 _STORE_PORTS: Final = {27017, 6379}
@@ -30,8 +30,8 @@ _PRIVATE: Final = tuple(
 )
 
 
-def denies_what_nobody_allows(manifests: Manifests) -> Iterator[str]:
-    """One policy closes everything, in both directions, for pods of the future too."""
+def denies_by_default(manifests: Manifests) -> Iterator[str]:
+    """One policy denies all traffic in both directions, for all pods."""
     for policy in manifests.of("NetworkPolicy"):
         spec = policy["spec"]
         closes = spec["podSelector"] == {} and set(spec["policyTypes"]) == set(_DIRECTIONS)
@@ -40,81 +40,81 @@ def denies_what_nobody_allows(manifests: Manifests) -> Iterator[str]:
     yield "no NetworkPolicy denies everything by default"
 
 
-def finds_names(manifests: Manifests) -> Iterator[str]:
-    """Everybody may ask the cluster's DNS, over both protocols, and nobody else on that port."""
+def reaches_dns(manifests: Manifests) -> Iterator[str]:
+    """All workloads reach the cluster's DNS by UDP and TCP, and no other DNS."""
     for workload in manifests.workloads():
-        asked = [_Dns.of(rule) for rule in rules(manifests, workload, "Egress") if _Dns.is_dns(rule)]
-        if asked != [_Dns.wanted()]:
-            yield f"{workload.name}: must be able to ask kube-dns, by UDP and TCP, and nobody else"
+        allowed = [_Dns.of(rule) for rule in rules(manifests, workload, "Egress") if _Dns.is_dns(rule)]
+        if allowed != [_Dns.wanted()]:
+            yield f"{workload.name}: must reach kube-dns by UDP and TCP, and no other DNS"
 
 
-def talks_to_whom_it_has_to(manifests: Manifests) -> Iterator[str]:
-    """The arrows between workloads are those that exist: none too many, none too few."""
-    door = "internal" if encrypts_inside(manifests) else "public"
-    wanted = _ARROWS | {Arrow(name, "envoy", door) for name in _CALLERS}
+def allows_exactly_the_needed_connections(manifests: Manifests) -> Iterator[str]:
+    """The allowed connections between workloads are exactly those that they need."""
+    envoy_port = "internal" if encrypts_inside(manifests) else "public"
+    wanted = _CONNECTIONS | {Connection(name, "envoy", envoy_port) for name in _CALLERS}
     for store in manifests.workloads("store"):
-        wanted |= {Arrow(name, store.name, _STORES[store.name]) for name in _SERVICES}
+        wanted |= {Connection(name, store.name, _STORES[store.name]) for name in _SERVICES}
     if manifests.get("StatefulSet", "mongodb"):
-        wanted |= {Arrow(name, "mongodb", "mongodb") for name in ("mongodb", "backup", "restore", "migrate")}
-    found = arrows(manifests)
-    for arrow in sorted(wanted - found):
-        yield f"{arrow.caller} can't reach {arrow.called}:{arrow.port}"
-    for arrow in sorted(found - wanted):
-        yield f"{arrow.caller} can reach {arrow.called}:{arrow.port}, and has nothing to say to it"
+        wanted |= {Connection(name, "mongodb", "mongodb") for name in ("mongodb", "backup", "restore", "migrate")}
+    allowed = allowed_connections(manifests)
+    for missing in sorted(wanted - allowed):
+        yield f"{missing.caller} cannot reach {missing.called}:{missing.port}"
+    for extra in sorted(allowed - wanted):
+        yield f"{extra.caller} can reach {extra.called}:{extra.port} without need"
 
 
-def opens_one_door_to_everybody(manifests: Manifests) -> Iterator[str]:
-    """Envoy's public port; where others may come in, they are named."""
+def exposes_only_envoy_s_public_port(manifests: Manifests) -> Iterator[str]:
+    """Only Envoy's public port is open to everyone; all other ports name their callers."""
     for workload in manifests.workloads():
         for rule in rules(manifests, workload, "Ingress"):
             if not peers(rule, "Ingress") and (workload.name, _ports(rule)) != ("envoy", {"public"}):
-                yield f"{workload.name}: everybody may reach {_ports(rule) or 'all its ports'}"
+                yield f"{workload.name}: everyone may reach {_ports(rule) or 'all its ports'}"
 
 
-def shows_metrics_to_the_monitoring_alone(manifests: Manifests) -> Iterator[str]:
-    """They tell about the load of others, and Envoy's about its configuration."""
+def exposes_metrics_only_to_monitoring(manifests: Manifests) -> Iterator[str]:
+    """Only the namespace `monitoring` may read metrics, which reveal load and configuration."""
     for workload in manifests.deployments():
         for rule in rules(manifests, workload, "Ingress"):
             if _ports(rule) & {"metrics", "status"} and peers(rule, "Ingress") != [
                 {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
             ]:
-                yield f"{workload.name}: others than the monitoring may read its metrics"
+                yield f"{workload.name}: callers outside `monitoring` may read its metrics"
 
 
-def reaches_its_stores(manifests: Manifests) -> Iterator[str]:
-    """Services do, wherever the stores are, and backups reach MongoDB; nobody else does."""
+def reaches_exactly_its_stores(manifests: Manifests) -> Iterator[str]:
+    """Services reach both stores, operations reach MongoDB, and no other workload reaches a store."""
     for workload in manifests.workloads("service", "gateway", "edge", "operations"):
         reached = {port for port in _STORE_PORTS if _reaches_store(manifests, workload, port)}
         wanted = _STORE_PORTS_OF.get(workload.component, set())
         if reached != wanted:
-            yield f"{workload.name}: reaches stores on {sorted(reached)}, and needs {sorted(wanted)}"
+            yield f"{workload.name}: reaches stores on ports {sorted(reached)}, but needs {sorted(wanted)}"
 
 
-def asks_issuers_on_the_internet_alone(manifests: Manifests) -> Iterator[str]:
-    """Auth fetches addresses that administrators of organizations give it: none of them may be inside."""
+def reaches_only_issuers_on_the_internet(manifests: Manifests) -> Iterator[str]:
+    """Only auth calls the Internet, to fetch issuers' keys, and it reaches no private address (SSRF)."""
     for workload in manifests.workloads("service", "gateway", "edge"):
         for rule in rules(manifests, workload, "Egress"):
             for peer in peers(rule, "Egress"):
                 if "ipBlock" in peer and not _is_store(rule):
-                    yield from _problems_outside(workload, rule, peer["ipBlock"])
+                    yield from _external_violations(workload, rule, peer["ipBlock"])
 
 
-def _problems_outside(workload: Workload, rule: Manifest, block: Manifest) -> Iterator[str]:
+def _external_violations(workload: Workload, rule: Manifest, block: Manifest) -> Iterator[str]:
     if workload.name != "auth" or [p.get("port") for p in rule.get("ports", [])] != [443]:
-        yield f"{workload.name}: only auth may call the Internet, and only by https"
+        yield f"{workload.name}: only auth may call the Internet, and only by HTTPS"
     network = ip_network(block["cidr"])
-    left_out = [ip_network(cidr) for cidr in block.get("except", [])]
+    excluded = [ip_network(cidr) for cidr in block.get("except", [])]
     for private in _PRIVATE:
         inside = private.subnet_of(network)  # type: ignore[arg-type]
-        if inside and not any(private.subnet_of(cidr) for cidr in left_out):  # type: ignore[arg-type]
-            yield f"{workload.name}: may reach {private}, which is inside"
+        if inside and not any(private.subnet_of(cidr) for cidr in excluded):  # type: ignore[arg-type]
+            yield f"{workload.name}: may reach the private network {private}"
 
 
 def _reaches_store(manifests: Manifests, workload: Workload, port: int) -> bool:
-    """Whether there is a rule for the port of a store: to one here, or somewhere else that is named."""
+    """Whether a rule allows the port of a store, in these manifests or elsewhere."""
     here = {_STORES[store.name] for store in manifests.workloads("store") if port in store.ports.values()}
     if here:
-        return any(arrow.caller == workload.name and arrow.port in here for arrow in arrows(manifests))
+        return any(c.caller == workload.name and c.port in here for c in allowed_connections(manifests))
     if not is_closed(manifests, workload, "Egress"):
         return True
     return any(
@@ -132,7 +132,7 @@ def _ports(rule: Manifest) -> set[str | int]:
 
 
 class _Dns:
-    """What a rule says about DNS."""
+    """The DNS part of a rule."""
 
     @staticmethod
     def is_dns(rule: Manifest) -> bool:

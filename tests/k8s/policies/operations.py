@@ -1,4 +1,4 @@
-"""What an operator relies on when all else is gone."""
+"""Backups, restores and migrations."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _URI = "PARLEY_MONGODB_URI"
 
 
 def is_backed_up_each_night(manifests: Manifests) -> Iterator[str]:
-    """One backup at a time, not for ever, onto a volume that there is, and every day."""
+    """A daily job backs up to an existing volume, one at a time and with a deadline."""
     job = manifests.get("CronJob", "backup")
     if job is None or job["spec"].get("suspend"):
-        yield "nothing is backed up"
+        yield "no backup job, or it is suspended"
         return
     if job["spec"]["schedule"].split()[2:] != ["*", "*", "*"]:
         yield "backup: must run every day"
@@ -22,36 +22,36 @@ def is_backed_up_each_night(manifests: Manifests) -> Iterator[str]:
         job["spec"].get("concurrencyPolicy") != "Forbid"
         or "activeDeadlineSeconds" not in job["spec"]["jobTemplate"]["spec"]
     ):
-        yield "backup: must end before another begins"
+        yield "backup: must have a deadline, and must not run concurrently"
     if "parley backup " not in _script(Workload(job)) or _volume(manifests, Workload(job)) is None:
-        yield "backup: must make a backup on a volume that is claimed"
+        yield "backup: must run `parley backup` to a claimed volume"
 
 
-def is_restored_when_somebody_says_so(manifests: Manifests) -> Iterator[str]:
-    """From where backups are; never by the clock, and never again by itself."""
+def is_restored_only_on_demand(manifests: Manifests) -> Iterator[str]:
+    """The restore job reads the backups' volume, is suspended, and is never retried."""
     job, backup = manifests.get("CronJob", "restore"), manifests.get("CronJob", "backup")
     if job is None or not job["spec"].get("suspend"):
-        yield "restore: must be there, and suspended"
+        yield "restore: must exist and be suspended"
         return
     restore = Workload(job)
     if restore.spec.get("backoffLimit") != 0 or restore.pod.get("restartPolicy") != "Never":
-        yield "restore: must not be tried again by itself"
+        yield "restore: must not be retried"
     if "parley restore " not in _script(restore):
-        yield "restore: must restore"
+        yield "restore: must run `parley restore`"
     if backup and _volume(manifests, restore) != _volume(manifests, Workload(backup)):
-        yield "restore: must read where backups are"
+        yield "restore: must read the backups' volume"
 
 
-def knows_where_the_store_is(manifests: Manifests) -> Iterator[str]:
-    """By a Secret of their own that keys.py makes."""
+def reads_the_store_s_uri_from_a_secret(manifests: Manifests) -> Iterator[str]:
+    """The operations jobs read the store's URI from their own Secret, which keys.py generates."""
     for workload in manifests.workloads("operations"):
         for container in workload.containers:
             try:
-                told = environment(manifests, container)
+                variables = environment(manifests, container)
             except MissingReferenceError as error:
                 yield f"{workload.name}: {error}"
                 continue
-            if _URI not in told or not _is_secret(container):
+            if _URI not in variables or not _is_secret(container):
                 yield f"{workload.name}: {_URI} must come from a Secret"
 
 
@@ -64,7 +64,7 @@ def _script(workload: Workload) -> str:
 
 
 def _volume(manifests: Manifests, workload: Workload) -> str | None:
-    """The claim that stands behind /backups."""
+    """Returns the claim mounted at /backups, or None."""
     mounts = {mount["mountPath"]: mount["name"] for mount in workload.containers[0].get("volumeMounts", [])}
     for volume in workload.pod.get("volumes", []):
         claim = volume.get("persistentVolumeClaim", {}).get("claimName")

@@ -1,4 +1,4 @@
-"""Probes that find out what they are for: a pod that hangs, and a pod that can't serve now."""
+"""Probes that detect a hung pod and a pod that cannot serve, and nothing else. Their existence is checkov's check."""
 
 from __future__ import annotations
 
@@ -8,72 +8,71 @@ from typing import Final
 from tests.k8s.manifests import Manifests
 
 _KINDS: Final = ("startupProbe", "livenessProbe", "readinessProbe")
-_ASKS_NOBODY: Final = {"/healthz", "/ready"}
+_LOCAL_PATHS: Final = {"/healthz", "/ready"}
 
 
-def is_probed(manifests: Manifests) -> Iterator[str]:
-    """While it starts, while it lives, and whether it may be called."""
-    for workload in manifests.standing():
+def has_a_startup_probe(manifests: Manifests) -> Iterator[str]:
+    """Containers have a startup probe, so that a slow start does not count as a failure."""
+    for workload in manifests.permanent():
         for container in workload.containers:
-            for kind in _KINDS:
-                if kind not in container:
-                    yield f"{workload.name}/{container['name']}: has no {kind}"
+            if "startupProbe" not in container:
+                yield f"{workload.name}/{container['name']}: has no startupProbe"
 
 
-def is_asked_for_its_health_by_grpc(manifests: Manifests) -> Iterator[str]:
-    """Services are asked natively, for all that they serve; they answer from memory, and wait for no database."""
+def is_probed_by_grpc_health(manifests: Manifests) -> Iterator[str]:
+    """Services are probed by gRPC health for the whole server, which answers without waiting for a database."""
     for workload in manifests.workloads("service"):
         for container in workload.containers:
             for kind in _KINDS:
                 probe = container.get(kind, {}).get("grpc", {})
                 own = workload.ports.get("health", workload.ports.get("grpc"))
                 if probe.get("port") != own or probe.get("service"):
-                    yield f"{workload.name}: {kind} must ask gRPC's health on its own port"
+                    yield f"{workload.name}: {kind} must use gRPC health on the service's port"
 
 
-def is_killed_for_its_own_faults_alone(manifests: Manifests) -> Iterator[str]:
-    """What a liveness probe asks must not ask anyone else, or one outage would restart everything."""
+def is_restarted_only_for_its_own_faults(manifests: Manifests) -> Iterator[str]:
+    """Liveness probes check the process only; otherwise one outage would restart every pod."""
     for workload in manifests.workloads("gateway", "edge"):
         for container in workload.containers:
             path = container.get("livenessProbe", {}).get("httpGet", {}).get("path")
-            if path not in _ASKS_NOBODY:
-                yield f"{workload.name}: its livenessProbe asks {path}, which may ask others"
+            if path not in _LOCAL_PATHS:
+                yield f"{workload.name}: its livenessProbe uses {path}, which may depend on other processes"
 
 
-def is_called_when_it_reaches_what_it_needs(manifests: Manifests) -> Iterator[str]:
-    """The gateway is ready when auth and chat answer it, and not any more once it stops."""
+def is_ready_only_with_its_upstreams(manifests: Manifests) -> Iterator[str]:
+    """The gateway is ready only while auth and chat answer and it is not shutting down."""
     for workload in manifests.workloads("gateway"):
         for container in workload.containers:
             if container.get("readinessProbe", {}).get("httpGet", {}).get("path") != "/readyz":
-                yield f"{workload.name}: its readinessProbe must ask /readyz"
+                yield f"{workload.name}: its readinessProbe must use /readyz"
 
 
-def is_probed_at_ports_that_it_has(manifests: Manifests) -> Iterator[str]:
-    """By name or number."""
+def is_probed_at_existing_ports(manifests: Manifests) -> Iterator[str]:
+    """Probes use declared ports, by name or number."""
     for workload in manifests.workloads():
         for container in workload.containers:
             for kind in _KINDS:
                 for how in ("httpGet", "tcpSocket", "grpc"):
                     port = container.get(kind, {}).get(how, {}).get("port")
                     if port is not None and port not in {*workload.ports, *workload.ports.values()}:
-                        yield f"{workload.name}: {kind} asks port {port}, which it doesn't have"
+                        yield f"{workload.name}: {kind} uses port {port}, which the container does not declare"
 
 
 def is_given_time_to_recover(manifests: Manifests) -> Iterator[str]:
-    """A pause of half a minute is no reason to be killed: its sockets would all go at once."""
+    """A pause of up to 30 s does not kill a pod, which would drop all its sockets at once."""
     for workload in manifests.workloads("service", "gateway", "edge"):
         for container in workload.containers:
             probe = container.get("livenessProbe", {})
-            patience = probe.get("periodSeconds", 10) * probe.get("failureThreshold", 3)
-            if patience < 30:
-                yield f"{workload.name}: its livenessProbe gives up after {patience} s"
+            allowed_seconds = probe.get("periodSeconds", 10) * probe.get("failureThreshold", 3)
+            if allowed_seconds < 30:
+                yield f"{workload.name}: its livenessProbe gives up after {allowed_seconds} s"
 
 
 def is_given_time_to_migrate(manifests: Manifests) -> Iterator[str]:
-    """A service changes its database before it serves; one that is killed meanwhile begins anew, for ever."""
+    """Migrations at start-up have an hour; a service killed meanwhile would restart them endlessly."""
     for workload in manifests.workloads("service"):
         for container in workload.containers:
             probe = container.get("startupProbe", {})
-            patience = probe.get("periodSeconds", 10) * probe.get("failureThreshold", 3)
-            if patience < 3_600:
-                yield f"{workload.name}: its startupProbe gives up after {patience} s"
+            allowed_seconds = probe.get("periodSeconds", 10) * probe.get("failureThreshold", 3)
+            if allowed_seconds < 3_600:
+                yield f"{workload.name}: its startupProbe gives up after {allowed_seconds} s"

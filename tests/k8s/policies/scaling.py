@@ -1,4 +1,4 @@
-"""As many replicas as are needed, and no fewer than a loss leaves standing."""
+"""Autoscaling, and enough replicas to survive the loss of one."""
 
 from __future__ import annotations
 
@@ -18,85 +18,86 @@ _METRIC: Final = re.compile(r"parley_[a-z_]+")
 _NAMESPACE: Final = re.compile(r'namespace="([^"]*)"')
 _ENVOY_MIB: Final = 70
 _SOCKET_KIB: Final = 55
-"""What a socket at rest takes in Envoy, as measured with 4,000 of them."""
+"""Memory of an idle socket in Envoy, measured with 4,000 of them."""
 
-_FOR_BUFFERS: Final = 1.1
+_BUFFER_FACTOR: Final = 1.1
 
 
 class Autoscaler(NamedTuple):
-    """What sets a Deployment's replicas, whichever kind it is of."""
+    """An autoscaler of a Deployment: a HorizontalPodAutoscaler or a ScaledObject."""
 
     name: str
     target: str
-    least: int
-    most: int
+    min_replicas: int
+    max_replicas: int
     cpu: bool
     queries: list[str]
 
 
 def autoscalers(manifests: Manifests) -> list[Autoscaler]:
-    """All of them, Kubernetes' own and KEDA's."""
-    found = [_of_kubernetes(item) for item in manifests.of("HorizontalPodAutoscaler")]
-    return found + [_of_keda(item) for item in manifests.of("ScaledObject")]
+    """Returns all autoscalers, Kubernetes's and KEDA's."""
+    own = [_of_kubernetes(item) for item in manifests.of("HorizontalPodAutoscaler")]
+    return own + [_of_keda(item) for item in manifests.of("ScaledObject")]
 
 
 def is_scaled_by_one_autoscaler(manifests: Manifests) -> Iterator[str]:
-    """None, and it stays as it is; two, and they undo each other's work."""
+    """Each Deployment has exactly one autoscaler; two would undo each other's work."""
     targets = [autoscaler.target for autoscaler in autoscalers(manifests)]
     for workload in manifests.deployments():
         if targets.count(workload.name) != 1:
             yield f"{workload.name}: has {targets.count(workload.name)} autoscalers"
     for target in sorted(set(targets) - {workload.name for workload in manifests.deployments()}):
-        yield f"an autoscaler scales {target}, which is not there"
+        yield f"an autoscaler targets {target}, which does not exist"
 
 
-def leaves_its_replicas_to_the_autoscaler(manifests: Manifests) -> Iterator[str]:
-    """A number in the manifest would undo the autoscaler's at each upgrade."""
+def leaves_replicas_to_the_autoscaler(manifests: Manifests) -> Iterator[str]:
+    """Deployments set no replicas: that would override the autoscaler at each upgrade."""
     for workload in manifests.deployments():
         if "replicas" in workload.spec:
-            yield f"{workload.name}: must not say how many replicas there are"
+            yield f"{workload.name}: must not set replicas"
 
 
 def can_grow(manifests: Manifests) -> Iterator[str]:
-    """By processor at least."""
+    """Every autoscaler scales by CPU, and has room to grow."""
     for autoscaler in autoscalers(manifests):
-        if not 1 <= autoscaler.least < autoscaler.most or not autoscaler.cpu:
-            yield f"{autoscaler.name}: must grow with CPU, from {autoscaler.least} to more than {autoscaler.most}"
+        if not 1 <= autoscaler.min_replicas < autoscaler.max_replicas or not autoscaler.cpu:
+            replicas = f"{autoscaler.min_replicas} to {autoscaler.max_replicas}"
+            yield f"{autoscaler.name}: must scale by CPU, with room to grow; it has {replicas} replicas"
 
 
-def has_shards_for_every_replica_of_chat(manifests: Manifests) -> Iterator[str]:
-    """A replica that no shard is hashed to would write nothing: there are a few for each."""
-    most = next((autoscaler.most for autoscaler in autoscalers(manifests) if autoscaler.target == "chat"), 0)
+def has_shards_for_every_replica(manifests: Manifests) -> Iterator[str]:
+    """There are at least four shards per replica of chat: one without shards would write nothing."""
+    most = next((autoscaler.max_replicas for autoscaler in autoscalers(manifests) if autoscaler.target == "chat"), 0)
     for workload, container, settings in processes(manifests):
         if workload.component == "gateway":
             shards = int(setting(manifests, container, settings, "chat_shards"))
             if shards < 4 * most:
-                yield f"PARLEY_CHAT_SHARDS is {shards}, and chat may have {most} replicas: at least {4 * most}"
+                yield f"PARLEY_CHAT_SHARDS is {shards}, but {most} replicas of chat need at least {4 * most}"
 
 
-def outlives_the_loss_of_a_pod(manifests: Manifests) -> Iterator[str]:
-    """Two of everything, always."""
+def survives_the_loss_of_a_pod(manifests: Manifests) -> Iterator[str]:
+    """Every workload has at least two replicas."""
     for autoscaler in autoscalers(manifests):
-        if autoscaler.least < 2:
-            yield f"{autoscaler.name}: must not have fewer than 2 replicas"
+        if autoscaler.min_replicas < 2:
+            yield f"{autoscaler.name}: must have at least 2 replicas"
 
 
-def scales_the_gateway_on_its_connections(manifests: Manifests) -> Iterator[str]:
-    """Open sockets cost memory, not processor time."""
+def scales_the_gateway_by_connections(manifests: Manifests) -> Iterator[str]:
+    """The gateway scales by open connections, which use memory rather than CPU."""
     queries = [query for a in autoscalers(manifests) if a.target == "gateway" for query in a.queries]
     if not any("parley_gateway_connections" in query for query in queries):
-        yield "gateway: is not scaled on its connections"
+        yield "gateway: does not scale by connections"
 
 
-def scales_chat_on_the_time_in_its_queue(manifests: Manifests) -> Iterator[str]:
-    """Messages wait when the store is slow, too, whatever the processor does."""
+def scales_chat_by_queueing_time(manifests: Manifests) -> Iterator[str]:
+    """Chat scales by queueing time, which also grows when the store is slow."""
     queries = [query for a in autoscalers(manifests) if a.target == "chat" for query in a.queries]
     if not any({"parley_chat_commit_waiting", "parley_chat_messages_total"} <= _metrics(query) for query in queries):
-        yield "chat: is not scaled on the time that messages wait"
+        yield "chat: does not scale by queueing time"
 
 
-def gives_envoy_memory_for_its_connections(manifests: Manifests) -> Iterator[str]:
-    """One that is killed for want of memory sends all its sockets to the next, which is killed too."""
+def has_memory_for_envoy_s_connections(manifests: Manifests) -> Iterator[str]:
+    """Envoy has memory for its connection limit: out-of-memory kills would cascade from one Envoy to the next."""
     limits = envoy_configuration(manifests)["overload_manager"]["resource_monitors"]
     most = next(
         monitor["typed_config"]["max_active_downstream_connections"]
@@ -106,24 +107,24 @@ def gives_envoy_memory_for_its_connections(manifests: Manifests) -> Iterator[str
     for workload in manifests.workloads("edge"):
         (container,) = workload.containers
         needed = _ENVOY_MIB + most * _SOCKET_KIB / 1024
-        if _mebibytes(container["resources"]["limits"]["memory"]) < needed * _FOR_BUFFERS:
-            yield f"{workload.name}: lets {most} connections in, for which it needs {needed:.0f} MiB and some to spare"
+        if _mebibytes(container["resources"]["limits"]["memory"]) < needed * _BUFFER_FACTOR:
+            yield f"{workload.name}: accepts {most} connections, which need {needed:.0f} MiB and a reserve"
         (autoscaler,) = [item for item in manifests.of("HorizontalPodAutoscaler") if _scales(item, workload.name)]
         shares = [metric["resource"]["target"]["averageUtilization"] for metric in _of_memory(autoscaler)]
         full = [_mebibytes(container["resources"]["requests"]["memory"]) * share / 100 for share in shares]
         if not full or 2 * min(full) > needed:
-            yield f"{workload.name}: must grow with its memory, before a pod could not take the sockets of another"
+            yield f"{workload.name}: must scale by memory early enough to take over another pod's sockets"
 
 
-def asks_for_metrics_that_there_are(manifests: Manifests) -> Iterator[str]:
-    """Of this namespace, under the names that the code gives them."""
+def queries_existing_metrics(manifests: Manifests) -> Iterator[str]:
+    """Autoscaling queries use existing metrics of their own namespace."""
     for item in manifests.of("ScaledObject"):
         name, namespace = item["metadata"]["name"], item["metadata"]["namespace"]
         for query in _of_keda(item).queries:
             for metric in sorted(_metrics(query) - _known_metrics()):
                 yield f"{name}: no process has a metric {metric}"
             if set(_NAMESPACE.findall(query)) != {namespace}:
-                yield f"{name}: its query must ask for namespace {namespace}"
+                yield f"{name}: its query must select namespace {namespace}"
 
 
 def _scales(autoscaler: Manifest, name: str) -> bool:

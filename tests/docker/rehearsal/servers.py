@@ -1,4 +1,4 @@
-"""MongoDB, Valkey and Envoy as compose.yaml starts them, by the programs of the local stack instead of their images."""
+"""Runs MongoDB, Valkey and Envoy as in compose.yaml, with the local stack's programs instead of their images."""
 
 from __future__ import annotations
 
@@ -22,45 +22,45 @@ from tests.docker.rehearsal.errors import RehearsalError
 
 _PROGRAMS: Final = {"mongodb": MONGOD, "valkey": VALKEY, "envoy": ENVOY}
 _START_SECONDS: Final = 60.0
-_LOOK_SECONDS: Final = 0.2
-_SET: Final = {"_id": "parley", "members": [{"_id": 0, "host": "mongodb:27017"}]}
-"""What mongodb-set does with mongosh, which is not here; a policy holds compose.yaml to these names."""
+_POLL_SECONDS: Final = 0.2
+_REPLICA_SET: Final = {"_id": "parley", "members": [{"_id": 0, "host": "mongodb:27017"}]}
+"""The replica set that mongodb-set initiates by mongosh, which is unavailable here; a policy checks its names."""
 
 
 @contextmanager
 def running(plan: Plan, scratch: Path) -> Iterator[None]:
-    """Starts them, waits until they serve, and ends them."""
+    """Runs the three servers; yields once they serve."""
     with ExitStack() as stack:
         for name, server in _PROGRAMS.items():
             log = stack.enter_context((scratch / f"{name}.log").open("wb"))
-            process = _started(plan, name, server, scratch, log)
-            stack.callback(_end, process)
+            process = _start(plan, name, server, scratch, log)
+            stack.callback(_stop, process)
         until("MongoDB is healthy", lambda: _is_healthy(plan, "mongodb"))
         until("MongoDB is primary", _is_primary)
-        until("Valkey answers", _answers)
+        until("Valkey answers", _valkey_answers)
         until("Envoy is healthy", lambda: _is_healthy(plan, "envoy"))
         yield
 
 
-def until(what: str, holds: Callable[[], bool], seconds: float = _START_SECONDS) -> None:
-    """Waits for something. Raises RehearsalError when it takes too long."""
+def until(description: str, condition: Callable[[], bool], seconds: float = _START_SECONDS) -> None:
+    """Waits until a condition holds. Raises RehearsalError on a timeout."""
     deadline = time.monotonic() + seconds
-    while not holds():
+    while not condition():
         if time.monotonic() > deadline:
-            raise RehearsalError(f"it is not so after {seconds:g} s: {what}")
-        time.sleep(_LOOK_SECONDS)
+            raise RehearsalError(f"timed out after {seconds:g} s: {description}")
+        time.sleep(_POLL_SECONDS)
 
 
-def _started(plan: Plan, name: str, server: Server, scratch: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
-    """With the arguments of compose.yaml, and folders of ours in the place of its volumes."""
+def _start(plan: Plan, name: str, server: Server, scratch: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Starts a server with compose.yaml's arguments, and scratch folders instead of its volumes."""
     container = plan.containers[name]
-    places = {"/etc/envoy/envoy.yaml": str(CONFIG), "/data/db": str(scratch / name), "/data": str(scratch / name)}
+    paths = {"/etc/envoy/envoy.yaml": str(CONFIG), "/data/db": str(scratch / name), "/data": str(scratch / name)}
     (scratch / name).mkdir()
-    command = [str(find_server(server, Host.current())), *(places.get(part, part) for part in container["command"])]
-    return subprocess.Popen(command, stdout=log, stderr=log, cwd=scratch)  # noqa: S603  # what compose.yaml says
+    command = [str(find_server(server, Host.current())), *(paths.get(part, part) for part in container["command"])]
+    return subprocess.Popen(command, stdout=log, stderr=log, cwd=scratch)  # noqa: S603  # from compose.yaml
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _stop(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
         process.wait(timeout=20)
@@ -77,13 +77,13 @@ def _is_primary() -> bool:
         try:
             hello = client.admin.command("hello")
             if "setName" not in hello:
-                client.admin.command({"replSetInitiate": _SET})
+                client.admin.command({"replSetInitiate": _REPLICA_SET})
         except PyMongoError:
             return False
         return bool(hello["isWritablePrimary"])
 
 
-def _answers() -> bool:
+def _valkey_answers() -> bool:
     with redis.Redis.from_url("redis://valkey:6379/0", socket_timeout=1) as client:
         try:
             return bool(client.ping())
@@ -92,7 +92,7 @@ def _answers() -> bool:
 
 
 def _is_healthy(plan: Plan, name: str) -> bool:
-    """What the container's own check says: its shell and what it asks are the same here."""
+    """Runs the container's own health check."""
     _, *command = plan.containers[name]["healthcheck"]["test"]
-    asked = [part.replace("$$", "$") for part in command]
-    return subprocess.run(asked, capture_output=True, check=False).returncode == 0  # noqa: S603
+    check = [part.replace("$$", "$") for part in command]
+    return subprocess.run(check, capture_output=True, check=False).returncode == 0  # noqa: S603
