@@ -26,6 +26,7 @@ from deploy.local.errors import StackError
 from deploy.local.run_file import read_run_file
 from deploy.local.stack import LocalStack
 from services.chat.republish import publish_again
+from services.chat.store import ChatStore
 
 FLUSH_REDIS: Final = (
     "Flush Parley's Redis or Valkey before you start the services: its content is newer than the backup."
@@ -110,7 +111,7 @@ async def _restore_stack(data_dir: Path, databases: Mapping[str, str], folder: P
 async def _load(client: Client, databases: Mapping[str, str], folder: Path, *, replace: bool) -> Manifest:
     async def finish(backup: Manifest) -> None:
         since_ms = (backup.cluster_time - REPUBLISH_SECONDS) * 1_000
-        await publish_again(client[databases["chat"]], since_ms)
+        await publish_again(ChatStore(client, databases["chat"]), since_ms)
 
     with ProgressBars(console) as bars:
         return await restore_backup(client, databases, folder, replace=replace, report=bars, finish=finish)

@@ -1,5 +1,5 @@
-"""Chat owns conversations, their members, messages, receipts and typing, and tells everyone concerned what happened.
+"""The chat service: conversations, members, messages, receipts and typing, and the events about them.
 
-It does not own who users are or who may write to whom (auth decides that), who is online (presence), or what a user
-is notified of (notify reads chat's events).
+Users and contact permissions belong to auth, online status to presence, and notifications to notify, which reads
+chat's events.
 """

@@ -11,7 +11,7 @@ from parley.chat.v1 import event_pb2
 from chassis.events.log import EventLog, LogError, open_redis
 
 BusError = LogError
-"""What publishing raises while Redis can't be reached; what was published is then unknown, and repeating is right."""
+"""Raised if Redis can't be reached; the outcome of publishing is then unknown, and the caller repeats it."""
 
 LOG_NAME: Final = "chat"
 MAX_ENTRY_BYTES: Final = 1 << 20
@@ -20,7 +20,7 @@ _EVENTS_TAG: Final = bytes((event_pb2.EventBatch.EVENTS_FIELD_NUMBER << 3 | 2,))
 
 @asynccontextmanager
 async def open_log(url: str, *, shards: int, retention_seconds: float) -> AsyncIterator[EventLog]:
-    """Opens chat's event log while the context is open."""
+    """Yields chat's event log, and closes it on exit."""
     redis = open_redis(url)
     try:
         yield EventLog(redis, LOG_NAME, shards=shards, retention_seconds=retention_seconds)
@@ -29,12 +29,12 @@ async def open_log(url: str, *, shards: int, retention_seconds: float) -> AsyncI
 
 
 async def publish(log: EventLog, events: Sequence[event_pb2.Event]) -> None:
-    """Appends events in one round trip, in order, at least once."""
+    """Appends events in order, in one round trip. Repeated after a BusError, it delivers at least once."""
     await log.append(entries_of(events))
 
 
 def entries_of(events: Sequence[event_pb2.Event]) -> list[tuple[str, bytes]]:
-    """Events as entries of the log: one for each organization, or several when it gets long."""
+    """Groups events into entries of the log: one per organization, or several if it exceeds MAX_ENTRY_BYTES."""
     batches: list[tuple[str, list[bytes]]] = []
     open_batches: dict[str, tuple[list[bytes], int]] = {}
     for event in events:
@@ -50,14 +50,14 @@ def entries_of(events: Sequence[event_pb2.Event]) -> list[tuple[str, bytes]]:
 
 
 def _framed(event: event_pb2.Event) -> bytes:
-    """The bytes of an EventBatch of one event. Joined, such bytes are those of a batch of all, without a copy each.
+    """Returns the bytes of an EventBatch of one event. Their concatenation is a batch of all, without copying events.
 
     Source: https://protobuf.dev/programming-guides/encoding/#last-one-wins (concatenation merges).
     """
     data = event.SerializeToString()
     length = len(data)
     head = bytearray(_EVENTS_TAG)
-    while length > 0x7F:  # noqa: PLR2004  # a varint: 7 bits at a time
+    while length > 0x7F:  # noqa: PLR2004  # a varint has 7 bits per byte
         head.append(length & 0x7F | 0x80)
         length >>= 7
     head.append(length)
@@ -65,12 +65,12 @@ def _framed(event: event_pb2.Event) -> bytes:
 
 
 def parse(payload: bytes) -> Iterable[event_pb2.Event]:
-    """Reads the events of an entry."""
+    """Returns the events of an entry."""
     return event_pb2.EventBatch.FromString(payload).events
 
 
 def route(event: event_pb2.Event, users: set[str]) -> event_pb2.Event | None:
-    """The event with only those of its recipients who are among `users`; None when none is."""
+    """Returns the event with only those of its recipients that are among `users`; None if there are none."""
     if users.issuperset(event.recipients):
         return event
     held = [user for user in event.recipients if user in users]

@@ -1,4 +1,4 @@
-"""The committer: takes what members send and change, and has it written by a few writers."""
+"""The committer, which queues messages and changes for a fixed number of writers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from prometheus_client import Gauge
 
 from chassis.errors import AppError, ResourceExhaustedError, UnavailableError
 from chassis.process.tracing import current_trace
-from services.chat.change_writer import Changes, Decide
+from services.chat.change_writer import ChangeWriter, Decide
 from services.chat.conversation_cache import ConversationCache
 from services.chat.domain import Change, ChangeSet, Conversation, Member
 from services.chat.intents import WriteIntents
@@ -22,24 +22,24 @@ from services.chat.writer import Writer
 
 T = TypeVar("T")
 
-WAITING = Gauge("parley_chat_commit_waiting", "Messages and changes that wait or are being written.")
+WAITING = Gauge("parley_chat_commit_waiting", "Messages and changes queued or in flight.")
 
 
 class Committer:
-    """Takes sends and changes, and has them written.
+    """Queues messages and changes, and runs the writers that commit them.
 
     Args:
-        store, states, intents, publisher: what it works with.
-        writers: how many writes may be in flight.
-        capacity: how many sends and changes may wait; beyond that they are refused.
-        now_ms: the time, as Unix milliseconds.
+        store, cache, intents, publisher: the collaborators.
+        writers: the number of concurrent writes.
+        capacity: the most messages and changes that may wait; more are rejected.
+        now_ms: returns the time, in Unix ms.
     """
 
     def __init__(
         self,
         *,
         store: ChatStore,
-        states: ConversationCache,
+        cache: ConversationCache,
         intents: WriteIntents,
         publisher: Publisher,
         writers: int,
@@ -52,13 +52,13 @@ class Committer:
         self._idle = asyncio.Event()
         self._idle.set()
         WAITING.set_function(lambda: self._waiting)
-        self._changes = Changes(store=store, states=states, intents=intents, publisher=publisher)
-        self._mailboxes = WriteQueue()
+        self._change_writer = ChangeWriter(store=store, cache=cache, intents=intents, publisher=publisher)
+        self._queue = WriteQueue()
         self._writers = [
             Writer(
-                self._mailboxes,
+                self._queue,
                 store=store,
-                states=states,
+                cache=cache,
                 intents=intents,
                 publisher=publisher,
                 now_ms=now_ms,
@@ -67,44 +67,46 @@ class Committer:
             for _ in range(writers)
         ]
 
-    def send(self, draft: Draft, settle: Callable[[Outcome], None]) -> None:
-        """Takes a message; `settle` is called once, when it is durable or failed. Conversations keep their order."""
+    def send(self, draft: Draft, complete: Callable[[Outcome], None]) -> None:
+        """Queues a message behind those of its conversation; calls `complete` once, when it is durable or failed."""
         try:
             self._admit()
         except AppError as error:
-            settle(error)
+            complete(error)
             return
-        self._mailboxes.put(draft.conversation_id, SendItem(draft, settle, trace=current_trace()))
+        self._queue.put(draft.conversation_id, SendItem(draft, complete, trace=current_trace()))
 
     async def change(self, conversation_id: str, organization_id: str, decide: Decide) -> ChangeSet | None:
-        """Makes a change; see `Changes.make`. Goes on when the caller goes away.
+        """Writes a change; see `ChangeWriter.write`. Continues if the caller is cancelled.
 
         Raises:
-            AppError: also OVERLOADED and SHUTTING_DOWN.
+            AppError: also OVERLOADED, SHUTTING_DOWN.
         """
         return await self._in_turn(
-            conversation_id, lambda: self._changes.make(conversation_id, organization_id, decide)
+            conversation_id, lambda: self._change_writer.write(conversation_id, organization_id, decide)
         )
 
     async def create(self, conversation: Conversation, members: Sequence[Member], created: Change) -> None:
-        """Makes a conversation; see `Changes.create`. Goes on when the caller goes away.
+        """Creates a conversation; see `ChangeWriter.create`. Continues if the caller is cancelled.
 
         Raises:
             AppError: OVERLOADED, SHUTTING_DOWN.
         """
-        await self._in_turn(conversation.conversation_id, lambda: self._changes.create(conversation, members, created))
+        await self._in_turn(
+            conversation.conversation_id, lambda: self._change_writer.create(conversation, members, created)
+        )
 
     async def _in_turn(self, conversation_id: str, make: Callable[[], Awaitable[T]]) -> T:
         self._admit()
         done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._mailboxes.put(conversation_id, ChangeItem(make, done))
+        self._queue.put(conversation_id, ChangeItem(make, done))
         return await done
 
     def _admit(self) -> None:
         if self._closed:
-            raise UnavailableError("SHUTTING_DOWN", "this replica is stopping", retry_after_ms=100)
+            raise UnavailableError("SHUTTING_DOWN", "this replica is shutting down", retry_after_ms=100)
         if self._waiting >= self._capacity:
-            raise ResourceExhaustedError("OVERLOADED", "too many messages are waiting", retry_after_ms=500)
+            raise ResourceExhaustedError("OVERLOADED", "too many messages are queued", retry_after_ms=500)
         self._waiting += 1
         self._idle.clear()
 
@@ -114,10 +116,10 @@ class Committer:
             self._idle.set()
 
     def tasks(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
-        """The writers' loops, to be supervised."""
+        """Returns the writers' loops by name."""
         return {f"writer-{index}": writer.run for index, writer in enumerate(self._writers)}
 
     async def close(self) -> None:
-        """Takes nothing more, and waits for what was taken."""
+        """Rejects new work, and waits until everything queued is done."""
         self._closed = True
         await self._idle.wait()

@@ -1,8 +1,8 @@
-"""What a replica holds of the conversations that it writes to: the head to number from, and who is a member.
+"""A replica's cache of the conversations that it writes to: their heads, from which it sequences, and their members.
 
-A state may be stale, and nothing needs it not to be: it is checked where it matters, when an entry is committed. The
-fence lets an entry in only when nothing happened since the state was loaded, no message and no change of members.
-That holds because of one invariant: members and settings are never older than the head.
+A cached state may be stale. That is harmless, because the commit of an entry checks it: the fence rejects the entry if
+anything, a message or a change of members, happened since the state was loaded. This holds because of one invariant:
+members and settings are never older than the head.
 """
 
 from __future__ import annotations
@@ -23,30 +23,31 @@ class ConversationState:
 
     Attributes:
         conversation: its own fields, as loaded.
-        head: up to where entries are known to be committed; advanced by loading and by own messages alone.
+        head: the last entry known to be committed. Only loading and this replica's own messages advance it.
         members: by user id.
-        published: up to where entries have reached the event log.
-        settled: up to where they reached it so long ago that everybody has read them; settling, those in between.
-        rewound: the event log was lost, and what was published since `settled` is to be published again.
-        summarized_rev: up to where the summary in the store is written.
-        heard_rev: the highest rev that is rumoured to exist; beyond the head, the state is stale.
-        sent: for each sender since the summary, the seq of their latest message: what they have read at least.
-        busy: how many uses, commits and publications are under way; the state is not let go meanwhile.
-        intent: the generation of this replica's intent in the store; 0 when there is none.
+        published: the last entry in the event log.
+        replay_from: where publishing restarts if the event log is lost; every subscriber has read the entries up to it.
+        next_replay_from: the next value of replay_from.
+        summarized_rev: the rev of the summary in the store.
+        observed_rev: the highest rev that other replicas published; if it is above the head's, the state is stale.
+        sender_seqs: the seq of each sender's latest message since the summary; a sender has read up to it.
+        pins: the number of uses, commits and publications in progress; a pinned state stays cached.
+        intent: the generation of this replica's intent in the store; 0 if there is none.
+        replay: whether entries after `replay_from` must be published again, because the event log was lost.
     """
 
     conversation: Conversation
     head: Head
     members: dict[str, Member]
     published: Head
-    settled: Head
-    settling: Head
+    replay_from: Head
+    next_replay_from: Head
     summarized_rev: int
-    heard_rev: int = 0
-    sent: dict[str, int] = field(default_factory=dict)
-    busy: int = 0
+    observed_rev: int = 0
+    sender_seqs: dict[str, int] = field(default_factory=dict)
+    pins: int = 0
     intent: int = 0
-    rewound: bool = False
+    replay: bool = False
 
     def next_change(
         self,
@@ -59,7 +60,7 @@ class ConversationState:
         removed: tuple[Member, ...] = (),
         updated: tuple[str, ...] = (),
     ) -> Change:
-        """The change entry that follows the head."""
+        """Returns the change entry that follows the head."""
         return Change(
             conversation_id=self.conversation.conversation_id,
             rev=self.head.rev + 1,
@@ -73,17 +74,17 @@ class ConversationState:
             updated=updated,
         )
 
-    def hear_of(self, rev: int) -> None:
-        """Notes that there may be an entry of this rev, which another replica wrote."""
-        self.heard_rev = max(self.heard_rev, rev)
+    def observe_rev(self, rev: int) -> None:
+        """Records that there may be an entry of this rev, written by another replica."""
+        self.observed_rev = max(self.observed_rev, rev)
 
-    def note_sender(self, message: Message) -> None:
-        """Remembers what the sender of a message has read at least, for the summary."""
-        self.sent[message.sender_id] = max(message.seq, self.sent.get(message.sender_id, 0))
+    def record_sender(self, message: Message) -> None:
+        """Records, for the summary, that the sender of a message has read up to it."""
+        self.sender_seqs[message.sender_id] = max(message.seq, self.sender_seqs.get(message.sender_id, 0))
 
 
 class _Loaded(NamedTuple):
-    """What the store says of a conversation: `summary` was read first, then the log, then the rest."""
+    """A conversation as loaded: `summary` was read first, then the log, then the rest."""
 
     summary: Head
     head: Head
@@ -92,41 +93,47 @@ class _Loaded(NamedTuple):
 
 
 class ConversationCache:
-    """The states that this replica holds, the least recently used of which it lets go when there are too many.
+    """Holds the states of conversations, and evicts the least recently used ones.
 
     Args:
-        store: where they are loaded from.
-        capacity: how many are held, but for those that are in use or still to be summarized.
-        found_gap: is given a state whose load found entries beyond what was known, to have them published.
+        store: where states are loaded from.
+        capacity: the number of states; those that are pinned or have an intent come on top.
+        on_unpublished: called with a state if loading it found entries that were unknown, for publication.
     """
 
     def __init__(
         self,
         store: ChatStore,
         capacity: int,
-        found_gap: Callable[[ConversationState], None],
+        on_unpublished: Callable[[ConversationState], None],
     ) -> None:
         self._store = store
         self._capacity = capacity
-        self._found_gap = found_gap
+        self._on_unpublished = on_unpublished
         self._states: OrderedDict[str, ConversationState] = OrderedDict()
 
     def peek(self, conversation_id: str) -> ConversationState | None:
-        """The state that is held, if one is; looking is no use of it."""
+        """Returns a cached state, without counting as a use."""
         return self._states.get(conversation_id)
 
     @asynccontextmanager
-    async def holding(
-        self, conversation_ids: Collection[str], *, anew: bool = False
+    async def acquire(
+        self, conversation_ids: Collection[str], *, refresh: bool = False
     ) -> AsyncIterator[dict[str, ConversationState]]:
-        """Keeps the states of those of these conversations that exist, by their ids, while the context is open.
+        """Pins the states of these conversations while the context is open.
 
-        Loads those that are not held or known to be stale; with `anew`, all of them.
+        Loads states that are not cached or known to be stale; all of them if `refresh` is set.
+
+        Yields:
+            The states by conversation id; conversations that don't exist are left out.
+
+        Raises:
+            StoreError: a state could not be loaded.
         """
         states = {key: self._states[key] for key in conversation_ids if key in self._states}
         _pin(states.values())
         try:
-            missing = [key for key in conversation_ids if anew or key not in states or _is_stale(states[key])]
+            missing = [key for key in conversation_ids if refresh or key not in states or _is_stale(states[key])]
             loaded = await self._load(missing) if missing else {}
             added = {key: state for key, state in loaded.items() if key not in states}
             _pin(added.values())
@@ -134,19 +141,19 @@ class ConversationCache:
             yield states
         finally:
             for key, state in states.items():
-                state.busy -= 1
+                state.pins -= 1
                 self._states.move_to_end(key)
             self._shrink()
 
     async def refresh(self, conversation_ids: Collection[str]) -> None:
-        """Loads states anew, whether or not they are held."""
-        async with self.holding(conversation_ids, anew=True):
+        """Reloads states, cached or not. Raises StoreError."""
+        async with self.acquire(conversation_ids, refresh=True):
             pass
 
     async def _load(self, conversation_ids: Collection[str]) -> dict[str, ConversationState]:
-        """Reads the log before members and settings: these may then be newer than the head, which the fence notices.
+        """Reads the log before members and settings, which may then be newer than the head; the fence detects that.
 
-        What others left unpublished is published.
+        Entries that other replicas left unpublished are handed over for publication.
         """
         summaries = await self._store.conversations(conversation_ids)
         floors = {}
@@ -158,76 +165,79 @@ class ConversationCache:
         latest = summaries | await self._store.conversations(changed)
         members = await self._store.members(list(summaries))
         return {
-            key: self._take_in(_Loaded(summary.head, advance_over(floors[key], tails[key]), latest[key], members[key]))
+            key: self._apply(_Loaded(summary.head, advance_over(floors[key], tails[key]), latest[key], members[key]))
             for key, summary in summaries.items()
         }
 
-    def _take_in(self, loaded: _Loaded) -> ConversationState:
-        """Applies what was loaded, unless the state has got further meanwhile: then that was read too early."""
+    def _apply(self, loaded: _Loaded) -> ConversationState:
+        """Applies what was loaded, unless the state has advanced further meanwhile."""
         conversation_id, summary = loaded.conversation.conversation_id, loaded.summary
         state = self._states.get(conversation_id)
         if state is None:
             state = ConversationState(loaded.conversation, summary, {}, summary, summary, summary, summary.rev)
             self._states[conversation_id] = state
-        if not state.rewound:
+        if not state.replay:
             state.published = max(state.published, summary, key=_rev)
         state.summarized_rev = max(state.summarized_rev, summary.rev)
         before, reached = state.head.rev, loaded.head.rev
         if reached >= before:
             state.head = loaded.head
             state.conversation = loaded.conversation
-            state.members = _with_later_marks(loaded.members, state.members)
+            state.members = _with_latest_marks(loaded.members, state.members)
         if reached > max(before, summary.rev):
-            self._found_gap(state)
+            self._on_unpublished(state)
         return state
 
     def _shrink(self) -> None:
         excess = len(self._states) - self._capacity
         if excess > 0:
-            idle = [key for key, state in self._states.items() if not state.busy and not state.intent][:excess]
+            idle = [key for key, state in self._states.items() if not state.pins and not state.intent][:excess]
             for conversation_id in idle:
                 del self._states[conversation_id]
 
-    def settle(self) -> None:
-        """Counts what was published before the last call as read by everybody; to be called now and then."""
+    def advance_replay_points(self) -> None:
+        """Moves each replay_from forward to what was published at the last call; call periodically.
+
+        The period must be longer than subscribers take to read events.
+        """
         for state in self._states.values():
-            state.settled, state.settling = state.settling, state.published
+            state.replay_from, state.next_replay_from = state.next_replay_from, state.published
 
-    def rewind(self) -> None:
-        """Has published again what may have been lost with the event log before everybody had read it."""
+    def replay(self) -> None:
+        """Schedules the entries that may have been lost with the event log for publication."""
         for state in self._states.values():
-            if state.settled.rev < state.published.rev:
-                state.published, state.rewound = state.settled, True
-                self._found_gap(state)
+            if state.replay_from.rev < state.published.rev:
+                state.published, state.replay = state.replay_from, True
+                self._on_unpublished(state)
 
-    def dirty(self) -> list[ConversationState]:
-        """States with an intent, whose summaries are, or may soon be, behind; and those with senders to tell of."""
-        return [state for state in self._states.values() if state.intent or state.sent]
+    def unfinished(self) -> list[ConversationState]:
+        """Returns the states with an intent, whose summaries may lag behind, and those with unwritten sender marks."""
+        return [state for state in self._states.values() if state.intent or state.sender_seqs]
 
 
-def raise_marks(member: Member, read_seq: int, delivered_seq: int, read_ms: int) -> None:
-    """Moves a member's marks forward, as far as this replica knows them."""
+def advance_member_marks(member: Member, read_seq: int, delivered_seq: int, read_ms: int) -> None:
+    """Advances a member's marks in memory."""
     if read_seq:
         member.read_seq = max(member.read_seq, read_seq)
         member.read_ms = max(member.read_ms, read_ms)
     member.delivered_seq = max(member.delivered_seq, delivered_seq, member.read_seq)
 
 
-def _with_later_marks(members: Iterable[Member], known: dict[str, Member]) -> dict[str, Member]:
-    """Members by user id; their marks may have moved since they were read, and never move back."""
+def _with_latest_marks(members: Iterable[Member], known: dict[str, Member]) -> dict[str, Member]:
+    """Returns members by user id, with the marks that were advanced in memory since they were read."""
     for member in members:
         if before := known.get(member.user_id):
-            raise_marks(member, before.read_seq, before.delivered_seq, before.read_ms)
+            advance_member_marks(member, before.read_seq, before.delivered_seq, before.read_ms)
     return {member.user_id: member for member in members}
 
 
 def _pin(states: Iterable[ConversationState]) -> None:
     for state in states:
-        state.busy += 1
+        state.pins += 1
 
 
 def _is_stale(state: ConversationState) -> bool:
-    return state.heard_rev > state.head.rev
+    return state.observed_rev > state.head.rev
 
 
 def _rev(head: Head) -> int:

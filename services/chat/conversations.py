@@ -1,4 +1,4 @@
-"""What members do with conversations: make them, look at them, list them, change their settings."""
+"""The use cases of conversations: create, read, list, update."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ from services.chat.store import ChatStore
 from services.chat.views import Current, Views
 
 Cursor = tuple[int, str]
-"""Where a list of conversations goes on: (last activity in ms, conversation id) of the last one given."""
+"""Where a list of conversations continues: (last activity in ms, conversation id) of the last one returned."""
 
 
 class Conversations:
     """The use cases of conversations.
 
     Args:
-        committer, store, publisher, views, contacts: what it works with.
-        now_ms: the time, as Unix milliseconds.
-        new_id: gives something that never repeats.
+        committer, store, publisher, views, contacts: the collaborators.
+        now_ms: returns the time, in Unix ms.
+        new_id: returns a unique id.
     """
 
     def __init__(
@@ -65,21 +65,21 @@ class Conversations:
         self._new_id = new_id
 
     async def direct(self, caller: Identity, user_id: str) -> chat_pb2.Conversation:
-        """The direct conversation with a user, made when there is none; the same one for both, and for every call."""
+        """Returns the direct conversation with a user, and creates it if needed. Both users get the same one."""
         if user_id == caller.user_id:
             fields = {"userId": "must be another user"}
-            raise InvalidArgumentError("OWN_USER", "a direct conversation takes another user", fields=fields)
+            raise InvalidArgumentError("OWN_USER", "a direct conversation needs another user", fields=fields)
         conversation_id = direct_conversation_id(caller.organization_id, caller.user_id, user_id)
         if not await self._store.conversations([conversation_id]):
             await self._contacts.require([user_id], field="userId")
             roles = {caller.user_id: MemberRole.MEMBER, user_id: MemberRole.MEMBER}
             await self._create(caller, self._new(caller, conversation_id, ConversationKind.DIRECT), roles)
-        return await self._views.one(caller.organization_id, conversation_id, caller.user_id)
+        return await self._views.get(caller.organization_id, conversation_id, caller.user_id)
 
     async def create_group(
         self, caller: Identity, *, name: str, description: str, external_ref: str, member_ids: Iterable[str]
     ) -> chat_pb2.Conversation:
-        """Makes a group with the caller as its owner."""
+        """Creates a group with the caller as its owner."""
         others = [user_id for user_id in dict.fromkeys(member_ids) if user_id != caller.user_id]
         await self._contacts.require(others, field="memberIds", new_group=True)
         conversation_id = group_conversation_id(caller.organization_id, self._new_id())
@@ -88,10 +88,10 @@ class Conversations:
         conversation.external_ref = external_ref
         roles = {caller.user_id: MemberRole.OWNER} | dict.fromkeys(others, MemberRole.MEMBER)
         await self._create(caller, conversation, roles)
-        return await self._views.one(caller.organization_id, conversation_id, caller.user_id)
+        return await self._views.get(caller.organization_id, conversation_id, caller.user_id)
 
     async def ensure_room(self, caller: Identity, external_ref: str, name: str) -> str:
-        """The id of the room of this name, made by the caller, if that is no client, when there is none."""
+        """Returns the id of a room. Creates the room if needed, unless the caller is a client."""
         conversation_id = room_conversation_id(caller.organization_id, external_ref)
         if not await self._store.conversations([conversation_id]):
             if caller.role == CLIENT_ROLE:
@@ -107,7 +107,7 @@ class Conversations:
         return Conversation(conversation_id, caller.organization_id, kind, caller.user_id, head, created_ms=now_ms)
 
     async def _create(self, caller: Identity, conversation: Conversation, roles: Mapping[str, MemberRole]) -> None:
-        """Makes a conversation, unless somebody else has just made it."""
+        """Creates a conversation unless it exists."""
         conversation.member_count = len(roles)
         members = [Member(user_id, role, joined_rev=1) for user_id, role in roles.items()]
         created = Change(
@@ -122,8 +122,8 @@ class Conversations:
         await self._committer.create(conversation, members, created)
 
     async def get(self, caller: Identity, conversation_id: str) -> chat_pb2.Conversation:
-        """A conversation."""
-        return await self._views.one(caller.organization_id, conversation_id, caller.user_id)
+        """Returns a conversation."""
+        return await self._views.get(caller.organization_id, conversation_id, caller.user_id)
 
     async def page(
         self,
@@ -135,10 +135,9 @@ class Conversations:
         before: Cursor | None,
         page_size: int,
     ) -> tuple[list[chat_pb2.Conversation], Cursor | None]:
-        """The caller's conversations, latest activity first, and where to go on.
+        """Returns a page of the caller's conversations, latest activity first, and the cursor of the next page.
 
-        Summaries are right for conversations that nobody is writing to; for the others, which have an intent, the
-        log is looked at.
+        A conversation without an intent has an exact summary. For the others, this reads their logs too.
         """
         ids = await self._store.conversation_ids_of(caller.organization_id, caller.user_id)
         moving = await self._store.intended(ids)
@@ -150,8 +149,8 @@ class Conversations:
             before=before,
             limit=page_size + 1,
         )
-        found = [Current(conversation) for conversation in resting]
-        for current in await self._views.current(moving, moving):
+        matching = [Current(conversation) for conversation in resting]
+        for current in await self._views.load(moving, moving):
             conversation = current.conversation
             if (
                 kind in {0, conversation.kind}
@@ -159,21 +158,21 @@ class Conversations:
                 and conversation.head.changed_ms >= updated_after_ms
                 and (before is None or _activity(current) < before)
             ):
-                found.append(current)
-        found.sort(key=_activity, reverse=True)
-        page = found[:page_size]
-        views = await self._views.several(page, caller.user_id)
-        return views, _activity(page[-1]) if len(found) > page_size else None
+                matching.append(current)
+        matching.sort(key=_activity, reverse=True)
+        page = matching[:page_size]
+        views = await self._views.render(page, caller.user_id)
+        return views, _activity(page[-1]) if len(matching) > page_size else None
 
     async def update(
         self, caller: Identity, conversation_id: str, settings: Mapping[str, object], muted_until_ms: int | None
     ) -> chat_pb2.Conversation:
-        """Changes settings (of name, description, archived, tags), and until when the caller wants no notifications."""
+        """Updates settings (name, description, archived, tags), and the time until which the caller mutes it."""
         if settings:
             await self._update_settings(caller, conversation_id, settings)
         if muted_until_ms is not None:
             await self._mute(caller, conversation_id, muted_until_ms)
-        return await self._views.one(caller.organization_id, conversation_id, caller.user_id)
+        return await self._views.get(caller.organization_id, conversation_id, caller.user_id)
 
     async def _update_settings(self, caller: Identity, conversation_id: str, settings: Mapping[str, object]) -> None:
         async def decide(state: ConversationState) -> ChangeSet | None:
@@ -195,10 +194,10 @@ class Conversations:
         await self._committer.change(conversation_id, caller.organization_id, decide)
 
     async def _mute(self, caller: Identity, conversation_id: str, until_ms: int) -> None:
-        """Takes no rev: nobody else's view changes. The event tells the caller's devices, and other replicas."""
+        """Takes no rev, as no other member sees it. The event informs the caller's devices and the other replicas."""
         await self._views.require_member(caller.organization_id, conversation_id, caller.user_id)
         await self._store.set_muted_until(conversation_id, caller.user_id, until_ms)
-        view = await self._views.one(caller.organization_id, conversation_id, caller.user_id)
+        view = await self._views.get(caller.organization_id, conversation_id, caller.user_id)
         self._publisher.put(events.view_updated(caller.organization_id, view, caller.user_id))
 
 

@@ -1,4 +1,4 @@
-"""The model to and from the contract's messages."""
+"""Converts between the domain model and the protos."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ from services.chat.domain import (
     MAX_LISTED_MEMBERS,
     Attachment,
     Conversation,
-    ConversationKind,
     Head,
     Member,
-    MemberRole,
     Message,
     MessageKind,
     unread,
@@ -22,24 +20,24 @@ from services.chat.domain import (
 
 
 def timestamp(milliseconds: int) -> Timestamp:
-    """A time of the model, as the contract's."""
+    """Converts Unix ms to a Timestamp."""
     return Timestamp(seconds=milliseconds // 1_000, nanos=milliseconds % 1_000 * 1_000_000)
 
 
 def milliseconds(time: Timestamp) -> int:
-    """A time of the contract, as the model's."""
+    """Converts a Timestamp to Unix ms."""
     return time.seconds * 1_000 + time.nanos // 1_000_000
 
 
 def message_to_proto(message: Message) -> chat_pb2.Message:
-    """A message as the contract has it."""
+    """Converts a message."""
     proto = chat_pb2.Message()
     write_message(proto, message)
     return proto
 
 
 def write_message(proto: chat_pb2.Message, message: Message) -> None:
-    """Writes a message to an empty one of the contract, in place: to copy messages costs more than to make them."""
+    """Writes a message to an empty proto in place: copying a proto costs more than building it."""
     proto.message_id = message.message_id
     proto.conversation_id = message.conversation_id
     proto.seq = message.seq
@@ -67,7 +65,7 @@ def _write_time(time: Timestamp, milliseconds: int) -> None:
 
 
 def member_to_proto(member: Member) -> chat_pb2.Member:
-    """A member as the contract has it."""
+    """Converts a member."""
     proto = chat_pb2.Member(
         user_id=member.user_id,
         role=chat_pb2.MemberRole.ValueType(member.role),
@@ -86,14 +84,14 @@ def conversation_to_proto(
     last: Message | None,
     viewer: Member | None = None,
 ) -> chat_pb2.Conversation:
-    """A conversation as the contract has it, with the viewer's own fields when there is a viewer.
+    """Converts a conversation, with the viewer's own fields if there is a viewer.
 
     Args:
         conversation: its own fields.
-        head: where its log is.
-        members: all of them; passed over when there are more than are listed.
+        head: its head.
+        members: all members; the proto has none if there are more than MAX_LISTED_MEMBERS.
         last: the latest message.
-        viewer: the member who looks.
+        viewer: the member for whom the proto is.
     """
     listed = list(members) if conversation.member_count <= MAX_LISTED_MEMBERS else []
     proto = chat_pb2.Conversation(
@@ -124,8 +122,8 @@ def conversation_to_proto(
     return proto
 
 
-def write_receipt(proto: message_pb2.SendResult, message: Message) -> None:
-    """Writes where a message landed to an empty receipt: what was true when it was sent."""
+def write_send_result(proto: message_pb2.SendResult, message: Message) -> None:
+    """Writes a message's place, as of when it was sent, to an empty result."""
     proto.message_id = message.message_id
     proto.seq = message.seq
     proto.rev = message.position
@@ -133,22 +131,12 @@ def write_receipt(proto: message_pb2.SendResult, message: Message) -> None:
 
 
 def attachments_of(draft: message_pb2.Draft) -> tuple[Attachment, ...]:
-    """A draft's attachments."""
+    """Converts a draft's attachments."""
     if not draft.attachments:
         return ()
     return tuple(Attachment(a.url, a.name, a.content_type, a.size_bytes) for a in draft.attachments)
 
 
 def message_kind(kind: chat_pb2.MessageKind.ValueType) -> int:
-    """A draft's kind, which was checked; text when it gives none."""
+    """Converts a draft's kind, which was validated; the default is text."""
     return kind or MessageKind.TEXT
-
-
-def member_role(role: chat_pb2.MemberRole.ValueType) -> MemberRole:
-    """A member's role. Raises ValueError for one that there is not."""
-    return MemberRole(role)
-
-
-def conversation_kind(kind: chat_pb2.ConversationKind.ValueType) -> ConversationKind:
-    """A conversation's kind. Raises ValueError for one that there is not."""
-    return ConversationKind(kind)

@@ -1,4 +1,4 @@
-"""How the model looks in MongoDB: short names in the log, which holds most of the data, and plain ones elsewhere."""
+"""Converts between the domain model and MongoDB documents. Log entries, most of the data, have short field names."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from services.chat.domain import (
 
 
 def member_id(conversation_id: str, user_id: str) -> str:
-    """Sorts by conversation, then user: conversation ids have one length and no "/"."""
+    """Returns a key that sorts by conversation, then user: conversation ids have one length and no "/"."""
     return f"{conversation_id}/{user_id}"
 
 
 def from_message(message: Message) -> dict[str, Any]:
-    """A message, as it is stored."""
+    """Converts a message to a document."""
     document: dict[str, Any] = {
         "_id": message.message_id,
         "c": message.conversation_id,
@@ -56,7 +56,7 @@ def from_message(message: Message) -> dict[str, Any]:
 
 
 def to_message(document: Mapping[str, Any]) -> Message:
-    """A message, as it was stored."""
+    """Converts a document to a message."""
     return Message(
         message_id=document["_id"],
         conversation_id=document["c"],
@@ -78,7 +78,7 @@ def to_message(document: Mapping[str, Any]) -> Message:
 
 
 def from_change(change: Change) -> dict[str, Any]:
-    """A change entry, as it is stored."""
+    """Converts a change entry to a document."""
     document: dict[str, Any] = {
         "_id": f"{change.conversation_id}/{change.rev}",
         "c": change.conversation_id,
@@ -99,7 +99,7 @@ def from_change(change: Change) -> dict[str, Any]:
 
 
 def to_entry(document: Mapping[str, Any]) -> LogEntry:
-    """An entry of the log, of either sort."""
+    """Converts a document of the log to a message or a change entry."""
     if "e" not in document:
         return to_message(document)
     return Change(
@@ -120,7 +120,7 @@ def to_entry(document: Mapping[str, Any]) -> LogEntry:
 
 
 def head_fields(head: Head) -> dict[str, Any]:
-    """A head, as a summary's fields."""
+    """Returns a summary's fields."""
     return {
         "seq": head.seq,
         "rev": head.rev,
@@ -131,7 +131,7 @@ def head_fields(head: Head) -> dict[str, Any]:
 
 
 def from_conversation(conversation: Conversation) -> dict[str, Any]:
-    """A conversation, as it is stored."""
+    """Converts a conversation to a document."""
     return {
         "_id": conversation.conversation_id,
         "o": conversation.organization_id,
@@ -149,7 +149,7 @@ def from_conversation(conversation: Conversation) -> dict[str, Any]:
 
 
 def to_conversation(document: Mapping[str, Any]) -> Conversation:
-    """A conversation, as it was stored."""
+    """Converts a document to a conversation."""
     return Conversation(
         conversation_id=document["_id"],
         organization_id=document["o"],
@@ -169,7 +169,7 @@ def to_conversation(document: Mapping[str, Any]) -> Conversation:
 
 
 def from_member(organization_id: str, conversation_id: str, member: Member) -> dict[str, Any]:
-    """A member, as it is stored."""
+    """Converts a member to a document."""
     document: dict[str, Any] = {
         "_id": member_id(conversation_id, member.user_id),
         "o": organization_id,
@@ -188,7 +188,7 @@ def from_member(organization_id: str, conversation_id: str, member: Member) -> d
 
 
 def to_member(document: Mapping[str, Any]) -> Member:
-    """A member, as it was stored."""
+    """Converts a document to a member."""
     return Member(
         user_id=document["u"],
         role=MemberRole(document["role"]),

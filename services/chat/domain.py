@@ -1,4 +1,4 @@
-"""The chat model and its pure rules: values, ids, who may do what, and how changes are numbered.
+"""Chat's domain model and rules: values, ids, permissions, and how heads advance.
 
 Imports neither gRPC, protobuf, MongoDB nor Redis. Times are Unix milliseconds.
 """
@@ -22,14 +22,14 @@ MODERATING_ROLES: Final = frozenset({"admin", "manager"})
 
 
 class ConversationKind(IntEnum):
-    """What a conversation is for; numbered as in the contract."""
+    """The kind of a conversation, numbered as in the proto."""
 
     DIRECT = 1
     GROUP = 2
 
 
 class MemberRole(IntEnum):
-    """What a member may do; numbered as in the contract."""
+    """A member's role, numbered as in the proto."""
 
     OWNER = 1
     ADMIN = 2
@@ -37,7 +37,7 @@ class MemberRole(IntEnum):
 
 
 class MessageKind(IntEnum):
-    """What a message holds; numbered as in the contract."""
+    """The kind of a message, numbered as in the proto."""
 
     TEXT = 1
     IMAGE = 2
@@ -48,7 +48,7 @@ class MessageKind(IntEnum):
 
 
 class Attachment(NamedTuple):
-    """Something that a message carries by reference."""
+    """An attachment: a reference to a file elsewhere."""
 
     url: str
     name: str
@@ -58,9 +58,10 @@ class Attachment(NamedTuple):
 
 @dataclass(slots=True)
 class Message:
-    """A message. `position` is the rev at which it was sent and stays; `rev` is that of its latest change.
+    """A message.
 
-    `sender_name` is what the sender was called when it was sent; it may be empty.
+    `position` is the rev at which it was sent, and never changes; `rev` is that of its latest change. `sender_name` is
+    the sender's name at the time of sending, and may be empty.
     """
 
     message_id: str
@@ -81,7 +82,7 @@ class Message:
     delete_ms: int = 0
 
     def tombstone(self, rev: int, now_ms: int) -> Message:
-        """What is left after a deletion: ids, seq, sender and times."""
+        """Returns what remains after a deletion: ids, seq, sender and times."""
         return Message(
             message_id=self.message_id,
             conversation_id=self.conversation_id,
@@ -100,14 +101,14 @@ class Message:
 
 
 class MemberKey(NamedTuple):
-    """Names a member of a conversation."""
+    """The key of a member of a conversation."""
 
     conversation_id: str
     user_id: str
 
 
 class ReadMark(NamedTuple):
-    """Up to which seq a member has read, and messages have reached them; a read_seq of 0 is of the latter alone."""
+    """The seqs up to which a member has read and received messages; a read_seq of 0 advances delivered_seq alone."""
 
     read_seq: int
     delivered_seq: int
@@ -115,9 +116,9 @@ class ReadMark(NamedTuple):
 
 @dataclass(slots=True)
 class Member:
-    """A user's place in a conversation.
+    """A member of a conversation.
 
-    `joined_rev` orders members by how long they have been in it; `read_ms` is when they last read, 0 for never.
+    `joined_rev` orders members by seniority. `read_ms` is the time of the last read mark; 0 if there is none.
     """
 
     user_id: str
@@ -130,7 +131,7 @@ class Member:
 
 
 class ChangeKind(IntEnum):
-    """What an entry of a conversation's log says, when it is not a message."""
+    """The kind of a change entry in a conversation's log."""
 
     CREATED = 1
     EDITED = 2
@@ -143,7 +144,8 @@ class ChangeKind(IntEnum):
 class Change:
     """An entry of a conversation's log that is not a message.
 
-    `seq` is the conversation's at that rev; `removed` are the members as they were, for nothing else knows them now.
+    `seq` is that of the conversation at this rev. `removed` has the removed members as they were, which is stored
+    nowhere else.
     """
 
     conversation_id: str
@@ -162,26 +164,26 @@ LogEntry = Message | Change
 
 
 class Head(NamedTuple):
-    """Where a conversation has got to."""
+    """The position of a conversation's log."""
 
     seq: int
     rev: int
     last_message_id: str
     last_message_ms: int
-    """When the latest message was sent, or the conversation was made."""
+    """When the latest message was sent; without messages, when the conversation was created."""
     changed_ms: int
-    """When the latest change of any kind was made."""
+    """When the latest entry was written."""
 
 
 def advance(head: Head, entry: LogEntry) -> Head:
-    """The head after the entry that follows it."""
+    """Returns the head after the entry that follows it."""
     if isinstance(entry, Message):
         return Head(entry.seq, entry.position, entry.message_id, entry.create_ms, max(head.changed_ms, entry.create_ms))
     return Head(entry.seq, entry.rev, head.last_message_id, head.last_message_ms, max(head.changed_ms, entry.time_ms))
 
 
 def advance_over(head: Head, entries: Iterable[LogEntry]) -> Head:
-    """The head after the entries that follow it, in order."""
+    """Returns the head after the entries that follow it, in order."""
     for entry in entries:
         head = advance(head, entry)
     return head
@@ -189,7 +191,7 @@ def advance_over(head: Head, entries: Iterable[LogEntry]) -> Head:
 
 @dataclass(slots=True)
 class Conversation:
-    """A conversation's own fields, and its head as far as everything up to there was published."""
+    """A conversation's own fields and its head; in the store, the head of its summary."""
 
     conversation_id: str
     organization_id: str
@@ -207,7 +209,7 @@ class Conversation:
 
 @dataclass(slots=True)
 class ChangeSet:
-    """A change and all that is written with it, as one."""
+    """A change and everything that is written with it in one transaction."""
 
     change: Change
     message: Message | None = None
@@ -218,7 +220,7 @@ class ChangeSet:
 
 
 def _digest(size: int, *parts: str) -> str:
-    """BLAKE2b of so many bytes over the parts, each with its length (or they would collide), as base64url."""
+    """Returns the BLAKE2b digest of the parts as base64url; length prefixes keep differently split parts apart."""
     digest = blake2b(digest_size=size)
     for part in parts:
         raw = part.encode()
@@ -228,28 +230,34 @@ def _digest(size: int, *parts: str) -> str:
 
 
 def message_id_of(organization_id: str, conversation_id: str, sender_id: str, client_message_id: str) -> str:
-    """The id that a message has for ever: its idempotency key.
+    """Returns the permanent id of a message, which makes sending it idempotent.
 
-    36 bits of the conversation's id, so that a conversation's messages are next to each other in the index of ids,
-    then a digest of 96 bits: of the messages that share the first part, 10^9 collide with a probability of 10^-11.
+    The first 36 bits are those of the conversation's id, which keeps a conversation's messages together in the index
+    of ids. A digest of 96 bits follows: among 10^9 messages with the same prefix, the probability of a collision is
+    10^-11.
     """
     digest = _digest(12, "message", organization_id, conversation_id, sender_id, client_message_id)
     return conversation_id[:_ID_PREFIX] + digest
 
 
 def direct_conversation_id(organization_id: str, one: str, other: str) -> str:
-    """The id of the direct conversation of two users, whoever asks for it."""
+    """Returns the id of the direct conversation of two users, in either order."""
     first, second = sorted((one, other))
     return _digest(16, "direct", organization_id, first, second)
 
 
 def group_conversation_id(organization_id: str, nonce: str) -> str:
-    """The id of a new group, from something that never repeats."""
+    """Returns the id of a new group.
+
+    Args:
+        organization_id: the organization.
+        nonce: a unique value.
+    """
     return _digest(16, "group", organization_id, nonce)
 
 
 def room_of(conversation: Conversation) -> str:
-    """The name of a room; empty for other conversations, also for groups that have the same external_ref."""
+    """Returns the name of a room; empty for other conversations, even if they have the same external_ref."""
     ref = conversation.external_ref
     if ref and conversation.conversation_id == room_conversation_id(conversation.organization_id, ref):
         return ref
@@ -258,22 +266,22 @@ def room_of(conversation: Conversation) -> str:
 
 @lru_cache(maxsize=4_096)
 def room_conversation_id(organization_id: str, external_ref: str) -> str:
-    """The id of the room of this name, whoever enters it."""
+    """Returns the id of a room."""
     return _digest(16, "room", organization_id, external_ref)
 
 
 def may_manage(member: Member) -> bool:
-    """Whether a member may change a group and who is in it."""
+    """Returns whether a member may change a group and its members."""
     return member.role in {MemberRole.OWNER, MemberRole.ADMIN}
 
 
 def may_delete(message: Message, member: Member, organization_role: str) -> bool:
-    """Whether a member may delete a message."""
+    """Returns whether a member may delete a message."""
     return message.sender_id == member.user_id or may_manage(member) or organization_role in MODERATING_ROLES
 
 
 def successor(members: Iterable[Member], leaving: str) -> str | None:
-    """To whom a group passes when its owner leaves: the longest-standing admin, else member; None when none is left."""
+    """Returns the next owner when the owner leaves: the most senior admin, else member; None if nobody is left."""
     others = [member for member in members if member.user_id != leaving]
     if not others:
         return None
@@ -281,5 +289,5 @@ def successor(members: Iterable[Member], leaving: str) -> str | None:
 
 
 def unread(seq: int, read_seq: int) -> int:
-    """How many messages a member has not read."""
+    """Returns the number of messages that a member has not read."""
     return max(0, seq - read_seq)

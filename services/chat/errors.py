@@ -1,4 +1,4 @@
-"""The errors that several use cases refuse with, so that each reads the same wherever it comes from."""
+"""Errors that several use cases raise."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from chassis.errors import NotFoundError, PermissionDeniedError
 
 
 def not_found() -> NotFoundError:
-    """For conversations that there are not, and for those of other organizations alike."""
-    return NotFoundError("CONVERSATION_NOT_FOUND", "there is no such conversation")
+    """The conversation does not exist, or belongs to another organization."""
+    return NotFoundError("CONVERSATION_NOT_FOUND", "no such conversation")
 
 
 def not_a_member() -> PermissionDeniedError:
-    """For conversations of the caller's organization that the caller is not in, or no longer."""
-    return PermissionDeniedError("NOT_A_MEMBER", "you are not in this conversation")
+    """The caller is not a member of the conversation, which is in the caller's organization."""
+    return PermissionDeniedError("NOT_A_MEMBER", "you are not a member of this conversation")
 
 
 def not_a_manager() -> PermissionDeniedError:
-    """For what takes an owner or admin of a group."""
-    return PermissionDeniedError("NOT_AN_ADMIN", "this takes an owner or admin of the conversation")
+    """The operation requires an owner or admin of the group."""
+    return PermissionDeniedError("NOT_AN_ADMIN", "only an owner or admin of the conversation may do this")
 
 
 def message_not_found() -> NotFoundError:
-    """For messages that are not in the conversation."""
-    return NotFoundError("MESSAGE_NOT_FOUND", "there is no such message in this conversation")
+    """The message is not in the conversation."""
+    return NotFoundError("MESSAGE_NOT_FOUND", "no such message in this conversation")

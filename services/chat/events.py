@@ -1,4 +1,4 @@
-"""What happened, in the contract's terms, and who is to be told: built from log entries, live or recovered alike."""
+"""Builds events and their recipients from log entries, at the time of the commit or later from the store."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.chat.domain import Change, ChangeKind, Conversation, ConversationK
 def message_created(
     conversation: Conversation, message: Message, members: Mapping[str, Member], *, origin: str
 ) -> event_pb2.Event:
-    """A message was sent; everyone in `members` is told."""
+    """Builds the event of a message that was sent; the recipients are `members`."""
     event = event_pb2.Event(organization_id=conversation.organization_id, recipients=members, origin=origin)
     created = event.message_created
     convert.write_message(created.message, message)
@@ -37,13 +37,13 @@ def change_events(
     last: Message | None,
     message: Message | None,
 ) -> list[event_pb2.Event]:
-    """What follows from a change entry.
+    """Builds the events of a change entry.
 
     Args:
         change: the entry.
-        conversation: the conversation after it.
+        conversation: the conversation after the change.
         head: its head, at or after the change.
-        members: its members, after the change.
+        members: its members after the change.
         last: its latest message.
         message: the message that was edited or deleted, as it is now.
     """
@@ -84,7 +84,7 @@ def _conversation_created(
 def _member_events(
     change: Change, conversation: Conversation, view: chat_pb2.Conversation, members: list[Member]
 ) -> Iterable[event_pb2.Event]:
-    """Those who are removed hear of it, for the last time; those who are added get the conversation first."""
+    """Removed members receive the event of their removal; added members receive the conversation before their event."""
     by_id = {member.user_id: member for member in members}
     for member in change.removed:
         event = _event(conversation, members)
@@ -127,7 +127,7 @@ def _views(members: Iterable[Member]) -> Iterable[event_pb2.View]:
 
 
 def view_updated(organization_id: str, seen: chat_pb2.Conversation, user_id: str) -> event_pb2.Event:
-    """A member's own view of a conversation changed, to what is `seen` now; for that member's other devices."""
+    """Builds the event of a change to a member's own view, which is `seen` now, for the member's other devices."""
     event = event_pb2.Event(organization_id=organization_id, recipients=[user_id])
     updated = event.conversation_updated
     updated.conversation.CopyFrom(seen)
@@ -142,7 +142,7 @@ def view_updated(organization_id: str, seen: chat_pb2.Conversation, user_id: str
 def receipt_updated(
     conversation: Conversation, member: Member, recipients: Iterable[Member], *, has_read: bool
 ) -> event_pb2.Event:
-    """A member's marks moved: both, or the delivered mark alone."""
+    """Builds the event of a member's marks; `has_read` is False if the delivered mark alone advanced."""
     event = _event(conversation, recipients)
     moved = event.receipt_updated
     moved.conversation_id = conversation.conversation_id
@@ -159,7 +159,7 @@ def receipt_updated(
 def typing_updated(
     conversation: Conversation, user_id: str, name: str, *, active: bool, recipients: Iterable[Member]
 ) -> event_pb2.Event:
-    """A member is typing, or stopped."""
+    """Builds the event of a member who starts or stops typing."""
     event = _event(conversation, recipients)
     event.typing_updated.conversation_id = conversation.conversation_id
     event.typing_updated.user_id = user_id

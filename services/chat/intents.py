@@ -1,164 +1,159 @@
-"""Intents and lives: what lets others finish what a replica that died had begun.
+"""Write intents and replica leases, which let other replicas finish the work of a replica that died.
 
-Before a replica writes to a conversation it notes that in the store; it takes the note back when the conversation's
-summary says that all was published. So between a commit and its publication there is always a note, and a janitor on
-every replica deals with those of replicas that fell silent. The notes are in MongoDB and not in Redis because they
-must outlive Redis: losing both the replica and Redis at once must not hide a message.
+Before a replica writes to a conversation, it records an intent in the store. It removes the intent once the
+conversation's summary says that everything was published. So between a commit and its publication there is always an
+intent, and the recovery loop of every replica handles those of dead replicas. Intents are in MongoDB and not in Redis
+because they must survive Redis: losing a replica and Redis at the same time must not hide a message.
 
-Every life of a replica has a name of its own: what a process left is not taken for the work of the one that follows
-it. A life that was declared dead never comes back; a replica that was merely paused goes on under a new name. It
-doesn't write under the old one, for it holds a lease that ends before others may declare it dead.
+Intents belong to a lease. Each process creates a lease with an id of its own, so that nobody takes the intents of a
+process for those of its successor. A lease that was declared dead stays dead: a replica that was only paused creates
+another one. It doesn't write under the old one, because it stops trusting a lease before others may declare it dead.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterable
-from typing import Final
-
-from prometheus_client import Counter
+from collections.abc import Awaitable, Callable, Iterable
 
 from chassis.process.logs import logger
 from services.chat.conversation_cache import ConversationCache, ConversationState
-from services.chat.store import ChatStore, StoreError
-
-TAKEN_OVER = Counter("parley_chat_intents_taken_over_total", "Conversations finished for a replica that died.")
-_BATCH: Final = 200
+from services.chat.store import ChatStore
 
 _log = logger("intents")
 
 
-class WriteIntents:
-    """This replica's life and its intents.
+class ReplicaLease:
+    """This replica's lease: the time during which no other replica may declare it dead.
 
     Args:
-        store, states: what it works with.
-        replica: the replica's name, the same in every life; no two that are alive have the same.
-        timeout_seconds: after how long without a sign of life it is dead.
+        store: where leases are.
+        replica: the replica's name, the same after a restart; no two running replicas share one.
+        timeout_seconds: others declare the lease dead if it was not renewed for this long.
         clock: monotonic seconds.
+        on_created: called with the id of a lease that was created, before anything is written under it.
     """
 
     def __init__(
         self,
         store: ChatStore,
-        states: ConversationCache,
+        *,
+        replica: str,
+        timeout_seconds: float,
+        clock: Callable[[], float],
+        on_created: Callable[[str], Awaitable[None]],
+    ) -> None:
+        self._store = store
+        self._replica = replica
+        self._trusted_seconds = timeout_seconds / 2
+        self._clock = clock
+        self._on_created = on_created
+        self._trusted_until = 0.0
+        self._renewing = asyncio.Lock()
+        self.lease_id = ""
+
+    async def renew(self) -> None:
+        """Renews the lease, or creates another one if there is none or it was declared dead. Raises StoreError."""
+        async with self._renewing:
+            await self._renew()
+
+    async def ensure(self) -> None:
+        """Renews the lease unless that was done recently; call before writing under it. Raises StoreError."""
+        if self._clock() >= self._trusted_until:
+            async with self._renewing:
+                if self._clock() >= self._trusted_until:
+                    await self._renew()
+
+    async def _renew(self) -> None:
+        start = self._clock()
+        if not self.lease_id or not await self._store.renew_lease(self.lease_id):
+            await self._create()
+        self._trusted_until = start + self._trusted_seconds
+
+    async def _create(self) -> None:
+        lease_id = f"{self._replica}-{secrets.token_hex(4)}"
+        await self._store.create_lease(lease_id, self._replica)
+        if self.lease_id:
+            _log.warning("replica_was_declared_dead")
+        self.lease_id = lease_id
+        await self._on_created(lease_id)
+
+
+class WriteIntents:
+    """This replica's lease and intents.
+
+    Args:
+        store, cache: the collaborators.
+        replica, timeout_seconds, clock: see ReplicaLease.
+    """
+
+    def __init__(
+        self,
+        store: ChatStore,
+        cache: ConversationCache,
         *,
         replica: str,
         timeout_seconds: float,
         clock: Callable[[], float],
     ) -> None:
         self._store = store
-        self._states = states
-        self._replica = replica
-        self._lease_seconds = timeout_seconds / 2
-        self._clock = clock
-        self._life = ""
-        self._lease_ends = 0.0
-        self._living = asyncio.Lock()
+        self._cache = cache
         self._generation = 0
+        self._lease = ReplicaLease(
+            store, replica=replica, timeout_seconds=timeout_seconds, clock=clock, on_created=self._record_again
+        )
 
-    async def live(self) -> None:
-        """Gives a sign of life, and so renews the lease; takes a new name where others declared this replica dead."""
-        async with self._living:
-            await self._renew()
+    async def renew_lease(self) -> None:
+        """See ReplicaLease.renew."""
+        await self._lease.renew()
 
-    async def _renew(self) -> None:
-        asked = self._clock()
-        if not self._life or not await self._store.renew_life(self._life):
-            await self._begin_life()
-        self._lease_ends = asked + self._lease_seconds
-
-    async def _begin_life(self) -> None:
-        life = f"{self._replica}-{secrets.token_hex(4)}"
-        await self._store.begin_life(life, self._replica)
-        if self._life:
-            _log.warning("replica_was_declared_dead")
-        self._life = life
-        dirty = self._states.dirty()
-        for state in dirty:
+    async def _record_again(self, lease_id: str) -> None:
+        """Records intents under a new lease for all conversations that are not finished."""
+        unfinished = self._cache.unfinished()
+        for state in unfinished:
             state.intent = 0
-        await self._note(dirty)
+        await self._record(lease_id, unfinished)
 
-    async def _ensure_lease(self) -> None:
-        if self._clock() >= self._lease_ends:
-            async with self._living:
-                if self._clock() >= self._lease_ends:
-                    await self._renew()
+    async def ensure(self, states: Iterable[ConversationState]) -> None:
+        """Records an intent for each state that has none; call before writing to them. Raises StoreError."""
+        await self._lease.ensure()
+        await self._record(self._lease.lease_id, [state for state in states if not state.intent])
 
-    async def cover(self, states: Iterable[ConversationState]) -> None:
-        """Makes sure that there is an intent for each of these; call before writing to them."""
-        await self._ensure_lease()
-        await self._note([state for state in states if not state.intent])
-
-    async def _note(self, bare: list[ConversationState]) -> None:
-        if bare:
+    async def _record(self, lease_id: str, states: list[ConversationState]) -> None:
+        if states:
             self._generation += 1
             generation = self._generation
             await self._store.write_intents(
-                self._life, [state.conversation.conversation_id for state in bare], generation
+                lease_id, [state.conversation.conversation_id for state in states], generation
             )
-            for state in bare:
+            for state in states:
                 state.intent = generation
 
-    async def cover_new(self, conversation_id: str) -> int:
-        """Notes an intent for a conversation that is about to be made; its state is to have the generation returned."""
-        await self._ensure_lease()
+    async def record_new(self, conversation_id: str) -> int:
+        """Records an intent for a conversation that is about to be created. Raises StoreError.
+
+        Returns:
+            The generation, which the caller sets as the intent of the conversation's state.
+        """
+        await self._lease.ensure()
         self._generation += 1
         generation = self._generation
-        await self._store.write_intents(self._life, [conversation_id], generation)
+        await self._store.write_intents(self._lease.lease_id, [conversation_id], generation)
         return generation
 
-    async def drop(self, states: Iterable[ConversationState]) -> None:
-        """Takes the intents of these back; call when nothing of them is under way.
+    async def remove(self, states: Iterable[ConversationState]) -> None:
+        """Removes the intents of these states; call when no write to them is in flight. Raises StoreError.
 
-        A state counts as bare before the store hears of it, and a later `cover` has another generation, so a drop
-        never undoes a cover that came after it.
+        A state counts as having no intent before the store is updated, and a later `ensure` writes another generation.
+        So a removal never undoes an `ensure` that follows it.
         """
         generations = {}
         for state in states:
             generations[state.conversation.conversation_id] = state.intent
             state.intent = 0
-        await self._store.drop_intents(self._life, generations)
+        await self._store.remove_intents(self._lease.lease_id, generations)
 
-    async def retire(self) -> None:
-        """Ends this life when it leaves nothing to do; else others find it silent, and finish what it had begun."""
-        if self._life and not self._states.dirty():
-            await self._store.end_life(self._life)
-
-
-class RecoveryLoop:
-    """Keeps this replica alive, and finishes what silent ones had begun."""
-
-    def __init__(
-        self, store: ChatStore, states: ConversationCache, intents: WriteIntents, *, timeout_seconds: float
-    ) -> None:
-        self._store = store
-        self._states = states
-        self._intents = intents
-        self._timeout_seconds = timeout_seconds
-
-    async def run(self) -> None:
-        """Works for ever; to be supervised."""
-        while True:
-            try:
-                await self._intents.live()
-                for life in await self._store.declare_dead(self._timeout_seconds):
-                    await self._take_over(life)
-            except StoreError as error:
-                _log.warning("janitor_failed", error=type(error).__name__)
-            await asyncio.sleep(self._timeout_seconds / 4)
-
-    async def _take_over(self, life: str) -> None:
-        """Makes a dead life's intents our own: loading a conversation publishes what it finds unpublished."""
-        await self._store.end_sessions_of(life)
-        count = 0
-        while intents := await self._store.intents_of(life, _BATCH):
-            async with self._states.holding(intents, anew=True) as held:
-                await self._intents.cover(held.values())
-            await self._store.drop_intents(life, intents)
-            count += len(intents)
-            TAKEN_OVER.inc(len(intents))
-            await self._intents.live()
-        await self._store.end_life(life)
-        _log.info("replica_taken_over", life=life, conversations=count)
+    async def release_lease(self) -> None:
+        """Deletes the lease if nothing is unfinished; else it expires, and another replica finishes the work."""
+        if self._lease.lease_id and not self._cache.unfinished():
+            await self._store.delete_lease(self._lease.lease_id)

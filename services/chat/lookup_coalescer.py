@@ -1,6 +1,6 @@
-"""Lookups that come while one is under way go together in the next: when everybody comes back at once, they share.
+"""Coalesces lookups: those that arrive during a lookup share the next one, as when all clients reconnect at once.
 
-Each is as fresh as if it were alone, for it only ever joins a lookup that has not begun.
+Each result is as fresh as that of a lookup of its own, because a caller only joins a lookup that has not started.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ V = TypeVar("V")
 class _Round(Generic[K, V]):
     def __init__(self) -> None:
         self.keys: set[K] = set()
-        self.found: asyncio.Future[Mapping[K, V]] = asyncio.get_running_loop().create_future()
+        self.result: asyncio.Future[Mapping[K, V]] = asyncio.get_running_loop().create_future()
 
 
 class LookupCoalescer(Generic[K, V]):
-    """One kind of lookup.
+    """Coalesces the lookups of one kind.
 
     Args:
-        load: finds what there is of some keys.
+        load: returns the values of the keys that exist.
     """
 
     def __init__(self, load: Callable[[Collection[K]], Awaitable[Mapping[K, V]]]) -> None:
@@ -35,7 +35,7 @@ class LookupCoalescer(Generic[K, V]):
         self._working: asyncio.Task[None] | None = None
 
     async def get(self, keys: Iterable[K]) -> dict[K, V]:
-        """What there is of these keys. Raises what loading raises."""
+        """Returns the values of the keys that exist. Raises what `load` raises."""
         wanted = set(keys)
         if not wanted:
             return {}
@@ -45,15 +45,15 @@ class LookupCoalescer(Generic[K, V]):
         last.keys |= wanted
         if self._working is None:
             self._working = asyncio.create_task(self._work())
-        found = await asyncio.shield(last.found)
-        return {key: found[key] for key in wanted if key in found}
+        values = await asyncio.shield(last.result)
+        return {key: values[key] for key in wanted if key in values}
 
     async def _work(self) -> None:
         while self._rounds:
             begun = self._rounds.popleft()
             try:
-                begun.found.set_result(await self._load(begun.keys))
-            except Exception as error:  # the callers', whatever it is
-                begun.found.set_exception(error)
-                begun.found.exception()  # seen, even when every caller has gone
+                begun.result.set_result(await self._load(begun.keys))
+            except Exception as error:  # raised again in each caller
+                begun.result.set_exception(error)
+                begun.result.exception()  # marks it as retrieved, in case every caller was cancelled
         self._working = None

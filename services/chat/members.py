@@ -1,4 +1,4 @@
-"""Who is in a group: adding, removing, leaving, roles."""
+"""The use cases of members: add, remove, leave, change roles, list."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Members:
     """The use cases of members.
 
     Args:
-        committer, store, views, contacts: what it works with.
-        now_ms: the time, as Unix milliseconds.
+        committer, store, views, contacts: the collaborators.
+        now_ms: returns the time, in Unix ms.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Members:
         self._now_ms = now_ms
 
     async def add(self, caller: Identity, conversation_id: str, user_ids: Sequence[str]) -> chat_pb2.Conversation:
-        """Adds users whom the caller may write to; those who are in it already are passed over."""
+        """Adds users that the caller may write to; skips those who are members already."""
         await self._views.require_member(caller.organization_id, conversation_id, caller.user_id)
         await self._contacts.require([u for u in dict.fromkeys(user_ids) if u != caller.user_id], field="userIds")
 
@@ -64,14 +64,14 @@ class Members:
             if not new:
                 return None
             change = state.next_change(ChangeKind.MEMBERS, caller.user_id, self._now_ms(), added=new)
-            seq = state.head.seq  # what was sent before is no news to them
+            seq = state.head.seq  # earlier messages count as read
             joining = tuple(Member(user_id, MemberRole.MEMBER, seq, seq, 0, change.rev) for user_id in new)
             return ChangeSet(change, add=joining)
 
         return await self._write(caller, conversation_id, decide)
 
     async def join_room(self, caller: Identity, conversation_id: str) -> chat_pb2.Conversation:
-        """Enters a room that there is; clients must be in it already."""
+        """Adds the caller to an existing room; a client must be a member already."""
 
         async def decide(state: ConversationState) -> ChangeSet | None:
             if caller.user_id in state.members:
@@ -88,8 +88,8 @@ class Members:
         return await self._write(caller, conversation_id, decide)
 
     async def remove(self, caller: Identity, conversation_id: str, user_id: str) -> chat_pb2.Conversation:
-        """Removes a member, or the caller, who leaves; an owner who leaves passes the group on."""
-        before = await self._views.one(caller.organization_id, conversation_id, caller.user_id)
+        """Removes a member, or lets the caller leave. If the owner leaves, the group passes to a successor."""
+        before = await self._views.get(caller.organization_id, conversation_id, caller.user_id)
 
         async def decide(state: ConversationState) -> ChangeSet:
             leaving = _leaving(state, caller, user_id)
@@ -105,24 +105,24 @@ class Members:
         await self._committer.change(conversation_id, caller.organization_id, decide)
         if user_id == caller.user_id:
             return before
-        return await self._views.one(caller.organization_id, conversation_id, caller.user_id)
+        return await self._views.get(caller.organization_id, conversation_id, caller.user_id)
 
     async def set_role(
         self, caller: Identity, conversation_id: str, user_id: str, role: MemberRole
     ) -> chat_pb2.Conversation:
-        """Changes a member's role; an owner who makes another the owner becomes an admin."""
+        """Changes a member's role. An owner who appoints another owner becomes an admin."""
 
         async def decide(state: ConversationState) -> ChangeSet | None:
             me = _require_manager(state, caller)
             member = state.members.get(user_id)
             if member is None:
-                raise NotFoundError("MEMBER_NOT_FOUND", "the user is not in this conversation")
+                raise NotFoundError("MEMBER_NOT_FOUND", "the user is not a member of this conversation")
             if member.role is role:
                 return None
             if MemberRole.OWNER in {member.role, role} and me.role is not MemberRole.OWNER:
-                raise PermissionDeniedError("NOT_THE_OWNER", "only the owner passes the group on")
+                raise PermissionDeniedError("NOT_THE_OWNER", "only the owner may appoint another owner")
             if member.role is MemberRole.OWNER:
-                raise FailedPreconditionError("OWNER_NEEDED", "make another member the owner instead")
+                raise FailedPreconditionError("OWNER_NEEDED", "make another member the owner first")
             roles = {user_id: role}
             if role is MemberRole.OWNER:
                 roles[caller.user_id] = MemberRole.ADMIN
@@ -134,14 +134,14 @@ class Members:
     async def page(
         self, caller: Identity, conversation_id: str, after_user_id: str, page_size: int
     ) -> tuple[list[Member], str]:
-        """Members by user id, and the user id to go on after; empty at the end."""
+        """Returns a page of members by user id, and the user id that the next page follows; empty on the last page."""
         await self._views.require_member(caller.organization_id, conversation_id, caller.user_id)
-        found = await self._store.members_page(conversation_id, after_user_id, page_size + 1)
-        return found[:page_size], found[page_size - 1].user_id if len(found) > page_size else ""
+        members = await self._store.members_page(conversation_id, after_user_id, page_size + 1)
+        return members[:page_size], members[page_size - 1].user_id if len(members) > page_size else ""
 
     async def _write(self, caller: Identity, conversation_id: str, decide: Decide) -> chat_pb2.Conversation:
         await self._committer.change(conversation_id, caller.organization_id, decide)
-        return await self._views.one(caller.organization_id, conversation_id, caller.user_id)
+        return await self._views.get(caller.organization_id, conversation_id, caller.user_id)
 
 
 def _require_group(state: ConversationState, caller: Identity) -> Member:
@@ -149,12 +149,12 @@ def _require_group(state: ConversationState, caller: Identity) -> Member:
     if me is None:
         raise not_a_member()
     if state.conversation.kind is ConversationKind.DIRECT:
-        raise FailedPreconditionError("DIRECT_CONVERSATION", "a direct conversation keeps its two members")
+        raise FailedPreconditionError("DIRECT_CONVERSATION", "the members of a direct conversation cannot change")
     return me
 
 
 def _leaving(state: ConversationState, caller: Identity, user_id: str) -> Member:
-    """The member who is to go, whom the caller may remove: the caller, or anyone but the owner."""
+    """Returns the member to remove: the caller, or, for a manager, anyone except the owner."""
     me = _require_group(state, caller)
     if user_id == caller.user_id:
         return me
@@ -162,9 +162,9 @@ def _leaving(state: ConversationState, caller: Identity, user_id: str) -> Member
         raise not_a_manager()
     leaving = state.members.get(user_id)
     if leaving is None:
-        raise NotFoundError("MEMBER_NOT_FOUND", "the user is not in this conversation")
+        raise NotFoundError("MEMBER_NOT_FOUND", "the user is not a member of this conversation")
     if leaving.role is MemberRole.OWNER:
-        raise PermissionDeniedError("OWNER_STAYS", "the owner can't be removed")
+        raise PermissionDeniedError("OWNER_STAYS", "the owner cannot be removed")
     return leaving
 
 

@@ -1,4 +1,4 @@
-"""The RPC edge of messages, receipts and typing: checks, one call inward, conversion; no rules, no I/O of its own."""
+"""The gRPC servicer of messages, receipts and typing: validates, calls a use case, converts the result."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class MessageServicer(MessageServiceServicer):
         self._signals = signals
 
     async def SendMessages(self, request: pb.SendMessagesRequest, context: Context) -> pb.SendMessagesResponse:
-        """See the contract. One future for the whole call: nothing is made or awaited for each message."""
+        """Implements the RPC. The call has a single future: there is no task and no await for each message."""
         _check_items(len(request.items))
         outcomes = _Outcomes(len(request.items))
         identity = caller()
@@ -46,7 +46,7 @@ class MessageServicer(MessageServiceServicer):
         return response
 
     async def SendMessage(self, request: pb.SendMessageRequest, context: Context) -> pb.SendMessageResponse:
-        """See the contract."""
+        """Implements the RPC."""
         caller = calling_user()
         actor = pb.Actor(organization_id=caller.organization_id, user_id=caller.user_id, name=caller.name)
         outcomes = _Outcomes(1)
@@ -55,11 +55,11 @@ class MessageServicer(MessageServiceServicer):
         if isinstance(outcome, AppError):
             raise outcome
         response = pb.SendMessageResponse()
-        convert.write_receipt(response.result, outcome)
+        convert.write_send_result(response.result, outcome)
         return response
 
     async def GetMessage(self, request: pb.GetMessageRequest, context: Context) -> pb.GetMessageResponse:
-        """See the contract."""
+        """Implements the RPC."""
         checks = FieldChecks()
         requests.check_message_id(checks, request.message_id)
         checks.done()
@@ -67,7 +67,7 @@ class MessageServicer(MessageServiceServicer):
         return pb.GetMessageResponse(message=convert.message_to_proto(message))
 
     async def ListMessages(self, request: pb.ListMessagesRequest, context: Context) -> pb.ListMessagesResponse:
-        """See the contract."""
+        """Implements the RPC."""
         checks = FieldChecks()
         requests.check_conversation_id(checks, request.conversation_id)
         before = request.before_seq if request.HasField("before_seq") else None
@@ -85,7 +85,7 @@ class MessageServicer(MessageServiceServicer):
         return pb.ListMessagesResponse(messages=map(convert.message_to_proto, messages), has_more=has_more)
 
     async def SyncMessages(self, request: pb.SyncMessagesRequest, context: Context) -> pb.SyncMessagesResponse:
-        """See the contract."""
+        """Implements the RPC."""
         checks = FieldChecks()
         requests.check_conversation_id(checks, request.conversation_id)
         checks.require(request.after_rev >= 0, "afterRev", "must be at least 0")
@@ -98,7 +98,7 @@ class MessageServicer(MessageServiceServicer):
         )
 
     async def EditMessage(self, request: pb.EditMessageRequest, context: Context) -> pb.EditMessageResponse:
-        """See the contract."""
+        """Implements the RPC."""
         checks = FieldChecks()
         requests.check_conversation_id(checks, request.conversation_id)
         requests.check_message_id(checks, request.message_id)
@@ -108,7 +108,7 @@ class MessageServicer(MessageServiceServicer):
         return pb.EditMessageResponse(message=convert.message_to_proto(message))
 
     async def DeleteMessage(self, request: pb.DeleteMessageRequest, context: Context) -> pb.DeleteMessageResponse:
-        """See the contract."""
+        """Implements the RPC."""
         checks = FieldChecks()
         requests.check_conversation_id(checks, request.conversation_id)
         requests.check_message_id(checks, request.message_id)
@@ -117,12 +117,12 @@ class MessageServicer(MessageServiceServicer):
         return pb.DeleteMessageResponse(message=convert.message_to_proto(message))
 
     async def MarkRead(self, request: pb.MarkReadRequest, context: Context) -> pb.MarkReadResponse:
-        """See the contract."""
+        """Implements the RPC."""
         await self._mark(request.conversation_id, request.seq, read=True)
         return pb.MarkReadResponse()
 
     async def MarkDelivered(self, request: pb.MarkDeliveredRequest, context: Context) -> pb.MarkDeliveredResponse:
-        """See the contract."""
+        """Implements the RPC."""
         await self._mark(request.conversation_id, request.seq, read=False)
         return pb.MarkDeliveredResponse()
 
@@ -133,7 +133,7 @@ class MessageServicer(MessageServiceServicer):
         await self._signals.mark({MemberKey(conversation_id, caller.user_id): ReadMark(seq if read else 0, seq)})
 
     async def SetTyping(self, request: pb.SetTypingRequest, context: Context) -> pb.SetTypingResponse:
-        """See the contract."""
+        """Implements the RPC."""
         checks = FieldChecks()
         requests.check_conversation_id(checks, request.conversation_id)
         checks.done()
@@ -143,18 +143,18 @@ class MessageServicer(MessageServiceServicer):
         return pb.SetTypingResponse()
 
     async def _require(self, key: tuple[str, str, str]) -> None:
-        for refusal in (await self._signals.check([key])).values():
-            raise refusal
+        for rejection in (await self._signals.check([key])).values():
+            raise rejection
 
     async def SendSignals(self, request: pb.SendSignalsRequest, context: Context) -> pb.SendSignalsResponse:
-        """See the contract."""
+        """Implements the RPC."""
         _check_items(len(request.items))
         identity = caller()
         own = identity.organization_id
         known = (item for item in request.items if not own or item.actor.organization_id == own)
-        refusals = await self._signals.check(_signal_key(item) for item in known)
+        rejections = await self._signals.check(_signal_key(item) for item in known)
         marks: dict[MemberKey, ReadMark] = {}
-        outcomes = [self._signal(identity, item, refusals.get(_signal_key(item)), marks) for item in request.items]
+        outcomes = [self._signal(identity, item, rejections.get(_signal_key(item)), marks) for item in request.items]
         if marks:
             await self._signals.mark(marks)
         return pb.SendSignalsResponse(outcomes=outcomes)
@@ -163,16 +163,16 @@ class MessageServicer(MessageServiceServicer):
         self,
         identity: Identity,
         item: pb.SendSignalsRequest.Item,
-        refusal: AppError | None,
+        rejection: AppError | None,
         marks: dict[MemberKey, ReadMark],
     ) -> Status:
-        """Passes one signal on, gathering receipts in `marks`; gives its outcome."""
+        """Handles one signal: sends typing at once, collects receipts in `marks`. Returns its outcome."""
         try:
             require_organization(identity, item.actor.organization_id)
             if item.WhichOneof("signal") is None:
-                raise InvalidArgumentError("SIGNAL_MISSING", "an item has no signal")
-            if refusal is not None:
-                raise refusal
+                raise InvalidArgumentError("SIGNAL_MISSING", "the item has no signal")
+            if rejection is not None:
+                raise rejection
             if item.HasField("typing"):
                 actor, typing = item.actor, item.typing
                 self._signals.typing(typing.conversation_id, actor.user_id, actor.name, active=typing.active)
@@ -188,33 +188,33 @@ class MessageServicer(MessageServiceServicer):
 
 
 class _Outcomes:
-    """The outcomes of a batch of sends, as they come."""
+    """Collects the outcomes of a batch of sends."""
 
     def __init__(self, count: int) -> None:
         self._outcomes: list[Outcome | None] = [None] * count
-        self._left = count
+        self._pending = count
         self._all: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if not count:
             self._all.set_result(None)
 
     def send(self, index: int, messages: Messages, identity: Identity, actor: pb.Actor, proto: pb.Draft) -> None:
-        """Checks and sends one on the word of a caller; its outcome comes now or later."""
+        """Validates and sends one draft for an actor that the caller vouches for; the outcome may come later."""
         try:
             require_organization(identity, actor.organization_id)
             draft = _draft(actor, proto)
         except AppError as error:
-            self._settle(index, error)
+            self._complete(index, error)
         else:
-            messages.send(draft, lambda outcome: self._settle(index, outcome))
+            messages.send(draft, lambda outcome: self._complete(index, outcome))
 
-    def _settle(self, index: int, outcome: Outcome) -> None:
+    def _complete(self, index: int, outcome: Outcome) -> None:
         self._outcomes[index] = outcome
-        self._left -= 1
-        if not self._left and not self._all.done():
+        self._pending -= 1
+        if not self._pending and not self._all.done():
             self._all.set_result(None)
 
     async def all(self) -> Sequence[Outcome]:
-        """Waits for all of them."""
+        """Waits for all outcomes."""
         await self._all
         return [outcome for outcome in self._outcomes if outcome is not None]
 
@@ -240,7 +240,7 @@ def _draft(actor: pb.Actor, proto: pb.Draft) -> Draft:
 
 def _write_outcome(proto: pb.SendMessagesResponse.Outcome, outcome: Outcome) -> None:
     if isinstance(outcome, Message):
-        convert.write_receipt(proto.result, outcome)
+        convert.write_send_result(proto.result, outcome)
     else:
         proto.error.CopyFrom(to_status(outcome))
 
@@ -252,5 +252,5 @@ def _signal_key(item: pb.SendSignalsRequest.Item) -> tuple[str, str, str]:
 
 def _check_items(count: int) -> None:
     checks = FieldChecks()
-    checks.require(count <= MAX_ITEMS, "items", f"must be at most {MAX_ITEMS}")
+    checks.require(count <= MAX_ITEMS, "items", f"must have at most {MAX_ITEMS} entries")
     checks.done()

@@ -1,4 +1,4 @@
-"""What members do with messages: send, edit, delete, read history, catch up."""
+"""The use cases of messages: send, edit, delete, read history, catch up."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from services.chat.views import Views
 from services.chat.write_queue import Outcome
 
 MAX_PAGE_SIZE: Final = 256 * 1024
-"""How many characters the messages of a page take, about: less than a slow connection may leave unread."""
+"""The approximate limit of a page, in characters; below the unsent bytes at which a slow connection is closed."""
 _BARE_SIZE: Final = 300
 
 
@@ -30,11 +30,9 @@ class Messages:
     """The use cases of messages.
 
     Args:
-        committer: writes.
-        store: reads.
-        views: who may read.
-        limit: how much one user may send.
-        now_ms: the time, as Unix milliseconds.
+        committer, store, views: the collaborators.
+        limit: limits how fast a user may send.
+        now_ms: returns the time, in Unix ms.
     """
 
     def __init__(
@@ -46,25 +44,25 @@ class Messages:
         self._limit = limit
         self._now_ms = now_ms
 
-    def send(self, draft: Draft, settle: Callable[[Outcome], None]) -> None:
-        """Sends a message; `settle` is called once, with the message when it is durable, or with why not.
+    def send(self, draft: Draft, complete: Callable[[Outcome], None]) -> None:
+        """Sends a message. Calls `complete` once: with the message when it is durable, or with an error.
 
-        A repeat (same sender, conversation and client_message_id) settles with the first message, whatever it says.
+        A repeat (same sender, conversation and client_message_id) completes with the first message, even if it differs.
         """
         try:
             self._limit.admit(draft.organization_id, draft.sender_id)
         except AppError as error:
-            settle(error)
+            complete(error)
             return
-        self._committer.send(draft, settle)
+        self._committer.send(draft, complete)
 
     async def edit(self, caller: Identity, conversation_id: str, message_id: str, text: str) -> Message:
-        """Replaces the text of one's own message, and returns it."""
+        """Replaces the text of the caller's own message, and returns the message."""
 
         async def decide(state: ConversationState) -> ChangeSet:
             message = await self._message(state, caller, message_id)
             if message.sender_id != caller.user_id:
-                raise PermissionDeniedError("NOT_THE_SENDER", "only the sender edits a message")
+                raise PermissionDeniedError("NOT_THE_SENDER", "only the sender may edit a message")
             if message.delete_ms:
                 raise FailedPreconditionError("MESSAGE_DELETED", "the message was deleted")
             change = state.next_change(ChangeKind.EDITED, caller.user_id, self._now_ms(), message_id=message_id)
@@ -74,12 +72,12 @@ class Messages:
         return await self._write(caller, conversation_id, message_id, decide)
 
     async def delete(self, caller: Identity, conversation_id: str, message_id: str) -> Message:
-        """Deletes a message, and returns the tombstone; of a deleted one, as it is."""
+        """Deletes a message and returns the tombstone; returns a deleted message unchanged."""
 
         async def decide(state: ConversationState) -> ChangeSet | None:
             message = await self._message(state, caller, message_id)
             if not may_delete(message, state.members[caller.user_id], caller.role):
-                raise PermissionDeniedError("NOT_THE_SENDER", "only the sender and admins delete a message")
+                raise PermissionDeniedError("NOT_THE_SENDER", "only the sender and admins may delete a message")
             if message.delete_ms:
                 return None
             change = state.next_change(ChangeKind.DELETED, caller.user_id, self._now_ms(), message_id=message_id)
@@ -88,7 +86,7 @@ class Messages:
         return await self._write(caller, conversation_id, message_id, decide)
 
     async def get(self, caller: Identity, message_id: str) -> Message:
-        """A message of any conversation that the caller is in."""
+        """Returns a message of any conversation that the caller is a member of."""
         message = (await self._store.messages_by_id([message_id])).get(message_id)
         if message is None:
             raise message_not_found()
@@ -101,24 +99,24 @@ class Messages:
     async def history(
         self, caller: Identity, conversation_id: str, *, before_seq: int | None, after_seq: int | None, page_size: int
     ) -> tuple[list[Message], bool]:
-        """A page of messages by seq ascending, and whether there are more in its direction."""
+        """Returns a page of messages by ascending seq, and whether there are more in its direction."""
         await self._views.require_member(caller.organization_id, conversation_id, caller.user_id)
-        found = await self._store.history(
+        messages = await self._store.history(
             conversation_id, before_seq=before_seq, after_seq=after_seq, limit=page_size + 1
         )
-        count = _bearable(found[:page_size])
-        return sorted(found[:count], key=_seq), len(found) > count
+        count = _fitting(messages[:page_size])
+        return sorted(messages[:count], key=_seq), len(messages) > count
 
     async def changed_after(
         self, caller: Identity, conversation_id: str, after_rev: int, page_size: int
     ) -> tuple[chat_pb2.Conversation, list[Message], bool]:
-        """The conversation, messages whose latest change is after a rev by rev ascending, and whether there are more.
+        """Returns the conversation, a page of messages by the rev of their latest change, and whether there are more.
 
-        The conversation is read first: all of its log up to its rev is then looked at. Each message is told of once,
-        at its latest change; an entry whose message has changed since is passed over, as the later entry tells. A
-        page may so take more entries than it holds messages, and is never empty while there are more.
+        The conversation is read first, then its log beyond `after_rev`, so the page covers everything up to its rev.
+        Each message is returned once, at its latest change: an entry whose message has changed since is skipped. So a
+        page may consume more entries than it has messages, and it is never empty while there are more.
         """
-        conversation = await self._views.one(caller.organization_id, conversation_id, caller.user_id)
+        conversation = await self._views.get(caller.organization_id, conversation_id, caller.user_id)
         page: list[Message] = []
         size = 0
         rev = after_rev
@@ -152,13 +150,13 @@ class Messages:
 
 
 def _size(message: Message) -> int:
-    """About how many characters a message takes."""
+    """Returns the approximate size of a message, in characters."""
     attached = sum(len(part.url) + len(part.name) for part in message.attachments)
     return len(message.text) + attached + sum(map(len, message.mentions)) + _BARE_SIZE
 
 
-def _bearable(messages: Sequence[Message]) -> int:
-    """How many of these go into one page: at least one, if there is one."""
+def _fitting(messages: Sequence[Message]) -> int:
+    """Returns how many of these messages fit into a page: at least one, if there is one."""
     sizes = itertools.accumulate(map(_size, messages))
     return max(min(1, len(messages)), sum(size <= MAX_PAGE_SIZE for size in sizes))
 

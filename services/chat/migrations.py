@@ -1,4 +1,4 @@
-"""How chat's database came to be as it is, step by step; a step that was released is never changed."""
+"""The migrations of chat's database. A released migration never changes."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ async def _make_collections(database: Database) -> None:
         await database.command("create", name, allowable_errors=[_NAMESPACE_EXISTS])
     log, members, intents = (database[name] for name in ("log", "members", "intents"))
     await log.create_index(["c", "r"], name="fence", unique=True)
-    # History by seq; change entries have none and are left out.
+    # History by seq; change entries have no seq and are not indexed.
     await log.create_index(["c", "s"], name="history", unique=True, partialFilterExpression={"s": {"$gt": 0}})
-    # A user's conversations; covers the query.
+    # A covering index for a user's conversations.
     await members.create_index(["o", "u", "c"])
     for field in ("c", "p"):
         await intents.create_index(field)

@@ -1,9 +1,9 @@
-"""Publishes what was committed to the event log: in order, and all of it, whatever fails in between.
+"""Publishes committed entries to the event log: in order and completely, whatever fails in between.
 
-There are two ways in. `put` takes events that are at hand: the fast way, for messages. `mark_gap` says that a
-conversation's log in the store is ahead of what was published, for whatever reason: a change, a replica that died
-between commit and publication, a write whose outcome was unknown, Redis away for longer than the queue lasts. The
-entries are then read from the store and published from there. So publishing needs no memory that a crash could lose.
+There are two paths. `put` takes an event from memory, which is the fast path for messages. `mark_dirty` says that a
+conversation's log in the store is ahead of what was published: after a change, a write with an unknown outcome, an
+outage of Redis that overflowed the queue, or for a replica that died between commit and publication. The publisher
+then reads the entries from the store. So publishing needs no state that a crash could lose.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from chassis.process.tracing import spanning
 from services.chat.bus import BusError, publish
 from services.chat.conversation_cache import ConversationState
 from services.chat.domain import Head
-from services.chat.recovery import Entry, Unpublished, read_unpublished
 from services.chat.store import ChatStore, StoreError
+from services.chat.unpublished import Entry, Unpublished, read_unpublished
 
 if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext
@@ -32,17 +32,18 @@ MAX_PENDING: Final = 50_000
 _BATCH: Final = 2_000
 _BACKOFF: Final = Backoff(base_seconds=0.05, cap_seconds=2.0)
 
-PENDING = Gauge("parley_chat_publish_pending", "Events that wait to be published.")
+PENDING = Gauge("parley_chat_publish_pending", "Events in the publish queue.")
 PUBLISHED = Counter("parley_chat_published_total", "Events published.")
 PUBLISH_BATCH = Histogram(
     "parley_chat_publish_batch_events",
-    "Events published at once.",
+    "Events in one publication.",
     buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_000),
 )
 DROPPED = Counter(
-    "parley_chat_publish_dropped_total", "Events let go of as too many waited; those of the log come from the store."
+    "parley_chat_publish_dropped_total",
+    "Events dropped because the publish queue was full; those of log entries are published later from the store.",
 )
-RECOVERED = Counter("parley_chat_published_from_store_total", "Entries published from the store.")
+RECOVERED = Counter("parley_chat_published_from_store_total", "Events published from the store instead of the queue.")
 
 _NOTHING: Final = Unpublished([], set())
 
@@ -58,18 +59,18 @@ class _Item(NamedTuple):
 
 
 class Publisher:
-    """Publishes for one replica; see the module.
+    """Publishes the events of one replica.
 
     Args:
-        log: where events go.
-        store: where entries are read from when they are not at hand.
+        log: the event log.
+        store: where entries are read from if their events are not in memory.
     """
 
     def __init__(self, log: EventLog, store: ChatStore) -> None:
         self._log = log
         self._store = store
         self._pending: list[_Item] = []
-        self._gaps: set[ConversationState] = set()
+        self._dirty: set[ConversationState] = set()
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -82,82 +83,82 @@ class Publisher:
         head: Head | None = None,
         trace: SpanContext | None = None,
     ) -> None:
-        """Queues an event; with the conversation's head after it, when it is of an entry of the log.
+        """Queues an event. An event of a log entry comes with the conversation's state and its head after the entry.
 
-        When the queue is full, all that is in it becomes gaps: what is durable is published later from the store,
-        what is not (typing) is dropped.
+        If the queue is full, its conversations are marked dirty and it is emptied: durable entries are published later
+        from the store; others (typing) are dropped.
         """
         if len(self._pending) >= MAX_PENDING:
-            self._pending_to_gaps()
+            self._mark_pending_dirty()
         if state is not None:
-            state.busy += 1
+            state.pins += 1
         self._pending.append(_Item(event, state, head, trace))
         self._rouse()
 
-    def mark_gap(self, state: ConversationState) -> None:
-        """Queues whatever the conversation's log has beyond what was published."""
-        if state not in self._gaps:
-            self._gaps.add(state)
-            state.busy += 1
+    def mark_dirty(self, state: ConversationState) -> None:
+        """Queues all entries of the conversation that are in the store but not published."""
+        if state not in self._dirty:
+            self._dirty.add(state)
+            state.pins += 1
         self._rouse()
 
     def _rouse(self) -> None:
         self._idle.clear()
         self._wake.set()
 
-    def _pending_to_gaps(self) -> None:
+    def _mark_pending_dirty(self) -> None:
         _log.warning("publish_queue_full", events=len(self._pending))
         DROPPED.inc(len(self._pending))
         dropped, self._pending = self._pending, []
         for item in dropped:
             if item.state is not None:
-                self.mark_gap(item.state)
-                item.state.busy -= 1
+                self.mark_dirty(item.state)
+                item.state.pins -= 1
 
     async def flushed(self) -> None:
-        """Waits until everything queued so far has been published."""
+        """Waits until everything queued so far is published."""
         await self._idle.wait()
 
     async def run(self) -> None:
-        """Publishes for ever; to be supervised."""
+        """Runs until cancelled."""
         while True:
             await self._wake.wait()
             self._wake.clear()
-            while self._pending or self._gaps:
+            while self._pending or self._dirty:
                 await self._publish_some()
             self._idle.set()
 
     async def _publish_some(self) -> None:
-        """Takes gaps and items at one moment: an item is queued after the gaps before it, and so can't pass them."""
-        gaps, self._gaps = self._gaps, set()
-        for state in gaps:
-            state.rewound = False
+        """Takes dirty conversations and items together, so that no item overtakes earlier entries that are dirty."""
+        dirty, self._dirty = self._dirty, set()
+        for state in dirty:
+            state.replay = False
         items, self._pending = self._pending[:_BATCH], self._pending[_BATCH:]
-        recovered = await self._recover(gaps) if gaps else _NOTHING
-        batch = [*_best(recovered.entries, items), *_unpublished(items, recovered)]
+        recovered = await self._recover(dirty) if dirty else _NOTHING
+        batch = [*_prefer_queued(recovered.entries, items), *_not_recovered(items, recovered)]
         if batch:
             with spanning("publish", (item.trace for item in batch), events=len(batch)):
                 await _persistently(lambda: publish(self._log, [item.event for item in batch]))
             PUBLISHED.inc(len(batch))
             PUBLISH_BATCH.observe(len(batch))
         for item in batch:
-            # One that was rewound meanwhile has a gap that begins before this.
-            if item.state is not None and item.head is not None and not item.state.rewound:
+            # If a replay was requested meanwhile, the state is dirty from an earlier entry on.
+            if item.state is not None and item.head is not None and not item.state.replay:
                 item.state.published = max(item.state.published, item.head, key=_rev)
-                item.state.hear_of(item.head.rev)
-        for state in (*gaps, *(item.state for item in items if item.state is not None)):
-            state.busy -= 1
+                item.state.observe_rev(item.head.rev)
+        for state in (*dirty, *(item.state for item in items if item.state is not None)):
+            state.pins -= 1
 
-    async def _recover(self, gaps: set[ConversationState]) -> Unpublished:
-        recovered = await _persistently(lambda: read_unpublished(self._store, gaps))
+    async def _recover(self, dirty: set[ConversationState]) -> Unpublished:
+        recovered = await _persistently(lambda: read_unpublished(self._store, dirty))
         RECOVERED.inc(len(recovered.entries))
         for state in recovered.unfinished:
-            self.mark_gap(state)
+            self.mark_dirty(state)
         return recovered
 
 
-def _best(entries: Sequence[Entry], items: Iterable[_Item]) -> Iterable[_Item]:
-    """What the store tells of; of messages that are at hand too, those: the store doesn't know how they came."""
+def _prefer_queued(entries: Sequence[Entry], items: Iterable[_Item]) -> Iterable[_Item]:
+    """Returns items for entries from the store; for messages, the queued items, which know their connection."""
     if not entries:
         return
     at_hand = {
@@ -170,8 +171,8 @@ def _best(entries: Sequence[Entry], items: Iterable[_Item]) -> Iterable[_Item]:
         yield item or _Item(entry.event, entry.state, entry.head)
 
 
-def _unpublished(items: Iterable[_Item], recovered: Unpublished) -> Iterable[_Item]:
-    """Items but for those of entries that the store told of, now or before, or will tell of."""
+def _not_recovered(items: Iterable[_Item], recovered: Unpublished) -> Iterable[_Item]:
+    """Returns the items whose entries the store did not return, now or earlier, and will not return later."""
     reached = {entry.state: entry.head.rev for entry in recovered.entries}
     for item in items:
         if item.state is None or item.head is None:
@@ -183,7 +184,7 @@ def _unpublished(items: Iterable[_Item], recovered: Unpublished) -> Iterable[_It
 
 
 async def _persistently(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Repeats an attempt until the store and the log answer, with full jitter between."""
+    """Repeats an attempt until it succeeds."""
     failures = 0
     while True:
         try:

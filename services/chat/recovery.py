@@ -1,90 +1,62 @@
-"""Reads from the store what conversations' logs have beyond what was published, as the events to publish."""
+"""The recovery loop, which keeps this replica's lease and finishes the work of replicas that died."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
-from typing import Final, NamedTuple
+import asyncio
+from typing import Final
 
-from parley.chat.v1 import event_pb2
+from prometheus_client import Counter
 
-from services.chat import events
-from services.chat.conversation_cache import ConversationState
-from services.chat.domain import Change, Conversation, Head, LogEntry, Member, Message, advance, advance_over
-from services.chat.store import ChatStore
+from chassis.process.logs import logger
+from services.chat.conversation_cache import ConversationCache
+from services.chat.intents import WriteIntents
+from services.chat.store import ChatStore, StoreError
 
-MAX_ENTRIES: Final = 500
+TAKEN_OVER = Counter(
+    "parley_chat_intents_taken_over_total", "Conversations that this replica finished for a dead replica."
+)
+_BATCH: Final = 200
 
-
-class Entry(NamedTuple):
-    """An event of an entry of a conversation's log, and the conversation's head after it."""
-
-    event: event_pb2.Event
-    state: ConversationState
-    head: Head
+_log = logger("intents")
 
 
-class Unpublished(NamedTuple):
-    """What is to be published, and the conversations of which there may be more."""
+class RecoveryLoop:
+    """Renews this replica's lease, and takes over the intents of expired leases.
 
-    entries: list[Entry]
-    unfinished: set[ConversationState]
-
-
-async def read_unpublished(store: ChatStore, gaps: Collection[ConversationState]) -> Unpublished:
-    """The first entries that the logs of these conversations have beyond what was published.
-
-    Each with the rev that it had; but a message that has changed since is told as it is now.
+    Args:
+        store, cache, intents: the collaborators.
+        timeout_seconds: a lease that was not renewed for this long expires.
     """
-    states = {state.conversation.conversation_id: state for state in gaps}
-    tails = await store.tails({key: state.published.rev for key, state in states.items()}, MAX_ENTRIES)
-    unfinished = _beyond(tails, states)
-    tails = {key: tail for key, tail in tails.items() if tail}
-    conversations = await store.conversations(tails)
-    members = await store.members(list(tails))
-    messages = await store.messages_by_id(_named(tails, states))
-    entries: list[Entry] = []
-    for key, tail in tails.items():
-        for entry in tail:
-            if isinstance(entry, Message):
-                states[key].note_sender(entry)
-        entries += _entries(states[key], conversations[key], members[key], tail, messages)
-    return Unpublished(entries, unfinished)
 
+    def __init__(
+        self, store: ChatStore, cache: ConversationCache, intents: WriteIntents, *, timeout_seconds: float
+    ) -> None:
+        self._store = store
+        self._cache = cache
+        self._intents = intents
+        self._timeout_seconds = timeout_seconds
 
-def _beyond(tails: Mapping[str, list[LogEntry]], states: Mapping[str, ConversationState]) -> set[ConversationState]:
-    """Those that the limit may have cut short: tails are read one after the other, by id."""
-    if sum(map(len, tails.values())) < MAX_ENTRIES:
-        return set()
-    last = max(key for key, tail in tails.items() if tail)
-    return {state for key, state in states.items() if key >= last}
+    async def run(self) -> None:
+        """Runs until cancelled."""
+        while True:
+            try:
+                await self._intents.renew_lease()
+                for lease_id in await self._store.expire_leases(self._timeout_seconds):
+                    await self._take_over(lease_id)
+            except StoreError as error:
+                _log.warning("recovery_failed", error=type(error).__name__)
+            await asyncio.sleep(self._timeout_seconds / 4)
 
-
-def _named(tails: Mapping[str, list[LogEntry]], states: Mapping[str, ConversationState]) -> list[str]:
-    """The ids of the messages that the events tell of and that are not in the tails themselves."""
-    changes = (entry for tail in tails.values() for entry in tail if isinstance(entry, Change))
-    named = {change.message_id for change in changes}
-    named |= {advance_over(states[key].published, tail).last_message_id for key, tail in tails.items()}
-    return [message_id for message_id in named if message_id]
-
-
-def _entries(
-    state: ConversationState,
-    conversation: Conversation,
-    members: list[Member],
-    tail: list[LogEntry],
-    messages: Mapping[str, Message],
-) -> Iterable[Entry]:
-    by_id = {member.user_id: member for member in members}
-    head, end = state.published, advance_over(state.published, tail)
-    last = messages.get(end.last_message_id)
-    for entry in tail:
-        head = advance(head, entry)
-        if isinstance(entry, Message):
-            sent = replace(entry, rev=entry.position)
-            yield Entry(events.message_created(conversation, sent, by_id, origin=""), state, head)
-            continue
-        message = messages.get(entry.message_id)
-        changed = replace(message, rev=entry.rev) if message else None
-        for event in events.change_events(entry, conversation, end, members, last=last, message=changed):
-            yield Entry(event, state, head)
+    async def _take_over(self, lease_id: str) -> None:
+        """Makes the intents of an expired lease ours; loading a conversation publishes what it finds unpublished."""
+        await self._store.kill_sessions_of(lease_id)
+        count = 0
+        while intents := await self._store.intents_of(lease_id, _BATCH):
+            async with self._cache.acquire(intents, refresh=True) as states:
+                await self._intents.ensure(states.values())
+            await self._store.remove_intents(lease_id, intents)
+            count += len(intents)
+            TAKEN_OVER.inc(len(intents))
+            await self._intents.renew_lease()
+        await self._store.delete_lease(lease_id)
+        _log.info("replica_taken_over", lease=lease_id, conversations=count)

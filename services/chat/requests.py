@@ -1,4 +1,4 @@
-"""What requests must look like: the form of their fields, whatever the state of the system."""
+"""Validates the fields of requests."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from services.chat.domain import MAX_MEMBERS, MAX_TEXT_BYTES, MessageKind
 
 _MAX_ATTACHMENTS: Final = 20
 _MAX_MENTIONS: Final = 50
+_MAX_URL: Final = 2_000
 _MAX_TAGS: Final = 20
-_SURELY_SHORT: Final = MAX_TEXT_BYTES // 4  # UTF-8 takes at most 4 bytes for a character
-_SENDABLE_KINDS: Final = frozenset({0, *MessageKind}) - {MessageKind.SYSTEM}  # 0: the draft gives none
+_SURELY_SHORT: Final = MAX_TEXT_BYTES // 4  # UTF-8 takes at most 4 bytes per character
+_SENDABLE_KINDS: Final = frozenset({0, *MessageKind}) - {MessageKind.SYSTEM}  # 0: unset, text by default
 _FIRST_SECOND: Final = -62_135_596_800  # of the year 1
 _LAST_SECOND: Final = 253_402_300_799  # of the year 9999
 _NANOS: Final = 1_000_000_000
@@ -24,19 +25,19 @@ UPDATABLE: Final = frozenset({"name", "description", "archived", "tags", "muted_
 
 
 def check_conversation_id(checks: FieldChecks, value: str) -> None:
-    """Checks that there is an id. One of another form than ours names no conversation, which is found out later."""
+    """Checks a conversation id's length. An id in another format than ours names no conversation; reading it fails."""
     checks.text("conversationId", value, at_least=1, at_most=64)
 
 
 def check_message_id(checks: FieldChecks, value: str, field: str = "messageId") -> None:
-    """Checks that there is an id."""
+    """Checks a message id's length."""
     checks.text(field, value, at_least=1, at_most=64)
 
 
 def check_time(checks: FieldChecks, field: str, time: Timestamp) -> None:
-    """Checks that a time is one: a Timestamp may hold what its own specification doesn't allow."""
+    """Checks that a Timestamp is within the range that its specification allows."""
     within = _FIRST_SECOND <= time.seconds <= _LAST_SECOND and 0 <= time.nanos < _NANOS
-    checks.require(within, field, "must be a time of the years 1 to 9999")
+    checks.require(within, field, "must be a time in the years 1 to 9999")
 
 
 def check_text(checks: FieldChecks, text: str, *, may_be_blank: bool) -> None:
@@ -48,7 +49,7 @@ def check_text(checks: FieldChecks, text: str, *, may_be_blank: bool) -> None:
 
 
 def check_draft(draft: message_pb2.Draft) -> None:
-    """Checks what a member sends. Raises InvalidArgumentError."""
+    """Validates a draft. Raises InvalidArgumentError."""
     checks = FieldChecks()
     check_conversation_id(checks, draft.conversation_id)
     checks.text("clientMessageId", draft.client_message_id, at_least=1, at_most=64)
@@ -57,11 +58,11 @@ def check_draft(draft: message_pb2.Draft) -> None:
     if draft.reply_to:
         check_message_id(checks, draft.reply_to, "replyTo")
     if draft.mentions:
-        checks.require(len(draft.mentions) <= _MAX_MENTIONS, "mentions", f"must be at most {_MAX_MENTIONS}")
+        checks.require(len(draft.mentions) <= _MAX_MENTIONS, "mentions", f"must have at most {_MAX_MENTIONS} entries")
         for user_id in draft.mentions:
             checks.user_id("mentions", user_id)
     if draft.attachments:
-        most = f"must be at most {_MAX_ATTACHMENTS}"
+        most = f"must have at most {_MAX_ATTACHMENTS} entries"
         checks.require(len(draft.attachments) <= _MAX_ATTACHMENTS, "attachments", most)
         for attachment in draft.attachments:
             _check_attachment(checks, attachment)
@@ -69,29 +70,29 @@ def check_draft(draft: message_pb2.Draft) -> None:
 
 
 def _check_attachment(checks: FieldChecks, attachment: chat_pb2.Attachment) -> None:
-    is_web = attachment.url.startswith(("https://", "http://"))
-    checks.require(is_web and len(attachment.url) <= 2_000, "attachments", "must have http or https addresses")  # noqa: PLR2004
-    checks.require(len(attachment.name) <= 200, "attachments", "must have names of at most 200 characters")  # noqa: PLR2004
-    checks.require(len(attachment.content_type) <= 100, "attachments", "must have short media types")  # noqa: PLR2004
+    is_web = attachment.url.startswith(("https://", "http://")) and len(attachment.url) <= _MAX_URL
+    checks.require(is_web, "attachments", f"must have http or https URLs of at most {_MAX_URL} characters")
+    for part, value, limit in (("names", attachment.name, 200), ("media types", attachment.content_type, 100)):
+        checks.require(len(value) <= limit, "attachments", f"must have {part} of at most {limit} characters")
     checks.require(attachment.size_bytes >= 0, "attachments", "must have sizes of at least 0")
 
 
 def check_new_group(
     kind: chat_pb2.ConversationKind.ValueType, name: str, description: str, external_ref: str, members: Collection[str]
 ) -> None:
-    """Checks what a group is to be made of. Raises InvalidArgumentError."""
+    """Validates a request to create a group. Raises InvalidArgumentError."""
     checks = FieldChecks()
     checks.require(kind == chat_pb2.CONVERSATION_KIND_GROUP, "kind", "must be group")
     _check_settings(checks, name, description)
     checks.text("externalRef", external_ref, at_most=200)
-    checks.require(len(set(members)) < MAX_MEMBERS, "memberIds", f"must be fewer than {MAX_MEMBERS}")
+    checks.require(len(set(members)) < MAX_MEMBERS, "memberIds", f"must have fewer than {MAX_MEMBERS} entries")
     for user_id in members:
         checks.user_id("memberIds", user_id)
     checks.done()
 
 
 def check_room(external_ref: str, name: str) -> None:
-    """Checks which room is to be entered. Raises InvalidArgumentError."""
+    """Validates a request to join a room. Raises InvalidArgumentError."""
     checks = FieldChecks()
     checks.text("externalRef", external_ref, at_least=1, at_most=200)
     checks.require(not external_ref or bool(external_ref.strip()), "externalRef", "must not be blank")
@@ -107,15 +108,15 @@ def _check_settings(checks: FieldChecks, name: str, description: str) -> None:
 
 
 def settings_of(conversation: chat_pb2.Conversation, paths: Collection[str]) -> dict[str, object]:
-    """The settings that an update names, but for muted_until, checked. Raises InvalidArgumentError."""
+    """Validates an update and returns its settings, without muted_until_time. Raises InvalidArgumentError."""
     checks = FieldChecks()
     check_conversation_id(checks, conversation.conversation_id)
     unknown = [path for path in paths if path not in UPDATABLE]
-    checks.require(not unknown, "updateMask", f"must name fields among {', '.join(sorted(UPDATABLE))}")
+    checks.require(not unknown, "updateMask", f"must only name fields among {', '.join(sorted(UPDATABLE))}")
     name = conversation.name if "name" in paths else "-"
     _check_settings(checks, name, conversation.description if "description" in paths else "")
     if "tags" in paths:
-        checks.require(len(conversation.tags) <= _MAX_TAGS, "tags", f"must be at most {_MAX_TAGS}")
+        checks.require(len(conversation.tags) <= _MAX_TAGS, "tags", f"must have at most {_MAX_TAGS} entries")
         for tag in conversation.tags:
             checks.text("tags", tag, at_least=1, at_most=50)
     checks.done()
@@ -128,7 +129,7 @@ def settings_of(conversation: chat_pb2.Conversation, paths: Collection[str]) -> 
 
 
 def muted_until_ms(conversation: chat_pb2.Conversation, paths: Collection[str]) -> int | None:
-    """Until when an update mutes: 0 to unmute, None when it says nothing of it. Raises InvalidArgumentError."""
+    """Returns the time until which an update mutes: 0 to unmute, None to leave it. Raises InvalidArgumentError."""
     if "muted_until_time" not in paths:
         return None
     checks = FieldChecks()
@@ -138,17 +139,17 @@ def muted_until_ms(conversation: chat_pb2.Conversation, paths: Collection[str]) 
 
 
 def check_user_ids(field: str, user_ids: Collection[str]) -> None:
-    """Checks users to be added. Raises InvalidArgumentError."""
+    """Validates a list of users. Raises InvalidArgumentError."""
     checks = FieldChecks()
     checks.require(bool(user_ids), field, "must not be empty")
-    checks.require(len(set(user_ids)) < MAX_MEMBERS, field, f"must be fewer than {MAX_MEMBERS}")
+    checks.require(len(set(user_ids)) < MAX_MEMBERS, field, f"must have fewer than {MAX_MEMBERS} entries")
     for user_id in user_ids:
         checks.user_id(field, user_id)
     checks.done()
 
 
 def check_mark(conversation_id: str, seq: int) -> None:
-    """Checks a receipt. Raises InvalidArgumentError."""
+    """Validates a receipt. Raises InvalidArgumentError."""
     checks = FieldChecks()
     check_conversation_id(checks, conversation_id)
     checks.require(seq >= 1, "seq", "must be at least 1")

@@ -1,4 +1,4 @@
-"""How drafts become messages: each gets the next seq and rev, and a time that never runs backwards along them."""
+"""Turns drafts into messages: assigns the next seq and rev, and a time that never decreases along them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from services.chat.domain import Attachment, Head, Message
 
 @dataclass(slots=True)
 class Draft:
-    """What a member sends: checked, and not yet numbered."""
+    """A validated message without a place in its conversation."""
 
     organization_id: str
     conversation_id: str
     sender_id: str
     sender_name: str
     origin: str
-    """The connection that it came by; empty when none is to be left out."""
+    """The connection that sent it, which receives no event of it; empty if all connections do."""
     client_message_id: str
     message_id: str
     kind: int
@@ -27,7 +27,7 @@ class Draft:
 
 
 def assign_seq(draft: Draft, mentions: tuple[str, ...], head: Head, now_ms: int) -> Message:
-    """The message that a draft becomes right after `head`, with those of its mentions that hold.
+    """Returns the message that follows `head`, with the valid ones of its mentions.
 
     Replicas' clocks differ, so the time is at least that of the message before.
     """

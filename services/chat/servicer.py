@@ -1,4 +1,4 @@
-"""The RPC edge of conversations and of events: checks, one call inward, conversion; no rules, no I/O of its own."""
+"""The gRPC servicers of conversations and events: validate, call a use case, convert the result."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ConversationServicer(ConversationServiceServicer):
     async def GetOrCreateDirectConversation(
         self, request: pb.GetOrCreateDirectConversationRequest, context: Context
     ) -> pb.GetOrCreateDirectConversationResponse:
-        """See the contract."""
+        """Implements the RPC."""
         checks = FieldChecks()
         checks.user_id("userId", request.user_id)
         checks.done()
@@ -41,7 +41,7 @@ class ConversationServicer(ConversationServiceServicer):
     async def CreateConversation(
         self, request: pb.CreateConversationRequest, context: Context
     ) -> pb.CreateConversationResponse:
-        """See the contract."""
+        """Implements the RPC."""
         requests.check_new_group(
             request.kind, request.name, request.description, request.external_ref, request.member_ids
         )
@@ -55,7 +55,7 @@ class ConversationServicer(ConversationServiceServicer):
         return pb.CreateConversationResponse(conversation=conversation)
 
     async def JoinRoom(self, request: pb.JoinRoomRequest, context: Context) -> pb.JoinRoomResponse:
-        """See the contract."""
+        """Implements the RPC."""
         requests.check_room(request.external_ref, request.name)
         caller = calling_user()
         conversation_id = await self._conversations.ensure_room(caller, request.external_ref, request.name)
@@ -63,7 +63,7 @@ class ConversationServicer(ConversationServiceServicer):
         return pb.JoinRoomResponse(conversation=conversation)
 
     async def GetConversation(self, request: pb.GetConversationRequest, context: Context) -> pb.GetConversationResponse:
-        """See the contract."""
+        """Implements the RPC."""
         _check_conversation(request.conversation_id)
         conversation = await self._conversations.get(calling_user(), request.conversation_id)
         return pb.GetConversationResponse(conversation=conversation)
@@ -71,7 +71,7 @@ class ConversationServicer(ConversationServiceServicer):
     async def ListConversations(
         self, request: pb.ListConversationsRequest, context: Context
     ) -> pb.ListConversationsResponse:
-        """See the contract."""
+        """Implements the RPC."""
         checks = FieldChecks()
         checks.require(request.kind in {0, *ConversationKind}, "kind", "must be direct or group")
         requests.check_time(checks, "updatedAfter", request.updated_after)
@@ -93,7 +93,7 @@ class ConversationServicer(ConversationServiceServicer):
     async def UpdateConversation(
         self, request: pb.UpdateConversationRequest, context: Context
     ) -> pb.UpdateConversationResponse:
-        """See the contract."""
+        """Implements the RPC."""
         paths = list(request.update_mask.paths)
         settings = requests.settings_of(request.conversation, paths)
         conversation = await self._conversations.update(
@@ -105,20 +105,20 @@ class ConversationServicer(ConversationServiceServicer):
         return pb.UpdateConversationResponse(conversation=conversation)
 
     async def AddMembers(self, request: pb.AddMembersRequest, context: Context) -> pb.AddMembersResponse:
-        """See the contract."""
+        """Implements the RPC."""
         _check_conversation(request.conversation_id)
         requests.check_user_ids("userIds", request.user_ids)
         conversation = await self._members.add(calling_user(), request.conversation_id, request.user_ids)
         return pb.AddMembersResponse(conversation=conversation)
 
     async def RemoveMember(self, request: pb.RemoveMemberRequest, context: Context) -> pb.RemoveMemberResponse:
-        """See the contract."""
+        """Implements the RPC."""
         _check_conversation(request.conversation_id, request.user_id)
         conversation = await self._members.remove(calling_user(), request.conversation_id, request.user_id)
         return pb.RemoveMemberResponse(conversation=conversation)
 
     async def UpdateMember(self, request: pb.UpdateMemberRequest, context: Context) -> pb.UpdateMemberResponse:
-        """See the contract."""
+        """Implements the RPC."""
         member = request.member
         _check_conversation(request.conversation_id, member.user_id)
         checks = FieldChecks()
@@ -131,7 +131,7 @@ class ConversationServicer(ConversationServiceServicer):
         return pb.UpdateMemberResponse(conversation=conversation)
 
     async def ListMembers(self, request: pb.ListMembersRequest, context: Context) -> pb.ListMembersResponse:
-        """See the contract."""
+        """Implements the RPC."""
         _check_conversation(request.conversation_id)
         query = f"members {request.conversation_id}"
         (after_id,) = decode_token(request.page_token, query, tuple[str]) or ("",)
@@ -151,10 +151,10 @@ class EventServicer(EventServiceServicer):
     async def Subscribe(
         self, request_iterator: AsyncIterator[event_pb2.SubscribeRequest], context: Any
     ) -> AsyncIterator[event_pb2.SubscribeResponse]:
-        """See the contract."""
-        async for acknowledged, events, positions, lost in self._fanout.serve(request_iterator):
+        """Implements the RPC."""
+        async for acked_sequence, events, cursors, lost in self._fanout.serve(request_iterator):
             yield event_pb2.SubscribeResponse(
-                acked_sequence=acknowledged, events=events, resume_cursors=positions, resync_required=lost
+                acked_sequence=acked_sequence, events=events, resume_cursors=cursors, resync_required=lost
             )
 
 

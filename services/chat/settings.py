@@ -1,4 +1,4 @@
-"""What the chat service is told; see chassis.process.settings for what all services are told."""
+"""Settings of the chat service; those of all services are in chassis.process.settings."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from chassis.process.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """The chat service's settings."""
+    """Settings of the chat service."""
 
-    mongodb_database: str = Field("parley_chat", min_length=1, description="the database in MongoDB")
-    commit_writers: int = Field(2, ge=1, le=64, description="how many inserts may be in flight at once")
-    commit_queue: int = Field(20_000, ge=1, description="how many messages may wait before new ones are refused")
-    messages_per_second: float = Field(20.0, gt=0, description="how many messages a second one user may send")
-    messages_burst: int = Field(100, ge=1, description="how many messages one user may send at once")
-    cached_conversations: int = Field(50_000, ge=1, description="how many conversations are kept in memory")
-    summary_interval_seconds: float = Field(0.5, gt=0, le=60, description="how often summaries are written, in s")
-    event_shards: int = Field(4, ge=1, le=256, description="streams that events are spread over; alike everywhere")
-    event_retention_seconds: float = Field(3_600, ge=60, description="how long events can be resumed, in s")
-    replica_timeout_seconds: float = Field(10.0, ge=1, description="after how long a silent replica is dead, in s")
+    mongodb_database: str = Field("parley_chat", min_length=1, description="name of the MongoDB database")
+    commit_writers: int = Field(2, ge=1, le=64, description="concurrent inserts into the log")
+    commit_queue: int = Field(20_000, ge=1, description="queued messages at which new ones are rejected")
+    messages_per_second: float = Field(20.0, gt=0, description="sustained rate of messages from one user, per second")
+    messages_burst: int = Field(100, ge=1, description="messages that one user may send in a burst")
+    cached_conversations: int = Field(50_000, ge=1, description="conversations cached in memory")
+    summary_interval_seconds: float = Field(0.5, gt=0, le=60, description="interval of summary writes, in seconds")
+    event_shards: int = Field(4, ge=1, le=256, description="number of event streams; the same for every replica")
+    event_retention_seconds: float = Field(3_600, ge=60, description="how long cursors can resume, in seconds")
+    replica_timeout_seconds: float = Field(10.0, ge=1, description="silence that makes a replica dead, in seconds")

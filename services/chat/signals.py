@@ -1,7 +1,7 @@
-"""Receipts and typing: small, frequent, and coalesced.
+"""The use cases of receipts and typing.
 
-Receipts only move forward, so many of one member are as good as the last. While one write is under way the next ones
-gather, and a caller is answered when its own are durable. Typing is passed on and never stored.
+Receipts only move forward, so the latest one of a member replaces the earlier ones. Those that arrive during a write
+are merged into the next write; a caller gets its answer once its own receipts are durable. Typing is never stored.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from services.chat.conversation_cache import ConversationCache, ConversationStat
 from services.chat.domain import MemberKey, ReadMark
 from services.chat.errors import not_a_member, not_found
 from services.chat.publisher import Publisher
-from services.chat.read_marks import Marks
+from services.chat.read_marks import ReadMarks
 from services.chat.store import StoreError
 
 
@@ -24,11 +24,11 @@ class Signals:
     """The use cases of receipts and typing.
 
     Args:
-        states, marks, publisher: what it works with.
+        cache, marks, publisher: the collaborators.
     """
 
-    def __init__(self, *, states: ConversationCache, marks: Marks, publisher: Publisher) -> None:
-        self._states = states
+    def __init__(self, *, cache: ConversationCache, marks: ReadMarks, publisher: Publisher) -> None:
+        self._cache = cache
         self._marks = marks
         self._publisher = publisher
         self._waiting: dict[MemberKey, ReadMark] = {}
@@ -36,19 +36,22 @@ class Signals:
         self._wake = asyncio.Event()
 
     async def check(self, members: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], AppError]:
-        """Which of (organization, conversation, user) may not signal, and why not."""
+        """Returns an error for each (organization, conversation, user) that may not send signals."""
         asked = set(members)
-        async with self._states.holding({conversation_id for _, conversation_id, _ in asked}) as states:
-            doubtful = [key for key in asked if _refusal(states.get(key[1]), *key)]
-        if not doubtful:
+        async with self._cache.acquire({conversation_id for _, conversation_id, _ in asked}) as states:
+            rejected = [key for key in asked if _rejection(states.get(key[1]), *key)]
+        if not rejected:
             return {}
-        async with self._states.holding({key[1] for key in doubtful}, anew=True) as states:
-            return {key: refusal for key in doubtful if (refusal := _refusal(states.get(key[1]), *key))}
+        async with self._cache.acquire({key[1] for key in rejected}, refresh=True) as states:
+            return {key: rejection for key in rejected if (rejection := _rejection(states.get(key[1]), *key))}
 
     async def mark(self, marks: dict[MemberKey, ReadMark]) -> None:
-        """Moves marks, forward only; returns when that is durable. Raises StoreError.
+        """Advances the marks of members that `check` let pass; returns when they are durable.
 
-        Of members that were checked. A mark beyond the last message counts as the last.
+        A mark beyond the last message is reduced to it.
+
+        Raises:
+            StoreError: the outcome is unknown.
         """
         await self._clamp(marks)
         for key, (read, delivered) in marks.items():
@@ -60,37 +63,37 @@ class Signals:
         await asyncio.shield(self._written)
 
     async def _clamp(self, marks: dict[MemberKey, ReadMark]) -> None:
-        async with self._states.holding({conversation_id for conversation_id, _ in marks}) as states:
+        async with self._cache.acquire({conversation_id for conversation_id, _ in marks}) as states:
             ahead = {key[0] for key, seqs in marks.items() if max(seqs) > _seq(states.get(key[0]))}
         if not ahead:
             return
-        # This replica may not have heard of the latest messages.
-        async with self._states.holding(ahead, anew=True) as states:
+        # This replica may not know the latest messages.
+        async with self._cache.acquire(ahead, refresh=True) as states:
             for key, (read, delivered) in marks.items():
                 if key[0] in ahead:
                     last = _seq(states.get(key[0]))
                     marks[key] = ReadMark(min(read, last), min(delivered, last))
 
     async def run(self) -> None:
-        """Writes marks for ever; to be supervised."""
+        """Writes marks until cancelled."""
         while True:
             await self._wake.wait()
             self._wake.clear()
             marks, self._waiting = self._waiting, {}
             written, self._written = self._written, None
             try:
-                await self._marks.move(marks)
+                await self._marks.advance(marks)
             except StoreError as error:
                 if written is not None:
                     written.set_exception(error)
-                    written.exception()  # seen, even when every caller has gone
+                    written.exception()  # marks it as retrieved, in case every caller was cancelled
                 continue
             if written is not None:
                 written.set_result(None)
 
     def typing(self, conversation_id: str, user_id: str, name: str, *, active: bool) -> None:
-        """Tells the other members that a member, who was checked, is typing or has stopped."""
-        state = self._states.peek(conversation_id)
+        """Sends the other members the typing state of a member that `check` let pass."""
+        state = self._cache.peek(conversation_id)
         if state is not None:
             others = [member for member in state.members.values() if member.user_id != user_id]
             self._publisher.put(
@@ -102,7 +105,7 @@ def _seq(state: ConversationState | None) -> int:
     return state.head.seq if state else 0
 
 
-def _refusal(
+def _rejection(
     state: ConversationState | None, organization_id: str, _conversation_id: str, user_id: str
 ) -> AppError | None:
     if state is None or state.conversation.organization_id != organization_id:
@@ -111,5 +114,5 @@ def _refusal(
 
 
 def member_key(caller: Identity, conversation_id: str) -> tuple[str, str, str]:
-    """What `Signals.check` asks about, for a calling user."""
+    """Returns the calling user's key for `Signals.check`."""
     return caller.organization_id, conversation_id, caller.user_id

@@ -1,19 +1,20 @@
-"""What chat keeps in MongoDB; the only module here that knows it.
+"""Chat's data in MongoDB. With documents.py and migrations.py, the only modules of chat that know MongoDB.
 
 Collections
-    log            every durable change of every conversation, for ever: a message, or a change entry that says what
-                   happened to one, to the members or to the settings. The unique index on (conversation, rev) is the
-                   fence: whoever numbers an entry from a stale head collides, reloads and numbers again.
-    conversations  each conversation's own fields, and a summary of the log up to where it has been published
-    members        who is in which conversation, with their marks
-    intents        which life is writing to which conversation, so that what a dead one left can be published
-    replicas       each life of a replica: when it last gave a sign, whether it was declared dead, and its sessions
+    log            every durable change of every conversation, kept for ever: a message, or a change entry that says
+                   what happened to a message, to the members or to the settings. The unique index on (conversation,
+                   rev) is the fence: a writer that sequences an entry after a stale head collides, reloads the
+                   conversation and sequences again.
+    conversations  each conversation's own fields, and a summary of its log up to the last published entry
+    members        the members of each conversation, with their read marks
+    intents        the conversations that each lease writes to, so that others can publish what a dead replica left
+    replicas       leases: when each was last renewed, whether it was declared dead, and its MongoDB sessions
 
-A transaction of a process that was killed stays open for up to a minute, and all that meets it waits. So each life
-notes the sessions that its transactions use, for others to end them; the log entry, which everything else may meet,
-comes last in a transaction; and inserts into the log wait for a short time only.
+A transaction of a killed process stays open for up to a minute, and every operation that conflicts with it waits. So
+each lease records the sessions of its transactions for others to kill; a transaction writes its log entry, with which
+everything else may conflict, last; and inserts into the log have a short timeout.
 
-All writes are acknowledged by a majority and journaled, all reads are of what a majority has.
+All writes are acknowledged by a majority and journaled; all reads return majority-committed data.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from services.chat.domain import Change, ChangeSet, Conversation, Head, LogEntry
 from services.chat.migrations import MIGRATIONS
 
 StoreError = PyMongoError
-"""What any method raises when the store can't be reached; what a write did is then unknown."""
+"""Raised by every method if the store can't be reached; the outcome of a write is then unknown."""
 
 TIMEOUT_MS: Final = 10_000
 INSERT_SECONDS: Final = 3.0
@@ -46,18 +47,19 @@ _DUPLICATE_KEY: Final = 11_000
 
 
 class RefusedError(Exception):
-    """The server said that it will not write this: nothing of it is written, and repeating is of no use."""
+    """The server rejected a write. Nothing was written, and a retry would fail too."""
 
 
 class FenceError(Exception):
-    """Another entry has this rev: the head was stale. Nothing of the entry was written."""
+    """Another entry has this rev, because the head was stale. Nothing was written."""
 
 
 class BatchStoppedError(Exception):
-    """An ordered batch stopped at an entry that collided: all before it is written, it and all after it is not.
+    """An ordered batch stopped at a message that collided. The messages before it were written, the rest was not.
 
-    `inserted` says how many are written; `known`, that the entry's message id is there already (a repeat), else that
-    its rev is (the fence).
+    Attributes:
+        inserted: the number of messages that were written.
+        known: whether the log has the message's id already (a repeat); else it has its rev (the fence).
     """
 
     def __init__(self, inserted: int, known: bool) -> None:
@@ -66,17 +68,19 @@ class BatchStoppedError(Exception):
         self.known = known
 
 
-_MAY_PASS: Final = ("TransientTransactionError", "UnknownTransactionCommitResult", "RetryableWriteError")
+_RETRYABLE_LABELS: Final = ("TransientTransactionError", "UnknownTransactionCommitResult", "RetryableWriteError")
 
 
 def _refused(error: OperationFailure) -> Exception:
-    """The error as it is when the write may have been made or may yet be, else RefusedError."""
-    may_pass = error.timeout or isinstance(error, WriteConcernError) or any(map(error.has_error_label, _MAY_PASS))
-    return error if may_pass else RefusedError(error.code)
+    """Returns RefusedError, or the error itself if the write may have happened or may still happen."""
+    may_be_written = (
+        error.timeout or isinstance(error, WriteConcernError) or any(map(error.has_error_label, _RETRYABLE_LABELS))
+    )
+    return error if may_be_written else RefusedError(error.code)
 
 
 def open_client(uri: str) -> AsyncMongoClient[dict[str, Any]]:
-    """Opens a client with Parley's guarantees; nothing connects before the first call."""
+    """Returns a client with the concerns that the store relies on; it connects with the first call."""
     return AsyncMongoClient(
         uri,
         timeoutMS=TIMEOUT_MS,
@@ -89,7 +93,12 @@ def open_client(uri: str) -> AsyncMongoClient[dict[str, Any]]:
 
 
 class ChatStore:
-    """Reads and writes chat's collections. Methods raise StoreError; writes say what else."""
+    """Reads and writes chat's collections. Every method raises StoreError.
+
+    Args:
+        client: see `open_client`; `parley restore` passes its own.
+        database: the database's name.
+    """
 
     def __init__(self, client: AsyncMongoClient[dict[str, Any]], database: str) -> None:
         options: CodecOptions[dict[str, Any]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
@@ -99,24 +108,24 @@ class ChatStore:
         self._conversations = self._db["conversations"]
         self._members = self._db["members"]
         self._replicas = self._db["replicas"]
-        self._life = ""
-        self._noted_sessions: set[bytes] = set()
-        # Journaled before the commit that follows it, whose acknowledgement waits for the same journal.
+        self._lease_id = ""
+        self._recorded_sessions: set[bytes] = set()
+        # w=1 is enough: a commit follows, and its acknowledgement covers everything before it in the journal.
         self._intents = self._db.get_collection("intents", write_concern=WriteConcern(w=1))
 
     async def prepare(self) -> None:
-        """Sees to it that every migration has been made."""
+        """Runs the migrations that are missing."""
         await migrate(self._db, MIGRATIONS)
 
     # The log
 
     async def insert_messages(self, messages: Sequence[Message]) -> None:
-        """Inserts messages in order; a crash at any moment leaves a prefix of them.
+        """Inserts messages in order; a crash leaves a prefix of them.
 
         Raises:
-            BatchStoppedError: one of them collided.
-            RefusedError: one of them will not be written; those before it may be.
-            StoreError: also where it is not known that a majority has what was written.
+            BatchStoppedError: a message collided.
+            RefusedError: the server rejected a message; those before it may have been written.
+            StoreError: also if a majority may not have the messages.
         """
         try:
             with pymongo.timeout(INSERT_SECONDS):
@@ -130,10 +139,11 @@ class ChatStore:
             raise BatchStoppedError(problem["index"], known="_id" in problem.get("keyPattern", {})) from None
 
     async def commit_change(self, changes: ChangeSet) -> None:
-        """Writes a change entry and all that goes with it, as one.
+        """Writes a change entry and everything that belongs to it in one transaction.
 
         Raises:
             FenceError: another entry has this rev.
+            RefusedError: the server rejected the write.
         """
         try:
             async with self._session() as session:
@@ -166,12 +176,12 @@ class ChatStore:
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[AsyncClientSession]:
-        """A session for a transaction; the driver keeps few of them, and each is noted before its first use."""
+        """Yields a session for a transaction. The driver pools sessions; each is recorded before its first use."""
         async with self._client.start_session() as session:
             session_id = bytes(session.session_id["id"])
-            if session_id not in self._noted_sessions:
-                await self._replicas.update_one({"_id": self._life}, {"$addToSet": {"sessions": session_id}})
-                self._noted_sessions.add(session_id)
+            if session_id not in self._recorded_sessions:
+                await self._replicas.update_one({"_id": self._lease_id}, {"$addToSet": {"sessions": session_id}})
+                self._recorded_sessions.add(session_id)
             yield session
 
     async def _update_settings(self, session: AsyncClientSession, changes: ChangeSet) -> None:
@@ -184,11 +194,11 @@ class ChatStore:
             await self._conversations.update_one({"_id": changes.change.conversation_id}, update, session=session)
 
     async def _organization_of(self, conversation_id: str, session: AsyncClientSession) -> str:
-        found = await self._conversations.find_one({"_id": conversation_id}, {"o": 1}, session=session)
-        return str(found["o"]) if found else ""
+        document = await self._conversations.find_one({"_id": conversation_id}, {"o": 1}, session=session)
+        return str(document["o"]) if document else ""
 
     async def messages_by_id(self, message_ids: Collection[str]) -> dict[str, Message]:
-        """The messages with these ids, those that there are. Ids come from callers, and may be those of changes."""
+        """Returns the messages with these ids that exist. Ids come from callers and may be those of change entries."""
         if not message_ids:
             return {}
         cursor = self._log.find({"_id": {"$in": list(message_ids)}, "s": {"$gt": 0}})
@@ -197,7 +207,7 @@ class ChatStore:
     async def history(
         self, conversation_id: str, *, before_seq: int | None, after_seq: int | None, limit: int
     ) -> list[Message]:
-        """Messages next to a seq: descending from before it (or from the newest), or ascending from after it."""
+        """Returns messages by descending seq (below before_seq, or the newest), or by ascending seq above after_seq."""
         bounds: dict[str, int] = {"$gt": after_seq or 0}
         if before_seq is not None:
             bounds["$lt"] = before_seq
@@ -206,15 +216,17 @@ class ChatStore:
         return [documents.to_message(document) async for document in cursor]
 
     async def entries(self, conversation_id: str, after_rev: int, limit: int = 0) -> list[LogEntry]:
-        """The log's entries after a rev, in order; messages as they are now. All of them when `limit` is 0."""
+        """Returns the entries after a rev, in order, with messages as they are now; all of them if `limit` is 0."""
         query = {"c": conversation_id, "r": {"$gt": after_rev}}
         cursor = self._log.find(query).sort("r", ASCENDING).limit(limit)
         return [documents.to_entry(document) async for document in cursor]
 
     async def tails(self, after: Mapping[str, int], limit: int = 0) -> dict[str, list[LogEntry]]:
-        """For several conversations, the entries after a rev of each, in order.
+        """Returns the entries after a rev of each conversation, in order.
 
-        With a limit, so many in all, of one conversation after the other by their ids.
+        Args:
+            after: the revs by conversation id.
+            limit: the most entries in total, taken from one conversation after the other by id; 0 for no limit.
         """
         tails: dict[str, list[LogEntry]] = {conversation_id: [] for conversation_id in after}
         if after:
@@ -227,7 +239,14 @@ class ChatStore:
     # Conversations
 
     async def create_conversation(self, conversation: Conversation, members: Sequence[Member], change: Change) -> bool:
-        """Makes a conversation with its first log entry, as one; False when it is there already."""
+        """Creates a conversation with its first log entry in one transaction.
+
+        Returns:
+            False if the conversation exists already.
+
+        Raises:
+            RefusedError: the server rejected the write.
+        """
 
         async def write(session: AsyncClientSession) -> None:
             await self._conversations.insert_one(documents.from_conversation(conversation), session=session)
@@ -246,7 +265,7 @@ class ChatStore:
         return True
 
     async def conversations(self, conversation_ids: Iterable[str]) -> dict[str, Conversation]:
-        """The conversations with these ids, those that there are."""
+        """Returns the conversations with these ids that exist."""
         cursor = self._conversations.find({"_id": {"$in": list(conversation_ids)}})
         return {document["_id"]: documents.to_conversation(document) async for document in cursor}
 
@@ -260,7 +279,16 @@ class ChatStore:
         before: tuple[int, str] | None,
         limit: int,
     ) -> list[Conversation]:
-        """Some of these conversations, latest activity first, by their summaries; `before` is (activity, id)."""
+        """Returns matching conversations, latest activity first, according to their summaries.
+
+        Args:
+            conversation_ids: the candidates.
+            kind: 0 for any.
+            archived: None for any.
+            updated_after_ms: the earliest time of the latest change.
+            before: the (activity in ms, conversation id) after which the list continues.
+            limit: the most conversations to return.
+        """
         query: dict[str, Any] = {"_id": {"$in": list(conversation_ids)}}
         if kind:
             query["kind"] = kind
@@ -276,7 +304,7 @@ class ChatStore:
         return [documents.to_conversation(document) async for document in cursor]
 
     async def write_summaries(self, heads: Mapping[str, Head]) -> None:
-        """Notes how far conversations have been published; a mark never moves back."""
+        """Records how far conversations have been published. A summary only moves forward."""
         updates = [
             UpdateOne({"_id": conversation_id, "rev": {"$lt": head.rev}}, {"$set": documents.head_fields(head)})
             for conversation_id, head in heads.items()
@@ -287,27 +315,27 @@ class ChatStore:
     # Members
 
     async def member(self, conversation_id: str, user_id: str) -> Member | None:
-        """A member, or None."""
+        """Returns a member, or None."""
         document = await self._members.find_one({"_id": documents.member_id(conversation_id, user_id)})
         return documents.to_member(document) if document else None
 
     async def members(self, conversation_ids: Collection[str]) -> dict[str, list[Member]]:
-        """All members of some conversations, by user id."""
-        found: dict[str, list[Member]] = {conversation_id: [] for conversation_id in conversation_ids}
-        if found:
+        """Returns all members of these conversations, ordered by user id."""
+        members: dict[str, list[Member]] = {conversation_id: [] for conversation_id in conversation_ids}
+        if members:
             ranges = [{"_id": {"$gt": f"{c}/", "$lt": f"{c}0"}} for c in conversation_ids]  # "0" follows "/"
             async for document in self._members.find({"$or": ranges}).sort("_id", ASCENDING):
-                found[document["c"]].append(documents.to_member(document))
-        return found
+                members[document["c"]].append(documents.to_member(document))
+        return members
 
     async def members_page(self, conversation_id: str, after_user_id: str, limit: int) -> list[Member]:
-        """Members by user id, after one of them."""
+        """Returns members ordered by user id, after one of them."""
         bounds = {"$gt": documents.member_id(conversation_id, after_user_id), "$lt": f"{conversation_id}0"}
         cursor = self._members.find({"_id": bounds}).sort("_id", ASCENDING).limit(limit)
         return [documents.to_member(document) async for document in cursor]
 
     async def own_members(self, user_id: str, conversation_ids: Sequence[str]) -> dict[str, Member]:
-        """A user's place in each of some conversations, where there is one."""
+        """Returns a user's membership in each of these conversations that the user is in."""
         if not conversation_ids:
             return {}
         ids = [documents.member_id(conversation_id, user_id) for conversation_id in conversation_ids]
@@ -315,14 +343,14 @@ class ChatStore:
         return {document["c"]: documents.to_member(document) async for document in cursor}
 
     async def conversation_ids_of(self, organization_id: str, user_id: str) -> list[str]:
-        """The ids of all conversations that a user is in."""
+        """Returns the ids of all conversations that a user is in."""
         cursor = self._members.find({"o": organization_id, "u": user_id}, {"_id": 0, "c": 1})
         return [document["c"] async for document in cursor]
 
-    async def move_marks(self, marks: Mapping[MemberKey, ReadMark], now_ms: int) -> None:
-        """Moves marks, forward only, of members alone.
+    async def advance_marks(self, marks: Mapping[MemberKey, ReadMark], now_ms: int) -> None:
+        """Advances read marks; keys that are no members are ignored.
 
-        A read_seq of 0 moves the delivered mark alone; any other was said by somebody who reads now.
+        A read_seq of 0 advances the delivered mark alone. Any other also sets the time of reading to `now_ms`.
         """
         now = DatetimeMS(now_ms)
         updates = [
@@ -336,63 +364,89 @@ class ChatStore:
             await self._members.bulk_write(updates, ordered=False)
 
     async def set_muted_until(self, conversation_id: str, user_id: str, until_ms: int) -> None:
-        """Sets until when a member wants no notifications; 0 for none."""
+        """Mutes a conversation for a member until a time, in Unix ms; 0 unmutes it."""
         update = {"$set": {"muted": DatetimeMS(until_ms)}} if until_ms else {"$unset": {"muted": 1}}
         await self._members.update_one({"_id": documents.member_id(conversation_id, user_id)}, update)
 
-    # Intents and lives
+    # Intents and leases
 
-    async def write_intents(self, life: str, conversation_ids: Sequence[str], generation: int) -> None:
-        """Notes that a life of a replica is about to write to conversations; before it does."""
+    async def write_intents(self, lease_id: str, conversation_ids: Sequence[str], generation: int) -> None:
+        """Records that a replica is about to write to conversations."""
         updates = [
-            UpdateOne({"_id": f"{life}/{c}"}, {"$set": {"c": c, "p": life, "g": generation}}, upsert=True)
+            UpdateOne({"_id": f"{lease_id}/{c}"}, {"$set": {"c": c, "p": lease_id, "g": generation}}, upsert=True)
             for c in conversation_ids
         ]
         await self._intents.bulk_write(updates, ordered=False)
 
-    async def drop_intents(self, life: str, generations: Mapping[str, int]) -> None:
-        """Takes intents back, unless they have been noted again since, which another generation tells."""
-        deletes = [DeleteOne({"_id": f"{life}/{c}", "g": generation}) for c, generation in generations.items()]
+    async def remove_intents(self, lease_id: str, generations: Mapping[str, int]) -> None:
+        """Removes intents, except those that were recorded again since, under another generation."""
+        deletes = [DeleteOne({"_id": f"{lease_id}/{c}", "g": generation}) for c, generation in generations.items()]
         if deletes:
             await self._intents.bulk_write(deletes, ordered=False)
 
     async def intended(self, conversation_ids: Collection[str]) -> set[str]:
-        """Which of these conversations some replica is writing to: their summaries may lag behind their logs."""
+        """Returns those of these conversations that have an intent: their summaries may lag behind their logs."""
         cursor = self._intents.find({"c": {"$in": list(conversation_ids)}}, {"_id": 0, "c": 1})
         return {document["c"] async for document in cursor}
 
-    async def intents_of(self, life: str, limit: int) -> dict[str, int]:
-        """Some of a life's intents: the generation of each, by conversation."""
-        cursor = self._intents.find({"p": life}).limit(limit)
+    async def intents_of(self, lease_id: str, limit: int) -> dict[str, int]:
+        """Returns some intents of a lease: the generation by conversation id."""
+        cursor = self._intents.find({"p": lease_id}).limit(limit)
         return {document["c"]: document["g"] async for document in cursor}
 
-    async def begin_life(self, life: str, replica: str) -> None:
-        """Notes that a life of a replica has begun, which ends those before it."""
-        self._life = life
-        begun = {"replica": replica, "dead": False, "sessions": list(self._noted_sessions)}
-        await self._replicas.update_one({"_id": life}, {"$set": begun, "$currentDate": {"beat": True}}, upsert=True)
-        await self._replicas.update_many({"replica": replica, "_id": {"$ne": life}}, {"$set": {"dead": True}})
+    async def create_lease(self, lease_id: str, replica: str) -> None:
+        """Creates a lease, which becomes this store's own, and declares the replica's earlier leases dead."""
+        self._lease_id = lease_id
+        lease = {"replica": replica, "dead": False, "sessions": list(self._recorded_sessions)}
+        await self._replicas.update_one({"_id": lease_id}, {"$set": lease, "$currentDate": {"beat": True}}, upsert=True)
+        await self._replicas.update_many({"replica": replica, "_id": {"$ne": lease_id}}, {"$set": {"dead": True}})
 
-    async def renew_life(self, life: str) -> bool:
-        """Notes that a life goes on; False when it was declared dead, which is final."""
-        result = await self._replicas.update_one({"_id": life, "dead": False}, {"$currentDate": {"beat": True}})
+    async def create_dead_lease(self, lease_id: str) -> None:
+        """Creates a lease that is declared dead, so that the first replica that starts takes over its intents."""
+        lease = {"replica": lease_id, "dead": True, "sessions": []}
+        await self._replicas.update_one({"_id": lease_id}, {"$set": lease, "$currentDate": {"beat": True}}, upsert=True)
+
+    async def renew_lease(self, lease_id: str) -> bool:
+        """Renews a lease; returns False if it was declared dead, which is final."""
+        result = await self._replicas.update_one({"_id": lease_id, "dead": False}, {"$currentDate": {"beat": True}})
         return result.matched_count == 1
 
-    async def declare_dead(self, timeout_seconds: float) -> list[str]:
-        """Declares lives dead that have been silent for so long, by the database's own clock; returns all the dead."""
-        since = {"$subtract": ["$$NOW", int(timeout_seconds * 1_000)]}
-        silent = {"dead": False, "$expr": {"$lt": ["$beat", since]}}
+    async def expire_leases(self, timeout_seconds: float) -> list[str]:
+        """Declares leases dead that were not renewed in time, by the database's clock; returns all dead leases."""
+        limit = {"$subtract": ["$$NOW", int(timeout_seconds * 1_000)]}
+        silent = {"dead": False, "$expr": {"$lt": ["$beat", limit]}}
         await self._replicas.update_many(silent, {"$set": {"dead": True}})
         return [document["_id"] async for document in self._replicas.find({"dead": True}, {"_id": 1})]
 
-    async def end_sessions_of(self, life: str) -> None:
-        """Ends what transactions a life has left open."""
-        document = await self._replicas.find_one({"_id": life}, {"sessions": 1})
+    async def kill_sessions_of(self, lease_id: str) -> None:
+        """Kills the sessions of a lease, which aborts the transactions that it left open."""
+        document = await self._replicas.find_one({"_id": lease_id}, {"sessions": 1})
         sessions = [{"id": Binary(session_id, UUID_SUBTYPE)} for session_id in (document or {}).get("sessions", ())]
         if sessions:
             await self._client.admin.command("killSessions", sessions)
 
-    async def end_life(self, life: str) -> None:
-        """Removes a life that leaves nothing to do, and intents that it could not take back."""
-        await self._intents.delete_many({"p": life})
-        await self._replicas.delete_one({"_id": life})
+    async def delete_lease(self, lease_id: str) -> None:
+        """Deletes a lease that leaves no work, and intents that it could not remove."""
+        await self._intents.delete_many({"p": lease_id})
+        await self._replicas.delete_one({"_id": lease_id})
+
+    # Republishing after a restore
+
+    async def changed_conversations(self, since_ms: int) -> AsyncIterator[Conversation]:
+        """Yields the conversations whose summaries have a change at or after a time, in Unix ms."""
+        async for document in self._conversations.find({"changed": {"$gte": DatetimeMS(since_ms)}}):
+            yield documents.to_conversation(document)
+
+    async def entries_down_from(self, conversation_id: str, rev: int) -> AsyncIterator[LogEntry]:
+        """Yields the entries from a rev down to the first."""
+        async for document in self._log.find({"c": conversation_id, "r": {"$lte": rev}}).sort("r", DESCENDING):
+            yield documents.to_entry(document)
+
+    async def message_at(self, conversation_id: str, seq: int) -> Message | None:
+        """Returns the message with a seq."""
+        document = await self._log.find_one({"c": conversation_id, "s": seq})
+        return documents.to_message(document) if document else None
+
+    async def reset_summary(self, conversation_id: str, head: Head) -> None:
+        """Replaces a summary, also by an earlier one. Only for a store that no replica uses."""
+        await self._conversations.update_one({"_id": conversation_id}, {"$set": documents.head_fields(head)})

@@ -1,7 +1,7 @@
-"""Conversations as their members see them: read from the store, exact whatever the summaries lag behind.
+"""Reads conversations as their members see them. Views are exact, even while summaries lag behind.
 
-The order of the reads is what makes them exact. Intents first: what has none has a summary that tells all, if that is
-read later. Then the summaries, then what the logs have beyond those, then the members, whose marks only move on.
+The order of the reads makes them exact. Intents come first: a conversation without an intent has a complete summary,
+if that is read later. Then come the summaries, the log entries beyond them, and the members, whose marks only advance.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from services.chat.store import ChatStore
 
 
 class Current(NamedTuple):
-    """A conversation with its head as the log has it, and the log beyond the summary."""
+    """A conversation with its present head, and the log entries beyond its summary."""
 
     conversation: Conversation
     tail: Sequence[LogEntry] = ()
@@ -44,10 +44,10 @@ class Views:
         return dict.fromkeys(await self._store.intended(conversation_ids), True)
 
     async def require_member(self, organization_id: str, conversation_id: str, user_id: str) -> Member:
-        """The user's place in the conversation.
+        """Returns the user's membership.
 
         Raises:
-            NotFoundError: CONVERSATION_NOT_FOUND, also for one of another organization.
+            NotFoundError: CONVERSATION_NOT_FOUND, also for a conversation of another organization.
             PermissionDeniedError: NOT_A_MEMBER.
         """
         conversation = (await self._conversations.get([conversation_id])).get(conversation_id)
@@ -58,22 +58,22 @@ class Views:
             raise not_a_member()
         return member
 
-    async def one(self, organization_id: str, conversation_id: str, user_id: str) -> chat_pb2.Conversation:
-        """A conversation as one of its members sees it; raises as `require_member`."""
-        current = await self.current([conversation_id], set(await self._intended.get([conversation_id])))
+    async def get(self, organization_id: str, conversation_id: str, user_id: str) -> chat_pb2.Conversation:
+        """Returns a conversation as one of its members sees it; raises as `require_member`."""
+        current = await self.load([conversation_id], set(await self._intended.get([conversation_id])))
         if not current or current[0].conversation.organization_id != organization_id:
             raise not_found()
-        views = await self.several(current, user_id)
+        views = await self.render(current, user_id)
         if not views:
             raise not_a_member()
         return views[0]
 
-    async def current(self, conversation_ids: Iterable[str], intended: set[str]) -> list[Current]:
-        """Conversations as they are now, those that there are.
+    async def load(self, conversation_ids: Iterable[str], intended: set[str]) -> list[Current]:
+        """Returns the present state of those of these conversations that exist.
 
         Args:
-            conversation_ids: which.
-            intended: those of them that had an intent when this was last looked at.
+            conversation_ids: the conversations.
+            intended: those that had an intent when that was last read.
         """
         conversations = await self._conversations.get(conversation_ids)
         tails = await self._store.tails({key: c.head.rev for key, c in conversations.items() if key in intended})
@@ -82,13 +82,13 @@ class Views:
             for c, tail in ((c, tails.get(key, [])) for key, c in conversations.items())
         ]
 
-    async def several(self, current: Sequence[Current], user_id: str) -> list[chat_pb2.Conversation]:
-        """Conversations as a user sees them, in the order given; without those that the user is not in."""
+    async def render(self, current: Sequence[Current], user_id: str) -> list[chat_pb2.Conversation]:
+        """Returns conversations as a user sees them, in the given order; skips those that the user is not in."""
         conversations = [conversation for conversation, _ in current]
         messages = await self._messages.get(c.head.last_message_id for c in conversations if c.head.last_message_id)
         listed = [c.conversation_id for c in conversations if c.member_count <= MAX_LISTED_MEMBERS]
         members = await self._members.get(listed)
-        viewers = {key: m for key, found in members.items() for m in found if m.user_id == user_id}
+        viewers = {key: m for key, listed in members.items() for m in listed if m.user_id == user_id}
         large = [c.conversation_id for c in conversations if c.conversation_id not in members]
         viewers |= await self._store.own_members(user_id, large)
         views = []
@@ -104,7 +104,7 @@ class Views:
 
 
 def _read_own(member: Member, tail: Sequence[LogEntry]) -> Member:
-    """The member with the marks that the summary will give them: whoever sends a message has read up to it."""
+    """Returns the member with the marks that the summary will write: a sender has read up to their own message."""
     own = max((e.seq for e in tail if isinstance(e, Message) and e.sender_id == member.user_id), default=0)
     if own > member.read_seq:
         member.read_seq = own

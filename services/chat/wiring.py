@@ -1,4 +1,4 @@
-"""The composition root of chat: builds everything, and says how it stops."""
+"""Builds the chat service and defines its shutdown."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ from services.chat.committer import Committer
 from services.chat.contacts import Contacts
 from services.chat.conversation_cache import ConversationCache
 from services.chat.conversations import Conversations
-from services.chat.intents import RecoveryLoop, WriteIntents
+from services.chat.intents import WriteIntents
 from services.chat.limits import RateLimit
 from services.chat.members import Members
 from services.chat.message_servicer import MessageServicer
 from services.chat.messages import Messages
 from services.chat.publisher import Publisher
-from services.chat.read_marks import Marks
+from services.chat.read_marks import ReadMarks
+from services.chat.recovery import RecoveryLoop
 from services.chat.servicer import ConversationServicer, EventServicer
 from services.chat.settings import Settings
 from services.chat.signals import Signals
@@ -42,7 +43,7 @@ def _now_ms() -> int:
 
 @asynccontextmanager
 async def wire(settings: Settings) -> AsyncIterator[Service]:
-    """Builds the service; on leaving, writes the summaries that are still behind and closes the clients."""
+    """Builds the service. On exit, writes the summaries that lag behind and closes the clients."""
     async with (
         bus.open_log(
             settings.redis_url, shards=settings.event_shards, retention_seconds=settings.event_retention_seconds
@@ -60,28 +61,28 @@ async def _build(
     settings: Settings, store: ChatStore, log: EventLog, contacts: Contacts, verifier: TokenVerifier
 ) -> Service:
     publisher = Publisher(log, store)
-    states = ConversationCache(store, settings.cached_conversations, publisher.mark_gap)
+    cache = ConversationCache(store, settings.cached_conversations, publisher.mark_dirty)
     intents = WriteIntents(
         store,
-        states,
+        cache,
         replica=settings.replica,
         timeout_seconds=settings.replica_timeout_seconds,
         clock=time.monotonic,
     )
     committer = Committer(
         store=store,
-        states=states,
+        cache=cache,
         intents=intents,
         publisher=publisher,
         writers=settings.commit_writers,
         capacity=settings.commit_queue,
         now_ms=_now_ms,
     )
-    marks = Marks(store=store, states=states, publisher=publisher, now_ms=_now_ms)
-    summaries = Summaries(store, states, intents, marks, interval_seconds=settings.summary_interval_seconds)
-    janitor = RecoveryLoop(store, states, intents, timeout_seconds=settings.replica_timeout_seconds)
-    signals = Signals(states=states, marks=marks, publisher=publisher)
-    fanout = FanOut(log, bus.parse, bus.route, observe=lambda event: _observe(states, event), lost=states.rewind)
+    marks = ReadMarks(store=store, cache=cache, publisher=publisher, now_ms=_now_ms)
+    summaries = Summaries(store, cache, intents, marks, interval_seconds=settings.summary_interval_seconds)
+    recovery = RecoveryLoop(store, cache, intents, timeout_seconds=settings.replica_timeout_seconds)
+    signals = Signals(cache=cache, marks=marks, publisher=publisher)
+    fanout = FanOut(log, bus.parse, bus.route, observe=lambda event: _observe(cache, event), lost=cache.replay)
     await fanout.start()
     views = Views(store)
     limit = RateLimit(settings.messages_per_second, settings.messages_burst, time.monotonic)
@@ -101,10 +102,10 @@ async def _build(
         await fanout.drain()
         await committer.close()
         await publisher.flushed()
-        await summaries.write()  # once for what was published, once to take back the intents that rest then
+        await summaries.write()  # the first wrote summaries; this one removes the intents of idle conversations
         await publisher.flushed()
         await summaries.write()
-        await intents.retire()
+        await intents.release_lease()
 
     return Service(
         registrations=_registrations(
@@ -115,7 +116,7 @@ async def _build(
             **committer.tasks(),
             "publisher": publisher.run,
             "summaries": summaries.run,
-            "janitor": janitor.run,
+            "recovery": recovery.run,
             "signals": signals.run,
             "fanout": fanout.run,
         },
@@ -146,8 +147,8 @@ def _registrations(
     ]
 
 
-def _observe(states: ConversationCache, event: event_pb2.Event) -> None:
-    """Takes over what others did: that there is a later rev, and who wants no notifications, which takes no rev."""
+def _observe(cache: ConversationCache, event: event_pb2.Event) -> None:
+    """Applies other replicas' changes: the rev of an entry, and mutes, which take no rev."""
     what = event.WhichOneof("payload")
     payload: Any = getattr(event, what) if what else None
     match what:
@@ -159,10 +160,10 @@ def _observe(states: ConversationCache, event: event_pb2.Event) -> None:
             conversation_id, rev = payload.conversation.conversation_id, payload.conversation.rev
         case _:
             return
-    state = states.peek(conversation_id)
+    state = cache.peek(conversation_id)
     if state is None:
         return
-    state.hear_of(rev)
+    state.observe_rev(rev)
     if what == "conversation_updated":
         for view in payload.views:
             if member := state.members.get(view.user_id):

@@ -1,10 +1,10 @@
-"""What waits to be written, in a mailbox for each conversation: in order, and never in two hands at once.
+"""Queues messages and changes by conversation: in order, and with at most one write in flight per conversation.
 
-Two writes in flight for one conversation could leave a hole, when the later is written and the earlier is not. So
-whoever takes from a mailbox keeps it until the outcome is known; everything else that waits is there for the next.
+Two concurrent writes to one conversation could leave a hole in its log, if the later one is written and the earlier one
+is not. So a writer keeps a conversation until the outcome of its write is known; the others take other conversations.
 
-A conversation whose outcome was unknown more than once is a suspect: something in the store may be in its way, such as
-a transaction that a dead process left open. Suspects are taken one at a time and alone, so that they hold nobody up.
+A conversation with repeated unknown outcomes is quarantined: something in the store may block it, such as a transaction
+that a dead process left open. Quarantined conversations are taken one at a time and alone, so that they delay no other.
 """
 
 from __future__ import annotations
@@ -25,58 +25,58 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 Outcome = Message | AppError
-"""Where a draft landed, or why it did not."""
+"""The message that a draft became, or an error."""
 
 
 @dataclass(slots=True)
 class SendItem:
-    """A message to be sent. `settle` is called once.
+    """A message to send. `complete` is called once.
 
     Attributes:
-        attempts: how often it was left over.
-        doubts: after how many attempts it was unknown whether it was written.
-        trace: what its call is traced as, if it is.
+        attempts: the number of attempts that left it unsent.
+        unknown_outcomes: the number of attempts with an unknown outcome.
+        trace: the span of its call, if that is traced.
     """
 
     draft: Draft
-    settle: Callable[[Outcome], None]
-    settled: bool = False
+    complete: Callable[[Outcome], None]
+    completed: bool = False
     reply_checked: bool = False
     attempts: int = 0
-    doubts: int = 0
+    unknown_outcomes: int = 0
     trace: SpanContext | None = None
 
 
 @dataclass(slots=True)
 class ChangeItem(Generic[T]):
-    """A change to be made, with nothing beside it."""
+    """A change, which is written alone."""
 
     make: Callable[[], Awaitable[T]]
     done: asyncio.Future[T]
 
 
-class Taken(NamedTuple):
-    """What was taken, and of which conversations: one change, or sends."""
+class Batch(NamedTuple):
+    """What a writer takes, with the conversations that it keeps: one change, or messages."""
 
     conversation_ids: list[str]
     change: ChangeItem[Any] | None
     sends: list[SendItem]
-    suspect: bool = False
+    quarantined: bool = False
 
 
 class WriteQueue:
-    """The mailboxes of all conversations for which something waits."""
+    """The queues of all conversations with pending items."""
 
     def __init__(self) -> None:
         self._boxes: dict[str, deque[SendItem | ChangeItem[Any]]] = {}
-        self._ready: deque[str] = deque()  # those in nobody's hands
-        self._suspects: deque[str] = deque()  # likewise
-        self._suspect_is_out = False
-        self._suspect_was_last = False
+        self._ready: deque[str] = deque()  # conversations that no writer keeps
+        self._quarantined: deque[str] = deque()  # also not kept by a writer
+        self._quarantined_is_taken = False
+        self._quarantined_was_last = False
         self._wake = asyncio.Event()
 
     def put(self, conversation_id: str, item: SendItem | ChangeItem[Any]) -> None:
-        """Queues an item; those of one conversation keep their order."""
+        """Queues an item behind those of its conversation."""
         box = self._boxes.get(conversation_id)
         if box is None:
             self._boxes[conversation_id] = deque((item,))
@@ -85,56 +85,56 @@ class WriteQueue:
         else:
             box.append(item)
 
-    async def take(self, most: int) -> Taken:
-        """Waits for something to do: the change that is first in line, or so many sends of any conversations.
+    async def take(self, max_sends: int) -> Batch:
+        """Waits for work, and returns it: the change at the front, or up to `max_sends` messages of any conversations.
 
-        To be given back.
+        The caller passes the batch to `release` afterwards.
         """
-        while not self._ready and (self._suspect_is_out or not self._suspects):
+        while not self._ready and (self._quarantined_is_taken or not self._quarantined):
             self._wake.clear()
             await self._wake.wait()
-        may_be_suspect = bool(self._suspects) and not self._suspect_is_out
-        if may_be_suspect and not (self._ready and self._suspect_was_last):
-            return self._take_suspect(most)
-        self._suspect_was_last = False
-        taken = Taken([], None, [])
-        while self._ready and len(taken.sends) < most:
+        may_take_quarantined = bool(self._quarantined) and not self._quarantined_is_taken
+        if may_take_quarantined and not (self._ready and self._quarantined_was_last):
+            return self._take_quarantined(max_sends)
+        self._quarantined_was_last = False
+        taken = Batch([], None, [])
+        while self._ready and len(taken.sends) < max_sends:
             conversation_id = self._ready[0]
             box = self._boxes[conversation_id]
             if isinstance(first := box[0], ChangeItem):
                 if taken.sends:
                     break
                 box.popleft()
-                return Taken([self._ready.popleft()], first, [])
+                return Batch([self._ready.popleft()], first, [])
             taken.conversation_ids.append(self._ready.popleft())
-            while box and len(taken.sends) < most and isinstance(item := box[0], SendItem):
+            while box and len(taken.sends) < max_sends and isinstance(item := box[0], SendItem):
                 taken.sends.append(item)
                 box.popleft()
         return taken
 
-    def _take_suspect(self, most: int) -> Taken:
-        conversation_id = self._suspects.popleft()
+    def _take_quarantined(self, max_sends: int) -> Batch:
+        conversation_id = self._quarantined.popleft()
         box = self._boxes[conversation_id]
-        self._suspect_is_out = self._suspect_was_last = True
-        taken = Taken([conversation_id], None, [], suspect=True)
-        while box and len(taken.sends) < most and isinstance(item := box[0], SendItem):
+        self._quarantined_is_taken = self._quarantined_was_last = True
+        taken = Batch([conversation_id], None, [], quarantined=True)
+        while box and len(taken.sends) < max_sends and isinstance(item := box[0], SendItem):
             taken.sends.append(item)
             box.popleft()
         return taken
 
-    def give_back(self, taken: Taken, left: Iterable[SendItem] = ()) -> None:
-        """Lets go of what was taken; what is left over goes to the front of its mailbox, and that behind the others."""
+    def release(self, taken: Batch, left: Iterable[SendItem] = ()) -> None:
+        """Ends a batch. Unsent messages return to the front of their queues, and the conversations to the back."""
         for item in reversed(list(left)):
             self._boxes[item.draft.conversation_id].appendleft(item)
-        if taken.suspect:
-            self._suspect_is_out = False
+        if taken.quarantined:
+            self._quarantined_is_taken = False
         for conversation_id in taken.conversation_ids:
             box = self._boxes[conversation_id]
             if not box:
                 del self._boxes[conversation_id]
-            elif isinstance(first := box[0], SendItem) and first.doubts > 1:
-                self._suspects.append(conversation_id)
+            elif isinstance(first := box[0], SendItem) and first.unknown_outcomes > 1:
+                self._quarantined.append(conversation_id)
             else:
                 self._ready.append(conversation_id)
-        if self._ready or self._suspects:
+        if self._ready or self._quarantined:
             self._wake.set()

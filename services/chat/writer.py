@@ -1,14 +1,14 @@
-"""A writer of the committer: numbers messages and writes them, many in one insert; makes changes in between.
+"""A writer of the committer: sequences messages and inserts many at once, and writes changes in between.
 
-What arrives while it writes waits, and goes together in the next write: the more there is to do, the less each message
-costs. Inserts are ordered, so a crash leaves a prefix of what was sent.
+Messages that arrive during a write share the next one: the higher the load, the less each message costs. Inserts are
+ordered, so a crash leaves a prefix of what was sent.
 
-Numbering is optimistic: from the head that this replica knows, against the store's fence. Whoever loses reloads the
-head and the members and numbers again, so nothing is let in on the strength of a stale membership. Conversations that
-lost go behind the others: they hold nobody up.
+Sequencing is optimistic: it starts from the head that this replica knows, and the store's fence detects conflicts.
+After a conflict the writer reloads the head and the members and sequences again, so a stale membership lets no message
+in. Conversations with a conflict go behind the others, so that they delay no other.
 
-After an error that leaves open what was written, the messages are tried again until it is known; their ids tell. So
-nothing is left in doubt: what landed after everybody had stopped looking would never be published.
+After an error that leaves the outcome unknown, the messages are tried again until their ids tell whether they were
+written. No outcome stays unknown: a message that lands after its replica stopped looking would never be published.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from chassis.process.logs import logger
 from chassis.process.metrics import QUICK
 from chassis.process.tracing import spanning
 from services.chat import events
-from services.chat.change_writer import FENCED, note_unknown, pause
+from services.chat.change_writer import CONFLICTS, back_off, record_unknown_outcome
 from services.chat.conversation_cache import ConversationCache, ConversationState
 from services.chat.domain import Head, Message, advance
 from services.chat.errors import not_a_member, not_found
@@ -41,17 +41,17 @@ _ATTEMPTS: Final = 24
 BATCH_SIZE = Histogram(
     "parley_chat_commit_batch_messages", "Messages in one insert.", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000)
 )
-COMMIT_SECONDS = Histogram("parley_chat_commit_seconds", "How long the store took for one insert.", buckets=QUICK)
+COMMIT_SECONDS = Histogram("parley_chat_commit_seconds", "Duration of one insert into the log.", buckets=QUICK)
 COMMITTED = Counter("parley_chat_messages_total", "Messages committed.")
 _log = logger("commit")
 
-Held = Mapping[str, ConversationState]
-"""States that are kept for as long as they are worked with, by conversation."""
+States = Mapping[str, ConversationState]
+"""Pinned states by conversation id."""
 
 
 @dataclass(slots=True)
-class _Numbered:
-    """A message that is ready to be written, and the sends it answers: the same one may stand in a batch twice."""
+class _Sequenced:
+    """A message ready to be written, and the sends that it answers: a batch may contain a message twice."""
 
     message: Message
     state: ConversationState
@@ -59,29 +59,29 @@ class _Numbered:
 
 
 class Writer:
-    """One writer: one write in flight.
+    """A writer, with one write in flight.
 
     Args:
-        mailboxes: what waits; shared with other writers.
-        store, states, intents, publisher: what it works with.
-        now_ms: the time, as Unix milliseconds.
-        done: told how many items were dealt with.
+        queue: the pending items, shared with other writers.
+        store, cache, intents, publisher: the collaborators.
+        now_ms: returns the time, in Unix ms.
+        done: called with the number of items that were completed.
     """
 
     def __init__(
         self,
-        mailboxes: WriteQueue,
+        queue: WriteQueue,
         *,
         store: ChatStore,
-        states: ConversationCache,
+        cache: ConversationCache,
         intents: WriteIntents,
         publisher: Publisher,
         now_ms: Callable[[], int],
         done: Callable[[int], None],
     ) -> None:
-        self._mailboxes = mailboxes
+        self._queue = queue
         self._store = store
-        self._states = states
+        self._cache = cache
         self._intents = intents
         self._publisher = publisher
         self._now_ms = now_ms
@@ -89,148 +89,150 @@ class Writer:
         self._setbacks = 0
 
     async def run(self) -> None:
-        """Works for ever; to be supervised."""
+        """Runs until cancelled."""
         while True:
-            taken = await self._mailboxes.take(MAX_BATCH)
+            taken = await self._queue.take(MAX_BATCH)
             if taken.change is not None:
                 await _change(taken.change)
-                self._mailboxes.give_back(taken)
+                self._queue.release(taken)
                 self._done(1)
                 continue
             await self._send(taken.sends)
-            left = [send for send in taken.sends if not send.settled]
+            left = [send for send in taken.sends if not send.completed]
             await self._pause_after(setback=len(left) == len(taken.sends))
-            self._mailboxes.give_back(taken, left)
+            self._queue.release(taken, left)
             self._done(len(taken.sends) - len(left))
 
     async def _pause_after(self, *, setback: bool) -> None:
         self._setbacks = self._setbacks + 1 if setback else 0
         if setback:
-            await pause(self._setbacks)
+            await back_off(self._setbacks)
 
     async def _send(self, sends: Sequence[SendItem]) -> None:
-        """Tries once; gives up on what was left over too often, unless it may have been written."""
-        refusal: AppError = AbortedError("CONTENDED", "others write to this conversation too fast", retry_after_ms=200)
-        doubtful = [send for send in sends if send.doubts]
+        """Makes one attempt. Fails sends after too many attempts, unless they may have been written."""
+        failure: AppError = AbortedError(
+            "CONTENDED", "too many concurrent writes to this conversation", retry_after_ms=200
+        )
+        unknown = [send for send in sends if send.unknown_outcomes]
         try:
             conversation_ids = {send.draft.conversation_id for send in sends}
-            async with self._states.holding(conversation_ids, anew=bool(doubtful)) as states:
-                await self._settle_written(doubtful, states)
+            async with self._cache.acquire(conversation_ids, refresh=bool(unknown)) as states:
+                await self._complete_written(unknown, states)
                 await self._attempt(sends, states)
         except StoreError as error:
-            note_unknown(error)
-            refusal = UnavailableError("STORE_UNAVAILABLE", "the message could not be stored", retry_after_ms=1_000)
-        except Exception as error:  # the callers', whatever it is: it doesn't end the writer
+            record_unknown_outcome(error)
+            failure = UnavailableError("STORE_UNAVAILABLE", "the message could not be stored", retry_after_ms=1_000)
+        except Exception as error:  # fails the sends, not the writer
             _fail(sends, error)
         for send in sends:
-            if not send.settled:
+            if not send.completed:
                 send.attempts += 1
-                if send.attempts >= _ATTEMPTS and not send.doubts:
-                    _settle(send, refusal)
+                if send.attempts >= _ATTEMPTS and not send.unknown_outcomes:
+                    _complete(send, failure)
 
-    async def _attempt(self, sends: Sequence[SendItem], states: Held) -> None:
+    async def _attempt(self, sends: Sequence[SendItem], states: States) -> None:
         await self._check_replies(sends)
         await self._check_members(sends, states)
-        numbered = self._number([send for send in sends if not send.settled], states)
-        if not numbered:
+        sequenced = self._sequence([send for send in sends if not send.completed], states)
+        if not sequenced:
             return
-        await self._intents.cover({entry.state for entry in numbered})
+        await self._intents.ensure({entry.state for entry in sequenced})
         try:
-            await self._insert(numbered)
+            await self._insert(sequenced)
         except BatchStoppedError as stop:
-            self._finish(numbered[: stop.inserted])
-            await self._resolve(numbered[stop.inserted :], known=stop.known)
+            self._finish(sequenced[: stop.inserted])
+            await self._resolve(sequenced[stop.inserted :], known=stop.known)
         except BaseException:
-            self._doubt(numbered)
+            self._mark_unknown(sequenced)
             raise
         else:
-            self._finish(numbered)
+            self._finish(sequenced)
 
-    async def _insert(self, numbered: Sequence[_Numbered]) -> None:
-        traces = (send.trace for entry in numbered for send in entry.sends)
-        with spanning("commit", traces, messages=len(numbered)) as exemplar:
+    async def _insert(self, sequenced: Sequence[_Sequenced]) -> None:
+        traces = (send.trace for entry in sequenced for send in entry.sends)
+        with spanning("commit", traces, messages=len(sequenced)) as exemplar:
             began = time.perf_counter()
             try:
-                await self._store.insert_messages([entry.message for entry in numbered])
+                await self._store.insert_messages([entry.message for entry in sequenced])
             finally:
                 COMMIT_SECONDS.observe(time.perf_counter() - began, exemplar)
 
-    def _doubt(self, numbered: Sequence[_Numbered]) -> None:
-        """Any of these may have been written, or may yet be."""
-        for entry in numbered:
+    def _mark_unknown(self, sequenced: Sequence[_Sequenced]) -> None:
+        """Records that each of these may have been written, or may still be."""
+        for entry in sequenced:
             for send in entry.sends:
-                send.doubts += 1
-            entry.state.hear_of(entry.message.rev)
-            self._publisher.mark_gap(entry.state)
+                send.unknown_outcomes += 1
+            entry.state.observe_rev(entry.message.rev)
+            self._publisher.mark_dirty(entry.state)
 
-    async def _settle_written(self, doubtful: Sequence[SendItem], states: Held) -> None:
-        """Settles what turns out to have been written; it may be so only since the states were loaded."""
-        written = await self._store.messages_by_id([s.draft.message_id for s in doubtful]) if doubtful else {}
-        for send in doubtful:
+    async def _complete_written(self, unknown: Sequence[SendItem], states: States) -> None:
+        """Completes sends that were written after all, maybe since the states were loaded."""
+        written = await self._store.messages_by_id([s.draft.message_id for s in unknown]) if unknown else {}
+        for send in unknown:
             if message := written.get(send.draft.message_id):
-                self._publisher.mark_gap(states[message.conversation_id])
-                _settle(send, message)
+                self._publisher.mark_dirty(states[message.conversation_id])
+                _complete(send, message)
 
     async def _check_replies(self, pending: Sequence[SendItem]) -> None:
-        """Refuses answers to messages that are not in their conversation."""
+        """Fails replies to messages that are not in their conversation."""
         replies = [send for send in pending if send.draft.reply_to and not send.reply_checked]
         if not replies:
             return
-        found = await self._store.messages_by_id([send.draft.reply_to for send in replies])
+        messages = await self._store.messages_by_id([send.draft.reply_to for send in replies])
         for send in replies:
-            answered = found.get(send.draft.reply_to)
+            answered = messages.get(send.draft.reply_to)
             send.reply_checked = answered is not None and answered.conversation_id == send.draft.conversation_id
             if not send.reply_checked:
-                fields = {"replyTo": "is no message of this conversation"}
-                _settle(send, InvalidArgumentError("REPLY_NOT_FOUND", "there is no message to answer", fields=fields))
+                fields = {"replyTo": "must be a message of this conversation"}
+                _complete(send, InvalidArgumentError("REPLY_NOT_FOUND", "no such message to reply to", fields=fields))
 
-    async def _check_members(self, pending: Sequence[SendItem], states: Held) -> None:
-        """Refuses what may not be sent, on a state that is fresh: a stale one may not know a new member."""
-        doubtful = [send for send in pending if not send.settled and _refusal(send.draft, states) is not None]
-        if doubtful:
-            async with self._states.holding({send.draft.conversation_id for send in doubtful}, anew=True) as fresh:
-                for send in doubtful:
-                    if refusal := _refusal(send.draft, fresh):
-                        _settle(send, refusal)
+    async def _check_members(self, pending: Sequence[SendItem], states: States) -> None:
+        """Fails sends by non-members, on a fresh state: a stale one may lack a new member."""
+        unknown = [send for send in pending if not send.completed and _rejection(send.draft, states) is not None]
+        if unknown:
+            async with self._cache.acquire({send.draft.conversation_id for send in unknown}, refresh=True) as fresh:
+                for send in unknown:
+                    if rejection := _rejection(send.draft, fresh):
+                        _complete(send, rejection)
 
-    def _number(self, sends: Iterable[SendItem], states: Held) -> list[_Numbered]:
+    def _sequence(self, sends: Iterable[SendItem], states: States) -> list[_Sequenced]:
         now_ms = self._now_ms()
-        numbered: dict[str, _Numbered] = {}
+        sequenced: dict[str, _Sequenced] = {}
         heads: dict[str, Head] = {}
         for send in sends:
             draft = send.draft
-            entry = numbered.get(draft.message_id)
+            entry = sequenced.get(draft.message_id)
             if entry is None:
                 state = states.get(draft.conversation_id)
                 if state is None:
-                    continue  # made since the states were loaded; the next attempt has it
+                    continue  # created since the states were loaded; the next attempt has it
                 head = heads.get(draft.conversation_id, state.head)
                 mentions = draft.mentions and tuple(user for user in draft.mentions if user in state.members)
-                entry = numbered[draft.message_id] = _Numbered(assign_seq(draft, mentions, head, now_ms), state)
+                entry = sequenced[draft.message_id] = _Sequenced(assign_seq(draft, mentions, head, now_ms), state)
                 heads[draft.conversation_id] = advance(head, entry.message)
             entry.sends.append(send)
-        return list(numbered.values())
+        return list(sequenced.values())
 
-    def _finish(self, written: Sequence[_Numbered]) -> None:
-        """Makes known what is durable: to the state, to the publisher, to the senders."""
+    def _finish(self, written: Sequence[_Sequenced]) -> None:
+        """Applies durable messages to the states, queues their events and completes their sends."""
         for entry in written:
             message, state, sends = entry.message, entry.state, entry.sends
             head = advance(state.head, message)
             if message.position > state.head.rev:  # else a load has seen it already
                 state.head = head
-            state.note_sender(message)
+            state.record_sender(message)
             event = events.message_created(state.conversation, message, state.members, origin=sends[0].draft.origin)
             self._publisher.put(event, state, head, sends[0].trace)
             for send in sends:
-                _settle(send, message)
+                _complete(send, message)
         COMMITTED.inc(len(written))
         BATCH_SIZE.observe(len(written))
 
-    async def _resolve(self, rest: Sequence[_Numbered], *, known: bool) -> None:
-        """Deals with a collision: settles the messages that are there already, or reloads what was stale."""
+    async def _resolve(self, rest: Sequence[_Sequenced], *, known: bool) -> None:
+        """Handles a collision: completes the messages that exist already, or reloads a stale state."""
         if not known:
-            FENCED.inc()
-            await self._states.refresh({rest[0].message.conversation_id})
+            CONFLICTS.inc()
+            await self._cache.refresh({rest[0].message.conversation_id})
             return
         existing = await self._store.messages_by_id([entry.message.message_id for entry in rest])
         stale = set()
@@ -240,15 +242,15 @@ class Writer:
                 if first.position > entry.state.head.rev:
                     stale.add(first.conversation_id)
                 for send in entry.sends:
-                    _settle(send, first)
+                    _complete(send, first)
         if stale:
-            await self._states.refresh(stale)
+            await self._cache.refresh(stale)
 
 
 async def _change(item: ChangeItem[Any]) -> None:
     try:
         outcome = await item.make()
-    except Exception as error:  # the caller's, whatever it is: it doesn't end the writer
+    except Exception as error:  # fails the change, not the writer
         if not item.done.done():
             item.done.set_exception(error)
     else:
@@ -256,20 +258,20 @@ async def _change(item: ChangeItem[Any]) -> None:
             item.done.set_result(outcome)
 
 
-def _refusal(draft: Draft, states: Held) -> AppError | None:
+def _rejection(draft: Draft, states: States) -> AppError | None:
     state = states.get(draft.conversation_id)
     if state is None or state.conversation.organization_id != draft.organization_id:
         return not_found()
     return None if draft.sender_id in state.members else not_a_member()
 
 
-def _settle(send: SendItem, outcome: Outcome) -> None:
-    if not send.settled:
-        send.settled = True
-        send.settle(outcome)
+def _complete(send: SendItem, outcome: Outcome) -> None:
+    if not send.completed:
+        send.completed = True
+        send.complete(outcome)
 
 
 def _fail(sends: Iterable[SendItem], error: Exception) -> None:
     outcome = unexpected_error(_log, "commit_failed", error)
     for send in sends:
-        _settle(send, outcome)
+        _complete(send, outcome)

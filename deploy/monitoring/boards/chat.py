@@ -90,7 +90,7 @@ _COMMIT: Final = Row(
             "Conflicts, unknown outcomes and takeovers",
             "ops",
             (
-                Query("sum(rate(parley_chat_commit_fenced_total[$__rate_interval]))", "conflicts"),
+                Query("sum(rate(parley_chat_commit_conflicts_total[$__rate_interval]))", "conflicts"),
                 Query("sum(rate(parley_chat_commit_unknown_total[$__rate_interval]))", "outcome unknown"),
                 Query(
                     "sum(rate(parley_chat_intents_taken_over_total[$__rate_interval]))", "taken over from dead replicas"

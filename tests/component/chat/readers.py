@@ -1,4 +1,4 @@
-"""Three ways to know a conversation: to have followed it live, to have been away and caught up, to start fresh."""
+"""A model of a reader of a conversation, who follows it live, catches up after an absence, or starts without state."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.component.chat.running import Person
 
 @dataclass
 class Reader:
-    """What a reader knows: messages by seq, members by id, and how far that goes."""
+    """A reader's state: messages by seq, members by id, and the rev up to which it is complete."""
 
     messages: dict[int, chat_pb2.Message] = field(default_factory=dict)
     members: dict[str, tuple[int, chat_pb2.Member]] = field(default_factory=dict)
@@ -19,7 +19,7 @@ class Reader:
     rev: int = 0
 
     def view(self) -> tuple[list[tuple[int, str, int, str, bool]], list[tuple[str, int, int, int]]]:
-        """All that must be alike: messages with their texts and revs, members with their roles and marks."""
+        """Returns what all readers must agree on: messages with text and rev, members with role and marks."""
         messages = [
             (m.seq, m.message_id, m.rev, m.text, m.HasField("delete_time")) for _, m in sorted(self.messages.items())
         ]
@@ -27,20 +27,20 @@ class Reader:
         return messages, members
 
     def take_message(self, message: chat_pb2.Message) -> None:
-        """Replaces a message by a later one."""
+        """Replaces a message unless the known one is newer."""
         known = self.messages.get(message.seq)
         if known is None or message.rev >= known.rev:
             self.messages[message.seq] = message
         self.rev = max(self.rev, message.rev)
 
     def take_conversation(self, conversation: chat_pb2.Conversation) -> None:
-        """Replaces the members by those of a conversation that is at least as new."""
+        """Replaces the members by those of a conversation, unless the known ones are newer."""
         if conversation.rev >= self.rev or not self.members:
             self.members = {member.user_id: (conversation.rev, member) for member in conversation.members}
         self.rev = max(self.rev, conversation.rev)
 
     async def catch_up(self, person: Person, conversation_id: str, page_size: int) -> None:
-        """Asks what changed after this reader's rev, page by page, as a client does that comes back."""
+        """Fetches all changes after this reader's rev, page by page, as a reconnecting client does."""
         while True:
             page = await person.sync(conversation_id, self.rev, page_size)
             assert [m.rev for m in page.messages] == sorted({m.rev for m in page.messages})
@@ -53,7 +53,7 @@ class Reader:
                 return
 
     def apply(self, event: event_pb2.Event) -> None:
-        """Applies a live event; what it tells may be known already, or be older than what is known."""
+        """Applies a live event, which may be known already or older than the state."""
         match event.WhichOneof("payload"):
             case "message_created" | "message_updated" | "message_deleted" as kind:
                 self.take_message(getattr(event, kind).message)

@@ -1,4 +1,4 @@
-"""A chat replica in this process, and people who talk through it."""
+"""Runs a replica of chat in this process, and calls it as its users do."""
 
 from __future__ import annotations
 
@@ -22,34 +22,34 @@ TIMEOUT = 40.0
 
 @dataclass(frozen=True)
 class RunningChat:
-    """One replica of chat, and its stubs."""
+    """A replica of chat, with its stubs."""
 
     target: str
     channel: grpc.aio.Channel
 
     @property
     def messages(self) -> message_grpc.MessageServiceStub:
-        """A stub of MessageService."""
+        """Returns a stub of MessageService."""
         return message_grpc.MessageServiceStub(self.channel)
 
     @property
     def conversations(self) -> conversation_pb2_grpc.ConversationServiceStub:
-        """A stub of ConversationService."""
+        """Returns a stub of ConversationService."""
         return conversation_pb2_grpc.ConversationServiceStub(self.channel)
 
     @property
     def events(self) -> event_pb2_grpc.EventServiceStub:
-        """A stub of EventService."""
+        """Returns a stub of EventService."""
         return event_pb2_grpc.EventServiceStub(self.channel)
 
     def as_user(self, user: SignedIn) -> Person:
-        """What a user does through this replica."""
+        """Returns a user who calls this replica."""
         return Person(self, user.user_id, user.user.name, user.metadata)
 
 
 @dataclass(frozen=True)
 class Person:
-    """A user who calls a replica; each method is one call."""
+    """A user who calls a replica. Each method is one call."""
 
     chat: RunningChat
     user_id: str
@@ -57,13 +57,13 @@ class Person:
     metadata: Metadata
 
     async def direct(self, other: str) -> chat_pb2.Conversation:
-        """The direct conversation with another."""
+        """Returns the direct conversation with another user."""
         request = conversation_pb2.GetOrCreateDirectConversationRequest(user_id=other)
         stub = self.chat.conversations
         return (await stub.GetOrCreateDirectConversation(request, metadata=self.metadata, timeout=TIMEOUT)).conversation
 
     async def create_group(self, name: str, *member_ids: str) -> chat_pb2.Conversation:
-        """A new group."""
+        """Creates a group."""
         request = conversation_pb2.CreateConversationRequest(
             kind=chat_pb2.CONVERSATION_KIND_GROUP, name=name, member_ids=member_ids
         )
@@ -71,13 +71,13 @@ class Person:
         return (await stub.CreateConversation(request, metadata=self.metadata, timeout=TIMEOUT)).conversation
 
     async def conversation(self, conversation_id: str) -> chat_pb2.Conversation:
-        """A conversation as this user sees it."""
+        """Returns a conversation as this user sees it."""
         request = conversation_pb2.GetConversationRequest(conversation_id=conversation_id)
         stub = self.chat.conversations
         return (await stub.GetConversation(request, metadata=self.metadata, timeout=TIMEOUT)).conversation
 
     async def list(self, **options: object) -> conversation_pb2.ListConversationsResponse:
-        """A page of this user's conversations."""
+        """Returns a page of this user's conversations."""
         request = conversation_pb2.ListConversationsRequest(**options)  # type: ignore[arg-type]
         return await self.chat.conversations.ListConversations(request, metadata=self.metadata, timeout=TIMEOUT)
 
@@ -96,12 +96,12 @@ class Person:
         return (await self.chat.messages.SendMessage(request, metadata=self.metadata, timeout=TIMEOUT)).result
 
     async def history(self, conversation_id: str, **place: object) -> message_pb2.ListMessagesResponse:
-        """A page of history."""
+        """Returns a page of history."""
         request = message_pb2.ListMessagesRequest(conversation_id=conversation_id, **place)  # type: ignore[arg-type]
         return await self.chat.messages.ListMessages(request, metadata=self.metadata, timeout=TIMEOUT)
 
     async def sync(self, conversation_id: str, after_rev: int, page_size: int = 0) -> message_pb2.SyncMessagesResponse:
-        """A page of what changed."""
+        """Returns a page of changed messages."""
         request = message_pb2.SyncMessagesRequest(
             conversation_id=conversation_id, after_rev=after_rev, page_size=page_size
         )
@@ -150,7 +150,7 @@ async def running_chat(
 ) -> AsyncIterator[RunningChat]:
     """Runs a replica of chat while the context is open."""
     name, secret = auth.service_credentials
-    told = Settings(
+    chat_settings = Settings(
         **{  # type: ignore[arg-type]
             "listen": "127.0.0.1:0",
             "mongodb_uri": mongodb_uri,
@@ -166,7 +166,7 @@ async def running_chat(
             **settings,
         }
     )
-    async with wire(told) as service, serving(service, told) as port:
+    async with wire(chat_settings) as service, serving(service, chat_settings) as port:
         target = f"127.0.0.1:{port}"
         async with open_channel(target) as channel:
             yield RunningChat(target, channel)

@@ -1,4 +1,4 @@
-"""What chat refuses, and that nothing which a caller sends harms anybody else."""
+"""Tests that chat rejects invalid requests with the right error, and that none of them affects other calls."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ METHODS = methods_of(
 
 
 class Stage(NamedTuple):
-    """A group of two with a message, and who may call for others."""
+    """A group of two members with a message, and the callers."""
 
     ann: Person
     bob: Person
@@ -43,11 +43,11 @@ class Stage(NamedTuple):
 
     @property
     def actor(self) -> message_pb2.Actor:
-        """Ann, as a gateway names her."""
+        """Returns Ann as a gateway names her."""
         return message_pb2.Actor(organization_id=self.organization_id, user_id=self.ann.user_id, name="Ann")
 
     def draft(self) -> message_pb2.Draft:
-        """A message that wasn't sent yet."""
+        """Returns a message that was not sent yet."""
         return message_pb2.Draft(
             conversation_id=self.conversation_id, client_message_id=secrets.token_hex(8), text="hello"
         )
@@ -128,7 +128,7 @@ FOR_SERVICES = {"Subscribe", "SendMessages", "SendSignals"}
 
 
 def call_of(name: str, stage: Stage) -> Call:
-    """The good call of a method."""
+    """Returns a valid call of a method."""
     queries = {
         "ListConversations": (QUERY,),
         "ListMembers": (f"members {stage.conversation_id}",),
@@ -157,12 +157,12 @@ NAMED = [
     "GetConversation", "UpdateConversation", "AddMembers", "RemoveMember", "UpdateMember", "ListMembers", "SendMessage",
     "ListMessages", "SyncMessages", "EditMessage", "DeleteMessage", "MarkRead", "MarkDelivered", "SetTyping",
 ]  # fmt: skip
-"""The methods that are about one conversation."""
+"""The methods that concern one conversation."""
 WITHIN = {"UpdateConversation": "conversation.", "SendMessage": "draft."}
 
 
 class Row(NamedTuple):
-    """What a method answers when one field of a good request has another value; the field is named as browsers do."""
+    """The expected error when one field of a valid request has another value; `named` is the field's JSON name."""
 
     name: str
     field: str
@@ -267,12 +267,12 @@ ROWS = [
 
 
 class Foreign(NamedTuple):
-    """Things of another organization, by the words that stand for them in rows."""
+    """Ids of another organization, by their placeholders in rows."""
 
     values: dict[str, str]
 
     def of(self, value: Any) -> Any:
-        """A row's value."""
+        """Returns a row's value, with placeholders replaced."""
         if isinstance(value, list):
             return [self.of(each) for each in value]
         return self.values.get(value, value) if isinstance(value, str) else value
@@ -280,7 +280,7 @@ class Foreign(NamedTuple):
 
 @pytest.fixture
 async def foreign(auth: RunningAuth, stage: Stage) -> Foreign:
-    """A conversation with a message and a user elsewhere."""
+    """A conversation with a message, and a user, of another organization."""
     elsewhere = f"{stage.organization_id}-2"
     await auth.create_organization(elsewhere)
     zoe, yve = [stage.ann.chat.as_user(await auth.sign_in_new(elsewhere, "manager")) for _ in range(2)]
@@ -291,7 +291,7 @@ async def foreign(auth: RunningAuth, stage: Stage) -> Foreign:
 
 
 def set_at(request: Any, path: str, value: Any) -> None:
-    """Gives a field another value."""
+    """Sets a field to another value."""
     *outer, name = path.split(".")
     for each in outer:
         request = getattr(request, each)

@@ -1,7 +1,7 @@
 """The central property, in the spirit of Zulip's `verify_action`.
 
-Whatever several users do through several replicas, a reader that was away for any stretch of it and then catches up by
-rev ends in the state of one that followed it live, which is the state of one that starts fresh.
+After any actions of several users through several replicas, a reader that was away and catches up by rev has the same
+state as one that followed them live, and as one that starts without state.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ actions = st.one_of(
 
 @dataclass(frozen=True)
 class World:
-    """Two replicas on one store, and four people who talk through both."""
+    """Two replicas on one store, and four users who call both."""
 
     organization_id: str
     replicas: tuple[RunningChat, RunningChat]
@@ -71,7 +71,7 @@ async def world(auth: RunningAuth, mongodb_uri: str, redis_url: str) -> AsyncIte
 
 
 async def perform(world: World, key: str, step: int, action: tuple[str, int, int]) -> None:
-    """Does one thing, through the replicas in turn; what may not be is refused, and changes nothing."""
+    """Performs one action, through the replicas in turn; an action that isn't permitted fails and changes nothing."""
     what, who, number = action
     people = world.people[step % 2]
     person, ids = people[who], [p.user_id for p in people]
@@ -112,7 +112,7 @@ async def _refusable() -> AsyncIterator[None]:
 
 
 async def follow(world: World, auth: RunningAuth, reader: Reader, key: str, attached: asyncio.Event) -> None:
-    """Applies what the first person hears, as it comes."""
+    """Applies the first user's events to a reader as they arrive."""
     person = world.people[1][0]
     call = world.replicas[1].events.Subscribe(metadata=await auth.service_metadata())
     try:
@@ -150,7 +150,7 @@ async def test_whoever_was_away_ends_in_the_state_of_one_that_never_left(
                 await returned.catch_up(world.people[step % 2][0], key, action[2])
             else:
                 await perform(world, key, step, action)
-        for _ in range(1_000):  # receipts of senders are written a moment after their messages
+        for _ in range(1_000):  # senders' receipts are written shortly after their messages
             conversation = await ann.conversation(key)
             fresh = Reader()
             await fresh.catch_up(world.people[1][0], key, page_size)

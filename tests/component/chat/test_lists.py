@@ -1,4 +1,4 @@
-"""Lists and views are exact at every moment: what was acknowledged before a call is in its answer."""
+"""Tests that lists and views are exact: they contain everything that was acknowledged before the call."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ async def test_a_view_has_all_that_was_acknowledged_before_it_was_asked_for(ann:
         assert (theirs.seq, theirs.unread_count, theirs.last_message.message_id) == (n, n, sent.message_id)
         assert [(c.seq, c.unread_count) for c in listed.conversations] == [(n, n)]
         if n % 10 == 0:
-            await asyncio.sleep(0.07)  # lets the summary be written at other moments of the loop
+            await asyncio.sleep(0.07)  # shifts the summary writes relative to the loop
 
 
 async def test_pages_hold_every_conversation_once_latest_activity_first(ann: Person, bob: Person) -> None:
     groups = [(await ann.create_group(f"group {n}", bob.user_id)).conversation_id for n in range(13)]
     for key in (groups[3], groups[7], groups[3]):
         await ann.send(key, "hello")
-        await asyncio.sleep(0.002)  # activity is told in milliseconds
-    found: list[chat_pb2.Conversation] = []
+        await asyncio.sleep(0.002)  # activity has a resolution of 1 ms
+    conversations: list[chat_pb2.Conversation] = []
     token = ""
     while True:
         page = await ann.list(page_size=5, page_token=token)
-        found += page.conversations
+        conversations += page.conversations
         token = page.next_page_token
         if not token:
             break
-    keys = [c.conversation_id for c in found]
+    keys = [c.conversation_id for c in conversations]
     assert sorted(keys) == sorted(groups)
     assert keys[:2] == [groups[3], groups[7]]
-    times = [c.last_activity_time.ToMilliseconds() for c in found]
+    times = [c.last_activity_time.ToMilliseconds() for c in conversations]
     assert times == sorted(times, reverse=True)

@@ -1,4 +1,4 @@
-"""Messages through chat's real gRPC server: numbering, repeats, history, edits, deletions, catch-up."""
+"""Tests of messages through chat's gRPC server: sequencing, repeats, history, edits, deletions, catch-up."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ async def test_a_repeat_gets_the_first_outcome_whatever_it_says(ann: Person, bob
 
 
 async def test_both_sides_and_every_call_get_one_direct_conversation(ann: Person, bob: Person) -> None:
-    found = await asyncio.gather(*(p.direct(o.user_id) for p, o in [(ann, bob), (bob, ann)] * 5))
-    assert len({conversation.conversation_id for conversation in found}) == 1
+    conversations = await asyncio.gather(*(p.direct(o.user_id) for p, o in [(ann, bob), (bob, ann)] * 5))
+    assert len({conversation.conversation_id for conversation in conversations}) == 1
 
 
 async def test_sync_tells_of_edits_and_deletions_once_each(ann: Person, bob: Person) -> None:

@@ -1,4 +1,4 @@
-"""A process dies in the middle of a transaction: MongoDB keeps it open, and what meets it waits. Nobody else does."""
+"""Tests that a transaction which a killed process left open is aborted, and delays only what conflicts with it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.component.chat.running import Person, RunningChat, running_chat
 
 @pytest.fixture
 async def chat(auth: RunningAuth, mongodb_uri: str, redis_url: str, database_name: str) -> AsyncIterator[RunningChat]:
-    """A replica that soon takes others for dead, once they are silent."""
+    """A replica that expires the leases of others quickly."""
     async with running_chat(auth, mongodb_uri, redis_url, database_name, replica_timeout_seconds=4.0) as running:
         yield running
 

@@ -1,4 +1,4 @@
-"""A service that is limited to an organization does nothing in another one, and hears nothing of it."""
+"""Tests that a service limited to one organization can neither act in another one nor receive its events."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.component.chat.running import TIMEOUT, Person, RunningChat
 
 
 def denied(status: Status) -> bool:
-    """Whether an outcome says that the organization is none of the caller's business."""
+    """Returns whether an outcome is ORGANIZATION_NOT_ALLOWED."""
     if not status.code:
         return False
     error = from_status(status)

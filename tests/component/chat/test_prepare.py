@@ -1,4 +1,4 @@
-"""Replicas that start at once on an empty database do not trip over each other."""
+"""Tests that replicas may start concurrently on an empty database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chat's queues when what stands behind them stalls: bounded, told by a metric, and nothing that was taken is lost."""
+"""Tests of chat's queues while MongoDB or Redis stalls: they are bounded and measured, and lose nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROOM = 40
 
 @pytest.fixture(scope="module")
 async def own_databases(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalStack]:
-    """Databases that may be paused: nobody else uses them."""
+    """Databases of this module alone, which it may pause."""
     directory: Path = tmp_path_factory.mktemp("databases")
     async with LocalStack(directory, services=(), options=StackOptions()) as stack:
         yield stack
@@ -32,7 +32,7 @@ async def own_databases(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterat
 
 @pytest.fixture
 def limits() -> dict[str, object]:
-    """What one user may send, where a test says nothing else."""
+    """The limits on one user's messages; tests override them."""
     return {}
 
 
@@ -40,7 +40,7 @@ def limits() -> dict[str, object]:
 async def chat(
     auth: RunningAuth, own_databases: LocalStack, database_name: str, limits: dict[str, object]
 ) -> AsyncIterator[RunningChat]:
-    """A replica with little room, on databases that may be paused."""
+    """A replica with a short queue, on databases that may be paused."""
     uri, url = own_databases.mongodb_uri, own_databases.redis_url
     async with running_chat(auth, uri, url, database_name, commit_queue=ROOM, **limits) as running:
         yield running
@@ -90,7 +90,7 @@ async def test_a_flood_of_one_user_is_refused_and_the_others_are_served(ann: Per
 async def bobs_events(
     chat: RunningChat, auth: RunningAuth, organization_id: str, bob: Person
 ) -> AsyncIterator[AsyncIterator[event_pb2.SubscribeResponse]]:
-    """A stream that Bob is attached to."""
+    """A stream to which Bob is attached."""
     call: Any = chat.events.Subscribe(metadata=await auth.service_metadata())
     attachments = Attachments(add=[UserKey(organization_id=organization_id, user_id=bob.user_id)], request_sequence=1)
     await call.write(event_pb2.SubscribeRequest(attachments=attachments))

@@ -1,4 +1,4 @@
-"""Receipts: each that moves a mark is told, however many devices say the same at once."""
+"""Tests that each receipt that advances a mark is published, also when several devices send one at once."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ EVERYTHING = 2**53 - 1
 SHARDS = Settings.model_fields["event_shards"].default
 
 
-async def reads_told(redis_url: str, conversation_id: str, user_id: str) -> list[int]:
-    """How far a user had read, by each event that tells so; in their order."""
+async def published_read_seqs(redis_url: str, conversation_id: str, user_id: str) -> list[int]:
+    """Returns the read_seq of each event of a user's read mark, in order."""
     positions, entries = dict.fromkeys(range(SHARDS), "0-0"), []
     async with bus.open_log(redis_url, shards=SHARDS, retention_seconds=3_600) as log:
         while page := await log.after(positions):
@@ -30,12 +30,12 @@ async def reads_told(redis_url: str, conversation_id: str, user_id: str) -> list
 
 
 async def test_what_several_devices_read_at_once_is_told_each_time(ann: Person, bob: Person, redis_url: str) -> None:
-    """Each looks the conversation up anew, while the marks of the others are being written."""
+    """Each device reloads the conversation while the marks of the others are being written."""
     conversation_id = (await ann.direct(bob.user_id)).conversation_id
     for number in range(1, ROUNDS + 1):
         await ann.send(conversation_id, f"{number}")
         await asyncio.gather(*(bob.mark_read(conversation_id, EVERYTHING) for _ in range(4)))
     async with asyncio.timeout(20):
-        while (told := await reads_told(redis_url, conversation_id, bob.user_id))[-1:] != [ROUNDS]:
+        while (seqs := await published_read_seqs(redis_url, conversation_id, bob.user_id))[-1:] != [ROUNDS]:
             await asyncio.sleep(0.05)
-    assert sorted(set(told)) == list(range(1, ROUNDS + 1))
+    assert sorted(set(seqs)) == list(range(1, ROUNDS + 1))

@@ -1,4 +1,4 @@
-"""A store was restored and Redis is empty: what was sent shortly before the backup is told again, all else is not."""
+"""Tests that chat publishes recent entries again, and no others, after its store was restored and Redis is empty."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from deploy.local.options import StackOptions
 from deploy.local.stack import LocalStack
 from services.chat import bus
 from services.chat.republish import publish_again
+from services.chat.store import ChatStore
 from tests.component.auth_service import RunningAuth
 from tests.component.chat.running import Person, running_chat
 
@@ -25,27 +26,27 @@ SHARDS = 4
 
 @pytest.fixture(scope="module")
 async def own_databases(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalStack]:
-    """Databases that may lose everything: nobody else uses them."""
+    """Databases of this module alone, which it may empty."""
     directory: Path = tmp_path_factory.mktemp("databases")
     async with LocalStack(directory, services=(), options=StackOptions()) as stack:
         yield stack
 
 
-async def told(url: str) -> list[event_pb2.Event]:
-    """All events that the log holds, in its order."""
+async def published(url: str) -> list[event_pb2.Event]:
+    """Returns all events of the log, in order."""
     async with bus.open_log(url, shards=SHARDS, retention_seconds=3_600) as log:
         entries = await log.after(dict.fromkeys(range(SHARDS), "0-0"))
     return [event for entry in entries if not entry.is_mark for event in bus.parse(entry.payload)]
 
 
 def messages(events: list[event_pb2.Event], conversation_id: str) -> list[int]:
-    """The seqs of a conversation's messages that are told of as new."""
+    """Returns the seqs of a conversation's new messages among the events."""
     created = [event.message_created.message for event in events if event.WhichOneof("payload") == "message_created"]
     return [message.seq for message in created if message.conversation_id == conversation_id]
 
 
 async def seen_by(person: Person, conversation_id: str) -> chat_pb2.Conversation:
-    """A conversation, but for when somebody read, which is written behind."""
+    """Returns a conversation without read times, which are written later."""
     conversation = await person.conversation(conversation_id)
     for member in conversation.members:
         member.ClearField("read_time")
@@ -85,21 +86,21 @@ async def test_what_came_after_a_moment_is_told_again_and_conversations_stay_as_
         before = [await seen_by(ann, key) for key in (quiet, busy, new)]
     await forget_redis(url)
     async with AsyncMongoClient[dict[str, Any]](uri) as client:
-        assert await publish_again(client[database_name], moment_ms) == 2
-        # Repeated, as after an interruption: what was set back to before the moment was not busy since.
-        assert await publish_again(client[database_name], moment_ms) == 1
+        assert await publish_again(ChatStore(client, database_name), moment_ms) == 2
+        # Repeated, as after an interruption: a conversation that was set back has no recent change any more.
+        assert await publish_again(ChatStore(client, database_name), moment_ms) == 1
     async with running() as chat:
         async with asyncio.timeout(30):
             while not await _all_again(url, busy, new):
                 await asyncio.sleep(0.1)
         ann = chat.as_user(ann_signed)
         after = [await seen_by(ann, key) for key in (quiet, busy, new)]
-    events = await told(url)
+    events = await published(url)
     assert messages(events, quiet) == []
     assert messages(events, busy) == [6, 7, 8, 9, 10, 11]
     assert after == before
 
 
 async def _all_again(url: str, busy: str, new: str) -> bool:
-    events = await told(url)
+    events = await published(url)
     return (messages(events, busy)[-1:], messages(events, new)) == ([11], [1])

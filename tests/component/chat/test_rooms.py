@@ -1,4 +1,4 @@
-"""Rooms, which staff enter by name, and messages that are found by nothing but their id."""
+"""Tests of rooms, which staff join by name, and of messages read by id."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tests.component.chat.running import TIMEOUT, Person, RunningChat
 
 
 async def join(person: Person, external_ref: str, name: str = "") -> chat_pb2.Conversation:
-    """Enters a room."""
+    """Joins a room."""
     request = conversation_pb2.JoinRoomRequest(external_ref=external_ref, name=name)
     stub = person.chat.conversations
     return (await stub.JoinRoom(request, metadata=person.metadata, timeout=TIMEOUT)).conversation
 
 
 async def get_message(person: Person, message_id: str) -> chat_pb2.Message:
-    """One message."""
+    """Returns a message."""
     request = message_pb2.GetMessageRequest(message_id=message_id)
     stub = person.chat.messages
     return (await stub.GetMessage(request, metadata=person.metadata, timeout=TIMEOUT)).message
@@ -33,8 +33,8 @@ async def kim(auth: RunningAuth, chat: RunningChat, organization_id: str, ann: P
 
 
 async def test_all_staff_find_themselves_in_one_room(ann: Person, bob: Person) -> None:
-    found = await asyncio.gather(*(join(person, "support-1", "Support") for person in [ann, bob] * 5))
-    assert len({room.conversation_id for room in found}) == 1
+    rooms = await asyncio.gather(*(join(person, "support-1", "Support") for person in [ann, bob] * 5))
+    assert len({room.conversation_id for room in rooms}) == 1
     room = await join(bob, "support-1", "another name is passed over")
     assert (room.kind, room.name, room.external_ref) == (chat_pb2.CONVERSATION_KIND_GROUP, "Support", "support-1")
     assert sorted(member.user_id for member in room.members) == sorted([ann.user_id, bob.user_id])

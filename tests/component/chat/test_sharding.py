@@ -1,4 +1,4 @@
-"""Chat's log may be spread over the shards of a MongoDB cluster by the key that deploy/k8s/sharding/log.js names."""
+"""Tests that chat's log can be sharded by the key in deploy/k8s/sharding/log.js."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SCRIPT: Final = Path(__file__).parents[3] / "deploy" / "k8s" / "sharding" / "lo
 
 @pytest.fixture
 async def indexes(mongodb_uri: str, database_name: str) -> AsyncIterator[dict[str, dict[str, Any]]]:
-    """The log's indexes, by name, as chat makes them."""
+    """The log's indexes by name, as the migrations create them."""
     async with open_client(mongodb_uri) as client:
         await ChatStore(client, database_name).prepare()
         yield dict(await client[database_name]["log"].index_information())
@@ -24,11 +24,11 @@ async def indexes(mongodb_uri: str, database_name: str) -> AsyncIterator[dict[st
 
 
 def _shard_key() -> list[str]:
-    found = re.search(
+    statement = re.search(
         r'^sh\.shardCollection\("parley_chat\.log", \{ (\w+): 1 \}\);$', _SCRIPT.read_text(), re.MULTILINE
     )
-    assert found is not None
-    return [found[1]]
+    assert statement is not None
+    return [statement[1]]
 
 
 async def test_what_is_unique_on_each_shard_is_unique_everywhere(indexes: dict[str, dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""Streams of chat's events: attaching, coming back, loss, and those who read too slowly. On a real Valkey."""
+"""Tests of chat's event streams on a real Valkey: attaching, resuming, loss, and slow readers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TIMEOUT = 60.0
 
 
 class Stream:
-    """A gateway's stream, and what came of it."""
+    """A gateway's stream, and what it received."""
 
     def __init__(self, call: Any, organization_id: str) -> None:
         self._call = call
@@ -38,7 +38,7 @@ class Stream:
         self.largest = 0
 
     async def attach(self, number: int, *users: str, remove: bool = False) -> None:
-        """Attaches or detaches users, and waits until that is in effect."""
+        """Attaches or detaches users, and waits until the change is in effect."""
         keys = [UserKey(organization_id=self._organization_id, user_id=user) for user in users]
         attachments = (
             Attachments(remove=keys, request_sequence=number)
@@ -50,7 +50,7 @@ class Stream:
             pass
 
     async def read(self) -> event_pb2.SubscribeResponse:
-        """The next response."""
+        """Reads the next response."""
         async with asyncio.timeout(TIMEOUT):
             response = await self._call.read()
         assert isinstance(response, event_pb2.SubscribeResponse), "the stream ended"
@@ -61,13 +61,13 @@ class Stream:
         return response
 
     async def until(self, text: str) -> list[str]:
-        """Waits for a message; gives all that came."""
+        """Waits for a message; returns the texts of all messages received."""
         while text not in self.texts:
             await self.read()
         return self.texts
 
     async def to_its_end(self) -> AppError:
-        """Reads on until the stream fails."""
+        """Reads until the stream fails, and returns the error."""
         with pytest.raises(grpc.aio.AioRpcError) as ended:
             while True:
                 await self.read()
@@ -138,7 +138,7 @@ async def test_whoever_comes_back_gets_what_it_missed_in_order(
 
 
 async def append(redis_url: str, organization_id: str, user: str, numbers: range, size: int) -> None:
-    """Appends messages to chat's log as replicas do, many in an entry."""
+    """Appends messages to chat's log as replicas do, many per entry."""
     async with bus.open_log(redis_url, shards=4, retention_seconds=3_600) as log:
         events = []
         for number in numbers:
@@ -152,7 +152,7 @@ async def append(redis_url: str, organization_id: str, user: str, numbers: range
 async def test_a_backlog_beyond_every_bound_is_given_whole_to_whoever_comes_back(
     auth: RunningAuth, chat: RunningChat, redis_url: str, organization_id: str
 ) -> None:
-    """More than a stream may have pending, and more bytes than a call may carry: it comes in parts."""
+    """The backlog exceeds the pending events of a stream and the bytes of a call, so it arrives in parts."""
     async with subscribed(auth, chat, organization_id, "ann") as stream:
         await stream.read()
         positions = dict(stream.positions)
@@ -177,7 +177,7 @@ async def test_whoever_reads_too_slowly_is_cut_off_and_misses_nothing_when_it_co
         await other.read()
         await append(redis_url, organization_id, "ann", numbers, 1_000)
         await append(redis_url, organization_id, "bob", range(1), 0)
-        await other.until(f"{0:<20}")  # by now the replica has offered all of it
+        await other.until(f"{0:<20}")  # by now the replica has offered everything to the slow stream
         error = await slow.to_its_end()
     assert (error.category, error.reason) == (Category.RESOURCE_EXHAUSTED, "SUBSCRIBER_TOO_SLOW")
     assert len(slow.texts) < len(numbers)

@@ -1,4 +1,4 @@
-"""Two replicas write to one conversation at once, which Envoy makes rare and nothing forbids: one order, no gap."""
+"""Tests of two replicas that write to one conversation, which Envoy makes rare: one order, and no gap."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import grpc
 import pytest
 
-from services.chat.change_writer import FENCED
+from services.chat.change_writer import CONFLICTS
 from tests.component.auth_service import RunningAuth
 from tests.component.chat.running import Person, RunningChat, running_chat
 
 ROUNDS = 60
 
 
-def fenced() -> float:
-    """How many writes have lost to another so far."""
-    return next(sample.value for metric in FENCED.collect() for sample in metric.samples if "total" in sample.name)
+def conflicts() -> float:
+    """Returns the number of writes that have conflicted so far."""
+    return next(sample.value for metric in CONFLICTS.collect() for sample in metric.samples if "total" in sample.name)
 
 
 @pytest.fixture
 async def other_chat(
     auth: RunningAuth, mongodb_uri: str, redis_url: str, database_name: str
 ) -> AsyncIterator[RunningChat]:
-    """A second replica, on the same database as `chat`."""
+    """A second replica on the database of `chat`."""
     async with running_chat(auth, mongodb_uri, redis_url, database_name) as running:
         yield running
 
@@ -37,13 +37,13 @@ def elsewhere(other_chat: RunningChat, bob: Person) -> Person:
 
 async def test_two_replicas_number_one_conversation_without_gaps(ann: Person, bob: Person, elsewhere: Person) -> None:
     key = (await ann.direct(bob.user_id)).conversation_id
-    before = fenced()
+    before = conflicts()
 
     async def talk(person: Person) -> list[int]:
         return [(await person.send(key, f"{person.user_id} {n}")).seq for n in range(ROUNDS)]
 
     seqs = await asyncio.gather(talk(ann), talk(elsewhere))
-    assert fenced() > before, "the replicas never met: this test shows nothing"
+    assert conflicts() > before, "the replicas never conflicted: this test shows nothing"
     assert sorted([*seqs[0], *seqs[1]]) == list(range(1, 2 * ROUNDS + 1))
     assert all(own == sorted(own) for own in seqs)
     history = await ann.history(key, page_size=200)
@@ -65,7 +65,7 @@ async def test_a_message_repeated_through_both_replicas_at_once_is_there_once(
 
 
 async def insistently(attempt: Callable[[], Awaitable[object]]) -> None:
-    """Tries again while others are changing the conversation too fast: then nothing was written."""
+    """Repeats an attempt that failed with CONTENDED, which means that nothing was written."""
     while True:
         try:
             await attempt()
@@ -92,7 +92,7 @@ async def test_changes_and_messages_through_both_replicas_keep_one_log(
 
     await asyncio.gather(edit(), talk())
     answer = await ann.sync(key, 0, page_size=200)
-    assert answer.conversation.rev == 1 + 1 + ROUNDS + ROUNDS // 4  # made, the first message, and what followed
+    assert answer.conversation.rev == 1 + 1 + ROUNDS + ROUNDS // 4  # created, the first message, the rest
     assert [m.seq for m in sorted(answer.messages, key=lambda m: m.seq)] == list(range(1, ROUNDS + 2))
     assert next(m.text for m in answer.messages if m.message_id == first.message_id) == f"edit {ROUNDS // 4 - 1}"
 

@@ -1,4 +1,4 @@
-"""What goes to the event log is a batch that protobuf reads, whatever its size; long ones are split."""
+"""Tests of the encoding of event log entries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mailboxes: each conversation's items in order and in one hand at a time; suspects alone, holding nobody up."""
+"""Tests of the write queue: order and exclusivity within a conversation, and quarantine without delay for others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.chat.sequencing import Draft
-from services.chat.write_queue import ChangeItem, SendItem, Taken, WriteQueue
+from services.chat.write_queue import Batch, ChangeItem, SendItem, WriteQueue
 
 
 def send(conversation_id: str, key: str = "") -> SendItem:
@@ -23,13 +23,13 @@ def change() -> ChangeItem[None]:
     return ChangeItem(make, asyncio.get_running_loop().create_future())
 
 
-def keys(taken: Taken) -> list[str]:
+def keys(taken: Batch) -> list[str]:
     return [item.draft.client_message_id for item in taken.sends]
 
 
-async def take_now(mailboxes: WriteQueue, most: int = 10) -> Taken | None:
-    """What can be taken without waiting."""
-    taking = asyncio.create_task(mailboxes.take(most))
+async def take_now(queue: WriteQueue, max_sends: int = 10) -> Batch | None:
+    """Returns the batch that can be taken without waiting, or None."""
+    taking = asyncio.create_task(queue.take(max_sends))
     for _ in range(3):
         await asyncio.sleep(0)
     if taking.done():
@@ -39,94 +39,94 @@ async def take_now(mailboxes: WriteQueue, most: int = 10) -> Taken | None:
 
 
 async def test_a_conversation_in_somebodys_hands_is_nobody_elses() -> None:
-    mailboxes = WriteQueue()
-    mailboxes.put("a", send("a", "1"))
-    mailboxes.put("b", send("b", "2"))
-    first = await mailboxes.take(1)
+    queue = WriteQueue()
+    queue.put("a", send("a", "1"))
+    queue.put("b", send("b", "2"))
+    first = await queue.take(1)
     assert keys(first) == ["1"]
-    mailboxes.put("a", send("a", "3"))
-    second = await mailboxes.take(10)
+    queue.put("a", send("a", "3"))
+    second = await queue.take(10)
     assert keys(second) == ["2"]
-    assert await take_now(mailboxes) is None
-    mailboxes.give_back(first)
-    assert keys(await mailboxes.take(10)) == ["3"]
+    assert await take_now(queue) is None
+    queue.release(first)
+    assert keys(await queue.take(10)) == ["3"]
 
 
 async def test_a_change_is_taken_alone_and_nothing_passes_it() -> None:
-    mailboxes = WriteQueue()
+    queue = WriteQueue()
     first, made, last = send("a", "1"), change(), send("a", "2")
     for item in (first, made, last):
-        mailboxes.put("a", item)
-    taken = await mailboxes.take(10)
+        queue.put("a", item)
+    taken = await queue.take(10)
     assert keys(taken) == ["1"]
-    mailboxes.give_back(taken)
-    taken = await mailboxes.take(10)
+    queue.release(taken)
+    taken = await queue.take(10)
     assert (taken.change, taken.sends) == (made, [])
-    mailboxes.give_back(taken)
-    assert keys(await mailboxes.take(10)) == ["2"]
+    queue.release(taken)
+    assert keys(await queue.take(10)) == ["2"]
 
 
 async def test_what_is_left_over_comes_first_in_its_mailbox_and_behind_the_other_conversations() -> None:
-    mailboxes = WriteQueue()
+    queue = WriteQueue()
     for key in ("1", "2"):
-        mailboxes.put("a", send("a", key))
-    taken = await mailboxes.take(10)
-    mailboxes.put("a", send("a", "3"))
-    mailboxes.put("b", send("b", "4"))
-    mailboxes.give_back(taken, taken.sends)
-    assert keys(await mailboxes.take(10)) == ["4", "1", "2", "3"]
+        queue.put("a", send("a", key))
+    taken = await queue.take(10)
+    queue.put("a", send("a", "3"))
+    queue.put("b", send("b", "4"))
+    queue.release(taken, taken.sends)
+    assert keys(await queue.take(10)) == ["4", "1", "2", "3"]
 
 
-async def suspected(mailboxes: WriteQueue, conversation_ids: Iterable[str]) -> None:
-    """Makes suspects of conversations."""
+async def quarantine(queue: WriteQueue, conversation_ids: Iterable[str]) -> None:
+    """Puts conversations into quarantine."""
     for conversation_id in conversation_ids:
-        mailboxes.put(conversation_id, send(conversation_id, conversation_id))
-    taken = await mailboxes.take(10)
+        queue.put(conversation_id, send(conversation_id, conversation_id))
+    taken = await queue.take(10)
     for item in taken.sends:
-        item.doubts = 2
-    mailboxes.give_back(taken, taken.sends)
+        item.unknown_outcomes = 2
+    queue.release(taken, taken.sends)
 
 
 async def test_suspects_are_taken_alone_and_one_at_a_time() -> None:
-    mailboxes = WriteQueue()
-    await suspected(mailboxes, ("a", "b"))
-    mailboxes.put("c", send("c", "1"))
-    suspect = await mailboxes.take(10)
-    assert keys(suspect) == ["a"]
-    assert keys(await mailboxes.take(10)) == ["1"]
-    assert await take_now(mailboxes) is None
-    mailboxes.give_back(suspect)
-    assert keys(await mailboxes.take(10)) == ["b"]
+    queue = WriteQueue()
+    await quarantine(queue, ("a", "b"))
+    queue.put("c", send("c", "1"))
+    quarantined = await queue.take(10)
+    assert keys(quarantined) == ["a"]
+    assert keys(await queue.take(10)) == ["1"]
+    assert await take_now(queue) is None
+    queue.release(quarantined)
+    assert keys(await queue.take(10)) == ["b"]
 
 
 async def test_a_suspect_that_stays_one_leaves_the_others_their_turn() -> None:
-    mailboxes = WriteQueue()
-    await suspected(mailboxes, ("a",))
+    queue = WriteQueue()
+    await quarantine(queue, ("a",))
     taken_keys = []
     for number in range(6):
-        mailboxes.put("c", send("c", str(number)))
-        taken = await mailboxes.take(10)
+        queue.put("c", send("c", str(number)))
+        taken = await queue.take(10)
         taken_keys += keys(taken)
-        mailboxes.give_back(taken, [item for item in taken.sends if item.doubts])
+        queue.release(taken, [item for item in taken.sends if item.unknown_outcomes])
     assert {"0", "1", "2", "3", "4"} <= set(taken_keys)
     assert taken_keys.count("a") == 3
 
 
 class Office:
-    """Mailboxes, those who work at them, and what was seen of each conversation."""
+    """A write queue, its writers, and the items taken from each conversation."""
 
     def __init__(self) -> None:
-        self.mailboxes = WriteQueue()
+        self.queue = WriteQueue()
         self.put: dict[str, list[str]] = {}
         self.seen: dict[str, list[str]] = {}
-        self.out: list[Taken] = []
+        self.out: list[Batch] = []
 
     def bring(self, conversation_id: str, key: str) -> None:
-        self.mailboxes.put(conversation_id, send(conversation_id, key))
+        self.queue.put(conversation_id, send(conversation_id, key))
         self.put.setdefault(conversation_id, []).append(key)
 
-    async def take(self, most: int) -> bool:
-        taken = await take_now(self.mailboxes, most)
+    async def take(self, max_sends: int) -> bool:
+        taken = await take_now(self.queue, max_sends)
         if taken is None:
             return False
         in_hands = {conversation_id for other in self.out for conversation_id in other.conversation_ids}
@@ -134,8 +134,8 @@ class Office:
         self.out.append(taken)
         return True
 
-    def finish(self, taken: Taken, done_each: int) -> None:
-        """Deals with so many items of each conversation, and gives back the rest."""
+    def finish(self, taken: Batch, done_each: int) -> None:
+        """Completes up to `done_each` items of each conversation, and releases the rest."""
         done: dict[str, int] = {}
         left = []
         for item in taken.sends:
@@ -146,7 +146,7 @@ class Office:
             else:
                 left.append(item)
         self.out.remove(taken)
-        self.mailboxes.give_back(taken, left)
+        self.queue.release(taken, left)
 
 
 @given(st.data())

@@ -1,4 +1,4 @@
-"""Lookups that share: as fresh as alone, and fewer."""
+"""Tests of coalesced lookups: each as fresh as a lookup of its own, and fewer of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.chat.lookup_coalescer import MAX_KEYS, LookupCoalescer
 
 
 class _Shelf:
-    """Things that change, and are slow to look up."""
+    """Values that change, with a slow lookup."""
 
     def __init__(self) -> None:
         self.things: dict[int, int] = {}
@@ -22,11 +22,11 @@ class _Shelf:
 
     async def load(self, keys: Collection[int]) -> dict[int, int]:
         self.lookups.append(set(keys))
-        found = {key: self.things[key] for key in keys if key in self.things}
+        values = {key: self.things[key] for key in keys if key in self.things}
         await asyncio.sleep(0.001)
         if self.fails:
             raise ConnectionError
-        return found
+        return values
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), min_size=1, max_size=40))
@@ -36,14 +36,14 @@ async def test_everybody_gets_what_was_true_when_they_asked_or_later(asks: list[
 
     async def ask(key: int) -> None:
         before = shelf.things.get(key, 0)
-        found = await merged.get([key])
-        assert found.get(key, 0) >= before
+        values = await merged.get([key])
+        assert values.get(key, 0) >= before
 
     tasks = []
-    for step, (key, pause) in enumerate(asks, start=1):
+    for step, (key, back_off) in enumerate(asks, start=1):
         shelf.things[key] = step
         tasks.append(asyncio.create_task(ask(key)))
-        for _ in range(pause):
+        for _ in range(back_off):
             await asyncio.sleep(0)
     await asyncio.gather(*tasks)
 

@@ -1,4 +1,4 @@
-"""How messages and changes are numbered, whatever the clocks say; and what ids are made of."""
+"""Tests of sequencing, of the order of times, and of derived ids."""
 
 from __future__ import annotations
 
