@@ -1,6 +1,6 @@
-"""Auth's part of Redis: the shared counts of attempts, and the log of revocations. The only module that imports redis.
+"""Auth's data in Redis: the shared counts of attempts, and the log of revocations. The only module that imports redis.
 
-Nothing here is the source of anything: sessions end in the database, and counts may be lost.
+Redis is not the source of truth: sessions end in the database, and counts may be lost.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from redis.exceptions import RedisError
 from chassis.errors import UnavailableError
 from chassis.events.log import Entry, EventLog, LogError, LogTrimmedError, Positions, open_redis, position_key
 from chassis.process.logs import logger
+from chassis.rate_limit import Rate
 from services.auth.domain import Revocation, RevocationReason
-from services.auth.limits import LimiterUnavailableError, Rate
+from services.auth.limits import LimiterUnavailableError
 
 _LIMIT_TIMEOUT_SECONDS: Final = 0.5
 _LOG_TIMEOUT_SECONDS: Final = 3.0
 _LOG_START: Final = "0-0"
 _KEY_PREFIX: Final = "parley:auth:limit:"
 
-# The same as limits.conform, with Redis's own clock, which all replicas share. Gives the wait, in microseconds.
+# chassis.rate_limit.conform with the clock of Redis, which all replicas share. Returns the wait in microseconds.
 _ATTEMPT: Final = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -38,7 +39,7 @@ if wait > 1 then return math.ceil(wait) end
 redis.call('SET', KEYS[1], string.format('%.0f', next_arrival), 'PX', math.ceil((next_arrival - now) / 1000))
 return 0
 """
-_GIVE_BACK: Final = """
+_REFUND: Final = """
 local arrival = redis.call('GET', KEYS[1])
 if arrival then redis.call('SET', KEYS[1], string.format('%.0f', arrival - ARGV[1]), 'KEEPTTL') end
 return 0
@@ -48,7 +49,7 @@ _log = logger("bus")
 
 
 class Bus(NamedTuple):
-    """What auth has in Redis."""
+    """Auth's data in Redis."""
 
     limiter: RedisLimiter
     revocations: RevocationLog
@@ -56,21 +57,21 @@ class Bus(NamedTuple):
 
 @asynccontextmanager
 async def open_bus(url: str, *, retention_seconds: float) -> AsyncIterator[Bus]:
-    """Opens Redis, and closes it on leaving; revocations are kept for `retention_seconds`."""
+    """Yields a client of Redis, and closes it on exit; revocations are kept for `retention_seconds`."""
     async with aclosing(open_redis(url)) as redis:
         log = EventLog(redis, "auth", retention_seconds=retention_seconds)
         yield Bus(RedisLimiter(redis), RevocationLog(log))
 
 
 class RedisLimiter:
-    """Counts attempts for all replicas; see `limits.Limiter`. Raises LimiterUnavailableError."""
+    """Counts attempts of all replicas; see `limits.Limiter`. Raises LimiterUnavailableError."""
 
     def __init__(self, redis: Redis) -> None:
         self._attempt = redis.register_script(_ATTEMPT)
-        self._give_back = redis.register_script(_GIVE_BACK)
+        self._refund = redis.register_script(_REFUND)
 
     async def attempt(self, key: str, rate: Rate) -> float:
-        """Counts an attempt if it conforms; else says after how many seconds one would."""
+        """Counts an attempt if it conforms and returns 0; else returns the seconds until one would."""
         window = round(rate.window_seconds * 1e6)
         try:
             async with asyncio.timeout(_LIMIT_TIMEOUT_SECONDS):
@@ -79,11 +80,11 @@ class RedisLimiter:
             raise LimiterUnavailableError from error
         return int(wait) / 1e6
 
-    async def give_back(self, key: str, rate: Rate) -> None:
-        """Takes one attempt back."""
+    async def refund(self, key: str, rate: Rate) -> None:
+        """Takes back one attempt."""
         try:
             async with asyncio.timeout(_LIMIT_TIMEOUT_SECONDS):
-                await self._give_back(keys=[_KEY_PREFIX + key], args=[_microseconds(rate)])
+                await self._refund(keys=[_KEY_PREFIX + key], args=[_microseconds(rate)])
         except (RedisError, TimeoutError) as error:
             raise LimiterUnavailableError from error
 
@@ -93,42 +94,42 @@ def _microseconds(rate: Rate) -> int:
 
 
 class RevocationLog:
-    """Revocations on the event log "auth": at least once, in the order of each organization."""
+    """Revocations on the event log "auth": delivered at least once, in order within an organization."""
 
     def __init__(self, log: EventLog) -> None:
         self._log = log
 
     async def append(self, revocations: Sequence[Revocation]) -> None:
-        """Publishes revocations. Raises UnavailableError (REVOCATION_NOT_PUBLISHED): some may have been."""
+        """Publishes revocations. Raises UnavailableError (REVOCATION_NOT_PUBLISHED): some may have been published."""
         batches = [(r.organization_id, _encode(r)) for r in revocations]
         try:
             async with asyncio.timeout(_LOG_TIMEOUT_SECONDS):
                 await self._log.append(batches)
         except (LogError, TimeoutError) as error:
             raise UnavailableError(
-                "REVOCATION_NOT_PUBLISHED", "open connections could not be told; try again", retry_after_ms=1_000
+                "REVOCATION_NOT_PUBLISHED", "the revocation was not published; try again", retry_after_ms=1_000
             ) from error
 
     async def end(self) -> Positions:
-        """The position of a reader that starts now."""
+        """Returns the position of a reader that starts now."""
         return await self._log.end()
 
     async def follow(self, positions: Positions) -> AsyncIterator[list[Revocation]]:
-        """Gives what comes after a position, for ever; survives that Redis is away."""
-        async for found in self._log.tail(positions):
-            if isinstance(found, LogTrimmedError):
+        """Yields revocations after a position until cancelled; waits while Redis is unavailable."""
+        async for entries in self._log.tail(positions):
+            if isinstance(entries, LogTrimmedError):
                 _log.error("revocations_lost")
                 continue
-            yield [_decode(entry) for entry in found if not entry.is_mark]
+            yield [_decode(entry) for entry in entries if not entry.is_mark]
 
     async def since(self, start: datetime) -> list[Revocation]:
-        """What was published since then, as far as it is kept. Raises UnavailableError (REVOCATIONS_UNREACHABLE)."""
+        """Returns the retained revocations since a time. Raises UnavailableError (REVOCATIONS_UNREACHABLE)."""
         try:
             async with asyncio.timeout(_LOG_TIMEOUT_SECONDS):
                 entries = await self._all()
         except (LogError, TimeoutError, LogTrimmedError) as error:
             raise UnavailableError(
-                "REVOCATIONS_UNREACHABLE", "revocations can't be read now", retry_after_ms=1_000
+                "REVOCATIONS_UNREACHABLE", "revocations are unavailable", retry_after_ms=1_000
             ) from error
         oldest = int(start.timestamp() * 1_000)
         return [_decode(entry) for entry in entries if not entry.is_mark and position_key(entry.entry_id)[0] >= oldest]
@@ -136,9 +137,9 @@ class RevocationLog:
     async def _all(self) -> list[Entry]:
         positions = dict.fromkeys(await self._log.end(), _LOG_START)
         entries = []
-        while found := await self._log.after(positions):
-            entries += found
-            positions |= {entry.shard: entry.entry_id for entry in found}
+        while page := await self._log.after(positions):
+            entries += page
+            positions |= {entry.shard: entry.entry_id for entry in page}
         return entries
 
 
@@ -150,7 +151,7 @@ _REASON_OF: Final = {number: reason for reason, number in _REASONS.items()}
 
 
 def to_response(revocation: Revocation) -> auth_pb2.WatchRevocationsResponse:
-    """Gives a revocation its form in the contract, which the log keeps it in too."""
+    """Converts a revocation to its proto, which is also its form in the log."""
     return auth_pb2.WatchRevocationsResponse(
         organization_id=revocation.organization_id,
         user_id=revocation.user_id,

@@ -1,4 +1,4 @@
-"""The users who call, as they are now: a token may say what was true a quarter of an hour ago."""
+"""Looks up the present state of calling users: a token's claims may be outdated by its lifetime."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from services.auth.user_store import UserStore
 
 
 class Callers:
-    """Looks up who calls."""
+    """Looks up callers."""
 
     def __init__(self, users: UserStore) -> None:
         self._users = users
 
     async def current(self, identity: Identity) -> User | None:
-        """The user who calls; None for a service that acts in an organization.
+        """Returns the calling user; None for a service that acts in an organization.
 
         Raises:
             UnauthenticatedError: ACCOUNT_DISABLED.
-            PermissionDeniedError: ORGANIZATION_REQUIRED, for a service that acts in none.
+            PermissionDeniedError: ORGANIZATION_REQUIRED, for a service that acts in no organization.
         """
         if identity.service:
             if not identity.organization_id:
-                raise PermissionDeniedError("ORGANIZATION_REQUIRED", "this takes a token of one organization")
+                raise PermissionDeniedError("ORGANIZATION_REQUIRED", "this requires a token of one organization")
             return None
         user = await self._users.get(identity.organization_id, identity.user_id)
         if user is None or user.disabled:
@@ -32,13 +32,13 @@ class Callers:
         return user
 
     async def require_administrator(self, identity: Identity) -> None:
-        """Lets services and those pass who are administrators still. Raises PermissionDeniedError (NOT_ALLOWED)."""
+        """Checks that the caller is a service or an administrator now. Raises PermissionDeniedError (NOT_ALLOWED)."""
         user = await self.current(identity)
         if user is not None and user.role is not Role.ADMIN:
             raise _not_allowed()
 
     async def require_may_change(self, identity: Identity, user_id: str, *, own_fields: bool) -> None:
-        """Lets those pass who may change a user: administrators, services, and for some fields the user alone.
+        """Checks that the caller may change a user: an administrator, a service, or for `own_fields` the user.
 
         Raises:
             PermissionDeniedError: NOT_ALLOWED.
@@ -49,10 +49,10 @@ class Callers:
         raise _not_allowed()
 
     async def administered(self, identity: Identity, named: str) -> str:
-        """The organization that a call concerns: the caller's own, or for a service that has none the one it names.
+        """Returns the organization of a call: the caller's own, or the one that a service without its own names.
 
         Raises:
-            NotFoundError: ORGANIZATION_NOT_FOUND, where the caller names another than its own, or none.
+            NotFoundError: ORGANIZATION_NOT_FOUND, if the caller names another organization than its own, or none.
             PermissionDeniedError: NOT_ALLOWED.
         """
         if identity.organization_id:
@@ -63,10 +63,10 @@ class Callers:
         return own
 
     def require_serves(self, identity: Identity, organization_id: str) -> None:
-        """Lets a service pass that acts in an organization, or in none in particular."""
+        """Checks that a service acts in this organization or in all."""
         if identity.organization_id not in {"", organization_id}:
             raise PermissionDeniedError("ORGANIZATION_NOT_ALLOWED", "this service may not act in that organization")
 
 
 def _not_allowed() -> PermissionDeniedError:
-    return PermissionDeniedError("NOT_ALLOWED", "your role does not allow this")
+    return PermissionDeniedError("NOT_ALLOWED", "your role does not permit this")

@@ -1,4 +1,4 @@
-"""The time, as MongoDB keeps it: UTC, in whole milliseconds; so that what is answered equals what is stored."""
+"""A clock with MongoDB's resolution, UTC in whole milliseconds, so that responses equal what is stored."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Clock = Callable[[], datetime]
 
 
 def clock(unix_time: Callable[[], float] = time.time) -> Clock:
-    """Makes a clock from one that gives Unix time in seconds."""
+    """Returns a clock based on one that returns Unix time in seconds."""
 
     def now() -> datetime:
         exact = datetime.fromtimestamp(unix_time(), UTC)

@@ -1,11 +1,11 @@
-"""Who may write to whom: the one table, and the questions asked of it.
+"""Contact permissions: which users may write to each other, and which users see each other.
 
-The table holds unordered pairs of roles, so the relation is symmetric by construction: whoever may be written to
-may answer. Two pairs never appear anywhere: client with client (customers of one organization don't know of each
-other), and bot with bot (two automata in one conversation could answer each other for ever).
+The table holds unordered pairs of roles, so the relation is symmetric: a user who may be written to may answer. Two
+pairs never appear: client with client (customers of one organization don't know of each other), and bot with bot (two
+bots in one conversation could answer each other for ever).
 
-Teams are made by admins, so sharing one is permission enough among staff, agents and bots included; it never opens a
-way to a client. Nobody writes to themselves, and a disabled user neither writes nor is written to.
+Admins create teams, so a shared team is permission enough among staff, agents and bots; it never permits writing to a
+client. Users don't write to themselves, and disabled users neither write nor are written to.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ def _pairs(some: Iterable[Role], others: Iterable[Role]) -> frozenset[Pair]:
 
 
 ALWAYS: Final[frozenset[Pair]] = _pairs(_RUNNING, _EVERYONE) | _pairs(AGENTS, AGENTS) | _pairs(AGENTS, {Role.CLIENT})
-"""Pairs of roles that may write to each other wherever they are in the organization."""
+"""Pairs of roles that may write to each other anywhere in the organization."""
 
 WITHIN_TEAM: Final[frozenset[Pair]] = (
     frozenset(frozenset(pair) for pair in combinations_with_replacement(_TEAMED | AGENTS | {Role.BOT}, 2))
     - {frozenset({Role.BOT})}
     - ALWAYS
 )
-"""Pairs of roles that may write to each other when they share a team."""
+"""Pairs of roles that may write to each other within a team."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """Whom a user may write to, as the two conditions that a store can look for."""
+    """The contacts of a role, as two conditions that a store can query."""
 
     always: frozenset[Role]
     within_team: frozenset[Role]
@@ -50,11 +50,11 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """Whom a listing is for: it then holds those to whom the viewer may write.
+    """Restricts a listing to the contacts of a viewer.
 
     Attributes:
-        viewer: enabled.
-        with_viewer: whether it also holds the viewer.
+        viewer: an enabled user.
+        with_viewer: whether the listing also has the viewer.
     """
 
     viewer: User
@@ -62,7 +62,7 @@ class Audience:
 
     @property
     def reach(self) -> Reach:
-        """Whom the viewer may write to."""
+        """Returns the contacts of the viewer's role."""
         return reach_of(self.viewer.role)
 
 
@@ -76,12 +76,12 @@ _REACH: Final = {
 
 
 def reach_of(role: Role) -> Reach:
-    """Whom users of a role may write to."""
+    """Returns the contacts of a role."""
     return _REACH[role]
 
 
 def may_write(one: User, other: User) -> bool:
-    """Whether two users of one organization may open a conversation with each other."""
+    """Returns whether two users may open a conversation with each other."""
     if one.organization_id != other.organization_id or one.user_id == other.user_id or one.disabled or other.disabled:
         return False
     reach = reach_of(one.role)
@@ -91,7 +91,7 @@ def may_write(one: User, other: User) -> bool:
 
 
 def may_see(viewer: User, other: User) -> bool:
-    """Whether a user may know that another of the organization exists: all may, but clients of other clients."""
+    """Returns whether a user may know of another: everyone in the organization may, except clients of other clients."""
     if viewer.organization_id != other.organization_id:
         return False
     both_clients = viewer.role is Role.CLIENT and other.role is Role.CLIENT
@@ -99,5 +99,5 @@ def may_see(viewer: User, other: User) -> bool:
 
 
 def sees_everyone(role: Role) -> bool:
-    """Whether users of a role find the whole organization in listings, disabled users too."""
+    """Returns whether users of a role see the whole organization in listings, including disabled users."""
     return role in _RUNNING

@@ -1,4 +1,4 @@
-"""Auth's values to and from their form in the contract."""
+"""Converts between auth's values and the protos."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ _ROLES: Final = {number: role for role, number in _ROLE_NUMBERS.items()}
 
 
 def role_from(number: int) -> Role | None:
-    """The role with a number in the contract; None for none and for unknown ones."""
+    """Returns the role of a number; None for an unknown or unspecified one."""
     return _ROLES.get(user_pb2.Role.ValueType(number))
 
 
 def timestamp(time: datetime) -> Timestamp:
-    """A point in time."""
+    """Converts a time."""
     converted = Timestamp()
     converted.FromDatetime(time)
     return converted
 
 
 def user_to_proto(user: User, *, with_email: bool = True) -> user_pb2.User:
-    """A user, as others read it."""
+    """Converts a user."""
     return user_pb2.User(
         user_id=user.user_id,
         organization_id=user.organization_id,
@@ -44,7 +44,7 @@ def user_to_proto(user: User, *, with_email: bool = True) -> user_pb2.User:
 
 
 def tokens_to_proto(tokens: SessionTokens) -> auth_pb2.Tokens:
-    """The tokens of a session."""
+    """Converts the tokens of a session."""
     return auth_pb2.Tokens(
         access_token=tokens.access.text,
         refresh_token=tokens.refresh,
@@ -53,7 +53,7 @@ def tokens_to_proto(tokens: SessionTokens) -> auth_pb2.Tokens:
 
 
 def organization_to_proto(organization: Organization) -> user_pb2.Organization:
-    """An organization, its issuers' secrets left out."""
+    """Converts an organization, without the secrets of its issuers."""
     return user_pb2.Organization(
         organization_id=organization.organization_id,
         name=organization.name,
@@ -82,7 +82,7 @@ def _issuer_to_proto(issuer: TrustedIssuer) -> user_pb2.TrustedIssuer:
 
 
 def issuer_from_proto(issuer: user_pb2.TrustedIssuer) -> TrustedIssuer:
-    """An issuer that passed its checks."""
+    """Converts a validated issuer."""
     defaults = ClaimNames()
     claims = issuer.claims
     return TrustedIssuer(

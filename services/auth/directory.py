@@ -1,4 +1,4 @@
-"""Reading the directory: who sees whom, and who may write to whom."""
+"""The use cases that read the directory: users as a caller may see them, and contact permissions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from services.auth.users import user_not_found
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What a listing is asked for; see ListUsersRequest."""
+    """The filters of a listing; see ListUsersRequest."""
 
     words: Sequence[str]  # lower-case
     role: Role | None
@@ -27,7 +27,7 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some users, and where the listing goes on: None at its end."""
+    """A page of users, and the key after which the next page starts; None on the last page."""
 
     users: Sequence[User]
     next_after: tuple[str, str] | None
@@ -42,9 +42,9 @@ class Contacts:
 
 
 class Directory:
-    """The directory of one organization at a time, as a caller may see it.
+    """Reads the directory of one organization as a caller may see it.
 
-    What users may see follows from what they are now, not from what their token says they were.
+    Visibility depends on the caller's present state, not on the claims of the token.
     """
 
     def __init__(self, callers: Callers, users: UserStore, organizations: OrganizationStore) -> None:
@@ -53,22 +53,22 @@ class Directory:
         self._organizations = organizations
 
     async def get(self, identity: Identity, user_id: str) -> User:
-        """One user. Raises NotFoundError (USER_NOT_FOUND) for one that the caller may not know of, too."""
-        found = await self.get_many(identity, [user_id])
-        if not found:
+        """Returns a user. Raises NotFoundError (USER_NOT_FOUND), also for one that the caller may not know of."""
+        users = await self.get_many(identity, [user_id])
+        if not users:
             raise user_not_found()
-        return found[0]
+        return users[0]
 
     async def get_many(self, identity: Identity, user_ids: Sequence[str]) -> list[User]:
-        """Those of some users that the caller may know of, once each, in the order asked for."""
+        """Returns those of these users that the caller may know of, once each, in the given order."""
         viewer = await self._callers.current(identity)
         wanted = ordered_unique(user_ids)
-        found = await self._users.get_many(identity.organization_id, wanted)
-        users = [found[user_id] for user_id in wanted if user_id in found]
+        by_id = await self._users.get_many(identity.organization_id, wanted)
+        users = [by_id[user_id] for user_id in wanted if user_id in by_id]
         return [user for user in users if viewer is None or may_see(viewer, user)]
 
     async def list(self, identity: Identity, search: Search, after: tuple[str, str] | None, size: int) -> Page:
-        """A page of users by name."""
+        """Returns a page of users by name."""
         viewer = await self._callers.current(identity)
         audience = None
         if viewer is not None and (search.contacts_only or not sees_everyone(viewer.role)):
@@ -79,13 +79,13 @@ class Directory:
         return Page(page, (page[-1].name_key, page[-1].user_id) if more else None)
 
     async def contacts(self, identity: Identity, user_ids: Sequence[str]) -> Contacts:
-        """Whom of some users the calling user may write to, once each, in the order asked for."""
+        """Returns whether the calling user may write to each of these users, once each, in the given order."""
         viewer = await self._callers.current(identity)
         if viewer is None:
             raise PermissionDeniedError("USER_REQUIRED", "this is for users, not for services")
         wanted = ordered_unique(user_ids)
-        found = await self._users.get_many(identity.organization_id, wanted)
-        seen = [found[user_id] for user_id in wanted if user_id in found and may_see(viewer, found[user_id])]
+        by_id = await self._users.get_many(identity.organization_id, wanted)
+        seen = [by_id[user_id] for user_id in wanted if user_id in by_id and may_see(viewer, by_id[user_id])]
         organization = await self._organizations.get(identity.organization_id)
         return Contacts(
             allowed=[(user.user_id, may_write(viewer, user)) for user in seen],

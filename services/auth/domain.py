@@ -1,4 +1,4 @@
-"""What auth knows of: organizations, the people in them, and their sessions. Values and pure rules, no I/O."""
+"""Auth's domain model: organizations, users and revocations, and pure rules on their fields."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-MAX_EMAIL_CHARACTERS: Final = 254  # RFC 5321, section 4.5.3.1.3, less the brackets
+MAX_EMAIL_CHARACTERS: Final = 254  # RFC 5321, section 4.5.3.1.3, without the brackets
 _MAX_LOCAL_PART: Final = 64  # RFC 5321, section 4.5.3.1.1
 _LOCAL_PART: Final = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+")
 _DOMAIN: Final = re.compile(
@@ -20,7 +20,7 @@ _WORD: Final = re.compile(r"[^\W_]+")
 
 
 class Role(StrEnum):
-    """What a user is to the organization; the values are the names in tokens."""
+    """A user's role in the organization; the values appear in tokens."""
 
     ADMIN = "admin"
     MANAGER = "manager"
@@ -42,13 +42,13 @@ DEFAULT_GROUP_CREATORS: Final = (Role.ADMIN, Role.MANAGER, Role.LEAD, Role.AGENT
 class User:
     """A person or bot of one organization.
 
-    `revision` counts the changes; a change is stored only over the revision that it was made from.
+    `revision` counts changes. A change is stored only if the user still has the revision that it is based on.
     """
 
     organization_id: str
     user_id: str
     name: str
-    email: str  # as it was given; empty for none
+    email: str  # as entered; empty if there is none
     role: Role
     teams: tuple[str, ...]
     avatar_url: str
@@ -59,17 +59,17 @@ class User:
 
     @property
     def name_key(self) -> str:
-        """What listings are ordered by, before the user id."""
+        """The key by which listings are ordered, before the user id."""
         return self.name.casefold()
 
     @property
     def is_acting_admin(self) -> bool:
-        """Whether the user can administer the organization now."""
+        """Whether the user is an enabled administrator."""
         return self.role is Role.ADMIN and not self.disabled
 
 
 class Algorithm(StrEnum):
-    """How an issuer signs its tokens (RFC 7518, RFC 8037)."""
+    """The algorithm of an issuer's signatures (RFC 7518, RFC 8037)."""
 
     HS256 = "HS256"
     RS256 = "RS256"
@@ -79,7 +79,7 @@ class Algorithm(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClaimNames:
-    """Which claims of an issuer's tokens say who the user is."""
+    """The claims of an issuer's tokens that describe the user."""
 
     user_id: str = "sub"
     name: str = "name"
@@ -90,9 +90,9 @@ class ClaimNames:
 
 @dataclass(frozen=True, slots=True)
 class TrustedIssuer:
-    """A CRM whose tokens are exchanged for Parley's.
+    """An external system, such as a CRM, whose tokens can be exchanged for Parley's.
 
-    `shared_secret` is for HS256 alone, `jwks_url` for the others. The secret never shows in a repr.
+    `shared_secret` is only for HS256, `jwks_url` only for the other algorithms. The repr does not contain the secret.
     """
 
     issuer: str
@@ -108,7 +108,7 @@ class TrustedIssuer:
 
 @dataclass(frozen=True, slots=True)
 class Organization:
-    """A company with its own users and conversations."""
+    """A company, with its own users and conversations."""
 
     organization_id: str
     name: str
@@ -119,9 +119,9 @@ class Organization:
 
 @dataclass(frozen=True, slots=True)
 class OrganizationChanges:
-    """What to change of an organization; None leaves a field as it is.
+    """Changes to an organization; None leaves a field unchanged.
 
-    An issuer of HS256 with no secret keeps the one that it has: secrets are never given out, so whoever changes the
+    An issuer of HS256 without a secret keeps its present one: responses contain no secrets, so callers that change the
     list can't send them back.
     """
 
@@ -131,7 +131,7 @@ class OrganizationChanges:
 
 
 class RevocationReason(StrEnum):
-    """Why sessions ended."""
+    """The reason why sessions ended."""
 
     SESSION_REVOKED = "session_revoked"
     ACCOUNT_DISABLED = "account_disabled"
@@ -139,7 +139,7 @@ class RevocationReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """The end of a session, or of all of a user's where `session_id` is empty."""
+    """The end of a session; of all sessions of a user if `session_id` is empty."""
 
     organization_id: str
     user_id: str
@@ -148,15 +148,15 @@ class Revocation:
 
 
 def email_key(email: str) -> str:
-    """The form in which addresses are compared: without regard to case."""
+    """Returns the form in which addresses are compared, which ignores case."""
     return email.strip().lower()
 
 
 def is_email(email: str) -> bool:
-    """Whether an address has the form that Parley takes: ASCII, unquoted, with a domain of two labels or more.
+    """Returns whether an address has the form that Parley accepts: ASCII, unquoted, a domain of at least two labels.
 
-    It is deliberately less than RFC 5322 allows: no quoting, no comments, nothing that another program could read
-    as a second address or a header.
+    It is deliberately stricter than RFC 5322: no quoting, no comments, nothing that another program could read as a
+    second address or a header.
     """
     local, separator, domain = email.rpartition("@")
     return (
@@ -170,12 +170,12 @@ def is_email(email: str) -> bool:
 
 
 def has_control_characters(text: str) -> bool:
-    """Whether a text has control characters, surrogates, or separators of lines or paragraphs."""
+    """Returns whether a text has control characters, surrogates, or separators of lines or paragraphs."""
     return any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in text)
 
 
 def search_words(user_id: str, name: str, email: str) -> list[str]:
-    """The lower-case words whose beginnings find a user: of the name, the user id and the address, whole and split."""
+    """Returns the lower-case words, of name, user id and address, whole and split, whose prefixes find a user."""
     words = set[str]()
     for text in (*name.split(), user_id, email, *email.split("@")):
         folded = text.casefold()
@@ -185,10 +185,10 @@ def search_words(user_id: str, name: str, email: str) -> list[str]:
 
 
 def query_words(query: str) -> list[str]:
-    """The words of a search, each of which a user must have a word beginning with."""
+    """Returns the words of a query; a user matches if each is a prefix of one of the user's words."""
     return sorted(set(query.casefold().split()))
 
 
 def ordered_unique(values: Iterable[str]) -> tuple[str, ...]:
-    """The values without repetitions, in the order of their first appearance."""
+    """Returns the values without duplicates, in the order of their first appearance."""
     return tuple(dict.fromkeys(values))

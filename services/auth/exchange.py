@@ -1,9 +1,9 @@
-"""No separate sign-up: a CRM's own token for Parley's, making or updating the user on the way.
+"""Exchanges a trusted issuer's token for Parley's, and creates or updates the user.
 
-A user whose token names no role is refused unless the user is known: what a role allows is too much to guess. What a
-token does not say stays as it is. An address that another account has is left out rather than refused: addresses are
-unique across organizations, so refusing would let one organization's account keep another's user away, and these
-users don't sign in with an address anyway.
+A token without a role is accepted only for a known user, because a role's permissions can't be guessed. Fields that the
+token doesn't contain stay unchanged. An e-mail address that another account has is ignored rather than rejected:
+addresses are unique across organizations, so a rejection would let one organization's account lock out another's user,
+and these users don't sign in with an address anyway.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _log = logger("exchange")
 
 
 class Exchange:
-    """Exchanges tokens."""
+    """The use case of exchanging tokens."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Exchange:
         self._issuer_tokens = issuer_tokens
 
     async def exchange(self, token: str) -> SessionTokens:
-        """Opens a session for the user that a trusted issuer's token is about.
+        """Opens a session for the user of a trusted issuer's token.
 
         Raises:
             UnauthenticatedError: INVALID_TOKEN, UNTRUSTED_ISSUER, ACCOUNT_DISABLED.
@@ -86,7 +86,7 @@ class Exchange:
             except AlreadyExistsError as error:
                 if error.reason == _EMAIL_TAKEN:
                     raise
-                # another exchange of the same user's tokens came first
+                # a concurrent exchange created the user
         elif user.disabled:
             raise UnauthenticatedError("ACCOUNT_DISABLED", "the account is disabled")
         changes = UserChanges(name=profile.name, email=profile.email, role=profile.role, teams=profile.teams)
@@ -94,7 +94,7 @@ class Exchange:
 
     async def _make(self, organization: Organization, profile: Profile) -> User:
         if profile.role is None:
-            raise invalid_token("the token names no role for a user who is not known yet")
+            raise invalid_token("the token has no role, and the user is not known yet")
         new = NewUser(
             user_id=profile.user_id,
             name=profile.name or profile.user_id,
@@ -103,6 +103,6 @@ class Exchange:
             teams=profile.teams or (),
             avatar_url="",
             disabled=False,
-            password="",  # none: the user comes through here alone
+            password="",  # the user signs in through the issuer only
         )
         return await self._users.create(organization.organization_id, new)

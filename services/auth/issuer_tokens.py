@@ -1,7 +1,7 @@
-"""Verifying the tokens of trusted issuers: with the one algorithm that was agreed, and the issuer's own key.
+"""Verifies the tokens of trusted issuers with the configured algorithm and the issuer's own key.
 
-What a token says of itself decides nothing before its signature holds, but for the issuer's name, which says whose
-key to try, and the key's id, which says which of them.
+Before the signature is verified, only two parts of a token are used: the issuer, to select its keys, and the key id, to
+select one of them.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _MAX_ISSUER_CHARACTERS: Final = 512
 
 
 class _Registry(JWSRegistry):
-    """Allows for headers with certificates, and passes over parameters that it does not know (RFC 7515, 4)."""
+    """Accepts headers with certificates, and ignores unknown parameters (RFC 7515, section 4)."""
 
     max_header_length = _MAX_HEADER_BYTES
 
@@ -40,8 +40,8 @@ class IssuerTokens:
 
     Args:
         key_sets: the issuers' published keys.
-        unix_time: the clock, in s.
-        leeway_seconds: how far an issuer's clock may be off.
+        unix_time: returns Unix time in seconds.
+        leeway_seconds: the tolerated difference to an issuer's clock.
     """
 
     def __init__(self, key_sets: KeySets, unix_time: Callable[[], float], leeway_seconds: int) -> None:
@@ -50,7 +50,7 @@ class IssuerTokens:
         self._leeway_seconds = leeway_seconds
 
     async def verify(self, token: str, issuer: TrustedIssuer) -> dict[str, Any]:
-        """The claims of a token that an issuer signed.
+        """Returns the claims of a token that an issuer signed.
 
         Raises:
             UnauthenticatedError: INVALID_TOKEN.
@@ -68,27 +68,27 @@ class IssuerTokens:
             claims = jwt.decode(token, key, registry=_Registry(issuer.algorithm)).claims
             expected.validate(claims)
         except (JoseError, ValueError, TypeError, RecursionError):
-            raise invalid_token("the token's signature or its claims don't hold") from None
+            raise invalid_token("the token's signature or its claims are invalid") from None
         return claims
 
     async def _key_for(self, token: str, issuer: TrustedIssuer) -> Key:
         try:
             header = jwt_header(token)
         except ValueError:
-            raise invalid_token("this is not a JWT") from None
+            raise invalid_token("not a JWT") from None
         key_id = header.get("kid")
         if header.get("alg") != issuer.algorithm.value or not isinstance(key_id, str | None):
-            raise invalid_token("the token is not signed as agreed")
+            raise invalid_token("the token's algorithm is not the configured one, or its key id is not a string")
         if issuer.algorithm is Algorithm.HS256:
             return OctKey.import_key(issuer.shared_secret)
         key = await self._key_sets.key(issuer.jwks_url, issuer.algorithm, key_id)
         if key is None:
-            raise invalid_token("the issuer publishes no such key")
+            raise invalid_token("the issuer publishes no key with this id")
         return key
 
 
 def claimed_issuer(token: str) -> str:
-    """Who a token says has signed it, unverified. Raises UnauthenticatedError (INVALID_TOKEN) where it is no JWT."""
+    """Returns the unverified issuer of a token. Raises UnauthenticatedError (INVALID_TOKEN) if it is no JWT."""
     parts = token.split(".")
     issuer = None
     if len(token) <= _MAX_TOKEN_CHARACTERS and len(parts) == 3:  # noqa: PLR2004  # header, payload, signature
@@ -98,10 +98,10 @@ def claimed_issuer(token: str) -> str:
         except (ValueError, RecursionError):
             issuer = None
     if not isinstance(issuer, str) or not 1 <= len(issuer) <= _MAX_ISSUER_CHARACTERS:
-        raise invalid_token("this is not a JWT that names its issuer")
+        raise invalid_token("not a JWT with an issuer")
     return issuer
 
 
 def invalid_token(sentence: str) -> UnauthenticatedError:
-    """The token is no good."""
+    """The token is not valid."""
     return UnauthenticatedError("INVALID_TOKEN", sentence)

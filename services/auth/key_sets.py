@@ -1,18 +1,20 @@
-"""The public keys of trusted issuers, fetched from where they publish them.
+"""Fetches and caches the public keys of trusted issuers.
 
-An address comes from an organization's administrator, so a fetch is kept harmless: https only (http on loopback), no
-redirects, no proxy from the environment, no compressed bodies, a time limit, a size limit, and nothing of the answer
-is ever shown. A token with an unknown key id makes the set be fetched again, though not more often than every few
-seconds: such tokens cost their makers nothing.
+An organization's administrator chooses the address, so a fetch is restricted: https only (http on loopback), no
+redirects, no proxy from the environment, no compressed bodies, a time limit and a size limit, and no part of the
+response is ever shown. A token with an unknown key id triggers another fetch, but only every few seconds, because such
+tokens cost nothing to make.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import httpx
 from joserfc.errors import JoseError
@@ -21,7 +23,6 @@ from joserfc.jwk import ECKey, JWKRegistry, Key, OKPKey, RSAKey
 from chassis.errors import UnavailableError
 from chassis.process.logs import logger
 from services.auth.domain import Algorithm
-from services.auth.issuer_url import is_key_set_url
 
 _MAX_BYTES: Final = 256 * 1024
 _MAX_KEYS: Final = 100
@@ -33,11 +34,11 @@ _log = logger("key_sets")
 
 
 class FetchError(Exception):
-    """A key set can't be had; the message says why, and holds nothing of the answer."""
+    """A key set can't be fetched. The message has the reason, and nothing of the response."""
 
 
 class _KeySet:
-    """What is known of one address."""
+    """The cached keys of one address."""
 
     def __init__(self) -> None:
         self.keys: Sequence[Key] = ()
@@ -47,14 +48,14 @@ class _KeySet:
 
 
 class KeySets:
-    """Fetches key sets, and keeps them for a while.
+    """Fetches and caches key sets.
 
     Args:
-        client: fetches; not closed here.
-        now: the clock, in s.
-        keep_seconds: how long a set is kept.
-        refetch_seconds: how long after a fetch the next one may be.
-        timeout_seconds: how long a fetch may take.
+        client: the HTTP client, which is not closed here.
+        now: monotonic or Unix seconds.
+        keep_seconds: how long a set is cached.
+        refetch_seconds: the shortest time between two fetches of a set.
+        timeout_seconds: the time limit of a fetch.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class KeySets:
         self._sets: OrderedDict[str, _KeySet] = OrderedDict()
 
     async def key(self, url: str, algorithm: Algorithm, key_id: str | None) -> Key | None:
-        """The key that a token names, or without a name the only one that fits its algorithm; None for none.
+        """Returns the key with an id; without an id, the only key that fits the algorithm; None if there is none.
 
         Raises:
             UnavailableError: ISSUER_UNAVAILABLE.
@@ -85,7 +86,7 @@ class KeySets:
         if not self._is_fresh(key_set):
             raise UnavailableError(
                 "ISSUER_UNAVAILABLE",
-                "the issuer's keys can't be had now",
+                "the issuer's keys are unavailable",
                 retry_after_ms=int(self._refetch_seconds * 1_000),
             )
         key = _select(key_set.keys, algorithm, key_id)
@@ -105,7 +106,7 @@ class KeySets:
         return self._now() - key_set.fetched_at <= self._keep_seconds
 
     async def _refresh(self, url: str, key_set: _KeySet) -> None:
-        """Fetches a set, unless that was done a moment ago; one fetch serves all who wait for it."""
+        """Fetches a set unless that was done recently; concurrent callers share one fetch."""
         async with key_set.fetching:
             if self._now() - key_set.tried_at < self._refetch_seconds:
                 return
@@ -127,7 +128,7 @@ class KeySets:
                 self._client.stream("GET", url, headers=headers) as response,
             ):
                 if response.status_code != _OK or "content-encoding" in response.headers:
-                    raise FetchError(f"the answer is {response.status_code}, or encoded")
+                    raise FetchError(f"the response has status {response.status_code}, or is encoded")
                 return await _body(response)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             raise FetchError(type(error).__name__) from error
@@ -138,23 +139,23 @@ async def _body(response: httpx.Response) -> bytes:
     async for chunk in response.aiter_raw():
         body += chunk
         if len(body) > _MAX_BYTES:
-            raise FetchError("the answer is too large")
+            raise FetchError("the response is too large")
     return bytes(body)
 
 
 def open_client() -> httpx.AsyncClient:
-    """A client for fetching key sets; the caller closes it."""
+    """Returns a client for fetching key sets, which the caller closes."""
     return httpx.AsyncClient(follow_redirects=False, trust_env=False, limits=httpx.Limits(max_connections=20))
 
 
 def _read(body: bytes) -> Sequence[Key]:
-    """The keys of a set (RFC 7517) that can verify; those that can't are passed over, as section 5 asks."""
+    """Returns the usable keys of a set (RFC 7517); ignores the others, as section 5 asks."""
     try:
         documents = json.loads(body)["keys"]
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise FetchError("the answer is not a key set") from None
+        raise FetchError("the response is not a key set") from None
     if not isinstance(documents, list):
-        raise FetchError("the answer is not a key set")
+        raise FetchError("the response is not a key set")
     return [key for document in documents[:_MAX_KEYS] if (key := _key(document)) is not None]
 
 
@@ -174,7 +175,7 @@ def _select(keys: Sequence[Key], algorithm: Algorithm, key_id: str | None) -> Ke
 
 
 def _fits(key: Key, algorithm: Algorithm) -> bool:
-    """Whether a key is for an algorithm: by its kind, and by what it says of itself (RFC 7517, section 4)."""
+    """Returns whether a key is for an algorithm, by its type and its parameters (RFC 7517, section 4)."""
     if key.get("use") not in {None, "sig"} or key.get("alg") not in {None, algorithm.value}:
         return False
     match algorithm:
@@ -186,3 +187,26 @@ def _fits(key: Key, algorithm: Algorithm) -> bool:
             return isinstance(key, OKPKey) and key.curve_name == "Ed25519"
         case Algorithm.HS256:
             return False
+
+
+def is_key_set_url(url: str) -> bool:
+    """Returns whether Parley fetches key sets from an address: https, or http on loopback."""
+    if not url.isascii() or not url.isprintable() or " " in url:
+        return False
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        return False
+    if not host or port == 0 or parts.username is not None or parts.password is not None or parts.fragment:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

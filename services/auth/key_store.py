@@ -1,4 +1,4 @@
-"""Signing keys, their private parts sealed."""
+"""Stores signing keys with sealed private parts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from services.auth.store import ASCENDING, Database, DuplicateKeyError, reaching
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """A signing key as it is stored. Numbers go 1, 2, 3; a key signs from `signs_from` until the next one does."""
+    """A stored signing key. Numbers count up from 1. A key signs from `signs_from` until the next one does."""
 
     number: int
     key_id: str
@@ -19,14 +19,14 @@ class KeyRecord:
 
 
 class KeyStore:
-    """Signing keys. A number is given once, so replicas that make the next key at once end with the same one."""
+    """Signing keys. Numbers are unique, so replicas that create the next key concurrently end up with the same one."""
 
     def __init__(self, database: Database) -> None:
         self._collection = database["signing_keys"]
 
     @reaching
     async def all(self) -> list[KeyRecord]:
-        """Every key, by number."""
+        """Returns all keys by number."""
         return [
             KeyRecord(
                 number=document["_id"],
@@ -39,7 +39,7 @@ class KeyStore:
 
     @reaching
     async def insert(self, key: KeyRecord) -> bool:
-        """Adds a key; False where there is one with this number."""
+        """Adds a key; returns False if the number is taken."""
         document = {
             "_id": key.number,
             "key_id": key.key_id,
@@ -54,11 +54,11 @@ class KeyStore:
 
     @reaching
     async def replace_sealed(self, key: KeyRecord, sealed_key: bytes) -> None:
-        """Stores a key sealed anew, unless another replica has done so."""
+        """Replaces a sealed private part, unless another replica has done so."""
         where = {"_id": key.number, "sealed_key": key.sealed_key}
         await self._collection.update_one(where, {"$set": {"sealed_key": sealed_key}})
 
     @reaching
     async def delete_before(self, number: int) -> None:
-        """Removes the keys with lower numbers."""
+        """Deletes the keys with lower numbers."""
         await self._collection.delete_many({"_id": {"$lt": number}})

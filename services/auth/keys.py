@@ -1,10 +1,10 @@
-"""The keys that tokens are signed with (ES256): made, published, used, retired.
+"""The keys that sign tokens (ES256): created, published, used, retired.
 
-Keys are numbered. A key is made `publication` before it signs, so that everybody who verifies tokens has it by
-then; it signs until the next one does, and stays published until the last token that it signed has expired. Numbers
-are given once in the database, so any number of replicas may make the next key at once and all end with one.
-A key never stops signing for want of a successor: after a long absence the old one goes on while the next is
-published. Private parts are sealed with the key-encryption key.
+Keys are numbered. A key is created `publication` before it signs, so that all verifiers have it by then. It signs until
+the next one does, and stays published until the last token that it signed has expired. The database makes numbers
+unique, so any number of replicas may create the next key concurrently and end up with the same one. A key signs until
+its successor does, however late: after a long outage the old key continues while the next one is published. Private
+parts are sealed with the key-encryption key.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from services.auth.key_store import KeyRecord, KeyStore
 from services.auth.sealing import Sealer
 
 _CURVE: Final = "P-256"
-_RETIREMENT_MARGIN: Final = timedelta(minutes=5)  # for clocks that differ
+_RETIREMENT_MARGIN: Final = timedelta(minutes=5)  # for clock differences
 
 _log = logger("keys")
 
 
 @dataclass(frozen=True, slots=True)
 class KeySchedule:
-    """When keys change.
+    """The schedule of key changes.
 
     Attributes:
         rotation: how long a key signs.
         publication: how long it is published before.
-        token_lifetime: of the longest-lived token that it signs.
-        check: how often the keys are looked at.
+        token_lifetime: the lifetime of the longest-lived token that it signs.
+        check: the interval of checks.
     """
 
     rotation: timedelta
@@ -49,7 +49,7 @@ class KeySchedule:
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """One key, open."""
+    """A key with its private part."""
 
     number: int
     signs_from: datetime
@@ -57,7 +57,7 @@ class SigningKey:
 
     @property
     def key_id(self) -> str:
-        """What tokens name it by: its thumbprint (RFC 7638)."""
+        """The key id in tokens: the key's thumbprint (RFC 7638)."""
         return str(self.key.kid)
 
     def __repr__(self) -> str:
@@ -65,13 +65,13 @@ class SigningKey:
 
 
 class KeyRing:
-    """The keys as this replica knows them.
+    """The keys, as cached by this replica.
 
     Args:
-        store: where all replicas keep them.
+        store: the stored keys.
         sealer: opens their private parts.
         now: the clock.
-        schedule: when they change.
+        schedule: the schedule of key changes.
     """
 
     def __init__(self, store: KeyStore, sealer: Sealer, now: Callable[[], datetime], schedule: KeySchedule) -> None:
@@ -83,7 +83,7 @@ class KeyRing:
         self._jwks = ""
 
     async def run(self) -> None:
-        """Keeps the keys up to date for ever; to be supervised. Survives that the database is away."""
+        """Refreshes the keys periodically until cancelled; continues while the database is unavailable."""
         while True:
             await asyncio.sleep(self._schedule.check.total_seconds())
             try:
@@ -92,7 +92,7 @@ class KeyRing:
                 _log.warning("keys_unreachable")
 
     async def reseal(self) -> None:
-        """Seals keys anew that were sealed under a previous key-encryption key. Raises UnsealError."""
+        """Reseals keys that were sealed under a previous key-encryption key. Raises UnsealError."""
         for record in await self._store.all():
             renewed = self._sealer.renew(record.sealed_key, _context(record.number))
             if renewed is not None:
@@ -100,10 +100,10 @@ class KeyRing:
                 _log.info("key_resealed", number=record.number)
 
     async def refresh(self) -> None:
-        """Reads the keys, makes the next one when it is due, and removes those that are past use.
+        """Reads the keys, creates the next one when it is due, and deletes retired ones.
 
         Raises:
-            UnsealError: the key-encryption key is not the one that the keys were stored under.
+            UnsealError: the keys were stored under another key-encryption key.
         """
         records = await self._store.all()
         due = self._next_due(records)
@@ -117,17 +117,17 @@ class KeyRing:
         self._jwks = json.dumps({"keys": [key.key.as_dict(private=False) for key in keys]})
 
     def signing_key(self) -> SigningKey:
-        """The key to sign with now."""
+        """Returns the key that signs now."""
         now = self._now()
         begun = [key for key in self._keys if key.signs_from <= now]
         return begun[-1] if begun else self._keys[0]
 
     async def jwks(self) -> str:
-        """The public keys, as a JSON Web Key Set; a coroutine, as verifiers expect."""
+        """Returns the public keys as a JSON Web Key Set; a coroutine, because verifiers expect one."""
         return self._jwks
 
     def _next_due(self, records: list[KeyRecord]) -> tuple[int, datetime] | None:
-        """The number of the key to make now, and from when it will sign."""
+        """Returns the number of the key to create now, and the time from which it signs; None if no key is due."""
         now = self._now()
         if not records:
             return 1, now
@@ -150,7 +150,7 @@ class KeyRing:
         return SigningKey(record.number, record.signs_from, ECKey.import_key(private))
 
     def _in_use(self, keys: list[SigningKey]) -> tuple[SigningKey, ...]:
-        """Leaves out keys whose successor has signed for longer than any token lives."""
+        """Returns the keys without those whose successor has signed for longer than any token lives."""
         oldest = self._now() - self._schedule.token_lifetime - _RETIREMENT_MARGIN
         last_retired = max((index for index, key in enumerate(keys) if key.signs_from < oldest), default=0)
         return tuple(keys[last_retired:])

@@ -1,12 +1,11 @@
-"""How often sign-in may fail: by account and by address.
+"""Limits failed sign-ins by account and by network address, and determines the address of a call.
 
-Each limit is the generic cell rate algorithm (ITU-T I.371, annex A.1; https://brandur.org/rate-limiting): one
-instant a key, the theoretical arrival time, says both whether an attempt conforms and when the next one would. A
-window's worth of attempts may come at once; after that they come back one by one. Every attempt counts when it
-begins, so that attempts at once can't slip past, and a successful one is given back; so only failures count.
+A window's worth of attempts may come at once; after that they come back one by one (see chassis.rate_limit). Every
+attempt counts when it starts, so that concurrent attempts can't exceed the limit; a successful one is refunded, so that
+only failures count.
 
-The counts are shared in Redis. While that can't be reached, each replica counts for itself: nobody is locked out,
-and nobody has unlimited attempts.
+The counts are shared in Redis. While Redis is unavailable, each replica counts on its own: nobody is locked out, and
+nobody has unlimited attempts.
 """
 
 from __future__ import annotations
@@ -14,94 +13,64 @@ from __future__ import annotations
 import ipaddress
 import math
 import time
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final, Protocol
+from urllib.parse import unquote
 
 from chassis.errors import ResourceExhaustedError
+from chassis.identity import caller_if_any
 from chassis.process.logs import logger
+from chassis.rate_limit import KeyedLimiter, Rate
+from chassis.rpc.interceptor import Context
 from services.auth import metrics
 from services.auth.domain import email_key
 
 _MAX_LOCAL_KEYS: Final = 100_000
-_SKIP_SECONDS: Final = 1.0  # how long the shared counts are not asked after they failed to answer
-_IPV6_SITE_BITS: Final = 64  # one subscriber usually has a whole /64
+_SKIP_SECONDS: Final = 1.0  # how long Redis is not used after a failure
+_ACTING_SCOPE: Final = "users.act"
+_FORWARDED: Final = "x-forwarded-for"
+_IPV6_SITE_BITS: Final = 64  # a subscriber usually has a whole /64
 
 _log = logger("limits")
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """At most `attempts` at once, and as many in every `window_seconds`."""
-
-    attempts: int
-    window_seconds: float
-
-    @property
-    def interval_seconds(self) -> float:
-        """After how long one attempt comes back."""
-        return self.window_seconds / self.attempts
-
-
-def conform(arrival: float, now: float, rate: Rate) -> tuple[float, float]:
-    """Decides one attempt.
-
-    Args:
-        arrival: the theoretical arrival time so far, in s; anything in the past where there is none.
-        now: in s.
-        rate: the limit.
-
-    Returns:
-        The theoretical arrival time after it, and after how many seconds an attempt would conform: 0 if it did.
-    """
-    next_arrival = max(arrival, now) + rate.interval_seconds
-    wait = next_arrival - rate.window_seconds - now
-    return (arrival, wait) if wait > _TOLERANCE_SECONDS else (next_arrival, 0.0)
-
-
-_TOLERANCE_SECONDS: Final = 1e-6  # sums of intervals are not exact
-
-
 class LimiterUnavailableError(Exception):
-    """The shared counts can't be reached."""
+    """The shared counts are unavailable."""
 
 
 class Limiter(Protocol):
-    """Counts attempts."""
+    """Counts attempts by key."""
 
     async def attempt(self, key: str, rate: Rate) -> float:
-        """Counts an attempt if it conforms; else says after how many seconds one would."""
+        """Counts an attempt if it conforms and returns 0; else returns the seconds until one would."""
 
-    async def give_back(self, key: str, rate: Rate) -> None:
-        """Takes one attempt back."""
+    async def refund(self, key: str, rate: Rate) -> None:
+        """Takes back one attempt."""
 
 
 class LocalLimiter:
-    """Counts in this process, for a bounded number of keys; the least recently used are forgotten first."""
+    """Counts attempts in this process.
+
+    Args:
+        now: monotonic seconds.
+        max_keys: the most keys to remember.
+    """
 
     def __init__(self, now: Callable[[], float] = time.monotonic, max_keys: int = _MAX_LOCAL_KEYS) -> None:
-        self._now = now
-        self._max_keys = max_keys
-        self._arrivals: OrderedDict[str, float] = OrderedDict()
+        self._limiter: KeyedLimiter[str] = KeyedLimiter(now, max_keys)
 
     async def attempt(self, key: str, rate: Rate) -> float:
         """See `Limiter.attempt`."""
-        arrival, wait = conform(self._arrivals.pop(key, -math.inf), self._now(), rate)
-        self._arrivals[key] = arrival
-        if len(self._arrivals) > self._max_keys:
-            self._arrivals.popitem(last=False)
-        return wait
+        return self._limiter.attempt(key, rate)
 
-    async def give_back(self, key: str, rate: Rate) -> None:
-        """See `Limiter.give_back`."""
-        if key in self._arrivals:
-            self._arrivals[key] -= rate.interval_seconds
+    async def refund(self, key: str, rate: Rate) -> None:
+        """See `Limiter.refund`."""
+        self._limiter.refund(key, rate)
 
 
 class FallbackLimiter:
-    """Counts with the shared limiter, and with the local one while that can't be reached."""
+    """Counts with the shared limiter, or with the local one while the shared one is unavailable."""
 
     def __init__(self, shared: Limiter, local: Limiter, now: Callable[[], float] = time.monotonic) -> None:
         self._shared = shared
@@ -119,14 +88,14 @@ class FallbackLimiter:
         metrics.LOCAL_LIMITS.inc()
         return await self._local.attempt(key, rate)
 
-    async def give_back(self, key: str, rate: Rate) -> None:
-        """See `Limiter.give_back`."""
+    async def refund(self, key: str, rate: Rate) -> None:
+        """See `Limiter.refund`."""
         if self._now() >= self._ask_again_at:
             try:
-                await self._shared.give_back(key, rate)
+                await self._shared.refund(key, rate)
             except LimiterUnavailableError:
                 self._stop_asking()
-        await self._local.give_back(key, rate)
+        await self._local.refund(key, rate)
 
     def _stop_asking(self) -> None:
         self._ask_again_at = self._now() + _SKIP_SECONDS
@@ -137,9 +106,9 @@ class SignInLimits:
     """The two limits of sign-in.
 
     Args:
-        limiter: counts.
-        by_account: the limit of one e-mail address, whether or not there is such an account.
-        by_address: the limit of one network address.
+        limiter: counts attempts.
+        by_account: the limit of an e-mail address, whether or not it has an account.
+        by_address: the limit of a network address.
     """
 
     def __init__(self, limiter: Limiter, by_account: Rate, by_address: Rate) -> None:
@@ -148,7 +117,7 @@ class SignInLimits:
         self._by_address = by_address
 
     async def admit(self, email: str, address: str) -> None:
-        """Counts an attempt. Raises ResourceExhaustedError (TOO_MANY_ATTEMPTS) past a limit."""
+        """Counts an attempt. Raises ResourceExhaustedError (TOO_MANY_ATTEMPTS) beyond a limit."""
         wait = max(
             await self._limiter.attempt(_address_key(address), self._by_address),
             await self._limiter.attempt(_account_key(email), self._by_account),
@@ -158,10 +127,10 @@ class SignInLimits:
                 "TOO_MANY_ATTEMPTS", "too many attempts; try again later", retry_after_ms=math.ceil(wait * 1_000)
             )
 
-    async def give_back(self, email: str, address: str) -> None:
-        """Takes a successful attempt back."""
-        await self._limiter.give_back(_address_key(address), self._by_address)
-        await self._limiter.give_back(_account_key(email), self._by_account)
+    async def refund(self, email: str, address: str) -> None:
+        """Takes back a successful attempt."""
+        await self._limiter.refund(_address_key(address), self._by_address)
+        await self._limiter.refund(_account_key(email), self._by_account)
 
 
 def _account_key(email: str) -> str:
@@ -173,12 +142,12 @@ def _address_key(address: str) -> str:
 
 
 def _digest(text: str) -> str:
-    """Keeps people's addresses out of Redis."""
+    """Returns a digest, which keeps people's addresses out of Redis."""
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def subscriber_of(address: str) -> str:
-    """The network that one subscriber has: an IPv4 address, or an IPv6 /64; empty for what is no address."""
+    """Returns a subscriber's network: an IPv4 address or an IPv6 /64; empty if the address is invalid."""
     try:
         parsed = ipaddress.ip_address(address.strip().partition("%")[0])
     except ValueError:
@@ -188,3 +157,25 @@ def subscriber_of(address: str) -> str:
             return str(ipaddress.ip_network((parsed, _IPV6_SITE_BITS), strict=False))
         parsed = parsed.ipv4_mapped
     return str(parsed)
+
+
+def client_address(claimed: str, context: Context) -> str:
+    """Returns the network address of the user behind a call; empty if it is unknown.
+
+    A service that acts for users may claim their address. Otherwise it is the address that the edge proxy saw, which is
+    the last entry of x-forwarded-for (the caller controls the earlier ones), or without a proxy that of the peer.
+    """
+    service = caller_if_any()
+    if claimed and service is not None and _ACTING_SCOPE in service.scopes:
+        return claimed
+    forwarded = [value for key, value in context.invocation_metadata() or () if key == _FORWARDED]
+    if forwarded and isinstance(forwarded[-1], str):
+        return forwarded[-1].rpartition(",")[2].strip()
+    return host_of(context.peer())
+
+
+def host_of(peer: str) -> str:
+    """Returns the host in "ipv4:127.0.0.1:50123" or "ipv6:%5B::1%5D:50123"."""
+    _, _, address = unquote(peer).partition(":")
+    host, _, _ = address.rpartition(":")
+    return host.strip("[]")

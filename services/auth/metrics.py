@@ -1,4 +1,4 @@
-"""What auth counts of its own, beside the calls that the chassis measures."""
+"""Auth's own metrics, besides those of RPCs."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge
 
-SIGN_INS: Final = Counter("parley_auth_sign_ins_total", "Attempts to sign in with a password.", ["outcome"])
-for _outcome in ("signed_in", "refused", "limited"):  # seen from 0 on
+SIGN_INS: Final = Counter("parley_auth_sign_ins_total", "Password sign-ins by outcome.", ["outcome"])
+for _outcome in ("signed_in", "refused", "limited"):  # exports them from 0 on
     SIGN_INS.labels(_outcome)
-REFRESHES: Final = Counter("parley_auth_refreshes_total", "Refresh tokens shown.", ["outcome"])
-EXCHANGES: Final = Counter("parley_auth_exchanges_total", "Tokens of trusted issuers shown.", ["outcome"])
-REVOCATIONS: Final = Counter("parley_auth_revocations_total", "Revocations published.", ["reason"])
-WATCHERS: Final = Gauge("parley_auth_revocation_watchers", "Streams of revocations that are open.")
-WATCHERS_PENDING: Final = Gauge("parley_auth_revocations_pending", "Revocations that wait for those who watch.")
+REFRESHES: Final = Counter("parley_auth_refreshes_total", "Uses of refresh tokens by outcome.", ["outcome"])
+EXCHANGES: Final = Counter("parley_auth_exchanges_total", "Exchanges of issuers' tokens by outcome.", ["outcome"])
+REVOCATIONS: Final = Counter("parley_auth_revocations_total", "Revocations published, by reason.", ["reason"])
+WATCHERS: Final = Gauge("parley_auth_revocation_watchers", "Open streams of revocations.")
+WATCHERS_PENDING: Final = Gauge("parley_auth_revocations_pending", "Revocations queued for watchers.")
 WATCHER_OVERFLOWS: Final = Counter(
-    "parley_auth_revocation_overflows_total", "Streams of revocations ended because their reader was too slow."
+    "parley_auth_revocation_overflows_total", "Streams of revocations ended because the watcher was too slow."
 )
 LOCAL_LIMITS: Final = Counter(
-    "parley_auth_local_limits_total", "Attempts counted by this replica alone, for want of Redis."
+    "parley_auth_local_limits_total", "Sign-in attempts counted locally because Redis was unavailable."
 )

@@ -1,4 +1,4 @@
-"""How auth's database came to be as it is, step by step; a step that was released is never changed."""
+"""The migrations of auth's database. A released migration never changes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from chassis.mongo.migrations import Database, Migration
 
 async def _make_indexes(database: Database) -> None:
     organizations, users, sessions = (database[name] for name in ("organizations", "users", "sessions"))
-    # Optional fields, each value of which there is once.
+    # Optional fields with unique values.
     for collection, field in ((organizations, "trusted_issuers.issuer"), (users, "email_key")):
         await collection.create_index(field, unique=True, partialFilterExpression={field: {"$type": "string"}})
     await users.create_index(["organization_id", "name_key", "user_id"])

@@ -1,4 +1,4 @@
-"""Organizations, and the issuers that they trust."""
+"""Stores organizations and the issuers that they trust."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.auth.store import Database, Document, DuplicateKeyError, key_patte
 
 
 class OrganizationStore:
-    """Organizations; the shared secrets of their issuers are sealed."""
+    """Organizations, with sealed shared secrets of their issuers."""
 
     def __init__(self, database: Database, sealer: Sealer) -> None:
         self._collection = database["organizations"]
@@ -32,24 +32,24 @@ class OrganizationStore:
             await self._collection.insert_one(document)
         except DuplicateKeyError as error:
             if "_id" in key_pattern(error):
-                raise AlreadyExistsError("ORGANIZATION_EXISTS", "there is an organization with this id") from error
+                raise AlreadyExistsError("ORGANIZATION_EXISTS", "an organization with this id exists") from error
             raise _issuer_taken() from error
 
     @reaching
     async def get(self, organization_id: str) -> Organization | None:
-        """One organization."""
+        """Returns an organization."""
         document = await self._collection.find_one({"_id": organization_id})
         return self._read(document) if document else None
 
     @reaching
     async def trusting(self, issuer: str) -> Organization | None:
-        """The one organization that trusts an issuer."""
+        """Returns the organization that trusts an issuer; there is at most one."""
         document = await self._collection.find_one({"trusted_issuers.issuer": issuer})
         return self._read(document) if document else None
 
     @reaching
     async def update(self, organization_id: str, changes: OrganizationChanges) -> Organization | None:
-        """Changes an organization; gives it as it then is, or None where there is none.
+        """Changes an organization, and returns it; None if it does not exist.
 
         Raises:
             AlreadyExistsError: ISSUER_TAKEN.
@@ -71,13 +71,13 @@ class OrganizationStore:
 
     @reaching
     async def reseal(self) -> None:
-        """Seals secrets anew that were sealed under a previous key-encryption key. Raises UnsealError."""
+        """Reseals secrets that were sealed under a previous key-encryption key. Raises UnsealError."""
         async for document in self._collection.find({"trusted_issuers.0": {"$exists": True}}, {"trusted_issuers": 1}):
             for issuer in document["trusted_issuers"]:
                 name, sealed = issuer["issuer"], issuer["sealed_secret"]
                 renewed = self._sealer.renew(sealed, _secret_context(document["_id"], name))
                 if renewed is not None:
-                    same = {"$elemMatch": {"issuer": name, "sealed_secret": sealed}}  # unless it was changed meanwhile
+                    same = {"$elemMatch": {"issuer": name, "sealed_secret": sealed}}  # unless it has changed since
                     await self._collection.update_one(
                         {"_id": document["_id"], "trusted_issuers": same},
                         {"$set": {"trusted_issuers.$.sealed_secret": renewed}},

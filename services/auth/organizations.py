@@ -1,4 +1,4 @@
-"""Making and changing organizations, and the issuers that they trust."""
+"""The use cases of organizations: create, read, change."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from services.auth.organization_store import OrganizationStore
 
 @dataclass(frozen=True, slots=True)
 class NewOrganization:
-    """An organization to make; with no roles that may create groups, the default ones may."""
+    """An organization to create. Without roles that may create groups, the default roles may."""
 
     organization_id: str
     name: str
@@ -28,14 +28,14 @@ class NewOrganization:
 
 
 class Organizations:
-    """Makes, reads and changes organizations."""
+    """Creates, reads and changes organizations."""
 
     def __init__(self, store: OrganizationStore, now: Clock) -> None:
         self._store = store
         self._now = now
 
     async def create(self, new: NewOrganization) -> Organization:
-        """Makes an organization. Raises AlreadyExistsError (ORGANIZATION_EXISTS, ISSUER_TAKEN)."""
+        """Creates an organization. Raises AlreadyExistsError (ORGANIZATION_EXISTS, ISSUER_TAKEN)."""
         _check_secrets(new.trusted_issuers)
         organization = Organization(
             organization_id=new.organization_id,
@@ -48,7 +48,7 @@ class Organizations:
         return organization
 
     async def get(self, organization_id: str) -> Organization:
-        """One organization. Raises NotFoundError (ORGANIZATION_NOT_FOUND)."""
+        """Returns an organization. Raises NotFoundError (ORGANIZATION_NOT_FOUND)."""
         organization = await self._store.get(organization_id)
         if organization is None:
             raise organization_not_found()
@@ -66,8 +66,8 @@ class Organizations:
 
 
 def organization_not_found() -> NotFoundError:
-    """There is no such organization, as far as the caller may know."""
-    return NotFoundError("ORGANIZATION_NOT_FOUND", "there is no such organization")
+    """The organization does not exist, or the caller may not know of it."""
+    return NotFoundError("ORGANIZATION_NOT_FOUND", "no such organization")
 
 
 def _with_kept_secrets(issuers: tuple[TrustedIssuer, ...], current: Organization) -> tuple[TrustedIssuer, ...]:

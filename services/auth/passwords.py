@@ -1,7 +1,6 @@
-"""Passwords: argon2id (RFC 9106) off the event loop, a bounded number at a time.
+"""Hashes passwords with argon2id (RFC 9106) off the event loop, a bounded number at a time.
 
-Verification costs the same whether or not there is an account: for an unknown one it runs against a hash of a
-password that nobody knows.
+A verification costs the same for an unknown account: it runs against the hash of a random password.
 """
 
 from __future__ import annotations
@@ -28,9 +27,9 @@ class Passwords:
     """Hashes and verifies passwords.
 
     Args:
-        hasher: holds the cost parameters that new hashes get.
-        workers: how many run at once; each takes the hasher's memory and a core (argon2 lets go of the GIL).
-        queue: how many may wait beyond those; more are refused.
+        hasher: has the cost parameters of new hashes.
+        workers: the number of concurrent hashes; each uses the hasher's memory and a core (argon2 releases the GIL).
+        queue: the most requests that may wait beyond those; more are rejected.
     """
 
     def __init__(self, hasher: PasswordHasher, *, workers: int, queue: int) -> None:
@@ -41,15 +40,15 @@ class Passwords:
         self._nobody = hasher.hash(secrets.token_urlsafe(32))
 
     def close(self) -> None:
-        """Lets go of the threads; what waits is dropped."""
+        """Stops the threads and drops queued work."""
         self._executor.shutdown(wait=True, cancel_futures=True)
 
     async def hash(self, password: str) -> str:
-        """The hash to store, parameters and salt included. Raises ResourceExhaustedError (OVERLOADED)."""
+        """Returns the hash to store, with parameters and salt. Raises ResourceExhaustedError (OVERLOADED)."""
         return await self._run(lambda: self._hasher.hash(password))
 
     async def matches(self, password: str, stored: str | None) -> bool:
-        """Whether a password is that of a stored hash; with None it isn't, at the same cost.
+        """Returns whether a password matches a stored hash; False for None, at the same cost.
 
         Raises:
             ResourceExhaustedError: OVERLOADED.
@@ -58,7 +57,7 @@ class Passwords:
         return matched and stored is not None
 
     def is_outdated(self, stored: str) -> bool:
-        """Whether a hash was made with other parameters than new ones get."""
+        """Returns whether a hash has other cost parameters than new ones."""
         return self._hasher.check_needs_rehash(stored)
 
     def _verify(self, password: str, stored: str) -> bool:
@@ -69,7 +68,7 @@ class Passwords:
 
     async def _run(self, work: Callable[[], T]) -> T:
         if self._pending >= self._capacity:
-            raise ResourceExhaustedError("OVERLOADED", "too many sign-ins at once", retry_after_ms=_BUSY_RETRY_MS)
+            raise ResourceExhaustedError("OVERLOADED", "too many concurrent sign-ins", retry_after_ms=_BUSY_RETRY_MS)
         self._pending += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._executor, work)
@@ -78,7 +77,7 @@ class Passwords:
 
 
 def make_hasher(time_cost: int, memory_kib: int, parallelism: int) -> PasswordHasher:
-    """A hasher with these cost parameters; the defaults of the settings are RFC 9106's second recommendation."""
+    """Returns a hasher with these cost parameters; the settings default to RFC 9106's second recommendation."""
     return PasswordHasher(
         time_cost=time_cost, memory_cost=memory_kib, parallelism=parallelism, hash_len=32, salt_len=16, type=Type.ID
     )

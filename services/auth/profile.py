@@ -1,4 +1,4 @@
-"""Who a trusted issuer's token is about: its claims, read with the names that the organization gave them."""
+"""Reads the user's profile from the claims of a trusted issuer's token, by the organization's claim names."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any, Final
 
 from chassis.errors import InvalidArgumentError
 from services.auth.domain import ClaimNames, Role, ordered_unique
-from services.auth.field_checks import MAX_NAME_CHARACTERS, AuthChecks
 from services.auth.issuer_tokens import invalid_token
+from services.auth.requests import MAX_NAME_CHARACTERS, AuthChecks
 
 _ROLES: Final = {role.value: role for role in Role}
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a token says of a user; None where it says nothing."""
+    """The fields of a user in a token; None for those that it does not contain."""
 
     user_id: str
     name: str | None
@@ -29,7 +29,7 @@ class Profile:
 
 
 def read_profile(claims: Mapping[str, Any], names: ClaimNames) -> Profile:
-    """Reads the claims. Raises UnauthenticatedError (INVALID_TOKEN), which names each claim that is no good."""
+    """Reads the claims. Raises UnauthenticatedError (INVALID_TOKEN) with the problem of each invalid claim."""
     checks = AuthChecks()
     user_id = _user_id(claims.get(names.user_id))
     checks.user_id(names.user_id, user_id)
@@ -45,7 +45,7 @@ def read_profile(claims: Mapping[str, Any], names: ClaimNames) -> Profile:
     try:
         checks.done()
     except InvalidArgumentError as error:
-        raise invalid_token(f"the claims are no good: {error.message}") from None
+        raise invalid_token(f"invalid claims: {error.message}") from None
     return Profile(
         user_id=user_id,
         name=name.strip() if name is not None else None,
@@ -56,18 +56,18 @@ def read_profile(claims: Mapping[str, Any], names: ClaimNames) -> Profile:
 
 
 def _user_id(value: Any) -> str:
-    """A user id; CRMs that number their users may put a number."""
+    """Converts a user id, which may be a number."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value) if 0 <= value < 2**63 else ""
     return value if isinstance(value, str) else ""
 
 
 def _text(checks: AuthChecks, claim: str, claims: Mapping[str, Any]) -> str | None:
-    """A claim that is a text; an empty one says nothing."""
+    """Reads a string claim; an empty one counts as absent."""
     value = claims.get(claim)
     if value is None or isinstance(value, str):
         return value or None
-    checks.require(False, claim, "must be a text")
+    checks.require(False, claim, "must be a string")
     return None
 
 
@@ -76,7 +76,7 @@ def _teams(checks: AuthChecks, claim: str, claims: Mapping[str, Any]) -> tuple[s
     if value is None:
         return None
     if not isinstance(value, list) or not all(isinstance(team, str) for team in value):
-        checks.require(False, claim, "must be a list of texts")
+        checks.require(False, claim, "must be a list of strings")
         return None
     checks.teams(claim, value)
     return ordered_unique(value)

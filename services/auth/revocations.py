@@ -1,10 +1,9 @@
-"""Revocations as they happen, for gateways that hold sockets open on the strength of a token.
+"""Streams revocations to gateways, which keep sockets open that a token authorized.
 
-A watcher first gets the revocations of the recent past, for as long as a token issued before them may be valid;
-then each as it comes. So a watcher that was away for a moment misses nothing. It may get one twice, which does no
-harm: a session that has ended has ended, and the end of an account is left out of the past when the account was
-enabled again. One reader follows the log for all watchers of a process; a watcher that falls too far behind is
-ended, and comes back.
+A watcher first receives the recent revocations: those since which a token issued earlier may still be valid. Then it
+receives each new one. So a watcher that was disconnected for a moment misses none. It may receive one twice, which is
+harmless: an ended session stays ended, and a disabled account is left out of the recent ones if it was enabled since.
+One reader follows the log for all watchers of a process. A watcher that falls too far behind is ended, and reconnects.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ MAX_PENDING: Final = 10_000
 
 
 class _Watcher:
-    """One open stream's bounded queue."""
+    """The bounded queue of an open stream."""
 
     def __init__(self) -> None:
         self._pending: list[Revocation] = []
@@ -56,23 +55,23 @@ class _Watcher:
         await self._wake.wait()
         self._wake.clear()
         if self._overflowed:
-            raise ResourceExhaustedError("WATCHER_TOO_SLOW", "too many are pending; watch again", retry_after_ms=100)
+            raise ResourceExhaustedError("WATCHER_TOO_SLOW", "too many are pending; reconnect", retry_after_ms=100)
         taken, self._pending = self._pending, []
         if self._ending and not taken:
-            raise UnavailableError("SHUTTING_DOWN", "this replica is stopping; come back", retry_after_ms=0)
+            raise UnavailableError("SHUTTING_DOWN", "this replica is shutting down; reconnect", retry_after_ms=0)
         if self._ending:
             self._wake.set()
         return taken
 
 
 class RevocationFeed:
-    """Publishes revocations, and streams everybody's.
+    """Publishes revocations, and streams those of all replicas.
 
     Args:
-        log: carries them between replicas.
+        log: the log that replicas share.
         users: tells whether an account is still disabled.
         now: the clock.
-        relevance: how long ago a revocation may be and still concern a valid token.
+        relevance: the age up to which a revocation may concern a valid token.
     """
 
     def __init__(self, log: RevocationLog, users: UserStore, now: Clock, relevance: timedelta) -> None:
@@ -86,23 +85,23 @@ class RevocationFeed:
         metrics.WATCHERS_PENDING.set_function(lambda: sum(watcher.pending for watcher in tuple(self._watchers)))
 
     async def start(self) -> None:
-        """Takes the log's present end as where this process begins; once, before the server starts."""
+        """Takes the present end of the log as the start; call once, before the server starts."""
         self._start = await self._log.end()
 
     async def run(self) -> None:
-        """Follows the log for ever; to be supervised."""
+        """Follows the log until cancelled."""
         async for revocations in self._log.follow(self._start):
             for watcher in self._watchers:
                 watcher.offer(revocations)
 
     async def drain(self) -> None:
-        """Ends every stream."""
+        """Ends all streams."""
         self._stopping = True
         for watcher in self._watchers:
             watcher.end()
 
     async def publish(self, revocations: Sequence[Revocation]) -> None:
-        """Tells all watchers of all replicas. Raises UnavailableError (REVOCATION_NOT_PUBLISHED)."""
+        """Publishes revocations to the watchers of all replicas. Raises UnavailableError (REVOCATION_NOT_PUBLISHED)."""
         if not revocations:
             return
         await self._log.append(revocations)
@@ -113,14 +112,14 @@ class RevocationFeed:
         """Streams revocations in batches.
 
         Yields:
-            First the recent past, in one batch that may be empty; then each batch as it comes.
+            The recent revocations, in one batch that may be empty; then each batch as it arrives.
 
         Raises:
             ResourceExhaustedError: WATCHER_TOO_SLOW.
             UnavailableError: SHUTTING_DOWN, or the past can't be read.
         """
         watcher = _Watcher()
-        self._watchers.add(watcher)  # before the past is read, so that nothing falls between the two
+        self._watchers.add(watcher)  # before the recent ones are read, so that none falls in between
         metrics.WATCHERS.inc()
         if self._stopping:
             watcher.end()

@@ -1,7 +1,7 @@
-"""Secrets at rest: AES-256-GCM (NIST SP 800-38D) under the key-encryption key.
+"""Encrypts secrets at rest with AES-256-GCM (NIST SP 800-38D) under the key-encryption key.
 
-Each sealed value is bound to a context, such as "signing-key/<id>", as additional data: a sealed value copied to
-another place in the database does not open there. Nonces are random; a key seals far fewer than 2^32 values.
+Each sealed value is bound to a context, such as "signing-key/<id>", as additional data: it does not open if it is
+copied to another place in the database. Nonces are random; a key seals far fewer than 2^32 values.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ _NONCE_BYTES: Final = 12
 
 
 class UnsealError(Exception):
-    """A value was sealed under another key or for another context, or was changed."""
+    """A value was sealed under another key or for another context, or was modified."""
 
 
 class Sealer:
-    """Seals values under one key of 32 bytes, and opens them.
+    """Seals values under a key of 32 bytes, and opens them.
 
     Args:
-        key: what is sealed with.
-        previous: keys that still open what they sealed, while one follows the other.
+        key: the key that seals.
+        previous: keys that only open, during a change of the key.
     """
 
     def __init__(self, key: bytes, previous: Iterable[bytes] = ()) -> None:
@@ -46,7 +46,7 @@ class Sealer:
         raise UnsealError(f"{context} can't be opened with this key-encryption key")
 
     def renew(self, sealed: bytes, context: str) -> bytes | None:
-        """The value sealed under the key; None where it is. Raises UnsealError."""
+        """Returns the value resealed under the key; None if it is sealed under it already. Raises UnsealError."""
         if _opened(self._cipher, sealed, context) is not None:
             return None
         return self.seal(self.open(sealed, context), context)

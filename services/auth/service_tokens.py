@@ -1,4 +1,4 @@
-"""Tokens for the other services, in exchange for the secrets that the deployment gave them."""
+"""Issues tokens to the other services in exchange for their secrets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from services.auth.tokens import AccessToken, TokenSigner
 
 
 class ServiceTokens:
-    """Issues tokens to the services that the settings name."""
+    """Issues tokens to the services named in the settings."""
 
     def __init__(self, credentials: Mapping[str, ServiceCredential], signer: TokenSigner) -> None:
         self._credentials = credentials
@@ -22,10 +22,10 @@ class ServiceTokens:
         self._nobody = secrets.token_bytes(32)
 
     def issue(self, service: str, secret: str, organization_id: str) -> AccessToken:
-        """A token with the service's scopes, in one organization or, with an empty id, in none in particular.
+        """Returns a token with the service's scopes, for one organization, or for all if the id is empty.
 
         Raises:
-            UnauthenticatedError: INVALID_CREDENTIALS, alike for an unknown service and a wrong secret.
+            UnauthenticatedError: INVALID_CREDENTIALS, for an unknown service and for a wrong secret.
             PermissionDeniedError: ORGANIZATION_NOT_ALLOWED.
         """
         matches = hmac.compare_digest(self._hashes.get(service, self._nobody), _hash(secret))

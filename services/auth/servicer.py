@@ -1,4 +1,4 @@
-"""The edge of auth: checks requests, makes one call inward, and gives answers their form in the contract."""
+"""The gRPC servicers of auth: validate, call a use case, convert the result."""
 
 from __future__ import annotations
 
@@ -13,23 +13,25 @@ from chassis.rpc import paging
 from chassis.rpc.interceptor import Context
 from services.auth.bus import to_response
 from services.auth.callers import Callers
-from services.auth.client_address import client_address
 from services.auth.convert import organization_to_proto, timestamp, tokens_to_proto, user_to_proto
 from services.auth.directory import Directory, Search
 from services.auth.domain import MAX_EMAIL_CHARACTERS, Role, User
 from services.auth.exchange import Exchange
-from services.auth.field_checks import MAX_BATCH, MAX_CONTACTS, AuthChecks
 from services.auth.keys import KeyRing
+from services.auth.limits import client_address
 from services.auth.organizations import Organizations
 from services.auth.passwords import MAX_PASSWORD_BYTES
 from services.auth.requests import (
+    MAX_BATCH,
+    MAX_CONTACTS,
     OWN_FIELDS,
-    listed,
+    AuthChecks,
+    list_filter,
     new_organization,
     new_user,
     organization_changes,
     password_change,
-    searched,
+    search_filter,
     user_changes,
 )
 from services.auth.revocations import RevocationFeed
@@ -42,7 +44,7 @@ _SEES_EMAIL: Final = frozenset({Role.ADMIN.value, Role.MANAGER.value})
 
 
 class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
-    """AuthService; see protos/parley/auth/v1/auth.proto."""
+    """parley.auth.v1.AuthService."""
 
     def __init__(
         self,
@@ -62,7 +64,7 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
         self._revocations = revocations
 
     async def SignIn(self, request: auth_pb2.SignInRequest, context: Context) -> auth_pb2.SignInResponse:
-        """Exchanges an e-mail address and a password for tokens."""
+        """Implements the RPC."""
         checks = AuthChecks()
         checks.text("email", request.email, at_least=1, at_most=MAX_EMAIL_CHARACTERS)
         size = len(request.password.encode())
@@ -75,12 +77,12 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
     async def RefreshToken(
         self, request: auth_pb2.RefreshTokenRequest, context: Context
     ) -> auth_pb2.RefreshTokenResponse:
-        """Exchanges a refresh token for the next pair."""
+        """Implements the RPC."""
         session = await self._sessions.refresh(request.refresh_token)
         return auth_pb2.RefreshTokenResponse(tokens=tokens_to_proto(session), user=user_to_proto(session.user))
 
     async def SignOut(self, request: auth_pb2.SignOutRequest, context: Context) -> auth_pb2.SignOutResponse:
-        """Ends the caller's session."""
+        """Implements the RPC."""
         caller = calling_user()
         await self._sessions.end(caller.organization_id, caller.user_id, caller.session_id)
         return auth_pb2.SignOutResponse()
@@ -88,14 +90,14 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
     async def ExchangeToken(
         self, request: auth_pb2.ExchangeTokenRequest, context: Context
     ) -> auth_pb2.ExchangeTokenResponse:
-        """Exchanges a trusted issuer's token for tokens."""
+        """Implements the RPC."""
         session = await self._exchange.exchange(request.token)
         return auth_pb2.ExchangeTokenResponse(tokens=tokens_to_proto(session), user=user_to_proto(session.user))
 
     async def IssueServiceToken(
         self, request: auth_pb2.IssueServiceTokenRequest, context: Context
     ) -> auth_pb2.IssueServiceTokenResponse:
-        """Exchanges a service's secret for a token."""
+        """Implements the RPC."""
         checks = AuthChecks()
         if request.organization_id:
             checks.user_id("organizationId", request.organization_id)
@@ -104,13 +106,13 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
         return auth_pb2.IssueServiceTokenResponse(access_token=token.text, expire_time=timestamp(token.expire_time))
 
     async def ListKeys(self, request: auth_pb2.ListKeysRequest, context: Context) -> auth_pb2.ListKeysResponse:
-        """Gives the keys that tokens are verified with."""
+        """Implements the RPC."""
         return auth_pb2.ListKeysResponse(jwks=await self._keys.jwks())
 
     async def WatchRevocations(
         self, request: auth_pb2.WatchRevocationsRequest, context: Context
     ) -> AsyncIterator[auth_pb2.WatchRevocationsResponse]:
-        """Streams revocations; the initial metadata says that from then on none is missed."""
+        """Implements the RPC. The initial metadata is sent once no later revocation can be missed."""
         own = caller().organization_id
         async with aclosing(self._revocations.watch()) as batches:
             recent = await anext(batches)
@@ -125,7 +127,7 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
 
 
 class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
-    """DirectoryService; see protos/parley/auth/v1/directory.proto."""
+    """parley.auth.v1.DirectoryService."""
 
     def __init__(self, callers: Callers, directory: Directory, users: Users, organizations: Organizations) -> None:
         self._callers = callers
@@ -134,13 +136,13 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         self._organizations = organizations
 
     async def GetMe(self, request: directory_pb2.GetMeRequest, context: Context) -> directory_pb2.GetMeResponse:
-        """Returns the caller."""
+        """Implements the RPC."""
         identity = calling_user()
         user = await self._directory.get(identity, identity.user_id)
         return directory_pb2.GetMeResponse(user=user_to_proto(user))
 
     async def GetUser(self, request: directory_pb2.GetUserRequest, context: Context) -> directory_pb2.GetUserResponse:
-        """Gives one user."""
+        """Implements the RPC."""
         checks = AuthChecks()
         checks.user_id("userId", request.user_id)
         checks.done()
@@ -151,7 +153,7 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
     async def BatchGetUsers(
         self, request: directory_pb2.BatchGetUsersRequest, context: Context
     ) -> directory_pb2.BatchGetUsersResponse:
-        """Gives several users."""
+        """Implements the RPC."""
         checks = AuthChecks()
         checks.user_ids("userIds", request.user_ids, at_most=MAX_BATCH)
         checks.done()
@@ -162,15 +164,15 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
     async def ListUsers(
         self, request: directory_pb2.ListUsersRequest, context: Context
     ) -> directory_pb2.ListUsersResponse:
-        """Lists users by name."""
-        users, token = await self._page(caller(), listed(request), request)
+        """Implements the RPC."""
+        users, token = await self._page(caller(), list_filter(request), request)
         return directory_pb2.ListUsersResponse(users=users, next_page_token=token)
 
     async def SearchUsers(
         self, request: directory_pb2.SearchUsersRequest, context: Context
     ) -> directory_pb2.SearchUsersResponse:
-        """Lists the users to whom the caller may write."""
-        users, token = await self._page(calling_user(), searched(request), request)
+        """Implements the RPC."""
+        users, token = await self._page(calling_user(), search_filter(request), request)
         return directory_pb2.SearchUsersResponse(users=users, next_page_token=token)
 
     async def _page(
@@ -189,7 +191,7 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
     async def CheckContacts(
         self, request: directory_pb2.CheckContactsRequest, context: Context
     ) -> directory_pb2.CheckContactsResponse:
-        """Says whom the caller may write to."""
+        """Implements the RPC."""
         checks = AuthChecks()
         checks.user_ids("userIds", request.user_ids, at_most=MAX_CONTACTS)
         checks.done()
@@ -202,7 +204,7 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
     async def CreateUser(
         self, request: directory_pb2.CreateUserRequest, context: Context
     ) -> directory_pb2.CreateUserResponse:
-        """Makes a user."""
+        """Implements the RPC."""
         identity = caller()
         await self._callers.require_administrator(identity)
         user = await self._users.create(identity.organization_id, new_user(request))
@@ -211,7 +213,7 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
     async def UpdateUser(
         self, request: directory_pb2.UpdateUserRequest, context: Context
     ) -> directory_pb2.UpdateUserResponse:
-        """Changes a user."""
+        """Implements the RPC."""
         identity = caller()
         changes = user_changes(request)
         own = OWN_FIELDS.issuperset(request.update_mask.paths)
@@ -232,7 +234,7 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
     async def DeactivateUser(
         self, request: directory_pb2.DeactivateUserRequest, context: Context
     ) -> directory_pb2.DeactivateUserResponse:
-        """Disables a user."""
+        """Implements the RPC."""
         identity = caller()
         checks = AuthChecks()
         checks.user_id("userId", request.user_id)
@@ -244,7 +246,7 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
     async def CreateOrganization(
         self, request: directory_pb2.CreateOrganizationRequest, context: Context
     ) -> directory_pb2.CreateOrganizationResponse:
-        """Makes an organization."""
+        """Implements the RPC."""
         new = new_organization(request)
         self._callers.require_serves(caller(), new.organization_id)
         organization = await self._organizations.create(new)
@@ -253,7 +255,7 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
     async def GetOrganization(
         self, request: directory_pb2.GetOrganizationRequest, context: Context
     ) -> directory_pb2.GetOrganizationResponse:
-        """Gives the caller's organization."""
+        """Implements the RPC."""
         organization_id = await self._callers.administered(caller(), request.organization_id)
         organization = await self._organizations.get(organization_id)
         return directory_pb2.GetOrganizationResponse(organization=organization_to_proto(organization))
@@ -261,7 +263,7 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
     async def UpdateOrganization(
         self, request: directory_pb2.UpdateOrganizationRequest, context: Context
     ) -> directory_pb2.UpdateOrganizationResponse:
-        """Changes the caller's organization."""
+        """Implements the RPC."""
         changes = organization_changes(request)
         organization_id = await self._callers.administered(caller(), request.organization.organization_id)
         organization = await self._organizations.change(organization_id, changes)
@@ -275,5 +277,5 @@ def _seen_by(identity: Identity, user: User) -> user_pb2.User:
 
 
 def _listing(search: Search, identity: Identity) -> str:
-    """What page tokens belong to: one caller's one search."""
+    """Returns what page tokens are bound to: the caller and the search."""
     return repr((identity.organization_id, identity.user_id, search))

@@ -1,4 +1,4 @@
-"""Sessions, and the state of their refresh tokens; see services/auth/sessions.py for what it means."""
+"""Stores sessions and the state of their refresh tokens; services/auth/sessions.py explains it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.auth.store import Database, reaching
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
-    """A session, and what is known of its refresh tokens: hashes, and the salt that led from one to the next."""
+    """A session, with the hashes of its refresh tokens and the salt that derived the latest from its predecessor."""
 
     session_id: str
     organization_id: str
@@ -25,7 +25,7 @@ class SessionRecord:
 
 
 class SessionStore:
-    """Sessions; each holds the state of one family of refresh tokens. Expired ones vanish by themselves."""
+    """Sessions, each with the state of one family of refresh tokens. MongoDB deletes expired ones."""
 
     def __init__(self, database: Database) -> None:
         self._collection = database["sessions"]
@@ -49,7 +49,7 @@ class SessionStore:
 
     @reaching
     async def get(self, session_id: str) -> SessionRecord | None:
-        """One session, expired or not."""
+        """Returns a session, expired or not."""
         document = await self._collection.find_one({"_id": session_id})
         if document is None:
             return None
@@ -57,7 +57,7 @@ class SessionStore:
 
     @reaching
     async def rotate(self, session: SessionRecord) -> bool:
-        """Stores a session's next secret, once: False where `previous_hash` is no longer the one in force."""
+        """Stores a session's next secret; returns False if `previous_hash` is no longer the present one."""
         result = await self._collection.update_one(
             {"_id": session.session_id, "secret_hash": session.previous_hash},
             {
@@ -74,21 +74,21 @@ class SessionStore:
 
     @reaching
     async def delete(self, session_id: str) -> None:
-        """Removes a session, if it is there."""
+        """Deletes a session, if it exists."""
         await self._collection.delete_one({"_id": session_id})
 
     @reaching
     async def delete_many(self, session_ids: Sequence[str]) -> None:
-        """Removes some sessions."""
+        """Deletes sessions."""
         await self._collection.delete_many({"_id": {"$in": list(session_ids)}})
 
     @reaching
     async def ids_of(self, organization_id: str, user_id: str) -> list[str]:
-        """The ids of a user's sessions."""
+        """Returns the ids of a user's sessions."""
         cursor = self._collection.find({"organization_id": organization_id, "user_id": user_id}, {"_id": True})
         return [document["_id"] async for document in cursor]
 
     @reaching
     async def delete_of(self, organization_id: str, user_id: str) -> None:
-        """Removes all of a user's sessions."""
+        """Deletes all of a user's sessions."""
         await self._collection.delete_many({"organization_id": organization_id, "user_id": user_id})

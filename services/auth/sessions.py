@@ -1,17 +1,17 @@
-"""Sessions and their refresh tokens: single-use, rotated, and reuse noticed.
+"""The use cases of sessions, and their refresh tokens, which are single-use and rotated, with detection of reuse.
 
-A refresh token is base64url of three parts: the session's id (16 bytes), the family (16 random bytes, the same in
-all tokens of the session), and the secret (32 bytes), which changes with each refresh. Only SHA-256 hashes of the
-last two are stored; both are random, so a plain hash is enough. A token whose family fits and whose secret is not in
-force was good once: it was used twice, so somebody has stolen it, and the session ends. A token whose family does
-not fit proves nothing, and does nothing; so nobody can end a session by knowing its id, which is no secret.
+A refresh token is the base64url of three parts: the session's id (16 bytes), the family (16 random bytes, the same in
+all tokens of the session), and the secret (32 bytes), which changes with each refresh. Only SHA-256 hashes of the last
+two are stored; both are random, so a plain hash is enough. A token with the right family and a secret that is not the
+present one was valid once: it was used twice, so it was probably stolen, and the session ends. A token with a wrong
+family proves nothing and has no effect, so knowing a session's id, which is no secret, is not enough to end it.
 
-A client that lost the answer to a refresh on its way repeats it, and one with two tabs may refresh twice at once.
-So the token used last, and only it, may be shown again for a short grace, and then leads to the *same* successor, as
-long as that one was not used: the next secret is HMAC-SHA256(secret, salt) with a random salt that is stored. Neither
-the database nor the old token alone gives the new one, and the family never forks, so reuse is still noticed: of two
-holders of a token, the one who comes after the grace, or after the other has gone on, ends the session. Tokens last
-for a time that begins anew with each refresh. This is OAuth 2.0's rotation (RFC 9700, section 4.14.2).
+A client that lost the response to a refresh repeats it, and a client with two tabs may refresh twice at once. So the
+token used last, and no other, is accepted again for a short grace period, and leads to the *same* successor as long as
+that was not used: the next secret is HMAC-SHA256(secret, salt) with a random stored salt. Neither the database nor the
+old token alone yields the new one, and the family never forks, so reuse is still detected: of two holders of a token,
+the one who comes after the grace period, or after the other has continued, ends the session. Each refresh restarts the
+lifetime of the session. This is OAuth 2.0's rotation (RFC 9700, section 4.14.2).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _log = logger("sessions")
 
 @dataclass(frozen=True, slots=True)
 class SessionTokens:
-    """What a client gets: who it is, and the tokens that prove it."""
+    """What a client receives: its user and tokens."""
 
     user: User
     access: AccessToken
@@ -64,16 +64,16 @@ class RefreshToken(NamedTuple):
     secret: bytes
 
     def encode(self) -> str:
-        """The token as clients hold it."""
+        """Returns the token in the form that clients have."""
         return _encode(_decode(self.session_id) + self.family + self.secret)
 
     def successor(self, salt: bytes) -> RefreshToken:
-        """The token that follows this one."""
+        """Returns the token that follows this one."""
         return self._replace(secret=hmac.digest(self.secret, salt, "sha256"))
 
 
 def parse_refresh_token(text: str) -> RefreshToken:
-    """Reads a token. Raises UnauthenticatedError (INVALID_REFRESH_TOKEN) where it can't be one."""
+    """Parses a token. Raises UnauthenticatedError (INVALID_REFRESH_TOKEN) if it has the wrong form."""
     try:
         raw = _decode(text) if len(text) == _TOKEN_CHARACTERS else b""
     except (binascii.Error, ValueError):
@@ -89,12 +89,12 @@ class Sessions:
 
     Args:
         store: the sessions.
-        users: whose they are.
+        users: their users.
         signer: signs access tokens.
-        feed: tells gateways of sessions that ended.
+        feed: informs gateways of ended sessions.
         now: the clock.
-        lifetime: how long a session lives without a refresh.
-        grace: how long the token used last may be shown again.
+        lifetime: how long a session lasts without a refresh.
+        grace: how long the token used last is accepted again.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class Sessions:
             expire_time=now + self._lifetime,
         )
         await self._store.insert(record)
-        # Read after the insertion: whoever disables the account meanwhile either shows here, or ends this session.
+        # Read after the insertion: a concurrent disabling of the account is either visible here, or ends this session.
         return self._grant(await self._enabled_user(record), token)
 
     async def refresh(self, text: str) -> SessionTokens:
@@ -157,14 +157,14 @@ class Sessions:
         return self._grant(user, successor)
 
     async def end(self, organization_id: str, user_id: str, session_id: str) -> None:
-        """Ends one session of a user; a repeat does no harm."""
+        """Ends a session of a user. Idempotent."""
         await self._store.delete(session_id)
         await self._feed.publish([Revocation(organization_id, user_id, session_id, RevocationReason.SESSION_REVOKED)])
 
     async def end_all(self, user: User, reason: RevocationReason) -> None:
-        """Ends every session of a user; a repeat does no harm.
+        """Ends all sessions of a user. Idempotent.
 
-        Where the account stays, each session is named: a session opened afterwards must not be mistaken for one.
+        If the account stays enabled, a revocation names each session, so that it does not apply to a later session.
         """
         session_ids = await self._store.ids_of(user.organization_id, user.user_id)
         if reason is RevocationReason.ACCOUNT_DISABLED:
@@ -194,13 +194,13 @@ class Sessions:
         return user
 
     async def _rotate(self, record: SessionRecord, token: RefreshToken) -> RefreshToken | None:
-        """The token's successor, made now or a moment ago; None where the token was used before that."""
+        """Returns the token's successor, new or within the grace period; None if the token was used before that."""
         shown = _hash(token.secret)
         if hmac.compare_digest(record.secret_hash, shown):
             successor = await self._make_successor(record, token)
             if successor is not None:
                 return successor
-            record = await self._session_of(token)  # another refresh with this token came first
+            record = await self._session_of(token)  # a concurrent refresh with this token came first
         within_grace = self._now() <= record.rotate_time + self._grace
         if within_grace and record.salt and hmac.compare_digest(record.previous_hash, shown):
             return token.successor(record.salt)
@@ -223,10 +223,10 @@ class Sessions:
         return successor if rotated else None
 
     async def _end_stolen(self, record: SessionRecord) -> None:
-        """Ends a session of which a token was used twice.
+        """Ends a session whose token was used twice.
 
-        Its refresh tokens end for good. That open sockets could not be told must not hide from the caller why: they
-        end with their access tokens.
+        Its refresh tokens become invalid. If the revocation can't be published, open sockets end with their access
+        tokens; the caller still receives the original error.
         """
         _log.warning("refresh_token_reused", organization=record.organization_id, user=record.user_id)
         await self._store.delete(record.session_id)

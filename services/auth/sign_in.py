@@ -1,6 +1,7 @@
-"""Signing in with an e-mail address and a password.
+"""The use case of signing in with an e-mail address and a password.
 
-An unknown address, a wrong password, an account without one and a disabled account look alike, and cost alike.
+An unknown address, a wrong password, an account without a password and a disabled account give the same error at the
+same cost.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ class SignIn:
         """Opens a session.
 
         Args:
-            email: matched without regard to case.
-            password: as typed.
-            address: of the network that the attempt came from; empty where that is not known.
+            email: compared without regard to case.
+            password: as entered.
+            address: the network address of the attempt; empty if it is unknown.
 
         Raises:
             UnauthenticatedError: INVALID_CREDENTIALS.
@@ -43,7 +44,7 @@ class SignIn:
         matches = await self._passwords.matches(password, account.password_hash if account else None)
         if account is None or not matches or account.user.disabled:
             raise _refused()
-        await self._limits.give_back(email, address)
+        await self._limits.refund(email, address)
         await self._renew_hash(account, password)
         try:
             tokens = await self._sessions.open(account.user)
@@ -53,7 +54,7 @@ class SignIn:
         return tokens
 
     async def _renew_hash(self, account: Account, password: str) -> None:
-        """Hashes the password again where the cost parameters have changed since; only now is it at hand."""
+        """Replaces a hash with outdated cost parameters; the password is known only now."""
         old = account.password_hash
         if old is not None and self._passwords.is_outdated(old):
             await self._users.replace_password_hash(account.user, old, await self._passwords.hash(password))

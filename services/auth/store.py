@@ -1,8 +1,8 @@
-"""Auth's database: how it is opened, and what its failures mean to callers.
+"""Opens auth's database, and maps its failures to errors.
 
-The only module here that imports pymongo; what is kept in each collection is known to `user_store`, `session_store`,
-`organization_store` and `key_store`. Every write is acknowledged by a majority, journaled. Their methods raise
-UnavailableError (STORE_UNAVAILABLE) while MongoDB can't be reached.
+The only module of auth that imports pymongo; `user_store`, `session_store`, `organization_store` and `key_store` each
+know a collection. Writes are acknowledged by a majority and journaled. Their methods raise UnavailableError
+(STORE_UNAVAILABLE) while MongoDB is unavailable.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ T = TypeVar("T")
 Document = dict[str, Any]
 Database = AsyncDatabase[Document]
 Transaction = AsyncClientSession
-"""What the calls of one transaction have in common."""
+"""The session of a transaction, which its calls share."""
 
 
 def reaching(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
-    """Makes a method raise UnavailableError (STORE_UNAVAILABLE) while MongoDB can't be reached in time."""
+    """Makes a method raise UnavailableError (STORE_UNAVAILABLE) if MongoDB can't be reached in time."""
 
     @wraps(method)
     async def call(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -55,7 +55,7 @@ def reaching(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Corouti
             if not (error.timeout or isinstance(error, ConnectionFailure)):
                 raise
             raise UnavailableError(
-                "STORE_UNAVAILABLE", "the database can't be reached", retry_after_ms=_RETRY_AFTER_MS
+                "STORE_UNAVAILABLE", "the database is unavailable", retry_after_ms=_RETRY_AFTER_MS
             ) from error
 
     return call
@@ -63,7 +63,7 @@ def reaching(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Corouti
 
 @asynccontextmanager
 async def open_database(uri: str, name: str) -> AsyncIterator[Database]:
-    """Opens a database that answers, in which every migration has been made, and closes it on leaving."""
+    """Yields the database after running missing migrations, and closes it on exit."""
     client: AsyncMongoClient[Document] = AsyncMongoClient(
         uri,
         appname="parley-auth",
@@ -81,6 +81,6 @@ async def open_database(uri: str, name: str) -> AsyncIterator[Database]:
 
 
 def key_pattern(error: DuplicateKeyError) -> Mapping[str, Any]:
-    """The fields of the index that a document collided on."""
+    """Returns the fields of the index on which a document collided."""
     pattern: Mapping[str, Any] = (error.details or {}).get("keyPattern", {})
     return pattern

@@ -1,4 +1,4 @@
-"""Access tokens: JWTs (RFC 7519) that say who a user or a service is, signed with the key in use."""
+"""Signs access tokens: JWTs (RFC 7519) that identify a user or a service."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from services.auth.keys import KeyRing
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """A signed token, and when it expires."""
+    """A signed token with its expiry."""
 
     text: str
     expire_time: datetime
@@ -30,10 +30,10 @@ class TokenSigner:
     """Signs tokens.
 
     Args:
-        keys: the keys.
+        keys: the signing keys.
         now: the clock.
-        user_lifetime: how long a user's token is valid.
-        service_lifetime: how long a service's is.
+        user_lifetime: the lifetime of users' tokens.
+        service_lifetime: the lifetime of services' tokens.
     """
 
     def __init__(self, keys: KeyRing, now: Clock, user_lifetime: timedelta, service_lifetime: timedelta) -> None:
@@ -43,7 +43,7 @@ class TokenSigner:
         self._service_lifetime = service_lifetime
 
     def for_user(self, user: User, session_id: str) -> AccessToken:
-        """A token of a user in a session."""
+        """Returns a token of a user in a session."""
         claims = {
             "sub": user.user_id,
             "org": user.organization_id,
@@ -55,7 +55,7 @@ class TokenSigner:
         return self._sign(claims, self._user_lifetime)
 
     def for_service(self, service: str, scopes: Iterable[str], organization_id: str) -> AccessToken:
-        """A token of a service, in one organization or, with an empty id, in none."""
+        """Returns a token of a service, for one organization, or for all if the id is empty."""
         claims: dict[str, Any] = {"svc": service, "scope": sorted(scopes)}
         if organization_id:
             claims["org"] = organization_id

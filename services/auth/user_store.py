@@ -1,4 +1,4 @@
-"""Users: `_id` is "<organization>/<user id>", and neither part may hold a slash, so no two users ever meet in one."""
+"""Stores users. `_id` is "<organization>/<user id>", which is unambiguous because neither part may have a slash."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from services.auth.store import ASCENDING, Database, Document, DuplicateKeyError
 
 @dataclass(frozen=True, slots=True)
 class UserFilter:
-    """Which users a listing wants; all conditions hold at once.
+    """The conditions of a listing, all of which must hold.
 
     Attributes:
-        words: lower-case; for each, the user has a word that begins with it.
-        role: the user's; None for any.
-        team: one of the user's; empty for any.
-        audience: whom the listing is for; None for one that shows everyone.
+        words: lower-case; each is a prefix of one of the user's words.
+        role: the user's role; None for any.
+        team: one of the user's teams; empty for any.
+        audience: restricts the listing to a viewer's contacts; None for no restriction.
     """
 
     words: Sequence[str]
@@ -29,7 +29,7 @@ class UserFilter:
     audience: Audience | None
 
     def conditions(self) -> list[Document]:
-        """The same as MongoDB queries."""
+        """Returns the conditions as MongoDB queries."""
         conditions: list[Document] = [{"search": {"$regex": "^" + re.escape(word)}} for word in self.words]
         if self.role is not None:
             conditions.append({"role": self.role.value})
@@ -55,7 +55,7 @@ def _audience_condition(audience: Audience) -> Document:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user, with the hash of the password if there is one."""
+    """A user, and the hash of the password if there is one."""
 
     user: User
     password_hash: str | None
@@ -65,7 +65,7 @@ class Account:
 
 
 class UserStore:
-    """Users. A change is stored only over the revision that it was made from."""
+    """Users. A change is stored only if the user still has the revision that it is based on."""
 
     def __init__(self, database: Database) -> None:
         self._client = database.client
@@ -89,18 +89,18 @@ class UserStore:
             await self._collection.insert_one(document)
         except DuplicateKeyError as error:
             if "_id" in key_pattern(error):
-                raise AlreadyExistsError("USER_EXISTS", "there is a user with this id") from error
+                raise AlreadyExistsError("USER_EXISTS", "a user with this id exists") from error
             raise _email_taken() from error
 
     @reaching
     async def get(self, organization_id: str, user_id: str) -> User | None:
-        """One user."""
+        """Returns a user."""
         document = await self._collection.find_one({"_id": _user_key(organization_id, user_id)})
         return _user(document) if document else None
 
     @reaching
     async def get_many(self, organization_id: str, user_ids: Sequence[str]) -> dict[str, User]:
-        """Those of some users that there are, by user id."""
+        """Returns those of these users that exist, by user id."""
         keys = [_user_key(organization_id, user_id) for user_id in user_ids]
         return {
             document["user_id"]: _user(document) async for document in self._collection.find({"_id": {"$in": keys}})
@@ -108,13 +108,13 @@ class UserStore:
 
     @reaching
     async def account(self, email: str) -> Account | None:
-        """The account with an address, matched without regard to case."""
+        """Returns the account of an e-mail address, compared without regard to case."""
         document = await self._collection.find_one({"email_key": email_key(email)})
         return Account(_user(document), document.get("password_hash")) if document else None
 
     @reaching
     async def replace_password_hash(self, user: User, old: str, new: str) -> None:
-        """Stores a hash of the same password, unless the password was changed meanwhile."""
+        """Replaces the hash of a password, unless the password has changed meanwhile."""
         await self._collection.update_one(
             {"_id": _user_key(user.organization_id, user.user_id), "password_hash": old},
             {"$set": {"password_hash": new}},
@@ -122,15 +122,15 @@ class UserStore:
 
     @reaching
     async def save(self, user: User, password_hash: str | None = None) -> bool:
-        """Stores a change; False where another came first. Raises AlreadyExistsError (EMAIL_TAKEN)."""
+        """Stores a change; returns False if another came first. Raises AlreadyExistsError (EMAIL_TAKEN)."""
         return await self._save(user, password_hash, None)
 
     @reaching
     async def save_unless_last_admin(self, user: User, password_hash: str | None = None) -> bool:
-        """Stores a change that takes away an administrator, if another enabled one remains.
+        """Stores a change that removes an enabled administrator, if another one remains; returns False as `save`.
 
-        Two such changes at once can't both see the other's administrator: each writes to the organization's
-        document first, so one of them waits for the other, or is repeated after it.
+        Of two concurrent changes of this kind, neither relies on the administrator that the other removes: each writes
+        to the organization's document first, so that one waits for the other or is retried after it.
 
         Raises:
             FailedPreconditionError: LAST_ADMIN.
@@ -174,7 +174,7 @@ class UserStore:
     async def list(
         self, organization_id: str, wanted: UserFilter, after: tuple[str, str] | None, limit: int
     ) -> list[User]:
-        """Users in the order of `name_key`, then user id, after a place in that order."""
+        """Returns users by `name_key`, then user id, after a place in that order."""
         conditions = [{"organization_id": organization_id}, *wanted.conditions()]
         if after is not None:
             name_key, user_id = after
@@ -195,7 +195,7 @@ def _email_taken() -> AlreadyExistsError:
 
 
 def _user_fields(user: User) -> Document:
-    """The fields that a change may change, but for those that may be absent."""
+    """Returns the fields that changes update, except optional ones."""
     return {
         "name": user.name,
         "name_key": user.name_key,

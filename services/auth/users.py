@@ -1,4 +1,4 @@
-"""Making and changing users, and what follows from it for their sessions."""
+"""The use cases of users: create and change, and end their sessions where needed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TRIES: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class NewUser:
-    """A user to make. An empty id: one is made; an empty password: the user comes through ExchangeToken alone."""
+    """A user to create. An empty id is replaced by a new one; without a password the user needs ExchangeToken."""
 
     user_id: str
     name: str
@@ -36,7 +36,7 @@ class NewUser:
 
 @dataclass(frozen=True, slots=True)
 class UserChanges:
-    """What to change of a user; None leaves a field as it is."""
+    """Changes to a user; None leaves a field unchanged."""
 
     name: str | None = None
     email: str | None = None
@@ -50,7 +50,7 @@ class UserChanges:
         return "UserChanges()"
 
     def apply(self, user: User) -> User:
-        """The user with the changes, revision and time left as they are."""
+        """Returns the user with the changes, but with the same revision and update time."""
         return replace(
             user,
             name=user.name if self.name is None else self.name,
@@ -63,7 +63,7 @@ class UserChanges:
 
 
 class Users:
-    """Makes and changes users."""
+    """Creates and changes users."""
 
     def __init__(
         self, store: UserStore, organizations: OrganizationStore, passwords: Passwords, sessions: Sessions, now: Clock
@@ -75,14 +75,14 @@ class Users:
         self._now = now
 
     async def create(self, organization_id: str, new: NewUser) -> User:
-        """Makes a user.
+        """Creates a user.
 
         Raises:
             NotFoundError: ORGANIZATION_NOT_FOUND.
             AlreadyExistsError: USER_EXISTS, EMAIL_TAKEN.
         """
         if await self._organizations.get(organization_id) is None:
-            raise NotFoundError("ORGANIZATION_NOT_FOUND", "there is no such organization")
+            raise NotFoundError("ORGANIZATION_NOT_FOUND", "no such organization")
         now = self._now()
         user = User(
             organization_id=organization_id,
@@ -101,15 +101,15 @@ class Users:
         return user
 
     async def change(self, organization_id: str, user_id: str, changes: UserChanges) -> User:
-        """Changes a user; disabling one, or setting a password, ends the user's sessions.
+        """Changes a user. Disabling a user or setting a password ends the user's sessions.
 
-        A repeat after a failure does what may have been left undone.
+        A repeat after a failure also ends sessions that the first attempt left.
 
         Raises:
             NotFoundError: USER_NOT_FOUND.
             AlreadyExistsError: EMAIL_TAKEN.
             FailedPreconditionError: LAST_ADMIN.
-            AbortedError: too many others changed the user at once.
+            AbortedError: CONCURRENT_CHANGES, after too many conflicts with other changes.
         """
         password_hash = None if changes.password is None else await self._passwords.hash(changes.password)
         user = await self._change_stored(organization_id, user_id, changes, password_hash)
@@ -134,9 +134,9 @@ class Users:
             save = self._store.save_unless_last_admin if loses_admin else self._store.save
             if await save(changed, password_hash):
                 return changed
-        raise AbortedError("CONCURRENT_CHANGES", "the user is being changed by others; try again")
+        raise AbortedError("CONCURRENT_CHANGES", "too many concurrent changes to this user; try again")
 
 
 def user_not_found() -> NotFoundError:
-    """There is no such user, as far as the caller may know."""
-    return NotFoundError("USER_NOT_FOUND", "there is no such user")
+    """The user does not exist, or the caller may not know of it."""
+    return NotFoundError("USER_NOT_FOUND", "no such user")

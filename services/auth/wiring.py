@@ -1,4 +1,4 @@
-"""Puts the auth service together: the only place where its clients are opened and its parts are made."""
+"""Builds the auth service; the only place that opens clients."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import httpx
 from parley.auth.v1 import auth_pb2, auth_pb2_grpc, directory_pb2, directory_pb2_grpc
 
 from chassis.identity import TokenVerifier
+from chassis.rate_limit import Rate
 from chassis.rpc.server import Registration, Service
 from services.auth.bus import Bus, RedisLimiter, open_bus
 from services.auth.callers import Callers
@@ -22,7 +23,7 @@ from services.auth.issuer_tokens import IssuerTokens
 from services.auth.key_sets import KeySets, open_client
 from services.auth.key_store import KeyStore
 from services.auth.keys import KeyRing, KeySchedule
-from services.auth.limits import FallbackLimiter, LocalLimiter, Rate, SignInLimits
+from services.auth.limits import FallbackLimiter, LocalLimiter, SignInLimits
 from services.auth.organization_store import OrganizationStore
 from services.auth.organizations import Organizations
 from services.auth.passwords import Passwords, make_hasher
@@ -42,11 +43,11 @@ from services.auth.users import Users
 
 @asynccontextmanager
 async def wire(settings: Settings, unix_time: Callable[[], float] = time.time) -> AsyncIterator[Service]:
-    """Builds the service on its stores, which answer and have their indexes, and with a key to sign with.
+    """Builds the service, with migrated stores and a signing key.
 
     Args:
-        settings: what the process is told.
-        unix_time: the clock, in s.
+        settings: the settings of the process.
+        unix_time: returns Unix time in seconds.
     """
     async with (
         open_database(settings.mongodb_uri, settings.mongodb_database) as database,
@@ -58,7 +59,7 @@ async def wire(settings: Settings, unix_time: Callable[[], float] = time.time) -
 
 
 class _Clients(NamedTuple):
-    """What has to be closed."""
+    """Clients to close on exit."""
 
     database: Database
     bus: Bus

@@ -1,44 +1,33 @@
-"""How much one user may send: a token bucket for each, as GCRA, which needs one number a user.
-
-Source: https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm (virtual scheduling).
-"""
+"""Limits how fast a user may send messages."""
 
 from __future__ import annotations
 
 import math
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
 from chassis.errors import ResourceExhaustedError
+from chassis.rate_limit import KeyedLimiter, Rate
 
-_USERS: Final = 100_000
+_MAX_USERS: Final = 100_000
 
 
 class RateLimit:
-    """Limits each user of each organization; a replica counts for itself.
+    """Limits the messages of each user of each organization. Each replica counts for itself.
 
     Args:
-        per_second: how many are let through in the long run.
-        burst: how many are let through at once.
-        now: a monotonic time, in seconds.
+        per_second: the sustained rate.
+        burst: the most messages at once.
+        now: monotonic seconds.
     """
 
     def __init__(self, per_second: float, burst: int, now: Callable[[], float]) -> None:
-        self._interval = 1.0 / per_second
-        self._tolerance = burst * self._interval
-        self._now = now
-        self._due: OrderedDict[tuple[str, str], float] = OrderedDict()
+        self._rate = Rate(burst, burst / per_second)
+        self._limiter: KeyedLimiter[tuple[str, str]] = KeyedLimiter(now, _MAX_USERS)
 
     def admit(self, organization_id: str, user_id: str) -> None:
-        """Lets one through. Raises ResourceExhaustedError (RATE_LIMITED) when it would be one too many."""
-        key = (organization_id, user_id)
-        now = self._now()
-        due = max(now, self._due.get(key, now)) + self._interval
-        if due - now > self._tolerance:
-            wait_ms = math.ceil((due - now - self._tolerance) * 1_000)
+        """Counts a message. Raises ResourceExhaustedError (RATE_LIMITED) if it exceeds the limit."""
+        wait = self._limiter.attempt((organization_id, user_id), self._rate)
+        if wait > 0:
+            wait_ms = math.ceil(round(wait * 1_000, 3))
             raise ResourceExhaustedError("RATE_LIMITED", "you are sending too fast", retry_after_ms=max(1, wait_ms))
-        self._due[key] = due
-        self._due.move_to_end(key)
-        if len(self._due) > _USERS:
-            self._due.popitem(last=False)

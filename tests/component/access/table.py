@@ -1,7 +1,6 @@
-"""Who may call which method about whose things, and what everybody else is told: the rules, in one table.
+"""The access rules in one table: for each method, its callers and the responses about each kind of resource.
 
-For each method: the callers whom it admits, the things that it is about in their relations to the caller, and the
-answer for each. Whoever isn't admitted gets the same answer whatever the request is about.
+A caller that a method does not admit gets the same error for every resource.
 """
 
 from __future__ import annotations
@@ -40,12 +39,12 @@ class Case:
     """The row of one method.
 
     Attributes:
-        callers: whom it admits.
-        request: a request about a thing.
-        kind: of what the thing is; see World.
-        answers: by the thing's relation to the caller.
-        exceptions: answers for some callers, by relation.
-        uses_up: whether a call changes the thing, so that each call needs one of its own.
+        callers: the callers that the method admits.
+        request: returns a request about a resource.
+        kind: the kind of the resource; see World.
+        answers: the responses by the resource's relation to the caller.
+        exceptions: the responses of some callers, by relation.
+        uses_up: whether a call changes the resource, so that each call needs its own.
     """
 
     callers: frozenset[str]

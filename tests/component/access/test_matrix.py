@@ -1,4 +1,4 @@
-"""Every method, called by everybody, about everything: the answers are the table's, and no method is left out."""
+"""Tests that every method gives every caller the response in the table for every resource."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SCOPES_OF_THE_SERVICE = {
 
 
 def admitted(rule: rule_pb2.Rule) -> set[str]:
-    """Whom the rule beside a method admits, in the table's words."""
+    """Returns the callers that a method's rule admits, in the terms of the table."""
     if rule.public:
         return set(CALLERS)
     users = set(ROLES) if rule.user else set(rule.roles)
@@ -52,14 +52,14 @@ async def world(mongodb_uri: str, redis_url: str) -> AsyncIterator[World]:
 
 
 def expected(case: Case, caller: str, relation: str) -> str:
-    """What the table says."""
+    """Returns the response in the table."""
     if caller not in case.callers:
         return "UNAUTHENTICATED TOKEN_MISSING" if caller == NOBODY else NOT_ALLOWED
     return case.exceptions.get((caller, relation), case.answers[relation])
 
 
-def told(response: Any) -> str:
-    """What a caller was told: by an error, or by the outcome of the one item there was."""
+def outcome_of(response: Any) -> str:
+    """Returns the outcome of a call: its error, or that of its only item."""
     error: AppError | None = response if isinstance(response, AppError) else None
     outcomes = getattr(response, "outcomes", None)
     if outcomes:
@@ -78,6 +78,8 @@ async def test_everybody_is_told_what_the_table_says(world: World, name: str) ->
             is_admitted = caller in case.callers
             thing = await world.thing(caller, case.kind, relation, fresh=case.uses_up and is_admitted)
             response = await call_method(channel, method, case.request(thing), world.metadata[caller])
-            if told(response) != expected(case, caller, relation):
-                wrong.append(f"{caller} about {relation}: {told(response)}, not {expected(case, caller, relation)}")
+            if outcome_of(response) != expected(case, caller, relation):
+                wrong.append(
+                    f"{caller} about {relation}: {outcome_of(response)}, not {expected(case, caller, relation)}"
+                )
     assert wrong == []

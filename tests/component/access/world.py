@@ -1,4 +1,4 @@
-"""Two organizations with everything in them, all services before them, and somebody of every kind who calls."""
+"""Two organizations with all kinds of resources, all services, and callers of every kind."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _TIMEOUT: Final = 20.0
 
 @dataclass(frozen=True)
 class Thing:
-    """What a request is about; the parts that don't matter to it are somebody's own."""
+    """The resource that a request is about; parts that don't matter to the request belong to the caller."""
 
     organization_id: str
     conversation_id: str = ABSENT
@@ -47,7 +47,7 @@ class Thing:
 
 @dataclass
 class World:
-    """See the module. The things that tests ask for are made when they are asked for."""
+    """See the module. Resources are created when a test asks for them."""
 
     auth: RunningAuth
     chat: RunningChat
@@ -60,7 +60,7 @@ class World:
     _made: dict[tuple[str, str, str], Thing] = field(default_factory=dict)
 
     async def populate(self) -> None:
-        """Makes both organizations, and everybody who calls."""
+        """Creates both organizations and all callers."""
         for organization in (self.organization_id, self.foreign_id):
             await self.auth.create_organization(organization)
         for role in ROLES:
@@ -79,11 +79,11 @@ class World:
         }
 
     def person(self, name: str) -> Person:
-        """Somebody, as a user of chat."""
+        """Returns a caller as a user of chat."""
         return self.chat.as_user(self.people[name])
 
     async def thing(self, caller: str, kind: str, relation: str, *, fresh: bool) -> Thing:
-        """A thing that stands in a relation to a caller; for those who are no users, to an employee."""
+        """Returns a resource with a relation to a caller; for callers that are no users, to an employee."""
         user = caller if caller in ROLES else "employee"
         key = (user, kind, relation)
         if fresh or key not in self._made:
@@ -108,7 +108,7 @@ class World:
         return Thing(self.organization_id, user_id=self.people[ids[relation]].user_id)
 
     async def _conversation(self, user: str, relation: str) -> Thing:
-        """A group with a message of its owner: owned, joined, others', of the other organization, or not there."""
+        """Returns a group with a message of its owner: owned, joined, others', of the other organization, or absent."""
         if relation == "absent":
             return Thing(self.organization_id)
         me, host = self.people[user].user_id, self.person("zoe" if relation == "foreign" else "host")
@@ -122,7 +122,7 @@ class World:
         return Thing(organization, group.conversation_id, sent.message_id, host.user_id)
 
     async def _message(self, user: str, relation: str) -> Thing:
-        """A message: one's own, another's in the same group, one of a group of others, and so on."""
+        """Returns a message: the caller's own, another member's in the same group, one of another group, and so on."""
         where = {"own": "joined", "another's": "joined", "absent": "joined"}.get(relation, relation)
         thing = await self._conversation(user, where)
         if relation == "own":
@@ -150,7 +150,7 @@ class World:
 
 @asynccontextmanager
 async def opened_world(mongodb_uri: str, redis_url: str, database: str) -> AsyncIterator[World]:
-    """The whole house in this process."""
+    """Runs all services in this process."""
     settings = auth_settings(mongodb_uri, redis_url)
     bystander = ServiceCredential(
         secret=SecretStr(_SECRET), scopes=frozenset({"nothing"}), organizations=frozenset({"*"})

@@ -6,15 +6,15 @@ import time
 
 
 class MovableClock:
-    """Unix time that begins now, and passes only when it is moved."""
+    """Unix time that starts now and advances only when the test moves it."""
 
     def __init__(self) -> None:
         self._now = time.time()
 
     def __call__(self) -> float:
-        """The time, in s."""
+        """Returns the time in seconds."""
         return self._now
 
     def move(self, seconds: float) -> None:
-        """Lets time pass."""
+        """Moves the clock forward."""
         self._now += seconds

@@ -1,4 +1,4 @@
-"""The real auth service, run once for all tests of it that need no settings of their own."""
+"""Fixtures: the auth service, run once for all tests that need no settings of their own."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ async def auth(mongodb_uri: str, redis_url: str) -> AsyncIterator[RunningAuth]:
 
 @pytest.fixture
 async def organization(auth: RunningAuth, organization_id: str) -> str:
-    """The id of an organization that is there, and that no other test uses."""
+    """The id of an existing organization that no other test uses."""
     await auth.create_organization(organization_id)
     return organization_id
 
 
 @pytest.fixture
 def unused_port() -> Iterator[int]:
-    """A port on loopback where nobody listens, and nobody else will."""
+    """A port on loopback on which nothing listens, now or later."""
     ports = PortClaims()
     yield ports.claim_any()
     ports.release()

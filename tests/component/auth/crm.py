@@ -1,4 +1,4 @@
-"""A CRM as Parley sees it: an issuer that signs tokens, and publishes its keys over HTTP on loopback."""
+"""A CRM: an issuer that signs tokens, and publishes its keys over HTTP on loopback."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AUDIENCE = "parley"
 
 
 def make_key(algorithm: str, key_id: str) -> Key:
-    """A new key for an algorithm."""
+    """Returns a new key for an algorithm."""
     parameters: KeyParameters = {"kid": key_id, "use": "sig"}
     if algorithm == "RS256":
         return RSAKey.generate_key(2_048, parameters=parameters)
@@ -27,13 +27,13 @@ def make_key(algorithm: str, key_id: str) -> Key:
 
 
 class Crm:
-    """One issuer.
+    """An issuer.
 
     Attributes:
         issuer: its name in tokens.
-        keys: what it publishes; tests change them.
-        answer: what its server answers instead of the keys, as raw HTTP; empty for the keys.
-        fetches: how often its keys were fetched.
+        keys: the published keys; tests change them.
+        answer: the raw HTTP response of its server; empty to publish the keys.
+        fetches: the number of times that the keys were fetched.
     """
 
     def __init__(self, algorithm: str, port: int) -> None:
@@ -47,19 +47,19 @@ class Crm:
 
     @property
     def trusted(self) -> user_pb2.TrustedIssuer:
-        """What an organization is told of it."""
+        """Returns the configuration of this issuer for an organization."""
         return user_pb2.TrustedIssuer(
             issuer=self.issuer, audience=AUDIENCE, algorithm=self.algorithm, jwks_url=self.url
         )
 
     def sign(self, claims: dict[str, Any], key: Key | None = None) -> str:
-        """A token of this issuer."""
+        """Returns a token of this issuer."""
         key = key or self.key
         header = {"alg": self.algorithm, "kid": str(key.kid)}
         return jwt.encode(header, claims, key, algorithms=[self.algorithm])
 
     def http_answer(self) -> bytes:
-        """What its server says."""
+        """Returns the raw response of its server."""
         self.fetches += 1
         if self.answer:
             return self.answer
@@ -67,20 +67,20 @@ class Crm:
 
 
 def http(status: int, body: bytes, *headers: str) -> bytes:
-    """A raw HTTP answer."""
+    """Returns a raw HTTP response."""
     lines = [f"HTTP/1.1 {status} Said", f"content-length: {len(body)}", "connection: close", *headers, "", ""]
     return "\r\n".join(lines).encode() + body
 
 
 @asynccontextmanager
 async def running_crm(algorithm: str) -> AsyncIterator[Crm]:
-    """Runs an issuer's HTTP server on a free port."""
+    """Runs the HTTP server of an issuer on a free port."""
     crms: list[Crm] = []
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(crms[0].http_answer())
-        with suppress(ConnectionError):  # the reader may have had enough, as it should of too long an answer
+        with suppress(ConnectionError):  # the client may close early, as it should for a response that is too long
             await writer.drain()
         writer.close()
 
@@ -99,11 +99,11 @@ class SharedSecretCrm:
 
     @property
     def trusted(self) -> user_pb2.TrustedIssuer:
-        """What an organization is told of it."""
+        """Returns the configuration of this issuer for an organization."""
         return user_pb2.TrustedIssuer(
             issuer=self.issuer, audience=AUDIENCE, algorithm="HS256", shared_secret=self.secret
         )
 
     def sign(self, claims: dict[str, Any], secret: str = "") -> str:
-        """A token of this issuer."""
+        """Returns a token of this issuer."""
         return jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(secret or self.secret))

@@ -1,4 +1,4 @@
-"""How tests say that a call is refused."""
+"""Expectations of failing calls."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from chassis.rpc.status import from_rpc_error
 
 @dataclass
 class Refusal:
-    """A refused call; the error is there after the block."""
+    """A call that failed; `error` is set after the block."""
 
     error: AppError | None = None
 
     @property
     def retry_after_ms(self) -> int:
-        """When to come back."""
+        """The time to wait before a retry."""
         assert self.error is not None
         assert self.error.retry_after_ms is not None
         return self.error.retry_after_ms
 
     @property
     def fields(self) -> dict[str, str]:
-        """What is wrong with each field."""
+        """The problem of each field."""
         assert self.error is not None
         return self.error.fields
 
 
 @contextmanager
 def refused(category: Category, reason: str, *fields: str) -> Iterator[Refusal]:
-    """The block's call is refused, for this reason and with exactly these fields named."""
+    """Expects the block's call to fail with this category and reason, and with exactly these fields."""
     refusal = Refusal()
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         yield refusal

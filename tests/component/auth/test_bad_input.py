@@ -1,4 +1,4 @@
-"""What auth refuses: each of its methods, with everything wrong that a request can have."""
+"""Tests that auth rejects invalid requests to each of its methods with the right error."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ BAD, MISSING, DENIED = Category.INVALID_ARGUMENT, Category.NOT_FOUND, Category.P
 UNKNOWN, EXISTS = Category.UNAUTHENTICATED, Category.ALREADY_EXISTS
 
 
-class Stage(NamedTuple):
-    """An organization with an admin and a user, and a service that may do everything everywhere."""
+class Fixture(NamedTuple):
+    """An organization with an administrator and a user, and a service with all scopes in all organizations."""
 
     channel: grpc.aio.Channel
     auth: RunningAuth
@@ -38,14 +38,14 @@ class Stage(NamedTuple):
 
     @property
     def query(self) -> str:
-        """What page tokens of the admin's plain listing belong to."""
+        """Returns what page tokens of the administrator's plain listing are bound to."""
         search = "Search(words=[], role=None, team='', contacts_only=False)"
         return f"('{self.organization_id}', '{self.admin.user_id}', {search})"
 
 
 @pytest.fixture(scope="module")
 async def auth(mongodb_uri: str, redis_url: str) -> AsyncIterator[RunningAuth]:
-    """A service that lets everybody try as often as they like: limits are specified elsewhere."""
+    """A service without limits on sign-ins, which have tests of their own."""
     settings = auth_settings(mongodb_uri, redis_url, sign_in_account_attempts=1_000_000)
     async with running_auth(mongodb_uri, redis_url, settings=settings) as running:
         yield running
@@ -53,48 +53,48 @@ async def auth(mongodb_uri: str, redis_url: str) -> AsyncIterator[RunningAuth]:
 
 
 @pytest.fixture
-async def stage(auth: RunningAuth, organization_id: str) -> AsyncIterator[Stage]:
-    """See `Stage`."""
+async def fixture(auth: RunningAuth, organization_id: str) -> AsyncIterator[Fixture]:
+    """See `Fixture`."""
     await auth.create_organization(organization_id)
     admin = await auth.sign_in_new(organization_id, "admin")
     user = await auth.sign_in_new(organization_id, "employee")
     async with open_channel(auth.target) as channel:
-        yield Stage(channel, auth, organization_id, admin, user, await auth.service_metadata())
+        yield Fixture(channel, auth, organization_id, admin, user, await auth.service_metadata())
 
 
-def _organization(stage: Stage) -> user_pb2.Organization:
+def _organization(fixture: Fixture) -> user_pb2.Organization:
     issuer = user_pb2.TrustedIssuer(
-        issuer=f"https://{stage.organization_id}.example",
+        issuer=f"https://{fixture.organization_id}.example",
         audience="parley",
         algorithm="RS256",
         jwks_url="https://crm.example/keys",
     )
     return user_pb2.Organization(
-        organization_id=f"{stage.organization_id}-new",
+        organization_id=f"{fixture.organization_id}-new",
         name="New",
         trusted_issuers=[issuer],
         group_creator_roles=[user_pb2.ROLE_ADMIN],
     )
 
 
-def _update_user(stage: Stage) -> Message:
-    user = user_pb2.User(user_id=stage.user.user_id, name="Bob", role=stage.user.user.role, teams=["east"])
+def _update_user(fixture: Fixture) -> Message:
+    user = user_pb2.User(user_id=fixture.user.user_id, name="Bob", role=fixture.user.user.role, teams=["east"])
     mask = FieldMask(paths=["name", "role", "teams", "avatar_url", "email"])
     return directory.UpdateUserRequest(user=user, update_mask=mask)
 
 
-def _update_organization(stage: Stage) -> Message:
+def _update_organization(fixture: Fixture) -> Message:
     mask = FieldMask(paths=["name", "trusted_issuers", "group_creator_roles"])
-    changed = _organization(stage)
-    changed.organization_id = stage.organization_id
+    changed = _organization(fixture)
+    changed.organization_id = fixture.organization_id
     return directory.UpdateOrganizationRequest(organization=changed, update_mask=mask)
 
 
-Who = Callable[[Stage], Metadata]
+Who = Callable[[Fixture], Metadata]
 NOBODY: Who = lambda _: ()  # noqa: E731  # the shortest name in the table
-ADMIN: Who = lambda stage: stage.admin.metadata  # noqa: E731
-SERVICE: Who = lambda stage: stage.service  # noqa: E731
-GOOD: dict[str, tuple[Who, Callable[[Stage], Message], Category | None]] = {
+ADMIN: Who = lambda fixture: fixture.admin.metadata  # noqa: E731
+SERVICE: Who = lambda fixture: fixture.service  # noqa: E731
+GOOD: dict[str, tuple[Who, Callable[[Fixture], Message], Category | None]] = {
     "SignIn": (NOBODY, lambda s: pb.SignInRequest(email=s.user.user.email, password=PASSWORD), None),
     "RefreshToken": (NOBODY, lambda _: pb.RefreshTokenRequest(refresh_token="made up"), UNKNOWN),
     "SignOut": (ADMIN, lambda _: pb.SignOutRequest(), None),
@@ -129,7 +129,7 @@ GOOD: dict[str, tuple[Who, Callable[[Stage], Message], Category | None]] = {
     "CreateOrganization": (
         SERVICE,
         lambda s: directory.CreateOrganizationRequest(organization=_organization(s)),
-        EXISTS,  # made by one of the bad requests that leave out what may be left out
+        EXISTS,  # an invalid request without optional fields may have created it
     ),
     "GetOrganization": (ADMIN, lambda s: directory.GetOrganizationRequest(organization_id=s.organization_id), None),
     "UpdateOrganization": (ADMIN, _update_organization, None),
@@ -143,14 +143,14 @@ def test_every_method_has_rows() -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
-async def test_nothing_that_is_wrong_with_a_request_is_a_fault_of_ours(stage: Stage, name: str) -> None:
+async def test_nothing_that_is_wrong_with_a_request_is_a_fault_of_ours(fixture: Fixture, name: str) -> None:
     who, make, expected = GOOD[name]
-    call = Call(make(stage), who(stage), answer=expected, queries=(stage.query,))
-    assert await check(stage.channel, METHODS[name], call) == []
+    call = Call(make(fixture), who(fixture), answer=expected, queries=(fixture.query,))
+    assert await check(fixture.channel, METHODS[name], call) == []
 
 
 class Row(NamedTuple):
-    """What a method answers to a bad request."""
+    """The expected error of an invalid request."""
 
     name: str
     request: Message
@@ -163,7 +163,7 @@ def _invalid(name: str, *requests: Message) -> list[Row]:
 
 
 def _users(make: Any, **fields: Any) -> list[Message]:
-    """A request about a user, with each field wrong on its own."""
+    """Returns rows for a request with a user, each with one invalid field."""
     bad: list[dict[str, Any]] = [
         {"name": ""},
         {"name": "x" * 101},
@@ -241,18 +241,18 @@ ROWS = [
 WITHOUT_FIELDS = {"SignOut", "ListKeys", "WatchRevocations", "GetMe"}
 
 
-async def test_each_mistake_has_its_answer(stage: Stage) -> None:
+async def test_each_mistake_has_its_answer(fixture: Fixture) -> None:
     for row in ROWS:
-        error = await answer(stage.channel, METHODS[row.name], row.request, GOOD[row.name][0](stage))
+        error = await answer(fixture.channel, METHODS[row.name], row.request, GOOD[row.name][0](fixture))
         assert error is not None, row
         assert (error.category, error.reason) == (row.category, row.reason), (row, error.fields)
 
 
 @pytest.mark.parametrize("cursor", [[], ["a"], [1, 2], ["a", None], ["a", "b", "c"], [{}, []]], ids=str)
-async def test_a_forged_cursor_is_refused(stage: Stage, cursor: list[object]) -> None:
-    request = directory.ListUsersRequest(page_token=encode_token(cursor, stage.query))
-    error = await answer(stage.channel, METHODS["ListUsers"], request, stage.admin.metadata)
+async def test_a_forged_cursor_is_refused(fixture: Fixture, cursor: list[object]) -> None:
+    request = directory.ListUsersRequest(page_token=encode_token(cursor, fixture.query))
+    error = await answer(fixture.channel, METHODS["ListUsers"], request, fixture.admin.metadata)
     assert error is not None
     assert error.reason == "INVALID_PAGE_TOKEN"
-    good = directory.ListUsersRequest(page_token=encode_token(["a", "b"], stage.query))
-    assert await answer(stage.channel, METHODS["ListUsers"], good, stage.admin.metadata) is None  # the query is right
+    good = directory.ListUsersRequest(page_token=encode_token(["a", "b"], fixture.query))
+    assert await answer(fixture.channel, METHODS["ListUsers"], good, fixture.admin.metadata) is None

@@ -1,4 +1,4 @@
-"""Reading the directory: who sees whom, searching, paging, and who may write to whom."""
+"""Tests of reading the directory: visibility, search, paging, contact permissions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.component.auth_service import RunningAuth, SignedIn
 
 @dataclass
 class Company:
-    """An organization with a user of each role, twice: `east` in the team east, and `west` in the team west."""
+    """An organization with two users of each role: `east` in the team east, and `west` in the team west."""
 
     organization_id: str
     service: Metadata
@@ -46,7 +46,7 @@ async def company(auth: RunningAuth) -> AsyncIterator[Company]:
 
 
 async def listed(auth: RunningAuth, metadata: Metadata, **request: Any) -> list[str]:
-    """The ids on all pages of a listing."""
+    """Returns the ids on all pages of a listing."""
     ids: list[str] = []
     token = ""
     while True:
@@ -203,7 +203,7 @@ async def searched(auth: RunningAuth) -> str:
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "matches"),
     [
         ("", ["crm:1", "anna", "crm:2"]),
         ("ann", ["crm:1", "anna"]),
@@ -226,9 +226,9 @@ async def searched(auth: RunningAuth) -> str:
     ],
 )
 async def test_a_search_matches_beginnings_of_words(
-    auth: RunningAuth, searched: str, query: str, found: list[str]
+    auth: RunningAuth, searched: str, query: str, matches: list[str]
 ) -> None:
-    assert await listed(auth, await auth.service_metadata(searched), query=query, page_size=1) == found
+    assert await listed(auth, await auth.service_metadata(searched), query=query, page_size=1) == matches
 
 
 async def test_a_user_is_found_by_the_new_name_and_not_by_the_old_one(auth: RunningAuth, organization: str) -> None:

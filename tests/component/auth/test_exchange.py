@@ -1,4 +1,4 @@
-"""A CRM's own token for Parley's: which are taken, and what becomes of the user."""
+"""Tests of exchanging a CRM's tokens: which are accepted, and how they create or update the user."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def exchange(auth: RunningAuth, token: str) -> auth_pb2.ExchangeTokenRespo
 
 
 def claims_of(crm: SharedSecretCrm | Crm, now: float | None = None, **claims: Any) -> dict[str, Any]:
-    """Good claims, with some of them changed; None leaves one out."""
+    """Returns valid claims with some changes; None omits a claim."""
     issued = int(time.time() if now is None else now)
     good = {
         "iss": crm.issuer,

@@ -1,4 +1,4 @@
-"""One key-encryption key follows another while the service runs, and nobody notices."""
+"""Tests of changing the key-encryption key while the service runs, without a visible effect."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def new_key() -> SecretStr:
 
 @pytest.fixture
 async def old(mongodb_uri: str, redis_url: str) -> AsyncIterator[Settings]:
-    """What auth is told before its key is changed."""
+    """The settings of auth before its key changes."""
     settings = auth_settings(mongodb_uri, redis_url)
     yield settings
     await drop_database(settings)
 
 
-def told(settings: Settings, **changes: object) -> Settings:
+def with_changes(settings: Settings, **changes: object) -> Settings:
     return settings.model_copy(update=changes)
 
 
@@ -47,7 +47,7 @@ async def published(auth: RunningAuth) -> str:
 
 
 async def exchange(auth: RunningAuth, crm: SharedSecretCrm) -> str:
-    """Signs in with a token that an issuer signed with the secret that it shares with us."""
+    """Signs in with a token signed with the secret that the issuer shares with Parley."""
     request = auth_pb2.ExchangeTokenRequest(token=crm.sign(claims_of(crm)))
     return (await auth.auth.ExchangeToken(request, timeout=TIMEOUT_SECONDS)).tokens.access_token
 
@@ -57,13 +57,13 @@ async def test_a_key_follows_another_step_by_step(old: Settings, organization_id
     async with running(old) as auth:
         await auth.create_organization(organization_id, trusted_issuers=[crm.trusted])
         token, keys = await exchange(auth, crm), await published(auth)
-    known_to_all = told(old, previous_key_encryption_keys=(following,))
-    swapped = told(old, key_encryption_key=following, previous_key_encryption_keys=(old.key_encryption_key,))
+    known_to_all = with_changes(old, previous_key_encryption_keys=(following,))
+    swapped = with_changes(old, key_encryption_key=following, previous_key_encryption_keys=(old.key_encryption_key,))
     async with running(known_to_all) as earlier, running(swapped) as later:
         for auth in (earlier, later):
             assert await published(auth) == keys
             assert await exchange(auth, crm)
-    async with running(told(old, key_encryption_key=following)) as auth:
+    async with running(with_changes(old, key_encryption_key=following)) as auth:
         assert await published(auth) == keys
         assert await exchange(auth, crm)
         identity = await TokenVerifier(lambda: published(auth)).verify(token)
@@ -74,12 +74,14 @@ async def test_what_was_sealed_under_the_key_before_is_so_no_more(old: Settings,
     crm, following = SharedSecretCrm(), new_key()
     async with running(old) as auth:
         await auth.create_organization(organization_id, trusted_issuers=[crm.trusted])
-    async with running(told(old, key_encryption_key=following, previous_key_encryption_keys=(old.key_encryption_key,))):
+    async with running(
+        with_changes(old, key_encryption_key=following, previous_key_encryption_keys=(old.key_encryption_key,))
+    ):
         pass
     with pytest.raises(UnsealError):
         async with wire(old):
             pass
-    async with AsyncMongoClient[dict[str, Any]](old.mongodb_uri) as client:  # without signing keys it must fail too
+    async with AsyncMongoClient[dict[str, Any]](old.mongodb_uri) as client:  # it must fail without signing keys too
         await client[old.mongodb_database]["signing_keys"].delete_many({})
     with pytest.raises(UnsealError):
         async with wire(old):
@@ -89,7 +91,7 @@ async def test_what_was_sealed_under_the_key_before_is_so_no_more(old: Settings,
 async def test_a_key_that_was_lost_costs_new_keys_and_the_secrets_of_issuers(
     old: Settings, organization_id: str
 ) -> None:
-    """What docs/operations.md says to do then."""
+    """Does what docs/operations.md says for this case."""
     crm = SharedSecretCrm()
     async with running(old) as auth:
         await auth.create_organization(organization_id, trusted_issuers=[crm.trusted])
@@ -98,6 +100,6 @@ async def test_a_key_that_was_lost_costs_new_keys_and_the_secrets_of_issuers(
         database = client[old.mongodb_database]
         await database["signing_keys"].delete_many({})
         await database["organizations"].update_many({}, {"$set": {"trusted_issuers": []}})
-    async with running(told(old, key_encryption_key=new_key())) as auth:
+    async with running(with_changes(old, key_encryption_key=new_key())) as auth:
         request = auth_pb2.RefreshTokenRequest(refresh_token=ann.tokens.refresh_token)
         assert (await auth.auth.RefreshToken(request, timeout=TIMEOUT_SECONDS)).tokens.access_token

@@ -1,4 +1,4 @@
-"""Signing keys: made once, published before they sign, kept until nothing they signed is valid."""
+"""Tests of signing keys: created once, published before they sign, kept until all tokens they signed have expired."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What auth logs: that something happened and to whom by id, never an address, a password or a token."""
+"""Tests that auth's logs name users by id, and contain no address, password or token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Organizations: who makes and changes them, and that their secrets stay inside."""
+"""Tests of organizations: who may create and change them, and that their secrets are never returned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shared counts of attempts: the same rule as the pure one, in Redis, and without it."""
+"""Tests of the shared counts of attempts, with and without Redis: they follow the same rule as the local ones."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from chassis.rate_limit import Rate
 from services.auth.bus import RedisLimiter, open_bus
-from services.auth.limits import FallbackLimiter, LimiterUnavailableError, LocalLimiter, Rate
+from services.auth.limits import FallbackLimiter, LimiterUnavailableError, LocalLimiter
 
-RATE = Rate(attempts=5, window_seconds=3_600)
+RATE = Rate(burst=5, window_seconds=3_600)
 
 
 @pytest.fixture
@@ -40,19 +41,19 @@ async def test_attempts_at_once_are_counted_one_by_one(limiter: RedisLimiter, ke
 async def test_what_is_given_back_may_be_tried_again(limiter: RedisLimiter, key: str) -> None:
     for _ in range(5):
         await limiter.attempt(key, RATE)
-    await limiter.give_back(key, RATE)
+    await limiter.refund(key, RATE)
     assert await limiter.attempt(key, RATE) == 0
     assert await limiter.attempt(key, RATE) > 0
 
 
 async def test_giving_back_what_was_never_counted_gives_no_credit(limiter: RedisLimiter, key: str) -> None:
-    await limiter.give_back(key, RATE)
+    await limiter.refund(key, RATE)
     waits = [await limiter.attempt(key, RATE) for _ in range(6)]
     assert waits.count(0) == 5
 
 
 async def test_an_attempt_comes_back_with_time(limiter: RedisLimiter, key: str) -> None:
-    brief = Rate(attempts=2, window_seconds=0.2)
+    brief = Rate(burst=2, window_seconds=0.2)
     waits = [await limiter.attempt(key, brief) for _ in range(3)]
     assert waits[:2] == [0, 0]
     while await limiter.attempt(key, brief) > 0:
@@ -66,5 +67,5 @@ async def test_without_redis_the_local_counts_hold(unused_port: int, key: str) -
         limiter = FallbackLimiter(bus.limiter, LocalLimiter())
         waits = [await limiter.attempt(key, RATE) for _ in range(6)]
         assert waits.count(0) == 5
-        await limiter.give_back(key, RATE)
+        await limiter.refund(key, RATE)
         assert await limiter.attempt(key, RATE) == 0

@@ -1,4 +1,4 @@
-"""Revocations as gateways hear of them."""
+"""Tests of the streams of revocations that gateways watch."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from tests.component.auth_service import RunningAuth, SignedIn, auth_settings, d
 
 
 class Watching:
-    """An open stream, of which only one organization's revocations are looked at: other tests share the log."""
+    """An open stream, filtered to one organization, because other tests share the log."""
 
     def __init__(self, call: grpc.aio.UnaryStreamCall[Any, Any], organization_id: str) -> None:
         self._call = call
         self._organization_id = organization_id
 
     async def next(self) -> tuple[str, str, auth_pb2.RevocationReason.ValueType]:
-        """Waits for the next revocation: (user, session, reason)."""
+        """Returns the next revocation: (user, session, reason)."""
         while True:
             response = await self._call.read()
             assert isinstance(response, auth_pb2.WatchRevocationsResponse), "the stream ended"

@@ -1,4 +1,4 @@
-"""Tokens of services: who gets one, and what it allows."""
+"""Tests of services' tokens: which services get one, and what it permits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OWN = f"org-{secrets.token_hex(8)}"
 
 @pytest.fixture(scope="module")
 async def auth(mongodb_uri: str, redis_url: str) -> AsyncIterator[RunningAuth]:
-    """A service that also knows a reader of one organization."""
+    """A service with a second reader, limited to one organization."""
     settings = auth_settings(mongodb_uri, redis_url)
     reader = ServiceCredential(
         secret=SecretStr(SECRET), scopes=frozenset({"directory.read"}), organizations=frozenset({OWN})

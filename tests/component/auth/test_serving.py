@@ -1,4 +1,4 @@
-"""The service as others meet it: health, which needs no token, and a process of its own that stops when told to."""
+"""Tests of the service as a process: health checks without a token, and a shutdown on request."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def grpc_stub_cls() -> Callable[[grpc.aio.Channel], auth_pb2_grpc.AuthServiceStu
 
 
 async def test_each_service_says_that_it_serves(grpc_channel: grpc.aio.Channel) -> None:
-    health: Any = health_pb2_grpc.HealthStub(grpc_channel)  # its stubs know no methods
+    health: Any = health_pb2_grpc.HealthStub(grpc_channel)  # the stubs are untyped
     for name in ("", "parley.auth.v1.AuthService", "parley.auth.v1.DirectoryService"):
         response = await health.Check(health_pb2.HealthCheckRequest(service=name), timeout=20)
         assert response.status == health_pb2.HealthCheckResponse.SERVING

@@ -1,4 +1,4 @@
-"""Refresh tokens: single use, rotation, reuse, and the grace for lost answers."""
+"""Tests of refresh tokens: single use, rotation, reuse, and the grace period for lost responses."""
 
 from __future__ import annotations
 

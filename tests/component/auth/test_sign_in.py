@@ -1,4 +1,4 @@
-"""Signing in with a password, and what it is limited by."""
+"""Tests of signing in with a password, and of its limits."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ async def test_attempts_at_once_can_not_slip_past_the_limit(mongodb_uri: str, re
 
 
 def address_of(number: int) -> str:
-    """An address for a test; its network is random, for counts outlive a test."""
+    """Returns an address for a test, in a random network, because counts outlive a test."""
     return f"10.{secrets.randbelow(256)}.{secrets.randbelow(256)}.{number}"
 
 

@@ -1,4 +1,4 @@
-"""Access tokens: what they say, and which are not taken."""
+"""Tests of access tokens: their claims, and which tokens are rejected."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ async def test_tokens_that_were_changed_are_not_taken(auth: RunningAuth, ann: Si
         "x",
         "..",
         base64.urlsafe_b64encode(b"[" * 3_000).decode() + ".e30.AA",
-        "A" * 6_000,  # with more, gRPC begins to refuse the headers by itself
+        "A" * 6_000,  # gRPC itself rejects longer headers
     ):
         with refused(Category.UNAUTHENTICATED, "TOKEN_INVALID"):
             await get_self(auth, ann, token)

@@ -1,4 +1,4 @@
-"""Making and changing users: who may, what is checked, and what can't happen however many do it at once."""
+"""Tests of creating and changing users: permissions, validation, and concurrent changes."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ METHODS = methods_of(
 )
 
 
-class Stage(NamedTuple):
+class Fixture(NamedTuple):
     """A group of two members with a message, and the callers."""
 
     ann: Person
@@ -54,35 +54,35 @@ class Stage(NamedTuple):
 
 
 @pytest.fixture
-async def stage(auth: RunningAuth, ann: Person, bob: Person, organization_id: str) -> Stage:
-    """See `Stage`."""
+async def fixture(auth: RunningAuth, ann: Person, bob: Person, organization_id: str) -> Fixture:
+    """See `Fixture`."""
     conversation = await ann.create_group("Launch", bob.user_id)
     sent = await ann.send(conversation.conversation_id, "one")
     metadata = await auth.service_metadata()
-    return Stage(ann, bob, conversation.conversation_id, sent.message_id, metadata, organization_id)
+    return Fixture(ann, bob, conversation.conversation_id, sent.message_id, metadata, organization_id)
 
 
-def send_messages(stage: Stage) -> Message:
+def send_messages(fixture: Fixture) -> Message:
     request = message_pb2.SendMessagesRequest()
-    request.items.add(actor=stage.actor, draft=stage.draft())
+    request.items.add(actor=fixture.actor, draft=fixture.draft())
     return request
 
 
-def send_signals(stage: Stage) -> Message:
+def send_signals(fixture: Fixture) -> Message:
     request = message_pb2.SendSignalsRequest()
-    mark = message_pb2.MarkReadRequest(conversation_id=stage.conversation_id, seq=1)
-    request.items.add(actor=stage.actor, read=mark)
+    mark = message_pb2.MarkReadRequest(conversation_id=fixture.conversation_id, seq=1)
+    request.items.add(actor=fixture.actor, read=mark)
     return request
 
 
-def subscribe(stage: Stage) -> Message:
-    key = UserKey(organization_id=stage.organization_id, user_id=stage.ann.user_id)
+def subscribe(fixture: Fixture) -> Message:
+    key = UserKey(organization_id=fixture.organization_id, user_id=fixture.ann.user_id)
     return event_pb2.SubscribeRequest(attachments=Attachments(add=[key], request_sequence=1))
 
 
-def update_conversation(stage: Stage) -> Message:
+def update_conversation(fixture: Fixture) -> Message:
     conversation = chat_pb2.Conversation(
-        conversation_id=stage.conversation_id,
+        conversation_id=fixture.conversation_id,
         name="Launch",
         tags=["a"],
         muted_until_time=Timestamp(seconds=4_000_000_000),
@@ -92,7 +92,7 @@ def update_conversation(stage: Stage) -> Message:
 
 
 QUERY = "conversations 0 None 0"
-Make = Callable[[Stage], Message]
+Make = Callable[[Fixture], Message]
 c, m = conversation_pb2, message_pb2
 GROUP = chat_pb2.CONVERSATION_KIND_GROUP
 GOOD: dict[str, Make] = {
@@ -127,14 +127,14 @@ GOOD: dict[str, Make] = {
 FOR_SERVICES = {"Subscribe", "SendMessages", "SendSignals"}
 
 
-def call_of(name: str, stage: Stage) -> Call:
+def call_of(name: str, fixture: Fixture) -> Call:
     """Returns a valid call of a method."""
     queries = {
         "ListConversations": (QUERY,),
-        "ListMembers": (f"members {stage.conversation_id}",),
+        "ListMembers": (f"members {fixture.conversation_id}",),
     }
-    metadata = stage.service if name in FOR_SERVICES else stage.ann.metadata
-    return Call(GOOD[name](stage), metadata, queries=queries.get(name, ()))
+    metadata = fixture.service if name in FOR_SERVICES else fixture.ann.metadata
+    return Call(GOOD[name](fixture), metadata, queries=queries.get(name, ()))
 
 
 def test_every_method_has_rows() -> None:
@@ -143,8 +143,8 @@ def test_every_method_has_rows() -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
-async def test_nothing_that_is_wrong_with_a_request_is_a_fault_of_ours(stage: Stage, name: str) -> None:
-    assert await check(stage.ann.chat.channel, METHODS[name], call_of(name, stage)) == []
+async def test_nothing_that_is_wrong_with_a_request_is_a_fault_of_ours(fixture: Fixture, name: str) -> None:
+    assert await check(fixture.ann.chat.channel, METHODS[name], call_of(name, fixture)) == []
 
 
 FORGED: list[list[Any]] = [[], [1], ["a", "b"], [1 << 63, "a"], [-1, "a"], [1, "a", 2], [{}, []]]
@@ -279,11 +279,11 @@ class Foreign(NamedTuple):
 
 
 @pytest.fixture
-async def foreign(auth: RunningAuth, stage: Stage) -> Foreign:
+async def foreign(auth: RunningAuth, fixture: Fixture) -> Foreign:
     """A conversation with a message, and a user, of another organization."""
-    elsewhere = f"{stage.organization_id}-2"
+    elsewhere = f"{fixture.organization_id}-2"
     await auth.create_organization(elsewhere)
-    zoe, yve = [stage.ann.chat.as_user(await auth.sign_in_new(elsewhere, "manager")) for _ in range(2)]
+    zoe, yve = [fixture.ann.chat.as_user(await auth.sign_in_new(elsewhere, "manager")) for _ in range(2)]
     conversation = await zoe.direct(yve.user_id)
     sent = await zoe.send(conversation.conversation_id, "a secret")
     values = {"FOREIGN": conversation.conversation_id, "FOREIGN MESSAGE": sent.message_id, "FOREIGN USER": zoe.user_id}
@@ -308,14 +308,14 @@ def set_at(request: Any, path: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("name", METHODS)
-async def test_each_mistake_has_its_answer(stage: Stage, foreign: Foreign, name: str) -> None:
-    call = call_of(name, stage)
+async def test_each_mistake_has_its_answer(fixture: Fixture, foreign: Foreign, name: str) -> None:
+    call = call_of(name, fixture)
     wrong = []
     for row in (row for row in ROWS if row.name == name):
         request = type(call.good)()
         request.CopyFrom(call.good)
         set_at(request, row.field, foreign.of(row.value))
-        error = await answer(stage.ann.chat.channel, METHODS[name], request, call.metadata)
+        error = await answer(fixture.ann.chat.channel, METHODS[name], request, call.metadata)
         got = (error.category, error.reason) if error else None
         if got != (row.category, row.reason) or (row.named and row.named not in (error.fields if error else {})):
             wrong.append(f"{row.field} = {str(row.value)[:60]!r}: {error} {error.fields if error else ''}")
@@ -333,33 +333,33 @@ BATCH_ROWS: dict[str, tuple[str, Any, Category]] = {
 }
 
 
-async def test_a_bad_item_of_a_batch_harms_no_other(stage: Stage) -> None:
+async def test_a_bad_item_of_a_batch_harms_no_other(fixture: Fixture) -> None:
     request = message_pb2.SendMessagesRequest()
     for path, value, _ in BATCH_ROWS.values():
-        item = request.items.add(actor=stage.actor, draft=stage.draft())
+        item = request.items.add(actor=fixture.actor, draft=fixture.draft())
         set_at(item, path, value)
-        request.items.add(actor=stage.actor, draft=stage.draft())
-    stub = stage.ann.chat.messages
-    outcomes = (await stub.SendMessages(request, metadata=stage.service, timeout=20)).outcomes
+        request.items.add(actor=fixture.actor, draft=fixture.draft())
+    stub = fixture.ann.chat.messages
+    outcomes = (await stub.SendMessages(request, metadata=fixture.service, timeout=20)).outcomes
     assert [o.error.code for o in outcomes[::2]] == [category for *_, category in BATCH_ROWS.values()]
     assert [o.HasField("result") for o in outcomes[1::2]] == [True] * len(BATCH_ROWS)
 
 
-async def test_a_bad_signal_of_a_batch_harms_no_other(stage: Stage) -> None:
+async def test_a_bad_signal_of_a_batch_harms_no_other(fixture: Fixture) -> None:
     request = message_pb2.SendSignalsRequest()
-    good = message_pb2.MarkReadRequest(conversation_id=stage.conversation_id, seq=1)
+    good = message_pb2.MarkReadRequest(conversation_id=fixture.conversation_id, seq=1)
     bad: list[dict[str, Any]] = [
-        {"actor": stage.actor},
-        {"actor": stage.actor, "read": message_pb2.MarkReadRequest(conversation_id=stage.conversation_id, seq=0)},
-        {"actor": stage.actor, "delivered": message_pb2.MarkDeliveredRequest(seq=1)},
-        {"actor": stage.actor, "typing": message_pb2.SetTypingRequest(conversation_id="x" * 20_000)},
+        {"actor": fixture.actor},
+        {"actor": fixture.actor, "read": message_pb2.MarkReadRequest(conversation_id=fixture.conversation_id, seq=0)},
+        {"actor": fixture.actor, "delivered": message_pb2.MarkDeliveredRequest(seq=1)},
+        {"actor": fixture.actor, "typing": message_pb2.SetTypingRequest(conversation_id="x" * 20_000)},
         {"read": good},
     ]
     for fields in bad:
         request.items.add(**fields)
-        request.items.add(actor=stage.actor, read=good)
-    stub = stage.ann.chat.messages
-    outcomes = (await stub.SendSignals(request, metadata=stage.service, timeout=20)).outcomes
+        request.items.add(actor=fixture.actor, read=good)
+    stub = fixture.ann.chat.messages
+    outcomes = (await stub.SendSignals(request, metadata=fixture.service, timeout=20)).outcomes
     assert [o.code for o in outcomes[1::2]] == [0] * len(bad)
     assert all(Category(o.code) in (BAD, MISSING, DENIED) for o in outcomes[::2])
 

@@ -1,4 +1,4 @@
-"""The table of who may write to whom, as architecture.md words it."""
+"""Tests of the table of contact permissions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pure rules: addresses, words to search by."""
+"""Tests of the pure rules for e-mail addresses and search words."""
 
 from __future__ import annotations
 

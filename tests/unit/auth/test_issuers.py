@@ -1,4 +1,4 @@
-"""Trusted issuers: which addresses are fetched, what a token is taken to say."""
+"""Tests of trusted issuers: the addresses that may be fetched, and the profile in a token."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from chassis.errors import UnauthenticatedError
 from services.auth.domain import ClaimNames, Role
 from services.auth.issuer_tokens import claimed_issuer
-from services.auth.issuer_url import is_key_set_url
+from services.auth.key_sets import is_key_set_url
 from services.auth.profile import read_profile
 
 

@@ -1,4 +1,4 @@
-"""Sealed values, passwords, refresh tokens: what opens them and what doesn't."""
+"""Tests of sealed values, passwords and refresh tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings: what is wrong is refused at the start, and secrets don't show."""
+"""Tests of the settings: invalid ones prevent the start, and secrets are not shown."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_a_process_with_wrong_variables_names_each_and_ends() -> None:
         "PARLEY_KEY_ENCRYPTION_KEY": "short",
         "PARLEY_SERVICE_CREDENTIALS": json.dumps({"chat": {"secret": "tiny"}}),
     }
-    ended = subprocess.run(  # our own module
+    ended = subprocess.run(  # a module of this repository
         [sys.executable, "-m", "services.auth"],
         env=environment,
         capture_output=True,

@@ -1,4 +1,4 @@
-"""How much one user may send."""
+"""Tests of the limit on messages of one user."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from services.chat.limits import RateLimit
 
 
 class Clock:
-    """A clock that stands still until it is told otherwise."""
+    """A clock that the test sets."""
 
     def __init__(self) -> None:
         self.seconds = 100.0
