@@ -4,48 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from deploy.monitoring.boards.rpc import rpc_panels
 from deploy.monitoring.grafana import Dashboard, Panel, Query, Row, by, quantiles
-
-_CHAT: Final = 'grpc_service=~"parley[.]chat[.].+"'
-
-_CALLS: Final = Row(
-    "Calls",
-    (
-        Panel(
-            "Rate",
-            "reqps",
-            (
-                Query(
-                    f"sum by (grpc_method) (rate(grpc_server_started_total{{{_CHAT}}}[$__rate_interval]))",
-                    by("grpc_method"),
-                ),
-            ),
-        ),
-        Panel(
-            "Errors",
-            "reqps",
-            (
-                Query(
-                    "sum by (grpc_code)"
-                    f' (rate(grpc_server_handled_total{{{_CHAT},grpc_code!="OK"}}[$__rate_interval]))',
-                    by("grpc_code"),
-                ),
-            ),
-            "Includes errors caused by callers.",
-        ),
-        Panel(
-            "Duration, 99 %",
-            "s",
-            (
-                Query(
-                    "histogram_quantile(0.99, sum by (le, grpc_method)"
-                    f' (rate(grpc_server_handling_seconds_bucket{{{_CHAT},grpc_type="unary"}}[$__rate_interval])))',
-                    by("grpc_method"),
-                ),
-            ),
-        ),
-    ),
-)
 
 _COMMIT: Final = Row(
     "Commit",
@@ -167,4 +127,4 @@ _FAN_OUT: Final = Row(
     ),
 )
 
-CHAT: Final = Dashboard("parley-chat", "chat", (_CALLS, _COMMIT, _PUBLISH, _FAN_OUT))
+CHAT: Final = Dashboard("parley-chat", "chat", (Row("Calls", rpc_panels("chat")), _COMMIT, _PUBLISH, _FAN_OUT))

@@ -4,45 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from deploy.monitoring.boards.rpc import rpc_panels
 from deploy.monitoring.grafana import Dashboard, Panel, Query, Row, by
-
-
-def _calls(service: str) -> tuple[Panel, ...]:
-    """Returns panels of the rate, errors and duration of a service's calls."""
-    rpcs = f'grpc_service=~"parley[.]{service}[.].+"'
-    return (
-        Panel(
-            "Calls",
-            "reqps",
-            (
-                Query(
-                    f"sum by (grpc_method) (rate(grpc_server_started_total{{{rpcs}}}[$__rate_interval]))",
-                    by("grpc_method"),
-                ),
-            ),
-        ),
-        Panel(
-            "Errors",
-            "reqps",
-            (
-                Query(
-                    f'sum by (grpc_code) (rate(grpc_server_handled_total{{{rpcs},grpc_code!="OK"}}[$__rate_interval]))',
-                    by("grpc_code"),
-                ),
-            ),
-        ),
-        Panel(
-            "Duration, 99 %",
-            "s",
-            (
-                Query(
-                    "histogram_quantile(0.99, sum by (le, grpc_method)"
-                    f' (rate(grpc_server_handling_seconds_bucket{{{rpcs},grpc_type="unary"}}[$__rate_interval])))',
-                    by("grpc_method"),
-                ),
-            ),
-        ),
-    )
 
 
 def _streams(log: str) -> tuple[Panel, ...]:
@@ -99,7 +62,7 @@ _NOTIFY: Final = Row(
             ),
         ),
         *_streams("notify"),
-        *_calls("notify"),
+        *rpc_panels("notify"),
     ),
 )
 
@@ -112,7 +75,7 @@ _PRESENCE: Final = Row(
             "ops",
             (Query('sum(rate(parley_log_appended_total{log="presence"}[$__rate_interval]))', "changes"),),
         ),
-        *_calls("presence"),
+        *rpc_panels("presence"),
     ),
 )
 
@@ -138,7 +101,7 @@ _AUTH: Final = Row(
                 Query("sum(increase(parley_auth_revocation_overflows_total[$__rate_interval]))", "overflows"),
             ),
         ),
-        *_calls("auth"),
+        *rpc_panels("auth"),
     ),
 )
 
