@@ -8,7 +8,7 @@ from typing import Final
 from chassis.errors import InvalidArgumentError
 
 USER_ID_PATTERN: Final = re.compile(r"[A-Za-z0-9_.:@-]{1,64}")
-
+MAX_REQUEST_ID_CHARACTERS: Final = 64
 
 MAX_PROBLEMS: Final = 20
 """How many fields an error names: it travels in headers, which hold a few KB, and thousands of items may be wrong."""
@@ -42,6 +42,10 @@ class FieldChecks:
     def user_id(self, field: str, value: str) -> None:
         """Checks the form of a user id."""
         self.require(USER_ID_PATTERN.fullmatch(value) is not None, field, "must be 1 to 64 of A-Z a-z 0-9 _ . : @ -")
+
+    def request_id(self, value: str) -> None:
+        """Checks the length of a request id, which may be empty."""
+        self.text("requestId", value, at_most=MAX_REQUEST_ID_CHARACTERS)
 
     def done(self) -> None:
         """Raises InvalidArgumentError (INVALID_FIELDS) with all that was noted, if anything was."""

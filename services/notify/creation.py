@@ -13,6 +13,8 @@ from services.notify.domain import InboxEvent, Notification, NotificationType, O
 from services.notify.publisher import EventPublisher
 from services.notify.store import NotificationStore
 
+IdempotencyKey = tuple[str, ...]
+
 
 @dataclass(frozen=True, slots=True)
 class NotificationRequest:
@@ -24,7 +26,7 @@ class NotificationRequest:
         title: 1 to 200 characters.
         body: at most 2,000 characters.
         data: a JSON object, as text.
-        key: the idempotency key; empty for a new notification with each request.
+        key: identifies the notification among the caller's; empty for a new notification with each request.
     """
 
     user_id: str
@@ -32,7 +34,7 @@ class NotificationRequest:
     title: str
     body: str
     data: str
-    key: str
+    key: IdempotencyKey
 
 
 Outcome = Notification | AppError
@@ -96,7 +98,7 @@ class NotificationCreator:
 
 
 def _candidate(organization_id: str, caller: str, request: NotificationRequest) -> Notification:
-    key = ("key", request.key) if request.key else ("random", secrets.token_hex(16))
+    key = request.key or ("random", secrets.token_hex(16))
     return Notification(
         digest_id("created", organization_id, request.user_id, caller, *key),
         Owner(organization_id, request.user_id),

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from bson.datetime_ms import DatetimeMS
 
+from chassis.mongo.request_ids import set_once
 from services.notify.domain import Latest, Notification, NotificationType, Owner, State, Text
 
 Document = Mapping[str, Any]
@@ -53,9 +54,18 @@ def join(change: Notification, expire_at: datetime) -> Pipeline:
     return [{"$set": changes}, *derived(expire_at)]
 
 
-def advance_marks(fields: tuple[str, ...], expire_at: datetime) -> Pipeline:
-    """Returns the update that advances marks of the user, such as read_seq, to the latest stored source event."""
-    return [{"$set": {name: {"$max": [f"${name}", "$last_seq"]} for name in fields}}, *derived(expire_at)]
+def advance_marks(fields: tuple[str, ...], expire_at: datetime, digest: bytes | None = None) -> Pipeline:
+    """Returns the update that advances marks of the user, such as read_seq, to the latest stored source event.
+
+    With a digest of a request id, a repeat leaves the marks as they are.
+    """
+    marks = {name: {"$max": [f"${name}", "$last_seq"]} for name in fields}
+    return [set_once(digest, marks), *derived(expire_at)]
+
+
+def advance_read_seq(seq: int, expire_at: datetime) -> Pipeline:
+    """Returns the update that advances read_seq to at least `seq`."""
+    return [{"$set": {"read_seq": {"$max": ["$read_seq", seq]}}}, *derived(expire_at)]
 
 
 def replace_text(rev: int, body: str) -> Pipeline:

@@ -215,4 +215,14 @@ def digest_id(*parts: str) -> str:
         raw = part.encode()
         digest.update(len(raw).to_bytes(4, "big"))
         digest.update(raw)
-    return base64.urlsafe_b64encode(digest.digest()).decode().rstrip("=")
+    return id_from_bytes(digest.digest())
+
+
+def id_from_bytes(raw: bytes) -> str:
+    """Encodes the 16 bytes of an id as text."""
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def id_bytes(text: str) -> bytes:
+    """Returns the 16 bytes of an id of 22 characters."""
+    return base64.urlsafe_b64decode(f"{text}==")

@@ -1,6 +1,8 @@
 """A user's operations on their own notifications: list, mark as read, delete, and mute types.
 
-Each change is stored first, then published to all of the user's connections.
+Each change is stored first, then published to all of the user's connections. A change with a request id takes effect
+once, however often it is repeated within 24 hours, also after a failure in between. A repeat publishes again, as the
+first attempt may have failed before that, and returns the unread count as it is then.
 """
 
 from __future__ import annotations
@@ -43,23 +45,34 @@ class Inbox:
         """Returns the number of a user's unread notifications."""
         return (await self._store.unread_counts([owner]))[owner]
 
-    async def mark_read(self, owner: Owner, notification_id: str) -> int:
+    async def mark_read(self, owner: Owner, notification_id: str, request_id: str = "") -> int:
         """Marks a notification as read; returns the unread count after that. Raises NotFoundError."""
-        notification = await self._store.mark_read(owner, notification_id)
+        notification = await self._store.mark_read(owner, notification_id, request_id)
         if notification is None:
             raise _not_found()
-        return await self._publish(InboxEvent(owner, notification, created=False))
+        listed = notification if notification.state.listed else None
+        return await self._publish(InboxEvent(owner, listed, created=False))
 
-    async def mark_all_read(self, owner: Owner) -> int:
-        """Marks all notifications as read; returns the unread count after that, which new ones may make above 0."""
-        await self._store.mark_all_read(owner)
+    async def mark_all_read(self, owner: Owner, request_id: str = "") -> int:
+        """Marks all notifications as read; returns the unread count after that, which new ones may make above 0.
+
+        With a request id, what to mark is recorded first. So a repeat after a failure marks the same, and nothing that
+        came since; see `NotificationStore.start_marking_all`.
+        """
+        if request_id:
+            await self._store.mark_positions(await self._store.start_marking_all(owner, request_id))
+            await self._store.finish_marking_all(owner, request_id)
+        else:
+            await self._store.mark_all_read(owner)
         return await self._publish(InboxEvent(owner, None, created=False))
 
-    async def delete(self, owner: Owner, notification_id: str) -> int:
+    async def delete(self, owner: Owner, notification_id: str, request_id: str = "") -> int:
         """Deletes a notification; returns the unread count after that. Raises NotFoundError."""
-        if await self._store.delete(owner, notification_id) is None:
+        notification = await self._store.delete(owner, notification_id, request_id)
+        if notification is None:
             raise _not_found()
-        return await self._publish(InboxEvent(owner, None, created=False))
+        revived = notification if notification.state.listed else None
+        return await self._publish(InboxEvent(owner, revived, created=False))
 
     async def _publish(self, event: InboxEvent) -> int:
         counts = await self._store.unread_counts([event.owner])
@@ -70,9 +83,9 @@ class Inbox:
         """Returns the types that the user has muted."""
         return (await self._store.muted_types([owner])).get(owner, frozenset())
 
-    async def set_muted_types(self, owner: Owner, types: Collection[NotificationType]) -> None:
+    async def set_muted_types(self, owner: Owner, types: Collection[NotificationType], request_id: str = "") -> None:
         """Replaces the types that the user has muted."""
-        await self._store.set_muted_types(owner, types)
+        await self._store.set_muted_types(owner, types, request_id)
 
 
 def _not_found() -> NotFoundError:

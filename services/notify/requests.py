@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 from google.protobuf.struct_pb2 import Struct
 from parley.notify.v1 import notification_pb2
 
 from chassis.rpc.validation import FieldChecks
 from services.notify.convert import data_to_json
-from services.notify.creation import NotificationRequest
+from services.notify.creation import IdempotencyKey, NotificationRequest
 from services.notify.domain import (
     MAX_BODY_CHARACTERS,
     MAX_DATA_BYTES,
@@ -23,8 +23,26 @@ _TYPES: Final = {int(type_): type_ for type_ in NotificationType}
 _ID_CHARACTERS: Final = 22
 
 
-def notification_request(item: notification_pb2.CreateNotificationsRequest.Item) -> NotificationRequest:
-    """Reads an item of CreateNotifications. Raises InvalidArgumentError."""
+class _Request(Protocol):
+    @property
+    def request_id(self) -> str: ...
+
+
+def request_id(request: _Request) -> str:
+    """Reads the request id of a request; empty if it has none. Raises InvalidArgumentError."""
+    checks = FieldChecks()
+    checks.request_id(request.request_id)
+    checks.done()
+    return request.request_id
+
+
+def notification_request(
+    item: notification_pb2.CreateNotificationsRequest.Item, request_id: str, index: int
+) -> NotificationRequest:
+    """Reads an item of CreateNotifications. Raises InvalidArgumentError.
+
+    An item without a key gets one from its call's request id, if there is one, and its index in the call.
+    """
     checks = FieldChecks()
     checks.user_id("userId", item.user_id)
     type_ = _TYPES.get(item.type)
@@ -41,8 +59,14 @@ def notification_request(item: notification_pb2.CreateNotificationsRequest.Item)
         title=item.title,
         body=item.body,
         data=data,
-        key=item.idempotency_key,
+        key=_key(item.idempotency_key, request_id, index),
     )
+
+
+def _key(idempotency_key: str, request_id: str, index: int) -> IdempotencyKey:
+    if idempotency_key:
+        return ("key", idempotency_key)
+    return ("request", request_id, str(index)) if request_id else ()
 
 
 def _data(checks: FieldChecks, struct: Struct) -> str:

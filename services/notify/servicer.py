@@ -38,10 +38,11 @@ class NotificationServicer(notification_pb2_grpc.NotificationServiceServicer):
     ) -> notification_pb2.CreateNotificationsResponse:
         """Creates notifications for users of the caller's organization."""
         identity = _organization_caller()
+        request_id = requests.request_id(request)
         checks = FieldChecks()
         checks.require(len(request.items) <= MAX_ITEMS, "items", f"must be at most {MAX_ITEMS}")
         checks.done()
-        items = [_read_item(item) for item in request.items]
+        items = [_read_item(item, request_id, index) for index, item in enumerate(request.items)]
         valid = [item for item in items if isinstance(item, NotificationRequest)]
         created = iter(await self._creator.create(identity.organization_id, _caller_key(identity), valid))
         outcomes = [next(created) if isinstance(item, NotificationRequest) else item for item in items]
@@ -71,21 +72,25 @@ class NotificationServicer(notification_pb2_grpc.NotificationServiceServicer):
         self, request: notification_pb2.MarkNotificationReadRequest, context: Context
     ) -> notification_pb2.MarkNotificationReadResponse:
         """Marks one of the caller's notifications as read."""
-        count = await self._inbox.mark_read(_owner(), requests.notification_id(request.notification_id))
+        count = await self._inbox.mark_read(
+            _owner(), requests.notification_id(request.notification_id), requests.request_id(request)
+        )
         return notification_pb2.MarkNotificationReadResponse(unread_count=count)
 
     async def MarkAllNotificationsRead(
         self, request: notification_pb2.MarkAllNotificationsReadRequest, context: Context
     ) -> notification_pb2.MarkAllNotificationsReadResponse:
         """Marks all of the caller's notifications as read."""
-        count = await self._inbox.mark_all_read(_owner())
+        count = await self._inbox.mark_all_read(_owner(), requests.request_id(request))
         return notification_pb2.MarkAllNotificationsReadResponse(unread_count=count)
 
     async def DeleteNotification(
         self, request: notification_pb2.DeleteNotificationRequest, context: Context
     ) -> notification_pb2.DeleteNotificationResponse:
         """Deletes one of the caller's notifications."""
-        count = await self._inbox.delete(_owner(), requests.notification_id(request.notification_id))
+        count = await self._inbox.delete(
+            _owner(), requests.notification_id(request.notification_id), requests.request_id(request)
+        )
         return notification_pb2.DeleteNotificationResponse(unread_count=count)
 
     async def GetUnreadCount(
@@ -106,7 +111,7 @@ class NotificationServicer(notification_pb2_grpc.NotificationServiceServicer):
     ) -> notification_pb2.UpdatePreferencesResponse:
         """Replaces the caller's preferences."""
         muted = requests.muted_types(request)
-        await self._inbox.set_muted_types(_owner(), muted)
+        await self._inbox.set_muted_types(_owner(), muted, requests.request_id(request))
         return notification_pb2.UpdatePreferencesResponse(preferences=_preferences(muted))
 
     async def Subscribe(
@@ -140,9 +145,11 @@ def _caller_key(identity: Identity) -> str:
     return f"service:{identity.service}" if identity.service else f"user:{identity.user_id}"
 
 
-def _read_item(item: notification_pb2.CreateNotificationsRequest.Item) -> NotificationRequest | InvalidArgumentError:
+def _read_item(
+    item: notification_pb2.CreateNotificationsRequest.Item, request_id: str, index: int
+) -> NotificationRequest | InvalidArgumentError:
     try:
-        return requests.notification_request(item)
+        return requests.notification_request(item, request_id, index)
     except InvalidArgumentError as error:
         return error
 

@@ -48,23 +48,28 @@ class User:
         """Returns the unread count."""
         return int((await self.call("GetUnreadCount", notification_pb2.GetUnreadCountRequest())).unread_count)
 
-    async def read(self, notification_id: str) -> int:
+    async def read(self, notification_id: str, request_id: str = "") -> int:
         """Marks a notification as read; returns the unread count."""
-        request = notification_pb2.MarkNotificationReadRequest(notification_id=notification_id)
+        request = notification_pb2.MarkNotificationReadRequest(notification_id=notification_id, request_id=request_id)
         return int((await self.call("MarkNotificationRead", request)).unread_count)
 
-    async def read_all(self) -> int:
+    async def read_all(self, request_id: str = "") -> int:
         """Marks all notifications as read; returns the unread count."""
-        request = notification_pb2.MarkAllNotificationsReadRequest()
+        request = notification_pb2.MarkAllNotificationsReadRequest(request_id=request_id)
         return int((await self.call("MarkAllNotificationsRead", request)).unread_count)
 
-    async def delete(self, notification_id: str) -> int:
+    async def delete(self, notification_id: str, request_id: str = "") -> int:
         """Deletes a notification; returns the unread count."""
-        request = notification_pb2.DeleteNotificationRequest(notification_id=notification_id)
+        request = notification_pb2.DeleteNotificationRequest(notification_id=notification_id, request_id=request_id)
         return int((await self.call("DeleteNotification", request)).unread_count)
 
-    async def mute(self, *types: notification_pb2.NotificationType.ValueType) -> list[int]:
-        """Sets the muted types; returns the stored ones."""
+    async def mute(self, *types: notification_pb2.NotificationType.ValueType, request_id: str = "") -> list[int]:
+        """Sets the muted types; returns those of the response."""
         preferences = notification_pb2.Preferences(muted_types=types)
-        request = notification_pb2.UpdatePreferencesRequest(preferences=preferences)
+        request = notification_pb2.UpdatePreferencesRequest(preferences=preferences, request_id=request_id)
         return list((await self.call("UpdatePreferences", request)).preferences.muted_types)
+
+    async def muted(self) -> list[int]:
+        """Returns the stored muted types."""
+        response = await self.call("GetPreferences", notification_pb2.GetPreferencesRequest())
+        return list(response.preferences.muted_types)
