@@ -35,20 +35,21 @@ class Presences:
         states = {state.key.user_id: state for state in await self._publisher.observe(keys)} if keys else {}
         return [_seen_by(viewer, states[user_id]) for user_id in user_ids]
 
-    async def set_status(self, user: Identity, status: Status, text: str | None) -> Presence:
+    async def set_status(self, user: Identity, status: Status, text: str | None, request_id: str = "") -> Presence:
         """Sets a user's status, and the text unless it is None. Both stay until they are set again.
 
-        The setting is stored before it takes effect, so a setting that took effect is never lost.
+        The setting is stored before it takes effect, so a setting that took effect is never lost. A repeat of a request
+        id sets nothing; if the first attempt stored the setting and failed, the repeat makes it take effect.
 
         Returns:
-            The user's presence as they see it.
+            The user's presence as they see it now.
 
         Raises:
             AbortedError: STATUS_CONTENDED.
             UnavailableError: STORE_UNAVAILABLE; the status may have been set.
         """
         key = UserKey(user.organization_id, user.user_id)
-        before, record = await self._store.set_status(key, user.role, status, text)
+        before, record = await self._store.set_status(key, user.role, status, text, request_id)
         for _ in range(_ATTEMPTS):
             now, [held] = await self._bus.read([key])
             current = held.with_record(before)

@@ -34,6 +34,7 @@ def user_ids(request: presence_pb2.BatchGetPresenceRequest | presence_pb2.WatchP
 def setting(request: presence_pb2.SetStatusRequest) -> tuple[Status, str | None]:
     """Reads the status and text of SetStatus; the text is None if absent. Raises InvalidArgumentError."""
     checks = FieldChecks()
+    checks.request_id(request.request_id)
     checks.require(int(request.status) in CHOOSABLE_STATUSES, "status", "must be ONLINE, AWAY, DND or INVISIBLE")
     checks.text("text", request.text, at_most=MAX_TEXT_CHARACTERS)
     checks.done()

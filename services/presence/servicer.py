@@ -59,5 +59,5 @@ class PresenceServicer(presence_pb2_grpc.PresenceServiceServicer):
         """Sets the caller's status."""
         status, text = requests.setting(request)
         user = calling_user()
-        presence = await self._presences.set_status(user, status, text)
+        presence = await self._presences.set_status(user, status, text, request.request_id)
         return presence_pb2.SetStatusResponse(presence=presence_message(user.user_id, presence))

@@ -9,6 +9,7 @@ The collection `users` has one small document for each user who ever had a sessi
     last_seen_time  when the user was last active, as others may know it
     present         whether the user was published as present, and not yet as offline
     revision        the revision of the state in Redis that role, last_seen_time and present were written from
+    requests        the digests of the request ids of settings; see chassis.mongo.request_ids
 
 Writes are acknowledged by a majority and journaled. Every method raises UnavailableError STORE_UNAVAILABLE while
 MongoDB is unreachable. The outcome of a write is then unknown, and it is safe to repeat it.
@@ -25,6 +26,7 @@ from pymongo import AsyncMongoClient, ReturnDocument, UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 
 from chassis.errors import UnavailableError
+from chassis.mongo import request_ids
 from chassis.mongo.migrations import migrate
 from chassis.mongo.store_metrics import store_listeners
 from chassis.process.logs import logger
@@ -76,34 +78,45 @@ class PresenceStore:
         if not keys:
             return {}
         with _translating_errors():
-            documents = await self._users.find({"_id": {"$in": [member_of(key) for key in keys]}}).to_list()
+            where = {"_id": {"$in": [member_of(key) for key in keys]}}
+            documents = await self._users.find(where, {request_ids.FIELD: 0}).to_list()
         return {key_of(document["_id"]): _record(document) for document in documents}
 
     async def set_status(
-        self, key: UserKey, role: str, status: Status, text: str | None
+        self, key: UserKey, role: str, status: Status, text: str | None, request_id: str = ""
     ) -> tuple[Record | None, Record]:
-        """Stores a user's setting; if the text is None, the stored one stays.
+        """Stores a user's setting; if the text is None, the stored one stays. A repeat of a request id stores nothing.
 
         Of two concurrent calls, the one with the greater `setting.version` is the later.
 
         Returns:
-            The record before, if there was one, and the record after.
+            The record before, if there was one, and the record after; for a repeat, the stored one as both.
         """
-        fields = {"role": role, "status": status.name, **({} if text is None else {"text": text})}
-        change = {"$set": fields, "$inc": {"choices": 1}, "$setOnInsert": {"present": False, "revision": 0}}
+        digest = request_ids.request_digest("set_status", request_id)
+        changes: dict[str, Any] = {
+            "role": {"$literal": role},
+            "status": {"$literal": status.name},
+            "choices": {"$add": [{"$ifNull": ["$choices", 0]}, 1]},
+        }
+        if text is not None:
+            changes["text"] = {"$literal": text}
+        defaults = {name: {"$ifNull": [f"${name}", value]} for name, value in (("present", False), ("revision", 0))}
+        update = [request_ids.set_once(digest, changes), {"$set": defaults}]
         with _translating_errors():
             try:
-                document = await self._update(key, change)
+                document = await self._update(key, update)
             except DuplicateKeyError:  # another call inserted the document at the same time
-                document = await self._update(key, change)
+                document = await self._update(key, update)
         before = _record(document) if document is not None else None
+        if document is not None and request_ids.contains(document, digest):
+            return before, _record(document)
         old = before or Record()
         setting = UserSetting(status, old.setting.text if text is None else text, old.setting.version + 1)
         return before, old._replace(role=role, setting=setting)
 
-    async def _update(self, key: UserKey, change: Mapping[str, Any]) -> dict[str, Any] | None:
+    async def _update(self, key: UserKey, update: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
         return await self._users.find_one_and_update(
-            {"_id": member_of(key)}, change, upsert=True, return_document=ReturnDocument.BEFORE
+            {"_id": member_of(key)}, update, upsert=True, return_document=ReturnDocument.BEFORE
         )
 
     async def save(self, states: Sequence[UserState]) -> None:

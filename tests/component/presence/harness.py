@@ -111,11 +111,15 @@ class User:
             return (await self.sees(channel, user_id))[0]
 
     async def set_status(
-        self, channel: grpc.aio.Channel, status: pb.PresenceStatus.ValueType, text: str | None = None
+        self,
+        channel: grpc.aio.Channel,
+        status: pb.PresenceStatus.ValueType,
+        text: str | None = None,
+        request_id: str = "",
     ) -> pb.Presence:
         """Sets the user's status."""
         stub = presence_pb2_grpc.PresenceServiceStub(channel)
-        request = pb.SetStatusRequest(status=pb.ChosenStatus.ValueType(status), text=text)
+        request = pb.SetStatusRequest(status=pb.ChosenStatus.ValueType(status), text=text, request_id=request_id)
         return (await stub.SetStatus(request, metadata=self.metadata, timeout=TIMEOUT)).presence
 
 

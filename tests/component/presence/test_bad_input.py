@@ -63,6 +63,7 @@ ROWS: dict[str, list[tuple[Message, str]]] = {
         (pb.SetStatusRequest(status=5), "status"),  # type: ignore[arg-type]  # offline is not a choice
         (pb.SetStatusRequest(status=99), "status"),  # type: ignore[arg-type]  # there is no such status
         (pb.SetStatusRequest(status=pb.CHOSEN_STATUS_AWAY, text="x" * 141), "text"),
+        (pb.SetStatusRequest(status=pb.CHOSEN_STATUS_AWAY, request_id="x" * 65), "requestId"),
     ],
 }
 
