@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -63,7 +64,9 @@ def test_a_breaking_change_is_found(tmp_path: Path, old: str, new: str, finding:
 def test_a_field_without_a_comment_is_found(tmp_path: Path) -> None:
     folder = workspace(tmp_path / "changed")
     path = folder / "protos" / "parley" / "stream" / "v1" / "stream.proto"
-    path.write_text(path.read_text().replace("  // The organization.\n", "", 1))
+    text, count = re.subn(r"(?:  //.*\n)+(?=  string)", "", path.read_text(), count=1)
+    assert count
+    path.write_text(text)
     result = buf("lint", cwd=folder)
     assert result.returncode != 0
     assert "comment" in result.stdout

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class AuthServiceStub:
-    """Signs users and services in, and publishes the keys that their tokens are verified with.
+    """Signs users and services in, and publishes the keys that verify their tokens.
     """
 
     def __init__(self, channel):
@@ -73,71 +73,86 @@ class AuthServiceStub:
 
 
 class AuthServiceServicer:
-    """Signs users and services in, and publishes the keys that their tokens are verified with.
+    """Signs users and services in, and publishes the keys that verify their tokens.
     """
 
     def SignIn(self, request, context):
-        """Exchanges an e-mail address and a password for tokens. Limited by account and by address.
+        """Exchanges an e-mail address and a password for tokens. Failed attempts are limited for each account and for each
+        network address (by default to 10 and 100 in 5 minutes).
 
-        Fails with UNAUTHENTICATED (INVALID_CREDENTIALS) alike for an unknown address, a wrong password and a
-        disabled account, and RESOURCE_EXHAUSTED (TOO_MANY_ATTEMPTS, with RetryInfo).
+        Errors: UNAUTHENTICATED (INVALID_CREDENTIALS), without distinction, if the account does not exist or is disabled,
+        or the password is wrong; RESOURCE_EXHAUSTED (TOO_MANY_ATTEMPTS) over a limit, (OVERLOADED) if too many sign-ins
+        run at once, both with RetryInfo.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RefreshToken(self, request, context):
-        """Exchanges a refresh token, once, for a new pair. A token used twice revokes the whole family; but for some
-        seconds the one used last may be shown again, for an answer that was lost on its way, and gives the same
-        refresh token as before.
+        """Exchanges a refresh token, once, for a new pair of tokens. Using a token a second time ends the session, because it
+        may have been stolen. As an exception, the token used last may be repeated for a short time (10 s by default), as
+        the response may have been lost; the repeat returns the same refresh token.
 
-        Fails with UNAUTHENTICATED (INVALID_REFRESH_TOKEN, REFRESH_TOKEN_REUSED, ACCOUNT_DISABLED).
+        Errors: UNAUTHENTICATED (INVALID_REFRESH_TOKEN) if the token is malformed or its session has ended or expired,
+        (REFRESH_TOKEN_REUSED) if it was used before, (ACCOUNT_DISABLED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SignOut(self, request, context):
-        """Revokes the caller's session: its refresh tokens at once, its open sockets within a second.
+        """Ends the caller's session: its refresh tokens at once, its open connections within a second. A repeat has no
+        effect.
+
+        Errors: UNAVAILABLE (REVOCATION_NOT_PUBLISHED) if the gateways could not be notified: the refresh tokens are
+        revoked, but open connections may last until the access token expires; repeat the call.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ExchangeToken(self, request, context):
-        """Exchanges a token that a trusted CRM signed for Parley's, creating or updating the user.
+        """Exchanges a token that a trusted CRM signed for Parley's tokens, and creates or updates the user. What the token
+        does not state remains as it is. The token of a new user must state a role. An e-mail address that belongs to
+        another account is ignored.
 
-        What the token does not say stays as it is; a user who is not known yet needs a role in it. An e-mail address
-        that another account has is left out.
-
-        Fails with UNAUTHENTICATED (INVALID_TOKEN, UNTRUSTED_ISSUER, ACCOUNT_DISABLED), FAILED_PRECONDITION (LAST_ADMIN)
-        and, while the issuer's keys can't be had, UNAVAILABLE (ISSUER_UNAVAILABLE).
+        Errors: UNAUTHENTICATED (INVALID_TOKEN) if the signature or a claim is invalid, (UNTRUSTED_ISSUER) if no
+        organization trusts the issuer, (ACCOUNT_DISABLED); FAILED_PRECONDITION (LAST_ADMIN) if the token would take away
+        the role of the organization's last enabled admin; ABORTED (CONCURRENT_CHANGES) if others keep changing the user;
+        UNAVAILABLE (ISSUER_UNAVAILABLE) if the issuer's keys cannot be fetched.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def IssueServiceToken(self, request, context):
-        """Exchanges a service's name and secret for a short-lived token with that service's scopes.
+        """Exchanges a service's name and secret for a short-lived token with the service's scopes.
 
-        Fails with UNAUTHENTICATED (INVALID_CREDENTIALS), PERMISSION_DENIED (ORGANIZATION_NOT_ALLOWED).
+        Errors: UNAUTHENTICATED (INVALID_CREDENTIALS) if the service is unknown or the secret is wrong; PERMISSION_DENIED
+        (ORGANIZATION_NOT_ALLOWED) if the service may not act in that organization, or names none and may not act in all.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListKeys(self, request, context):
-        """The public keys that access tokens are verified with: those in use and those about to be.
+        """Returns the public keys that verify access tokens. They include the next key before it signs, and earlier keys as
+        long as their tokens may be valid.
+
+        Errors: only those common to all RPCs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchRevocations(self, request, context):
-        """Streams revocations as they happen, for those who hold sessions open on the strength of a token.
+        """Streams revocations as they happen, for processes that keep connections open on the strength of a token. The stream
+        begins with the recent ones that may still concern a valid token, so a watcher that reconnects misses none; each
+        may come more than once. Every revocation after the initial metadata is delivered. A service whose token names an
+        organization gets the revocations of that organization only.
 
-        The stream begins with those of the recent past that may still concern a valid token, so a watcher that comes
-        back has missed none; each may come more than once. From the initial metadata on, none is missed.
+        Errors: UNAVAILABLE (REVOCATIONS_UNREACHABLE) if the recent ones cannot be read, (SHUTTING_DOWN) if the replica
+        stops; RESOURCE_EXHAUSTED (WATCHER_TOO_SLOW) if more than 10,000 are pending. Call again after each of them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -190,7 +205,7 @@ def add_AuthServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AuthService:
-    """Signs users and services in, and publishes the keys that their tokens are verified with.
+    """Signs users and services in, and publishes the keys that verify their tokens.
     """
 
     @staticmethod

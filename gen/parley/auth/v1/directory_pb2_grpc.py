@@ -26,7 +26,12 @@ if _version_not_supported:
 
 
 class DirectoryServiceStub:
-    """The directory of organizations and users. The caller's organization comes from its token, never from a request.
+    """The directory of organizations and users. The caller's token determines the organization.
+
+    Calls of users fail with UNAUTHENTICATED (ACCOUNT_DISABLED) once the account is disabled, even while the token is
+    valid, and with PERMISSION_DENIED (NOT_ALLOWED) if the user's present role does not permit the call. Except for the
+    RPCs on organizations, calls of services whose token names no organization fail with PERMISSION_DENIED
+    (ORGANIZATION_REQUIRED).
     """
 
     def __init__(self, channel):
@@ -103,101 +108,153 @@ class DirectoryServiceStub:
 
 
 class DirectoryServiceServicer:
-    """The directory of organizations and users. The caller's organization comes from its token, never from a request.
+    """The directory of organizations and users. The caller's token determines the organization.
+
+    Calls of users fail with UNAUTHENTICATED (ACCOUNT_DISABLED) once the account is disabled, even while the token is
+    valid, and with PERMISSION_DENIED (NOT_ALLOWED) if the user's present role does not permit the call. Except for the
+    RPCs on organizations, calls of services whose token names no organization fail with PERMISSION_DENIED
+    (ORGANIZATION_REQUIRED).
     """
 
     def GetMe(self, request, context):
-        """Returns the caller.
+        """Returns the calling user.
+
+        Errors: UNAUTHENTICATED (ACCOUNT_DISABLED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetUser(self, request, context):
-        """One user. NOT_FOUND (USER_NOT_FOUND) when absent, of another organization, or, for a client, another client.
+        """Returns a user of the organization. Clients do not see other clients.
+
+        Errors: NOT_FOUND (USER_NOT_FOUND) if the user does not exist, belongs to another organization or is hidden from
+        the caller; UNAUTHENTICATED (ACCOUNT_DISABLED); PERMISSION_DENIED (ORGANIZATION_REQUIRED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchGetUsers(self, request, context):
-        """Several users, in the order asked for; those that GetUser would not find are left out.
+        """Returns several users, once each and in the order of the request, omitting those that GetUser would not find.
+
+        Errors: UNAUTHENTICATED (ACCOUNT_DISABLED); PERMISSION_DENIED (ORGANIZATION_REQUIRED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListUsers(self, request, context):
-        """Lists users by name, with filters. Users see those whom they may write to; admins and managers everyone.
+        """Lists users by name, with filters. Admins, managers and services see all users, disabled ones included; others see
+        themselves and the users whom they may contact.
+
+        Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN); UNAUTHENTICATED (ACCOUNT_DISABLED); PERMISSION_DENIED
+        (ORGANIZATION_REQUIRED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SearchUsers(self, request, context):
-        """Lists the users to whom the caller may write, by name; never the caller.
+        """Lists the users whom the caller may contact, by name. The caller is not among them.
+
+        Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN); UNAUTHENTICATED (ACCOUNT_DISABLED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CheckContacts(self, request, context):
-        """Says, for each of some users, whether the caller may open a conversation with them, and whether the
-        caller may create groups. The one place where "who may write to whom" is decided.
+        """Reports which of some users the caller may contact, and whether the caller may create groups. This is the only
+        place where the rules are decided. Disabled users contact nobody and are contacted by nobody.
+
+        - Admins and managers may contact everyone.
+        - Agents may contact agents and clients.
+        - Staff, agents and bots may contact those who share a team with them, except that bots never contact bots.
+        - Clients never contact clients.
+
+        Errors: UNAUTHENTICATED (ACCOUNT_DISABLED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateUser(self, request, context):
-        """Makes a user. ALREADY_EXISTS (USER_EXISTS, EMAIL_TAKEN).
+        """Creates a user. Only admins and services may do so.
+
+        Errors: ALREADY_EXISTS (USER_EXISTS) if the id is taken, (EMAIL_TAKEN) if an account of any organization has the
+        address; NOT_FOUND (ORGANIZATION_NOT_FOUND); RESOURCE_EXHAUSTED (OVERLOADED, with RetryInfo) if too many passwords
+        are being hashed; UNAUTHENTICATED (ACCOUNT_DISABLED); PERMISSION_DENIED (NOT_ALLOWED, ORGANIZATION_REQUIRED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateUser(self, request, context):
-        """Changes the fields that the mask names. Admins change anyone; users their own name and avatar. Disabling a user
-        ends the user's sessions.
+        """Changes the given fields of a user. Admins and services may change every user; others their own name and
+        avatar_url. Disabling a user ends the user's sessions.
 
-        Fails with ALREADY_EXISTS (EMAIL_TAKEN) and, where no enabled admin would remain, FAILED_PRECONDITION (LAST_ADMIN).
+        Errors: NOT_FOUND (USER_NOT_FOUND); ALREADY_EXISTS (EMAIL_TAKEN) if another account of any organization has the
+        address; FAILED_PRECONDITION (LAST_ADMIN) if no enabled admin would remain; ABORTED (CONCURRENT_CHANGES) if others
+        keep changing the user; UNAVAILABLE (REVOCATION_NOT_PUBLISHED) if the user is disabled but open connections could
+        not be closed, so repeat the call; UNAUTHENTICATED (ACCOUNT_DISABLED); PERMISSION_DENIED (NOT_ALLOWED,
+        ORGANIZATION_REQUIRED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SetPassword(self, request, context):
-        """Sets a user's password, and ends the user's sessions.
+        """Sets a user's password, and ends the user's sessions. Only admins and services may do so.
 
-        NOT_FOUND (USER_NOT_FOUND).
+        Errors: NOT_FOUND (USER_NOT_FOUND); RESOURCE_EXHAUSTED (OVERLOADED, with RetryInfo) if too many passwords are being
+        hashed; ABORTED (CONCURRENT_CHANGES) if others keep changing the user; UNAVAILABLE (REVOCATION_NOT_PUBLISHED) if
+        the password is set but open connections could not be closed, so repeat the call; UNAUTHENTICATED
+        (ACCOUNT_DISABLED); PERMISSION_DENIED (NOT_ALLOWED, ORGANIZATION_REQUIRED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeactivateUser(self, request, context):
-        """Disables a user, and ends the user's sessions. FAILED_PRECONDITION (LAST_ADMIN) where no other admin is enabled.
+        """Disables a user, and ends the user's sessions. Only admins and services may do so; UpdateUser enables the user
+        again.
+
+        Errors: NOT_FOUND (USER_NOT_FOUND); FAILED_PRECONDITION (LAST_ADMIN) if no enabled admin would remain; ABORTED
+        (CONCURRENT_CHANGES) if others keep changing the user; UNAVAILABLE (REVOCATION_NOT_PUBLISHED) if the user is
+        disabled but open connections could not be closed, so repeat the call; UNAUTHENTICATED (ACCOUNT_DISABLED);
+        PERMISSION_DENIED (NOT_ALLOWED, ORGANIZATION_REQUIRED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CreateOrganization(self, request, context):
-        """Makes an organization. ALREADY_EXISTS (ORGANIZATION_EXISTS, ISSUER_TAKEN).
+        """Creates an organization.
+
+        Errors: ALREADY_EXISTS (ORGANIZATION_EXISTS) if the id is taken, (ISSUER_TAKEN) if another organization trusts one
+        of the issuers; PERMISSION_DENIED (ORGANIZATION_NOT_ALLOWED) if the service's token names another organization.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetOrganization(self, request, context):
-        """The caller's organization, secrets left out. A service without one names it.
+        """Returns the caller's organization, without secrets. A service whose token names no organization gives the id.
+
+        Errors: NOT_FOUND (ORGANIZATION_NOT_FOUND) if it does not exist, or the caller names another organization than its
+        own, or none; UNAUTHENTICATED (ACCOUNT_DISABLED); PERMISSION_DENIED (NOT_ALLOWED, ORGANIZATION_NOT_ALLOWED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateOrganization(self, request, context):
-        """Changes the fields that the mask names. ALREADY_EXISTS (ISSUER_TAKEN).
+        """Changes the given fields of the caller's organization. A service whose token names no organization gives the id.
+
+        Errors: NOT_FOUND (ORGANIZATION_NOT_FOUND) as for GetOrganization; ALREADY_EXISTS (ISSUER_TAKEN) if another
+        organization trusts one of the issuers; UNAUTHENTICATED (ACCOUNT_DISABLED); PERMISSION_DENIED (NOT_ALLOWED,
+        ORGANIZATION_NOT_ALLOWED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -280,7 +337,12 @@ def add_DirectoryServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class DirectoryService:
-    """The directory of organizations and users. The caller's organization comes from its token, never from a request.
+    """The directory of organizations and users. The caller's token determines the organization.
+
+    Calls of users fail with UNAUTHENTICATED (ACCOUNT_DISABLED) once the account is disabled, even while the token is
+    valid, and with PERMISSION_DENIED (NOT_ALLOWED) if the user's present role does not permit the call. Except for the
+    RPCs on organizations, calls of services whose token names no organization fail with PERMISSION_DENIED
+    (ORGANIZATION_REQUIRED).
     """
 
     @staticmethod

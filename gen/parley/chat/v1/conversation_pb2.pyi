@@ -23,16 +23,16 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class GetOrCreateDirectConversationRequest(_message.Message):
-    """Request of GetOrCreateDirectConversation."""
+    """Request for GetOrCreateDirectConversation."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     USER_ID_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
-    """The other side."""
+    """The other user's id."""
     request_id: _builtins.str
-    """Makes a repeat of the request return the first outcome, for at least 24 hours."""
+    """Makes a repeat return the first outcome; kept for at least 24 hours. 1 to 64 characters; empty for none."""
     def __init__(
         self,
         *,
@@ -56,7 +56,7 @@ class GetOrCreateDirectConversationResponse(_message.Message):
     CONVERSATION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def conversation(self) -> _chat_pb2.Conversation:
-        """The conversation."""
+        """The conversation, as the caller sees it."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ Global___GetOrCreateDirectConversationResponse: _TypeAlias = GetOrCreateDirectCo
 
 @_typing.final
 class CreateConversationRequest(_message.Message):
-    """Request of CreateConversation."""
+    """Request for CreateConversation."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -84,18 +84,20 @@ class CreateConversationRequest(_message.Message):
     EXTERNAL_REF_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     kind: _chat_pb2.ConversationKind.ValueType
-    """Only a group can be made so."""
+    """The kind of the new conversation; not direct, see GetOrCreateDirectConversation."""
     name: _builtins.str
-    """1 to 200 characters."""
+    """The group's name: 1 to 200 characters, not blank."""
     description: _builtins.str
-    """At most 2,000 characters."""
+    """The group's description: at most 2,000 characters."""
     external_ref: _builtins.str
-    """At most 200 characters."""
+    """A reference of the caller's choice, such as a ticket number: at most 200 characters; empty for none. Several groups
+    may have the same one.
+    """
     request_id: _builtins.str
-    """Makes a repeat of the request return the first outcome, for at least 24 hours."""
+    """Makes a repeat return the first outcome; kept for at least 24 hours. 1 to 64 characters; empty for none."""
     @_builtins.property
     def member_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The other members, at most 4,999."""
+        """The ids of the other members, at most 4,999; duplicates and the caller are ignored."""
 
     def __init__(
         self,
@@ -124,7 +126,7 @@ class CreateConversationResponse(_message.Message):
     CONVERSATION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def conversation(self) -> _chat_pb2.Conversation:
-        """The conversation."""
+        """The new conversation, as the caller sees it."""
 
     def __init__(
         self,
@@ -141,7 +143,7 @@ Global___CreateConversationResponse: _TypeAlias = CreateConversationResponse  # 
 
 @_typing.final
 class JoinRoomRequest(_message.Message):
-    """Request of JoinRoom."""
+    """Request for JoinRoom."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -149,11 +151,11 @@ class JoinRoomRequest(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     external_ref: _builtins.str
-    """1 to 200 characters."""
+    """The reference that identifies the room: 1 to 200 characters, not blank."""
     name: _builtins.str
-    """The name of a room that is made, at most 200 characters; its external_ref when empty."""
+    """The room's name if this call creates it: at most 200 characters; empty to use external_ref."""
     request_id: _builtins.str
-    """Makes a repeat of the request return the first outcome, for at least 24 hours."""
+    """Makes a repeat return the first outcome; kept for at least 24 hours. 1 to 64 characters; empty for none."""
     def __init__(
         self,
         *,
@@ -178,7 +180,7 @@ class JoinRoomResponse(_message.Message):
     CONVERSATION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def conversation(self) -> _chat_pb2.Conversation:
-        """The conversation."""
+        """The room, as the caller sees it."""
 
     def __init__(
         self,
@@ -195,13 +197,13 @@ Global___JoinRoomResponse: _TypeAlias = JoinRoomResponse  # noqa: Y015
 
 @_typing.final
 class GetConversationRequest(_message.Message):
-    """Request of GetConversation."""
+    """Request for GetConversation."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     CONVERSATION_ID_FIELD_NUMBER: _builtins.int
     conversation_id: _builtins.str
-    """Which."""
+    """The conversation's id."""
     def __init__(
         self,
         *,
@@ -224,7 +226,7 @@ class GetConversationResponse(_message.Message):
     CONVERSATION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def conversation(self) -> _chat_pb2.Conversation:
-        """The conversation."""
+        """The conversation, as the caller sees it."""
 
     def __init__(
         self,
@@ -241,7 +243,7 @@ Global___GetConversationResponse: _TypeAlias = GetConversationResponse  # noqa: 
 
 @_typing.final
 class ListConversationsRequest(_message.Message):
-    """Request of ListConversations."""
+    """Request for ListConversations."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -252,18 +254,22 @@ class ListConversationsRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     EXTERNAL_REF_FIELD_NUMBER: _builtins.int
     kind: _chat_pb2.ConversationKind.ValueType
-    """Only this kind."""
+    """The kind of the conversations to list; unspecified for all kinds."""
     archived: _builtins.bool
-    """Only archived ones, or only the others; both when absent."""
+    """Whether to list archived conversations or the others; absent for both."""
     page_size: _builtins.int
-    """50 by default, at most 200."""
+    """The number of items in a page: 50 if 0, at most 200; larger values count as 200."""
     page_token: _builtins.str
-    """From the answer before."""
+    """The next_page_token of the previous page, with the same filters; empty for the first page. At most 2,000
+    characters.
+    """
     external_ref: _builtins.str
-    """Only those with this external_ref."""
+    """Lists only conversations with this external_ref: at most 200 characters; empty for all."""
     @_builtins.property
     def updated_after(self) -> _timestamp_pb2.Timestamp:
-        """Only those with a change (of any kind that takes a rev) at or after this time."""
+        """Lists only conversations whose latest change, of any kind that takes a rev, was at or after this time; absent for
+        all.
+        """
 
     def __init__(
         self,
@@ -294,10 +300,10 @@ class ListConversationsResponse(_message.Message):
     CONVERSATIONS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Empty on the last page."""
+    """Continues the listing as page_token; empty on the last page."""
     @_builtins.property
     def conversations(self) -> _containers.RepeatedCompositeFieldContainer[_chat_pb2.Conversation]:
-        """Latest activity first."""
+        """The conversations, latest activity first."""
 
     def __init__(
         self,
@@ -315,7 +321,7 @@ Global___ListConversationsResponse: _TypeAlias = ListConversationsResponse  # no
 
 @_typing.final
 class UpdateConversationRequest(_message.Message):
-    """Request of UpdateConversation."""
+    """Request for UpdateConversation."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -323,14 +329,16 @@ class UpdateConversationRequest(_message.Message):
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
-    """Makes a repeat of the request return the first outcome, for at least 24 hours."""
+    """Makes a repeat return the first outcome; kept for at least 24 hours. 1 to 64 characters; empty for none."""
     @_builtins.property
     def conversation(self) -> _chat_pb2.Conversation:
-        """conversation_id names which."""
+        """The conversation's id, and the new values of the fields that update_mask names. An absent muted_until_time ends the
+        mute.
+        """
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Of name, description, archived, tags, muted_until_time."""
+        """The fields to change, of name, description, archived, tags and muted_until_time; an empty mask changes nothing."""
 
     def __init__(
         self,
@@ -356,7 +364,7 @@ class UpdateConversationResponse(_message.Message):
     CONVERSATION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def conversation(self) -> _chat_pb2.Conversation:
-        """After the change."""
+        """The conversation after the change, as the caller sees it."""
 
     def __init__(
         self,
@@ -373,7 +381,7 @@ Global___UpdateConversationResponse: _TypeAlias = UpdateConversationResponse  # 
 
 @_typing.final
 class AddMembersRequest(_message.Message):
-    """Request of AddMembers."""
+    """Request for AddMembers."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -381,12 +389,12 @@ class AddMembersRequest(_message.Message):
     USER_IDS_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     conversation_id: _builtins.str
-    """Which."""
+    """The group's id."""
     request_id: _builtins.str
-    """Makes a repeat of the request return the first outcome, for at least 24 hours."""
+    """Makes a repeat return the first outcome; kept for at least 24 hours. 1 to 64 characters; empty for none."""
     @_builtins.property
     def user_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Whom, 1 to 4,999."""
+        """The ids of the users to add, 1 to 4,999."""
 
     def __init__(
         self,
@@ -412,7 +420,7 @@ class AddMembersResponse(_message.Message):
     CONVERSATION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def conversation(self) -> _chat_pb2.Conversation:
-        """After the change."""
+        """The conversation after the change, as the caller sees it."""
 
     def __init__(
         self,
@@ -429,7 +437,7 @@ Global___AddMembersResponse: _TypeAlias = AddMembersResponse  # noqa: Y015
 
 @_typing.final
 class RemoveMemberRequest(_message.Message):
-    """Request of RemoveMember."""
+    """Request for RemoveMember."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -437,11 +445,11 @@ class RemoveMemberRequest(_message.Message):
     USER_ID_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     conversation_id: _builtins.str
-    """Which."""
+    """The group's id."""
     user_id: _builtins.str
-    """Whom."""
+    """The id of the user to remove; the caller's own to leave."""
     request_id: _builtins.str
-    """Makes a repeat of the request return the first outcome, for at least 24 hours."""
+    """Makes a repeat return the first outcome; kept for at least 24 hours. 1 to 64 characters; empty for none."""
     def __init__(
         self,
         *,
@@ -466,7 +474,7 @@ class RemoveMemberResponse(_message.Message):
     CONVERSATION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def conversation(self) -> _chat_pb2.Conversation:
-        """After the change, as the caller saw it last when the caller left."""
+        """The conversation after the change, as the caller sees it; before the change if the caller left."""
 
     def __init__(
         self,
@@ -483,7 +491,7 @@ Global___RemoveMemberResponse: _TypeAlias = RemoveMemberResponse  # noqa: Y015
 
 @_typing.final
 class UpdateMemberRequest(_message.Message):
-    """Request of UpdateMember."""
+    """Request for UpdateMember."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -492,16 +500,16 @@ class UpdateMemberRequest(_message.Message):
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     conversation_id: _builtins.str
-    """The conversation."""
+    """The group's id."""
     request_id: _builtins.str
-    """Makes a repeat of the request return the first outcome, for at least 24 hours."""
+    """Makes a repeat return the first outcome; kept for at least 24 hours. 1 to 64 characters; empty for none."""
     @_builtins.property
     def member(self) -> _chat_pb2.Member:
-        """The member: user_id names whom, role is the new role."""
+        """The user's id, and the new role."""
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Only role can be changed; an empty mask means role."""
+        """The fields to change: role, which an empty mask means too."""
 
     def __init__(
         self,
@@ -528,7 +536,7 @@ class UpdateMemberResponse(_message.Message):
     CONVERSATION_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def conversation(self) -> _chat_pb2.Conversation:
-        """After the change."""
+        """The conversation after the change, as the caller sees it."""
 
     def __init__(
         self,
@@ -545,7 +553,7 @@ Global___UpdateMemberResponse: _TypeAlias = UpdateMemberResponse  # noqa: Y015
 
 @_typing.final
 class ListMembersRequest(_message.Message):
-    """Request of ListMembers."""
+    """Request for ListMembers."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -553,11 +561,13 @@ class ListMembersRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     conversation_id: _builtins.str
-    """Which."""
+    """The conversation's id."""
     page_size: _builtins.int
-    """50 by default, at most 200."""
+    """The number of items in a page: 50 if 0, at most 200; larger values count as 200."""
     page_token: _builtins.str
-    """From the answer before."""
+    """The next_page_token of the previous page, with the same filters; empty for the first page. At most 2,000
+    characters.
+    """
     def __init__(
         self,
         *,
@@ -582,10 +592,10 @@ class ListMembersResponse(_message.Message):
     MEMBERS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Empty on the last page."""
+    """Continues the listing as page_token; empty on the last page."""
     @_builtins.property
     def members(self) -> _containers.RepeatedCompositeFieldContainer[_chat_pb2.Member]:
-        """By user id."""
+        """The members, by user id."""
 
     def __init__(
         self,

@@ -13,51 +13,101 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ConversationServiceStub:
-    """Conversations and who is in them. Callers see only conversations that they are members of: others of their
-    organization are PERMISSION_DENIED (NOT_A_MEMBER), those of other organizations NOT_FOUND
-    (CONVERSATION_NOT_FOUND) like absent ones.
+    """Conversations and their members. A conversation is visible to its members only: for others of the organization, calls
+    that name it fail with PERMISSION_DENIED (NOT_A_MEMBER), and with NOT_FOUND (CONVERSATION_NOT_FOUND) if it belongs to
+    another organization or does not exist.
+
+    Changes may also fail with ABORTED (CONTENDED) if others keep changing the conversation, RESOURCE_EXHAUSTED
+    (OVERLOADED) if too many writes are pending, and UNAVAILABLE (SHUTTING_DOWN) if the replica stops, all with
+    RetryInfo: nothing was changed, and the call may be repeated.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetOrCreateDirectConversation: _aio.UnaryUnaryMultiCallable[_conversation_pb2.GetOrCreateDirectConversationRequest, _conversation_pb2.GetOrCreateDirectConversationResponse]
-    """The direct conversation with a user, made when there is none yet. Both sides and every call get the same one.
+    """Returns the direct conversation with a user, and creates it if necessary. Both users and all calls get the same
+    one.
 
-    PERMISSION_DENIED (CONTACT_NOT_ALLOWED), NOT_FOUND (USER_NOT_FOUND), INVALID_ARGUMENT (for oneself).
+    Errors: INVALID_ARGUMENT (OWN_USER) if the user is the caller; if the conversation does not exist yet, NOT_FOUND
+    (USER_NOT_FOUND) and PERMISSION_DENIED (CONTACT_NOT_ALLOWED) if the caller may not contact the user;
+    UNAUTHENTICATED (ACCOUNT_DISABLED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
     """
     CreateConversation: _aio.UnaryUnaryMultiCallable[_conversation_pb2.CreateConversationRequest, _conversation_pb2.CreateConversationResponse]
-    """Makes a group with the caller as its owner.
+    """Creates a group with the caller as its owner.
 
-    PERMISSION_DENIED (GROUP_CREATION_NOT_ALLOWED, CONTACT_NOT_ALLOWED), NOT_FOUND (USER_NOT_FOUND).
+    Errors: PERMISSION_DENIED (GROUP_CREATION_NOT_ALLOWED) if the caller's role may not create groups,
+    (CONTACT_NOT_ALLOWED) if the caller may not contact one of the members; NOT_FOUND (USER_NOT_FOUND); UNAUTHENTICATED
+    (ACCOUNT_DISABLED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
     """
     JoinRoom: _aio.UnaryUnaryMultiCallable[_conversation_pb2.JoinRoomRequest, _conversation_pb2.JoinRoomResponse]
-    """Enters a room: a group that has its external_ref for a name, and is open to all staff of the organization. The
-    first to enter makes it. Clients enter rooms alone that somebody has added them to.
+    """Adds the caller to a room, and creates the room if necessary. A room is a group that its external_ref identifies in
+    the organization, and that all staff may join. The user who creates it becomes its owner. A client can enter a room
+    only as a member that another user added, and creates none.
 
-    PERMISSION_DENIED (NOT_A_MEMBER), NOT_FOUND (CONVERSATION_NOT_FOUND): for a client, when there is no such room.
+    Errors: NOT_FOUND (CONVERSATION_NOT_FOUND) if the caller is a client and there is no such room; PERMISSION_DENIED
+    (NOT_A_MEMBER) if the caller is a client and not a member; FAILED_PRECONDITION (TOO_MANY_MEMBERS) if the room has
+    5,000 members; ABORTED (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
     """
     GetConversation: _aio.UnaryUnaryMultiCallable[_conversation_pb2.GetConversationRequest, _conversation_pb2.GetConversationResponse]
-    """One conversation."""
+    """Returns a conversation of the caller.
+
+    Errors: NOT_FOUND (CONVERSATION_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER).
+    """
     ListConversations: _aio.UnaryUnaryMultiCallable[_conversation_pb2.ListConversationsRequest, _conversation_pb2.ListConversationsResponse]
-    """The caller's conversations, latest activity first."""
+    """Lists the caller's conversations, latest activity first.
+
+    Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+    """
     UpdateConversation: _aio.UnaryUnaryMultiCallable[_conversation_pb2.UpdateConversationRequest, _conversation_pb2.UpdateConversationResponse]
-    """Changes the fields that the mask names. muted_until_time is the caller's own; the rest takes an owner or admin
-    in a group, and either side of a direct conversation may archive or tag it.
+    """Changes the given fields of a conversation. Every member may change muted_until_time, which is the member's own.
+    The other fields require an owner or admin in a group; in a direct conversation both members may change archived
+    and tags.
+
+    Errors: NOT_FOUND (CONVERSATION_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER), (NOT_AN_ADMIN) if the caller is
+    neither owner nor admin of the group; FAILED_PRECONDITION (DIRECT_CONVERSATION) if the name or description of a
+    direct conversation is to change; ABORTED (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE
+    (SHUTTING_DOWN).
     """
     AddMembers: _aio.UnaryUnaryMultiCallable[_conversation_pb2.AddMembersRequest, _conversation_pb2.AddMembersResponse]
-    """Adds users to a group; those who are in it already are passed over. Takes an owner or admin."""
+    """Adds users to a group. Users who are members already remain as they are. Requires an owner or admin. New members
+    see the whole history; messages sent before they joined count as read.
+
+    Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, USER_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER), (NOT_AN_ADMIN),
+    (CONTACT_NOT_ALLOWED) if the caller may not contact one of the users; FAILED_PRECONDITION (DIRECT_CONVERSATION),
+    (TOO_MANY_MEMBERS) if the group would have more than 5,000; UNAUTHENTICATED (ACCOUNT_DISABLED); ABORTED
+    (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
+    """
     RemoveMember: _aio.UnaryUnaryMultiCallable[_conversation_pb2.RemoveMemberRequest, _conversation_pb2.RemoveMemberResponse]
-    """Removes a member, or the caller, who leaves. An owner who leaves passes the group on to the longest-standing
-    admin, else member.
+    """Removes a member from a group, or lets the caller leave. Removing others requires an owner or admin. When the owner
+    leaves, the longest-standing admin becomes the owner, or else the longest-standing member.
+
+    Errors: NOT_FOUND (CONVERSATION_NOT_FOUND), (MEMBER_NOT_FOUND) if the user is not a member; PERMISSION_DENIED
+    (NOT_A_MEMBER), (NOT_AN_ADMIN), (OWNER_STAYS) if the user is the owner and not the caller; FAILED_PRECONDITION
+    (DIRECT_CONVERSATION); ABORTED (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
     """
     UpdateMember: _aio.UnaryUnaryMultiCallable[_conversation_pb2.UpdateMemberRequest, _conversation_pb2.UpdateMemberResponse]
-    """Changes a member's role. An owner who makes another the owner becomes an admin."""
+    """Changes the role of a member of a group. Requires an owner or admin; only the owner makes another member the owner,
+    and then becomes an admin.
+
+    Errors: NOT_FOUND (CONVERSATION_NOT_FOUND), (MEMBER_NOT_FOUND) if the user is not a member; PERMISSION_DENIED
+    (NOT_A_MEMBER), (NOT_AN_ADMIN), (NOT_THE_OWNER) if the role of owner is to be given or taken by another than the
+    owner; FAILED_PRECONDITION (DIRECT_CONVERSATION), (OWNER_NEEDED) if the owner would lose the role without a new
+    owner; ABORTED (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
+    """
     ListMembers: _aio.UnaryUnaryMultiCallable[_conversation_pb2.ListMembersRequest, _conversation_pb2.ListMembersResponse]
-    """The members, by user id."""
+    """Lists the members of a conversation, by user id.
+
+    Errors: NOT_FOUND (CONVERSATION_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER); INVALID_ARGUMENT
+    (INVALID_PAGE_TOKEN).
+    """
 
 class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Conversations and who is in them. Callers see only conversations that they are members of: others of their
-    organization are PERMISSION_DENIED (NOT_A_MEMBER), those of other organizations NOT_FOUND
-    (CONVERSATION_NOT_FOUND) like absent ones.
+    """Conversations and their members. A conversation is visible to its members only: for others of the organization, calls
+    that name it fail with PERMISSION_DENIED (NOT_A_MEMBER), and with NOT_FOUND (CONVERSATION_NOT_FOUND) if it belongs to
+    another organization or does not exist.
+
+    Changes may also fail with ABORTED (CONTENDED) if others keep changing the conversation, RESOURCE_EXHAUSTED
+    (OVERLOADED) if too many writes are pending, and UNAVAILABLE (SHUTTING_DOWN) if the replica stops, all with
+    RetryInfo: nothing was changed, and the call may be repeated.
     """
 
     @_abc_1.abstractmethod
@@ -66,9 +116,12 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_pb2.GetOrCreateDirectConversationRequest,
         context: _aio.ServicerContext[_conversation_pb2.GetOrCreateDirectConversationRequest, _abc.Awaitable[_conversation_pb2.GetOrCreateDirectConversationResponse]],
     ) -> _abc.Awaitable[_conversation_pb2.GetOrCreateDirectConversationResponse]:
-        """The direct conversation with a user, made when there is none yet. Both sides and every call get the same one.
+        """Returns the direct conversation with a user, and creates it if necessary. Both users and all calls get the same
+        one.
 
-        PERMISSION_DENIED (CONTACT_NOT_ALLOWED), NOT_FOUND (USER_NOT_FOUND), INVALID_ARGUMENT (for oneself).
+        Errors: INVALID_ARGUMENT (OWN_USER) if the user is the caller; if the conversation does not exist yet, NOT_FOUND
+        (USER_NOT_FOUND) and PERMISSION_DENIED (CONTACT_NOT_ALLOWED) if the caller may not contact the user;
+        UNAUTHENTICATED (ACCOUNT_DISABLED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
         """
 
     @_abc_1.abstractmethod
@@ -77,9 +130,11 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_pb2.CreateConversationRequest,
         context: _aio.ServicerContext[_conversation_pb2.CreateConversationRequest, _abc.Awaitable[_conversation_pb2.CreateConversationResponse]],
     ) -> _abc.Awaitable[_conversation_pb2.CreateConversationResponse]:
-        """Makes a group with the caller as its owner.
+        """Creates a group with the caller as its owner.
 
-        PERMISSION_DENIED (GROUP_CREATION_NOT_ALLOWED, CONTACT_NOT_ALLOWED), NOT_FOUND (USER_NOT_FOUND).
+        Errors: PERMISSION_DENIED (GROUP_CREATION_NOT_ALLOWED) if the caller's role may not create groups,
+        (CONTACT_NOT_ALLOWED) if the caller may not contact one of the members; NOT_FOUND (USER_NOT_FOUND); UNAUTHENTICATED
+        (ACCOUNT_DISABLED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
         """
 
     @_abc_1.abstractmethod
@@ -88,10 +143,13 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_pb2.JoinRoomRequest,
         context: _aio.ServicerContext[_conversation_pb2.JoinRoomRequest, _abc.Awaitable[_conversation_pb2.JoinRoomResponse]],
     ) -> _abc.Awaitable[_conversation_pb2.JoinRoomResponse]:
-        """Enters a room: a group that has its external_ref for a name, and is open to all staff of the organization. The
-        first to enter makes it. Clients enter rooms alone that somebody has added them to.
+        """Adds the caller to a room, and creates the room if necessary. A room is a group that its external_ref identifies in
+        the organization, and that all staff may join. The user who creates it becomes its owner. A client can enter a room
+        only as a member that another user added, and creates none.
 
-        PERMISSION_DENIED (NOT_A_MEMBER), NOT_FOUND (CONVERSATION_NOT_FOUND): for a client, when there is no such room.
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND) if the caller is a client and there is no such room; PERMISSION_DENIED
+        (NOT_A_MEMBER) if the caller is a client and not a member; FAILED_PRECONDITION (TOO_MANY_MEMBERS) if the room has
+        5,000 members; ABORTED (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
         """
 
     @_abc_1.abstractmethod
@@ -100,7 +158,10 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_pb2.GetConversationRequest,
         context: _aio.ServicerContext[_conversation_pb2.GetConversationRequest, _abc.Awaitable[_conversation_pb2.GetConversationResponse]],
     ) -> _abc.Awaitable[_conversation_pb2.GetConversationResponse]:
-        """One conversation."""
+        """Returns a conversation of the caller.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER).
+        """
 
     @_abc_1.abstractmethod
     def ListConversations(
@@ -108,7 +169,10 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_pb2.ListConversationsRequest,
         context: _aio.ServicerContext[_conversation_pb2.ListConversationsRequest, _abc.Awaitable[_conversation_pb2.ListConversationsResponse]],
     ) -> _abc.Awaitable[_conversation_pb2.ListConversationsResponse]:
-        """The caller's conversations, latest activity first."""
+        """Lists the caller's conversations, latest activity first.
+
+        Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
+        """
 
     @_abc_1.abstractmethod
     def UpdateConversation(
@@ -116,8 +180,14 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_pb2.UpdateConversationRequest,
         context: _aio.ServicerContext[_conversation_pb2.UpdateConversationRequest, _abc.Awaitable[_conversation_pb2.UpdateConversationResponse]],
     ) -> _abc.Awaitable[_conversation_pb2.UpdateConversationResponse]:
-        """Changes the fields that the mask names. muted_until_time is the caller's own; the rest takes an owner or admin
-        in a group, and either side of a direct conversation may archive or tag it.
+        """Changes the given fields of a conversation. Every member may change muted_until_time, which is the member's own.
+        The other fields require an owner or admin in a group; in a direct conversation both members may change archived
+        and tags.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER), (NOT_AN_ADMIN) if the caller is
+        neither owner nor admin of the group; FAILED_PRECONDITION (DIRECT_CONVERSATION) if the name or description of a
+        direct conversation is to change; ABORTED (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE
+        (SHUTTING_DOWN).
         """
 
     @_abc_1.abstractmethod
@@ -126,7 +196,14 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_pb2.AddMembersRequest,
         context: _aio.ServicerContext[_conversation_pb2.AddMembersRequest, _abc.Awaitable[_conversation_pb2.AddMembersResponse]],
     ) -> _abc.Awaitable[_conversation_pb2.AddMembersResponse]:
-        """Adds users to a group; those who are in it already are passed over. Takes an owner or admin."""
+        """Adds users to a group. Users who are members already remain as they are. Requires an owner or admin. New members
+        see the whole history; messages sent before they joined count as read.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, USER_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER), (NOT_AN_ADMIN),
+        (CONTACT_NOT_ALLOWED) if the caller may not contact one of the users; FAILED_PRECONDITION (DIRECT_CONVERSATION),
+        (TOO_MANY_MEMBERS) if the group would have more than 5,000; UNAUTHENTICATED (ACCOUNT_DISABLED); ABORTED
+        (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
+        """
 
     @_abc_1.abstractmethod
     def RemoveMember(
@@ -134,8 +211,12 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_pb2.RemoveMemberRequest,
         context: _aio.ServicerContext[_conversation_pb2.RemoveMemberRequest, _abc.Awaitable[_conversation_pb2.RemoveMemberResponse]],
     ) -> _abc.Awaitable[_conversation_pb2.RemoveMemberResponse]:
-        """Removes a member, or the caller, who leaves. An owner who leaves passes the group on to the longest-standing
-        admin, else member.
+        """Removes a member from a group, or lets the caller leave. Removing others requires an owner or admin. When the owner
+        leaves, the longest-standing admin becomes the owner, or else the longest-standing member.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND), (MEMBER_NOT_FOUND) if the user is not a member; PERMISSION_DENIED
+        (NOT_A_MEMBER), (NOT_AN_ADMIN), (OWNER_STAYS) if the user is the owner and not the caller; FAILED_PRECONDITION
+        (DIRECT_CONVERSATION); ABORTED (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
         """
 
     @_abc_1.abstractmethod
@@ -144,7 +225,14 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_pb2.UpdateMemberRequest,
         context: _aio.ServicerContext[_conversation_pb2.UpdateMemberRequest, _abc.Awaitable[_conversation_pb2.UpdateMemberResponse]],
     ) -> _abc.Awaitable[_conversation_pb2.UpdateMemberResponse]:
-        """Changes a member's role. An owner who makes another the owner becomes an admin."""
+        """Changes the role of a member of a group. Requires an owner or admin; only the owner makes another member the owner,
+        and then becomes an admin.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND), (MEMBER_NOT_FOUND) if the user is not a member; PERMISSION_DENIED
+        (NOT_A_MEMBER), (NOT_AN_ADMIN), (NOT_THE_OWNER) if the role of owner is to be given or taken by another than the
+        owner; FAILED_PRECONDITION (DIRECT_CONVERSATION), (OWNER_NEEDED) if the owner would lose the role without a new
+        owner; ABORTED (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
+        """
 
     @_abc_1.abstractmethod
     def ListMembers(
@@ -152,6 +240,10 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_pb2.ListMembersRequest,
         context: _aio.ServicerContext[_conversation_pb2.ListMembersRequest, _abc.Awaitable[_conversation_pb2.ListMembersResponse]],
     ) -> _abc.Awaitable[_conversation_pb2.ListMembersResponse]:
-        """The members, by user id."""
+        """Lists the members of a conversation, by user id.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER); INVALID_ARGUMENT
+        (INVALID_PAGE_TOKEN).
+        """
 
 def add_ConversationServiceServicer_to_server(servicer: ConversationServiceServicer, server: _aio.Server) -> None: ...

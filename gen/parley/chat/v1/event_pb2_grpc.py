@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class EventServiceStub:
-    """Streams events of conversations; see parley.stream.v1 for the guarantees.
+    """Streams the events of conversations; see parley.stream.v1 for the guarantees.
     """
 
     def __init__(self, channel):
@@ -43,12 +43,15 @@ class EventServiceStub:
 
 
 class EventServiceServicer:
-    """Streams events of conversations; see parley.stream.v1 for the guarantees.
+    """Streams the events of conversations; see parley.stream.v1 for the guarantees.
     """
 
     def Subscribe(self, request_iterator, context):
-        """Delivers the events of the users that the subscriber holds. The first request names the positions to resume after,
-        when there are any; later ones attach and detach users.
+        """Streams the events of the users whom the subscriber attaches. The first request has the cursors to resume after, if
+        any; later ones attach and detach users.
+
+        Errors: RESOURCE_EXHAUSTED (SUBSCRIBER_TOO_SLOW) if too much is pending, (TOO_MANY_USERS) over 200,000; UNAVAILABLE
+        (SHUTTING_DOWN) if the replica stops, (STORE_UNAVAILABLE) if the event log cannot be reached.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -71,7 +74,7 @@ def add_EventServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class EventService:
-    """Streams events of conversations; see parley.stream.v1 for the guarantees.
+    """Streams the events of conversations; see parley.stream.v1 for the guarantees.
     """
 
     @staticmethod

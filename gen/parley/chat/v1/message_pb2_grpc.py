@@ -26,7 +26,13 @@ if _version_not_supported:
 
 
 class MessageServiceStub:
-    """Messages of conversations that the caller is a member of; see ConversationService for what others get.
+    """Messages of conversations. Except for the batches of gateways, calls are of members only: others of the organization
+    get PERMISSION_DENIED (NOT_A_MEMBER), or NOT_FOUND (CONVERSATION_NOT_FOUND) if the conversation belongs to another
+    organization or does not exist.
+
+    Edits and deletions may also fail with ABORTED (CONTENDED) if others keep changing the conversation,
+    RESOURCE_EXHAUSTED (OVERLOADED) if too many writes are pending, and UNAVAILABLE (SHUTTING_DOWN) if the replica stops,
+    all with RetryInfo: nothing was changed, and the call may be repeated.
     """
 
     def __init__(self, channel):
@@ -93,85 +99,127 @@ class MessageServiceStub:
 
 
 class MessageServiceServicer:
-    """Messages of conversations that the caller is a member of; see ConversationService for what others get.
+    """Messages of conversations. Except for the batches of gateways, calls are of members only: others of the organization
+    get PERMISSION_DENIED (NOT_A_MEMBER), or NOT_FOUND (CONVERSATION_NOT_FOUND) if the conversation belongs to another
+    organization or does not exist.
+
+    Edits and deletions may also fail with ABORTED (CONTENDED) if others keep changing the conversation,
+    RESOURCE_EXHAUSTED (OVERLOADED) if too many writes are pending, and UNAVAILABLE (SHUTTING_DOWN) if the replica stops,
+    all with RetryInfo: nothing was changed, and the call may be repeated.
     """
 
     def SendMessages(self, request, context):
-        """Sends many messages for many users in one call; for gateways. Messages of one conversation are numbered in
-        the order of the batch. Each has its own outcome, and the call fails only as a whole when nothing was read.
+        """Sends messages of many users in one call, for gateways. Messages of one conversation are numbered in the order of
+        the batch. Each item has its own outcome, with the errors of SendMessage, and PERMISSION_DENIED
+        (ORGANIZATION_NOT_ALLOWED) if the caller's token is for another organization.
+
+        Errors of the call: only those common to all RPCs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SendMessage(self, request, context):
-        """Sends a message as the caller. Repeating it with the same client_message_id returns the first outcome, for ever.
+        """Sends a message as the caller. A repeat with the same conversation and client_message_id returns the first outcome,
+        whatever else it says, for ever. The message is durable when the call returns, and counts as read by its sender
+        together with all messages before it.
 
-        RESOURCE_EXHAUSTED (RATE_LIMITED, OVERLOADED, with RetryInfo), UNAVAILABLE (STORE_UNAVAILABLE): repeat it.
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER); INVALID_ARGUMENT (REPLY_NOT_FOUND) if
+        reply_to is no message of the conversation; RESOURCE_EXHAUSTED (RATE_LIMITED) if the user sends too fast (by
+        default over 20 messages a second after a burst of 100), (OVERLOADED) if too many messages are pending; ABORTED
+        (CONTENDED); UNAVAILABLE (STORE_UNAVAILABLE, SHUTTING_DOWN). The last three codes have RetryInfo: repeat the call
+        with the same client_message_id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetMessage(self, request, context):
-        """One message, whatever its conversation; for callers that know nothing but its id. NOT_FOUND (MESSAGE_NOT_FOUND).
+        """Returns a message by its id alone, from any conversation of the caller.
+
+        Errors: NOT_FOUND (MESSAGE_NOT_FOUND) if it does not exist or belongs to another organization; PERMISSION_DENIED
+        (NOT_A_MEMBER).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListMessages(self, request, context):
-        """A page of history, by seq ascending.
+        """Lists a page of a conversation's messages, by ascending seq. A page holds at most about 256 Ki characters, and at
+        least one message if there is one.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SyncMessages(self, request, context):
-        """What changed after a rev: every message whose latest change is later, by rev ascending, tombstones included.
+        """Lists the messages that changed after a rev, by ascending rev, each once in its present state and tombstones
+        included. A page holds at most about 256 Ki characters, and at least one message if there is one.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def EditMessage(self, request, context):
-        """Replaces the text of one's own message. PERMISSION_DENIED (NOT_THE_SENDER), FAILED_PRECONDITION (MESSAGE_DELETED).
+        """Replaces the text of one of the caller's messages.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER), (NOT_THE_SENDER)
+        if another user sent the message; FAILED_PRECONDITION (MESSAGE_DELETED); ABORTED (CONTENDED); RESOURCE_EXHAUSTED
+        (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteMessage(self, request, context):
-        """Deletes a message for everyone; the text leaves the store. Deleting a deleted one changes nothing.
-        For the sender, the conversation's owner and admins, and the organization's admins and managers in it.
+        """Deletes a message for all members, and its text from the store. The sender may do so, the conversation's owner and
+        admins, and those members who are admins or managers of the organization. Deleting a deleted message has no effect.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER), (NOT_THE_SENDER)
+        if the caller may not delete the message; ABORTED (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE
+        (SHUTTING_DOWN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def MarkRead(self, request, context):
-        """Marks everything up to a seq as read by the caller, and as delivered.
+        """Marks all messages up to a seq as read by the caller and delivered. Marks never move backwards.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def MarkDelivered(self, request, context):
-        """Marks everything up to a seq as delivered to the caller.
+        """Marks all messages up to a seq as delivered to the caller. Marks never move backwards.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SetTyping(self, request, context):
-        """Says that the caller is typing, for 6 s, or has stopped.
+        """Shows the other members for 6 s that the caller is typing, or that the caller has stopped. Typing is never stored.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SendSignals(self, request, context):
-        """Receipts and typing of many users in one call; for gateways.
+        """Sends receipts and typing of many users in one call, for gateways. Each item has its own outcome, with the errors
+        of MarkRead, INVALID_ARGUMENT (SIGNAL_MISSING) if it has no signal, and PERMISSION_DENIED
+        (ORGANIZATION_NOT_ALLOWED) if the caller's token is for another organization.
+
+        Errors of the call: only those common to all RPCs; after UNAVAILABLE (STORE_UNAVAILABLE) no receipt may be stored.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -244,7 +292,13 @@ def add_MessageServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class MessageService:
-    """Messages of conversations that the caller is a member of; see ConversationService for what others get.
+    """Messages of conversations. Except for the batches of gateways, calls are of members only: others of the organization
+    get PERMISSION_DENIED (NOT_A_MEMBER), or NOT_FOUND (CONVERSATION_NOT_FOUND) if the conversation belongs to another
+    organization or does not exist.
+
+    Edits and deletions may also fail with ABORTED (CONTENDED) if others keep changing the conversation,
+    RESOURCE_EXHAUSTED (OVERLOADED) if too many writes are pending, and UNAVAILABLE (SHUTTING_DOWN) if the replica stops,
+    all with RetryInfo: nothing was changed, and the call may be repeated.
     """
 
     @staticmethod

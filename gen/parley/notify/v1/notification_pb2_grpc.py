@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class NotificationServiceStub:
-    """Keeps notifications of users, and tells those who are connected.
+    """Stores users' notifications, and streams them to gateways. Users see their own notifications only.
     """
 
     def __init__(self, channel):
@@ -83,68 +83,92 @@ class NotificationServiceStub:
 
 
 class NotificationServiceServicer:
-    """Keeps notifications of users, and tells those who are connected.
+    """Stores users' notifications, and streams them to gateways. Users see their own notifications only.
     """
 
     def CreateNotifications(self, request, context):
-        """Notifies users of the caller's organization. For other services of the CRM, and admins. Each item has its own
-        outcome; repeating one with the same idempotency key returns the first.
+        """Creates notifications for users of the caller's organization, for admins and other services of the CRM. Each item
+        has its own outcome; a repeat of an item with the same idempotency_key returns the first one.
+
+        Errors of an item: INVALID_ARGUMENT (INVALID_FIELDS); NOT_FOUND (USER_NOT_FOUND); FAILED_PRECONDITION (TYPE_MUTED)
+        if the user has muted the type.
+
+        Errors of the call: PERMISSION_DENIED (ORGANIZATION_REQUIRED) if the service's token names no organization;
+        UNAVAILABLE (SERVICE_UNAVAILABLE) if the directory cannot be reached; INTERNAL (DIRECTORY_REFUSED) if it rejects
+        the service. Some notifications may have been created; items with a key may be repeated.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListNotifications(self, request, context):
-        """The caller's notifications, latest first.
+        """Lists the caller's notifications, latest first. Read ones are deleted after 90 days by default.
+
+        Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def MarkNotificationRead(self, request, context):
-        """Marks one as read. NOT_FOUND (NOTIFICATION_NOT_FOUND).
+        """Marks a notification as read.
+
+        Errors: NOT_FOUND (NOTIFICATION_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def MarkAllNotificationsRead(self, request, context):
-        """Marks all as read.
+        """Marks all of the caller's notifications as read.
+
+        Errors: only those common to all RPCs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteNotification(self, request, context):
-        """Deletes one. NOT_FOUND (NOTIFICATION_NOT_FOUND).
+        """Deletes a notification.
+
+        Errors: NOT_FOUND (NOTIFICATION_NOT_FOUND).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetUnreadCount(self, request, context):
-        """How many of the caller's notifications are unread.
+        """Returns the number of the caller's unread notifications.
+
+        Errors: only those common to all RPCs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetPreferences(self, request, context):
-        """What the caller wants to hear of.
+        """Returns the types of notifications that the caller has muted.
+
+        Errors: only those common to all RPCs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdatePreferences(self, request, context):
-        """Changes what the caller wants to hear of.
+        """Replaces the types of notifications that the caller mutes.
+
+        Errors: only those common to all RPCs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Subscribe(self, request_iterator, context):
-        """Delivers the notifications of the users that the subscriber holds; see parley.stream.v1 for the guarantees.
+        """Streams the notifications of the users whom the subscriber attaches; see parley.stream.v1 for the guarantees.
+
+        Errors: RESOURCE_EXHAUSTED (SUBSCRIBER_TOO_SLOW) if too much is pending, (TOO_MANY_USERS) over 200,000; UNAVAILABLE
+        (SHUTTING_DOWN) if the replica stops, (STORE_UNAVAILABLE) if the event log cannot be reached.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -207,7 +231,7 @@ def add_NotificationServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class NotificationService:
-    """Keeps notifications of users, and tells those who are connected.
+    """Stores users' notifications, and streams them to gateways. Users see their own notifications only.
     """
 
     @staticmethod

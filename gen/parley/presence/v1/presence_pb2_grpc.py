@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class PresenceServiceStub:
-    """Tells who is online. Nothing of it is stored but the last time that a user was seen and the status they chose.
+    """Reports and streams the presence of users. Only a user's chosen status and the time when the user was last seen are
+    stored permanently.
     """
 
     def __init__(self, channel):
@@ -58,44 +59,56 @@ class PresenceServiceStub:
 
 
 class PresenceServiceServicer:
-    """Tells who is online. Nothing of it is stored but the last time that a user was seen and the status they chose.
+    """Reports and streams the presence of users. Only a user's chosen status and the time when the user was last seen are
+    stored permanently.
     """
 
     def Attach(self, request_iterator, context):
-        """For gateways: reports sessions, and delivers the presence of others to the users that hold them. A stream
-        that ends, or falls silent for 15 s, takes its sessions with it, unless the gateway attaches again within that
-        time, to any replica: it then reports all its sessions again, and those that it doesn't are closed.
+        """Reports a gateway's sessions, and streams the presence of the organizations that have sessions on it. Each request
+        renews the gateway's lease of 15 s; when the lease expires, its sessions are closed. A gateway whose stream ends
+        attaches again before that, to any replica, and reports all its sessions again: those that it does not report are
+        closed.
 
-        After a request is acknowledged, the gateway gets as events the presence of everyone present in organizations
-        that it holds a session of for the first time on this stream, and of those who left within the last hour; then
-        what changes. Events may repeat what is known, and the last one of a user is the truth.
+        After a request is acknowledged, the gateway receives the snapshot of each organization that is new on this stream,
+        as events: everyone who is present, and those who left within the last hour. The changes follow. Events may repeat
+        known presence; the last event of a user holds. A response has at most 1,000 events.
 
-        Ends with UNAVAILABLE: SESSIONS_UNKNOWN (what was reported is no longer held, such as after the store lost it, or
-        the gateway has attached elsewhere), HEARTBEATS_MISSED, SHUTTING_DOWN, STORE_UNAVAILABLE; with RESOURCE_EXHAUSTED
-        SUBSCRIBER_TOO_SLOW. After each of them the gateway attaches again.
+        Errors: UNAVAILABLE (SESSIONS_UNKNOWN) if the store lost the sessions or the gateway has attached elsewhere,
+        (HEARTBEATS_MISSED) after 15 s without a request, (SHUTTING_DOWN) if the replica stops, (STORE_UNAVAILABLE);
+        RESOURCE_EXHAUSTED (SUBSCRIBER_TOO_SLOW) if over 20,000 events are pending. After each of these the gateway
+        attaches again. INVALID_ARGUMENT (SESSION_OF_ANOTHER_USER) if a session changes its user; RESOURCE_EXHAUSTED
+        (TOO_MANY_SESSIONS) over 100,000 on the stream.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def BatchGetPresence(self, request, context):
-        """The presence of some users, in the order asked for; a client asking for other clients gets them as offline,
-        without a last seen time, like users that never were.
+        """Returns the presence of users, in the order of the request. Users that do not exist, and other clients if the
+        caller is a client, are offline without last_seen_time.
+
+        Errors: only those common to all RPCs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchPresence(self, request, context):
-        """The presence of some users now, then each change. Ends with UNAVAILABLE SHUTTING_DOWN when the replica stops, with
-        RESOURCE_EXHAUSTED SUBSCRIBER_TOO_SLOW, and with UNAUTHENTICATED TOKEN_EXPIRED when the caller's token does: call again.
+        """Streams the presence of users: first of all of them, then of those whose presence changed.
+
+        Errors: UNAVAILABLE (SHUTTING_DOWN) if the replica stops, (STORE_UNAVAILABLE); RESOURCE_EXHAUSTED
+        (SUBSCRIBER_TOO_SLOW) if over 20,000 events are pending, (TOO_MANY_WATCHES) if the replica serves 10,000 others;
+        UNAUTHENTICATED (TOKEN_EXPIRED) when the caller's token expires. Call again after each of them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SetStatus(self, request, context):
-        """Sets the caller's own status; it stays over sessions until set again.
+        """Sets the status that the caller shows. It stays, also without a session, until it is set again.
+
+        Errors: ABORTED (STATUS_CONTENDED) if other calls of the user keep changing it; UNAVAILABLE (STORE_UNAVAILABLE),
+        after which the status may have been set.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -133,7 +146,8 @@ def add_PresenceServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PresenceService:
-    """Tells who is online. Nothing of it is stored but the last time that a user was seen and the status they chose.
+    """Reports and streams the presence of users. Only a user's chosen status and the time when the user was last seen are
+    stored permanently.
     """
 
     @staticmethod
