@@ -25,9 +25,7 @@ _NODE: Final = """
 node: { id: envoy, cluster: parley }
 """
 _FILTERS: Final = "    - name: public\n", "        - filters:\n"
-_AFTER_PUBLIC: Final = (
-    "    # What a kubelet and Prometheus may see of the admin interface, and nothing else of it. Not for the public.\n"
-)
+_AFTER_PUBLIC: Final = "    # The parts of the admin interface for kubelets and Prometheus only. Not public.\n"
 
 
 class Upstream(NamedTuple):

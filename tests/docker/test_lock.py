@@ -40,7 +40,7 @@ IMAGE: Final = _locked((FOLDER / "requirements.lock").read_text())
 TESTED: Final = _locked((ROOT / "requirements.lock").read_text())
 
 
-def test_the_image_has_the_versions_and_hashes_that_are_tested() -> None:
+def test_the_image_has_the_tested_versions_and_hashes() -> None:
     assert {name: TESTED.get(name) for name in IMAGE} == IMAGE
 
 

@@ -26,7 +26,7 @@ def test_a_setting_stands_on_the_page_once_for_each_process_that_has_it_for_itse
             assert f"| `PARLEY_{name.upper()}` |" in page
 
 
-def test_panels_have_numbers_and_places_of_their_own() -> None:
+def test_panels_have_distinct_ids_and_do_not_overlap() -> None:
     assert len({board.uid for board in DASHBOARDS}) == len(DASHBOARDS)
     for board in DASHBOARDS:
         panels = json.loads(json.dumps(board.document()))["panels"]

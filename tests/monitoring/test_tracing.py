@@ -71,7 +71,7 @@ def _commit_two_batches(collector: Collector) -> None:
             assert int(labels["trace_id"], 16) in {trace.trace_id for trace in traces if trace}
 
 
-async def test_what_is_not_sampled_is_told_to_nobody() -> None:
+async def test_unsampled_spans_are_not_exported() -> None:
     async with collecting() as collector:
         with exporting("tests", settings(collector.endpoint, ratio=0.0)), calling("a.Service/Call", 1):
             assert (current_trace(), trace_headers()) == (None, ())

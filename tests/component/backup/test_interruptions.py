@@ -126,9 +126,7 @@ async def test_a_backup_whose_moment_is_gone_is_not_mixed_with_another(
     assert not (folder / manifest.MANIFEST).exists()
 
 
-async def test_a_collection_that_was_made_anew_meanwhile_is_not_mixed_with_the_one_before(
-    store: Store, tmp_path: Path
-) -> None:
+async def test_a_recreated_collection_is_not_mixed_with_its_predecessor(store: Store, tmp_path: Path) -> None:
     folder = tmp_path / "b"
     await interrupted_backup(store, folder)
     await store.collection("notify", "things").drop()

@@ -26,14 +26,14 @@ from tests.component.backup.stores import Store, fill
         ("mongodb://ann:pass-word@127.0.0.1/?replicaSet=pass-word&directConnection=pass-word&tls=1", "."),
     ],
 )
-async def test_an_address_that_leads_nowhere_is_said_without_its_password(uri: str, sentence: str) -> None:
+async def test_an_unusable_address_is_reported_without_its_password(uri: str, sentence: str) -> None:
     with pytest.raises(BackupError, match=sentence) as refusal:
         async with connected(uri):
             pass
     assert "pass-word" not in str(refusal.value)
 
 
-async def test_credentials_that_are_refused_are_said_without_them(mongodb_uri: str) -> None:
+async def test_rejected_credentials_are_reported_without_them(mongodb_uri: str) -> None:
     address = mongodb_uri.replace("mongodb://", "mongodb://ann:pass-word@")
     with pytest.raises(BackupError, match="credentials") as refusal:
         async with connected(address):
@@ -78,7 +78,7 @@ async def test_a_store_that_holds_something_is_not_restored_over(store: Store, t
     assert await store.content() == before
 
 
-async def test_where_there_is_no_backup_that_is_said(store: Store, tmp_path: Path) -> None:
+async def test_a_missing_backup_is_reported(store: Store, tmp_path: Path) -> None:
     with pytest.raises(BackupError, match="No backup in"):
         await restore_backup(store.client, store.databases, tmp_path)
     (tmp_path / manifest.UNFINISHED).write_text("{}")

@@ -56,7 +56,7 @@ async def test_everything_comes_back_byte_by_byte_with_its_indexes_and_options(s
     assert infos["a/b %2F"]["collation"]["locale"] == "de"
 
 
-async def test_the_files_are_for_their_owner_alone(store: Store, tmp_path: Path) -> None:
+async def test_only_the_owner_may_read_the_files(store: Store, tmp_path: Path) -> None:
     await fill(store, 10)
     await take_backup(store.client, store.databases, tmp_path / "b")
     paths = [tmp_path / "b", *(tmp_path / "b").rglob("*")]

@@ -77,7 +77,7 @@ async def test_it_starts_becomes_healthy_and_stops(make: Make) -> None:
         _ = process.pid
 
 
-async def test_however_soon_it_ends_it_is_known_how(make: Make) -> None:
+async def test_the_exit_code_is_known_however_soon_it_exits(make: Make) -> None:
     """Even if it is signalled again before its exit was noticed."""
     for _ in range(40):
         process = make("600", command=("/bin/sleep",))
@@ -99,14 +99,14 @@ async def test_it_cannot_be_started_twice(make: Make) -> None:
         await process.start()
 
 
-async def test_one_that_ends_early_is_not_waited_for_and_its_last_words_are_quoted(make: Make) -> None:
+async def test_an_early_exit_ends_the_wait_and_quotes_the_log(make: Make) -> None:
     process = make("raise SystemExit('no such setting: colour')")
     await process.start()
     with pytest.raises(StackError, match=r"program ended with code 1\.(.|\n)*no such setting: colour"):
         await process.wait_healthy()
 
 
-async def test_one_that_never_becomes_ready_is_given_up_with_the_reason(make: Make) -> None:
+async def test_a_process_that_is_never_ready_is_reported_with_the_reason(make: Make) -> None:
     process = make("import time; print('thinking'); time.sleep(600)")
     await process.start()
     await eventually(lambda: b"thinking" in process.log_path.read_bytes())
@@ -177,7 +177,7 @@ async def test_ctrl_c_in_the_terminal_does_not_reach_it(make: Make) -> None:
     assert os.getsid(process.pid) == process.pid != os.getsid(0)
 
 
-async def test_a_crash_is_made_good_and_said_in_one_line(make: Make) -> None:
+async def test_a_crashed_process_is_restarted_and_reported_in_one_line(make: Make) -> None:
     steps: list[Progress] = []
     process = make(READY_THEN_SLEEP)
     supervisor = Supervisor(RestartPolicy(first_delay_seconds=0.01), steps.append)
@@ -193,7 +193,7 @@ async def test_a_crash_is_made_good_and_said_in_one_line(make: Make) -> None:
     await supervisor.stop()
 
 
-async def test_one_that_was_told_to_end_stays_down_until_it_is_started(make: Make) -> None:
+async def test_a_stopped_process_stays_down_until_it_is_started(make: Make) -> None:
     steps: list[Progress] = []
     process = make(READY_THEN_SLEEP)
     supervisor = Supervisor(RestartPolicy(first_delay_seconds=0.01), steps.append)
@@ -244,7 +244,7 @@ asyncio.run(main())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux kills a child with its parent")
-async def test_it_does_not_outlive_us_even_if_we_are_killed(tmp_path: Path) -> None:
+async def test_it_does_not_outlive_a_killed_parent(tmp_path: Path) -> None:
     parent = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", PARENT, str(tmp_path / "child.log")), stdout=asyncio.subprocess.PIPE
     )

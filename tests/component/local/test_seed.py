@@ -58,7 +58,7 @@ async def test_every_account_signs_in_and_changes_by_hand_survive_another_seedin
         assert (await sign_in(channel, "sales@demo.example")).user.name == "Renamed"
 
 
-async def test_a_secret_that_auth_does_not_know_is_said(stack: LocalStack) -> None:
+async def test_an_unknown_secret_is_reported(stack: LocalStack) -> None:
     wrong = Credentials({"operator": "not the operator's secret"}, stack.credentials.key_encryption_key)
     with pytest.raises(StackError, match=r"Cannot create the demo users: UNAUTHENTICATED"):
         await seed_demo(stack.grpc_target, wrong)

@@ -240,7 +240,7 @@ async def test_a_server_that_uses_instructions_the_processor_lacks_is_explained(
         await databases_only(tmp_path / "data", embedded, host=host).start()
 
 
-async def test_a_machine_that_no_wheel_is_for_is_told_what_to_install(tmp_path: Path, embedded: StackOptions) -> None:
+async def test_an_unsupported_platform_is_named_with_what_to_install(tmp_path: Path, embedded: StackOptions) -> None:
     host = Host("/nonexistent", "FreeBSD", "riscv64")
     with pytest.raises(StackError, match=r"not for FreeBSD on riscv64. Install MongoDB"):
         await databases_only(tmp_path, embedded, host=host).start()
@@ -262,7 +262,7 @@ async def test_a_service_that_fails_to_start_is_named_and_the_rest_stopped(
     assert read_run_file(tmp_path) is None
 
 
-async def test_servers_of_ones_own_are_used_instead(
+async def test_external_servers_are_used_instead(
     tmp_path: Path, plain_stack: LocalStack, plain_services: tuple[Service, ...], embedded: StackOptions
 ) -> None:
     options = replace(embedded, mongodb_uri=plain_stack.mongodb_uri, redis_url=plain_stack.redis_url)
@@ -282,7 +282,7 @@ async def test_servers_of_ones_own_are_used_instead(
         (StackOptions(redis_url="http://hunter2@127.0.0.1:1/"), "PARLEY_REDIS_URL"),
     ],
 )
-async def test_a_server_of_ones_own_that_does_not_answer_is_named_without_its_password(
+async def test_an_external_server_without_an_answer_is_named_without_its_password(
     tmp_path: Path, own: StackOptions, variable: str
 ) -> None:
     with pytest.raises(StackError, match=f"{variable}: no ") as failure:

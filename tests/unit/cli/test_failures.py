@@ -20,7 +20,7 @@ def parley(*arguments: str) -> tuple[int, list[str]]:
 
 
 @pytest.mark.parametrize("command", [("up",), ("doctor",), ("backup", "--to", "/nowhere")], ids=lambda c: c[0])
-def test_a_data_directory_that_is_a_file_is_said_so_in_a_line(tmp_path: Path, command: tuple[str, ...]) -> None:
+def test_a_data_directory_that_is_a_file_is_reported_in_one_line(tmp_path: Path, command: tuple[str, ...]) -> None:
     file = tmp_path / "file"
     file.touch()
 

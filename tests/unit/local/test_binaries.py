@@ -33,20 +33,20 @@ def cpu(folder: Path, flags: str) -> Path:
     [(MONGOD, "mongod"), (VALKEY, "valkey-server"), (VALKEY, "redis-server"), (ENVOY, "envoy")],
 )
 def test_programs_on_the_path_come_first(tmp_path: Path, server: Server, name: str) -> None:
-    found = program(tmp_path, name)
-    assert find_server(server, Host(str(tmp_path), "Darwin", "arm64")) == found
+    path = program(tmp_path, name)
+    assert find_server(server, Host(str(tmp_path), "Darwin", "arm64")) == path
 
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="the wheels are for x86_64")
 @pytest.mark.parametrize("server", [MONGOD, VALKEY, ENVOY])
 def test_otherwise_they_come_from_wheels_and_can_be_run(server: Server) -> None:
-    found = find_server(server, Host(NOWHERE))
-    assert found.stat().st_mode & stat.S_IXUSR
-    assert found.read_bytes()[:4] == b"\x7fELF"
+    path = find_server(server, Host(NOWHERE))
+    assert path.stat().st_mode & stat.S_IXUSR
+    assert path.read_bytes()[:4] == b"\x7fELF"
 
 
 @pytest.mark.parametrize("server", [MONGOD, VALKEY, ENVOY])
-def test_a_machine_that_no_wheel_is_for_is_told_what_to_install(server: Server) -> None:
+def test_an_unsupported_platform_is_named_with_what_to_install(server: Server) -> None:
     with pytest.raises(StackError, match=f"not for Darwin on arm64. Install {server.title}"):
         find_server(server, Host(NOWHERE, "Darwin", "arm64"))
 
@@ -68,10 +68,10 @@ def test_mongodb_is_not_started_on_a_processor_without_avx(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(("architecture", "flags"), [("x86_64", "fpu sse avx avx2"), ("aarch64", "fp asimd evtstrm")])
 def test_mongodb_is_started_on_other_processors(tmp_path: Path, architecture: str, flags: str) -> None:
-    found = program(tmp_path, "mongod")
-    assert find_server(MONGOD, Host(str(tmp_path), "Linux", architecture, cpu(tmp_path, flags))) == found
+    path = program(tmp_path, "mongod")
+    assert find_server(MONGOD, Host(str(tmp_path), "Linux", architecture, cpu(tmp_path, flags))) == path
 
 
-def test_avx_is_no_concern_of_the_other_servers(tmp_path: Path) -> None:
-    found = program(tmp_path, "envoy")
-    assert find_server(ENVOY, Host(str(tmp_path), "Linux", "x86_64", cpu(tmp_path, "fpu sse"))) == found
+def test_the_other_servers_do_not_need_avx(tmp_path: Path) -> None:
+    path = program(tmp_path, "envoy")
+    assert find_server(ENVOY, Host(str(tmp_path), "Linux", "x86_64", cpu(tmp_path, "fpu sse"))) == path

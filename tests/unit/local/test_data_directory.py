@@ -35,7 +35,7 @@ def test_others_may_not_look_into_it(directory: DataDirectory) -> None:
     assert stat.S_IMODE(directory.root.stat().st_mode) == 0o700
 
 
-def test_a_second_stack_is_told_who_runs(directory: DataDirectory) -> None:
+def test_a_second_stack_names_the_running_one(directory: DataDirectory) -> None:
     lock = StackLock(directory)
     lock.acquire()
     with pytest.raises(StackError, match=rf"already running in {directory.root} \(process {os.getpid()}\)"):
@@ -86,7 +86,7 @@ def test_a_folder_that_is_no_stacks_is_left_alone(tmp_path: Path) -> None:
     assert precious.read_text() == "all my work"
 
 
-def test_a_lock_taken_while_the_directory_is_removed_is_taken_anew(directory: DataDirectory) -> None:
+def test_a_lock_is_taken_again_if_the_directory_was_removed(directory: DataDirectory) -> None:
     lock = StackLock(directory)
     lock.acquire()
     directory.lock_file.unlink()

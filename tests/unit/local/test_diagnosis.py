@@ -19,7 +19,7 @@ def test_a_long_line_keeps_its_beginning_and_its_end(tmp_path: Path) -> None:
     assert len(shown) < 1000
 
 
-def test_a_log_that_is_empty_or_missing_is_said_to_be(tmp_path: Path) -> None:
+def test_an_empty_or_missing_log_is_reported_as_empty(tmp_path: Path) -> None:
     log = tmp_path / "chat-1.log"
     assert quote(last_lines(log), log) == f" Its log is empty ({log})."
 

@@ -110,7 +110,7 @@ def test_settings_of_a_service_can_be_added_and_replaced() -> None:
     assert settings_of("chat", shared)["PARLEY_LOG_LEVEL"] == "info"
 
 
-def test_settings_of_services_are_not_inherited_from_whoever_starts_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_services_inherit_no_settings_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PARLEY_LISTEN", "0.0.0.0:1")
     monkeypatch.setenv("LANG_OF_THE_USER", "de")
     environment = plain_environment()

@@ -35,7 +35,7 @@ def test_the_internal_listener_has_the_public_ones_routes() -> None:
 
 
 @pytest.mark.parametrize(
-    "part", ["name: public", "cluster_name: chat\n", "\nadmin:\n", "# What a kubelet and Prometheus"]
+    "part", ["name: public", "cluster_name: chat\n", "\nadmin:\n", "# The parts of the admin interface"]
 )
 def test_a_configuration_of_another_form_is_refused(part: str) -> None:
     with pytest.raises(UnexpectedConfigurationError):
