@@ -5,7 +5,6 @@ Being inside the network proves nothing: every call carries a token, and every s
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import time
@@ -20,6 +19,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from chassis.errors import PermissionDeniedError, UnauthenticatedError, UnavailableError
+from chassis.single_flight import SingleFlight
 
 ALGORITHM: Final = "ES256"
 _CACHE_SIZE: Final = 50_000
@@ -124,7 +124,7 @@ class TokenVerifier:
         self._keys: KeySet | None = None
         self._key_ids: frozenset[str] = frozenset()
         self._fetched_at = 0.0
-        self._fetching = asyncio.Lock()
+        self._fetching: SingleFlight[str, None] = SingleFlight()
         self._verified: OrderedDict[str, Identity] = OrderedDict()
 
     async def verify(self, token: str) -> Identity:
@@ -158,10 +158,9 @@ class TokenVerifier:
         return self._unexpired(token, identity)
 
     async def refresh(self) -> None:
-        """Fetches the keys again, unless that was done a moment ago. Raises AppError as `fetch_keys` says."""
-        async with self._fetching:
-            if self._keys is None or self._now() - self._fetched_at > _KEYS_MIN_AGE_SECONDS:
-                await self._refresh()
+        """Fetches the keys unless they were fetched within the last 2 s. Raises the AppError of `fetch_keys`."""
+        if self._keys is None or self._now() - self._fetched_at > _KEYS_MIN_AGE_SECONDS:
+            await self._fetching.run("keys", self._refresh)
 
     def _remember(self, token: str, identity: Identity) -> Identity:
         self._verified[token] = identity
@@ -176,13 +175,11 @@ class TokenVerifier:
         return identity
 
     async def _keys_for(self, token: str) -> KeySet:
-        """The known keys, fetched again when they are old or the token names one that isn't among them."""
-        known = _key_id(token) in self._key_ids
+        """Returns the keys; fetches them first if they are old or the token names an unknown one."""
+        is_known = _key_id(token) in self._key_ids
         age = self._now() - self._fetched_at
-        if self._keys is None or age > _KEYS_MAX_AGE_SECONDS or (not known and age > _KEYS_MIN_AGE_SECONDS):
-            async with self._fetching:
-                if self._now() - self._fetched_at >= age or self._keys is None:
-                    await self._refresh()
+        if self._keys is None or age > _KEYS_MAX_AGE_SECONDS or (not is_known and age > _KEYS_MIN_AGE_SECONDS):
+            await self._fetching.run("keys", self._refresh)
         if self._keys is None:
             raise _invalid()
         return self._keys

@@ -15,7 +15,7 @@ from chassis.process.logs import logger
 
 _FRESH_SECONDS: Final = 60.0
 _RETRY_SECONDS: Final = 1.0
-_TRIES_BETWEEN_WARNINGS: Final = 10
+_TRIES_BETWEEN_WARNINGS: Final = 2  # a try retries for up to 10 s while auth is unavailable
 
 _log = logger("keys")
 
