@@ -26,7 +26,7 @@ from gateway.rest.middleware import RequestMiddleware
 from gateway.rest.notifications import Notifications
 from gateway.rest.openapi import document
 from gateway.rest.operation import Group, Operation
-from gateway.rest.pages import pages_group
+from gateway.rest.pages import page_routes
 from gateway.rest.readiness import Readiness
 from gateway.rest.users import Users
 from gateway.upstream.clients import Upstreams
@@ -61,9 +61,9 @@ def application(groups: Sequence[Group], verifier: TokenVerifier, allowed_origin
         allowed_origins: whose pages may call besides our own. Tokens travel in a header, so browsers need send no
             credentials of theirs.
     """
-    pages = pages_group(msgspec.json.encode(document(groups, VERSION)))
-    operations = [operation for group in (*groups, pages) for operation in group.operations]
-    router = Router(routes(operations, verifier), redirect_slashes=False, default=_not_found)
+    pages = page_routes(msgspec.json.encode(document(groups, VERSION)))
+    operations = [operation for group in groups for operation in group.operations]
+    router = Router([*pages, *routes(operations, verifier)], redirect_slashes=False, default=_not_found)
     cors = CORSMiddleware(
         router,
         allow_origins=allowed_origins,

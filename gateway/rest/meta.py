@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from gateway.rest.endpoint import json_response
 from gateway.rest.operation import Call, Group, Handler, Nothing, Operation
-from gateway.rest.pages import Page, wants_page
+from gateway.rest.pages import own_page, wants_page
 from gateway.rest.readiness import Readiness, TtlCache
 from gateway.rest.schemas import Health, KeySet, Welcome
 from gateway.upstream.clients import Upstreams
@@ -35,17 +35,17 @@ class Meta:
         self._readiness = readiness
         self._version = version
         self._keys = TtlCache(_KEYS_REMEMBER_SECONDS, self._fetch_keys)
-        self._home = Page("index.html")
+        self._home = own_page("index.html")
 
     async def welcome(self, call: Call[Nothing, Nothing]) -> Response:
         """A page for browsers, JSON for everyone else."""
         if wants_page(call.request.headers.get("accept", "")):
-            response = self._home.response()
+            response = self._home.response(call.request)
         else:
             response = json_response(
                 {"message": "Welcome to the CRM chat API", "version": self._version, "documentation": "/docs"}
             )
-        response.headers["Vary"] = "Accept"
+        response.headers.add_vary_header("Accept")
         return response
 
     async def live(self, _call: Call[Nothing, Nothing]) -> Object:

@@ -1,23 +1,30 @@
-"""The pages that come with the HTTP interface, served from this package: nothing is fetched from elsewhere."""
+"""The pages of the HTTP interface: the welcome page's files, Swagger UI at /docs, and the OpenAPI document it shows.
+
+All files come with this package: browsers fetch nothing from other hosts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import gzip
+import hashlib
+from collections.abc import Iterator
 from importlib import resources
 from typing import Final
 
+import msgspec
+from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
-from gateway.rest.operation import Call, Group, Nothing, Operation
+from gateway.rest.errors import MethodNotAllowedError, problem_response
 
 _PAGE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_HEADERS: Final = {
-    "Cache-Control": "no-cache",  # they change with the server's version; a page of another one must not linger
-    "Content-Security-Policy": _PAGE_POLICY,
-}
+_REVALIDATE: Final = "no-cache"
+_FOREVER: Final = "public, max-age=31536000, immutable"
 _MEDIA_TYPES: Final = {
     "html": "text/html",
     "css": "text/css",
@@ -25,65 +32,124 @@ _MEDIA_TYPES: Final = {
     "svg": "image/svg+xml",
     "json": "application/json",
 }
+_ALLOWED: Final = "GET, HEAD, OPTIONS"
+_NOT_MODIFIED: Final = 304
 _FOLDER: Final = resources.files("gateway.rest") / "pages"
 _FILES: Final = {
-    "/docs": "explorer.html",
-    "/docs/explorer.css": "explorer.css",
-    "/docs/explorer.js": "explorer.js",
-    "/docs/account.js": "account.js",
-    "/docs/dom.js": "dom.js",
-    "/docs/request.js": "request.js",
-    "/docs/schema.js": "schema.js",
+    "/docs": "docs.html",
+    "/docs/docs.css": "docs.css",
+    "/docs/docs.js": "docs.js",
     "/site.css": "site.css",
     "/icon.svg": "icon.svg",
 }
+_SWAGGER_UI: Final = _FOLDER / "swagger-ui"
+_SWAGGER_UI_FILES: Final = ("swagger-ui-bundle.js", "swagger-ui.css")
 
 
 class Page:
-    """One file, as it is answered.
+    """A file, and the responses that serve it.
 
     Args:
-        name: the file's name, whose ending says what it is.
-        content: what it holds; read from the package when it is left out.
+        name: the file's name; its suffix decides the media type.
+        compressed: the content, compressed with gzip.
+        cache_control: how long caches may serve the file without asking for it again.
     """
 
-    def __init__(self, name: str, content: bytes | None = None) -> None:
-        self._content = (_FOLDER / name).read_bytes() if content is None else content
-        self.media_type: Final = _MEDIA_TYPES[name.rpartition(".")[2]]
+    def __init__(self, name: str, compressed: bytes, cache_control: str = _REVALIDATE) -> None:
+        self._compressed = compressed
+        self._media_type = _MEDIA_TYPES[name.rpartition(".")[2]]
+        # Weak: the same tag stands for the compressed and the plain form.
+        self._tag = f'W/"{hashlib.sha256(compressed).hexdigest()[:32]}"'
+        self._headers = {"Cache-Control": cache_control, "ETag": self._tag, "Vary": "Accept-Encoding"}
+        if self._media_type == "text/html":
+            self._headers["Content-Security-Policy"] = _PAGE_POLICY
 
-    def response(self) -> Response:
-        """The file as an answer."""
-        return Response(self._content, headers=_HEADERS, media_type=self.media_type)
-
-    async def handle(self, _call: Call[Nothing, Nothing]) -> Response:
-        """Answers with the file."""
-        return self.response()
-
-
-def pages_group(document: bytes) -> Group:
-    """The rows for the files, and for the OpenAPI document, which they are about and not part of."""
-    pages: Mapping[str, Page] = {path: Page(name) for path, name in _FILES.items()}
-    return Group(
-        "pages",
-        "Pages for people",
-        tuple(_row(path, page) for path, page in {**pages, "/openapi.json": Page("openapi.json", document)}.items()),
-    )
+    def response(self, request: Request) -> Response:
+        """Returns the file, or 304 if the caller has it already."""
+        if _matches(request.headers.get("if-none-match", ""), self._tag):
+            return Response(status_code=_NOT_MODIFIED, headers=self._headers)
+        if _qualities(request.headers.get("accept-encoding", "")).get("gzip", 0.0) > 0.0:
+            headers = {**self._headers, "Content-Encoding": "gzip"}
+            return Response(self._compressed, headers=headers, media_type=self._media_type)
+        return Response(gzip.decompress(self._compressed), headers=self._headers, media_type=self._media_type)
 
 
-def _row(path: str, page: Page) -> Operation[Nothing, Nothing]:
-    return Operation(
-        "GET", path, path, "A file.", page.handle, query=Nothing, body=Nothing, answer=page.media_type, public=True
-    )
+def own_page(name: str) -> Page:
+    """Reads a file of ours; `{swagger-ui}` in it becomes the path of Swagger UI's files."""
+    content = (_FOLDER / name).read_bytes().replace(b"{swagger-ui}", _swagger_ui_path().encode())
+    return _page(name, content)
+
+
+def page_routes(document: bytes) -> Iterator[Route]:
+    """Makes the routes of all files.
+
+    Args:
+        document: the OpenAPI document, in JSON.
+    """
+    for path, name in _FILES.items():
+        yield Route(path, _PageEndpoint(path, own_page(name)))
+    for name in _SWAGGER_UI_FILES:
+        path = f"{_swagger_ui_path()}/{name}"
+        yield Route(path, _PageEndpoint(path, Page(name, (_SWAGGER_UI / f"{name}.gz").read_bytes(), _FOREVER)))
+    yield Route("/openapi.json", _PageEndpoint("/openapi.json", _page("openapi.json", document)))
+
+
+class _PageEndpoint:
+    """A page's path, as an ASGI application.
+
+    Args:
+        path: the path, for metrics and logs.
+        page: served to GET and HEAD.
+    """
+
+    def __init__(self, path: str, page: Page) -> None:
+        self._path = path
+        self._page = page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        request.state.route = self._path
+        await self._respond(request)(scope, receive, send)
+
+    def _respond(self, request: Request) -> Response:
+        if request.method in {"GET", "HEAD"}:  # the server omits the body of HEAD
+            return self._page.response(request)
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers={"Allow": _ALLOWED})
+        error = MethodNotAllowedError(_ALLOWED)
+        return problem_response(error, route=self._path, request_id=request.state.request_id)
+
+
+def _page(name: str, content: bytes) -> Page:
+    # Without the time, every gateway of one version gives a file the same tag.
+    return Page(name, gzip.compress(content, mtime=0))
+
+
+def _swagger_ui_path() -> str:
+    """Returns the path of Swagger UI's files; it names their version, so that caches may keep them forever."""
+    version: str = msgspec.json.decode((_SWAGGER_UI / "package.json").read_bytes())["version"]
+    return f"/docs/swagger-ui-{version}"
+
+
+def _matches(if_none_match: str, tag: str) -> bool:
+    """Compares weakly, as https://www.rfc-editor.org/rfc/rfc9110#name-if-none-match says."""
+    tags = [entry.strip().removeprefix("W/") for entry in if_none_match.split(",")]
+    return tag.removeprefix("W/") in tags or tags == ["*"]
 
 
 def wants_page(accept: str) -> bool:
-    """Whether an Accept header asks for HTML rather than JSON; only browsers name it."""
-    qualities = {"text/html": 0.0, "application/json": 0.0}
-    for entry in accept.lower().split(","):
-        media_type, _, parameters = entry.partition(";")
-        if media_type.strip() in qualities:
-            qualities[media_type.strip()] = _quality(parameters)
-    return qualities["text/html"] > qualities["application/json"]
+    """Reports whether an Accept header prefers HTML to JSON; only browsers name HTML."""
+    qualities = _qualities(accept)
+    return qualities.get("text/html", 0.0) > qualities.get("application/json", 0.0)
+
+
+def _qualities(header: str) -> dict[str, float]:
+    """Maps each value that a header such as Accept names to its quality, 0 to 1."""
+    qualities = {}
+    for entry in header.lower().split(","):
+        value, _, parameters = entry.partition(";")
+        qualities[value.strip()] = _quality(parameters)
+    return qualities
 
 
 def _quality(parameters: str) -> float:
