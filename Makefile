@@ -14,7 +14,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-dialects faults rolling bench bench-full profile k8s-check docker-check lint types protos reference monitoring-check clean-data
+.PHONY: help setup run demo test test-dialects test-pages faults rolling bench bench-full profile k8s-check docker-check lint types protos reference monitoring-check clean-data
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ test: $(READY) ## run all tests
 
 test-dialects: $(READY) ## test the dialects with the front-ends' own clients (needs Node.js 20 or newer)
 	@$(BIN)/python -m tests.dialects $(ARGS)
+
+test-pages: $(READY) ## test the pages at / and /docs in Chromium (installs it as root on Debian)
+	@sh tests/pages/setup.sh
+	@$(BIN)/pytest -m chromium -n 0 tests/pages $(ARGS)
 
 faults: $(READY) ## inject faults under load and check every guarantee: MINUTES=, SEED=, RATE=, CLIENTS=
 	@$(BIN)/python -m tests.faults --minutes $(MINUTES) --seed $(SEED) --rate $(RATE) --clients $(CLIENTS) $(ARGS)

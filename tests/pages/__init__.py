@@ -1,0 +1,1 @@
+"""Tests of the gateway's pages in Chromium; run by `make test-pages`."""
