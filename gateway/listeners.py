@@ -1,4 +1,4 @@
-"""Where front-ends come in: which dialect is spoken on which transport, and what a connection is made of there."""
+"""Combines dialects and transports: which dialect is served at which endpoint, and how its connections are made."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, cast
+from typing import Any, Final
 
 from chassis.identity import Identity
 from gateway.connections.dispatcher import RequestDispatcher
@@ -15,9 +15,9 @@ from gateway.metrics import HotPathCounters
 from gateway.sessions.session import Session, SessionLimits
 from gateway.settings import Settings
 from gateway.transports.rate_limit import RateLimiter
-from gateway.transports.socketio.connection import SocketIo
-from gateway.transports.socketio.engine import EngineWebSocket
-from gateway.transports.websocket.connection import FirstFrameAuthConnection, FirstFrameAuthDialect, WebSocketConnection
+from gateway.transports.socketio.connection import ROOT
+from gateway.transports.socketio.server import SocketIo
+from gateway.transports.websocket.connection import FirstFrameAuthConnection, WebSocketConnection
 from gateway.transports.websocket.framing import text_frame
 from gateway.transports.websocket.handshake import (
     AuthorizedUpgrade,
@@ -25,98 +25,93 @@ from gateway.transports.websocket.handshake import (
     Route,
     UpgradeAuthorizer,
     UpgradeRequest,
-    user_of,
+    verify_user,
 )
-from gateway.transports.websocket.server import Admit, UpgradeResult
-from gateway.transports.websocket.socket import Liveness, WriteScheduler
+from gateway.transports.websocket.server import Upgrade, UpgradeResult
+from gateway.transports.websocket.socket import ConnectionOptions, Liveness, WriteScheduler
 from gateway.upstream.jwks import JwksCache
 
 HELPDESK: Final = "helpdesk"
-ROOT: Final = "/"
 _SESSION_ID_BYTES: Final = 12
 
 
 class UnknownDialectError(Exception):
-    """A setting names a dialect that there is not, or that is not spoken over Socket.IO."""
+    """A setting names a dialect that does not exist, or that is not served over Socket.IO."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listeners:
-    """The ways in.
+    """What accepts connections.
 
     Attributes:
-        websocket: decides about upgrades on the WebSocket port.
-        helpdesk: decides about upgrades on the helpdesk's own port.
-        socketio: serves Socket.IO.
+        websocket: upgrades on the WebSocket port.
+        helpdesk: upgrades on the helpdesk's own port.
+        socketio: Socket.IO on the HTTP port.
     """
 
-    websocket: Admit
-    helpdesk: Admit
+    websocket: Upgrade
+    helpdesk: Upgrade
     socketio: SocketIo
 
 
-def entrances(
+def create_listeners(
     settings: Settings,
     dialects: Mapping[str, Dialect],
     dispatcher: RequestDispatcher,
     keys: JwksCache,
     counters: HotPathCounters,
 ) -> Listeners:
-    """Makes the ways in. Raises UnknownDialectError."""
+    """Creates the listeners. Raises UnknownDialectError."""
     limiter = RateLimiter(settings.connections_per_second, settings.connections_burst)
-    origins = OriginPolicy(frozenset(settings.allowed_origins))
-    connections = _Connections(settings, dialects, dispatcher, keys, counters)
+    allows_origin = OriginPolicy(frozenset(settings.allowed_origins)).allows
+    factory = _ConnectionFactory(settings, dialects, dispatcher, keys, counters)
     routes = _routes(dialects)
-    authorizer = UpgradeAuthorizer(keys.verify, origins.allows, routes, limiter.acquire)
     helpdesk = next((route for route in routes.values() if route.dialects.get("") == HELPDESK), Route({}))
-    at_any_path = {ROOT: helpdesk} | {path: helpdesk for path, route in routes.items() if route is helpdesk}
-    socketio = SocketIo(
-        dialects=_namespaces(dialects, settings.default_dialect),
-        dispatcher=dispatcher,
-        begin=connections.begin,
-        verify=keys.verify,
-        acquire=limiter.acquire,
-        acquire_preauth=RateLimiter(settings.connections_per_second, settings.connections_burst).acquire,
-        allows_origin=origins.allows,
-        limits=connections.limits,
-        liveness=connections.liveness,
-        max_send_buffer_bytes=settings.max_send_buffer_bytes,
-        websockets=connections.websocket_of_engine,
-    )
+    helpdesk_routes = {ROOT: helpdesk} | {path: helpdesk for path, route in routes.items() if route is helpdesk}
     return Listeners(
-        websocket=partial(_admit, authorizer, connections),
-        helpdesk=partial(
-            _admit, UpgradeAuthorizer(keys.verify, origins.allows, at_any_path, limiter.acquire), connections
+        websocket=partial(_upgrade, UpgradeAuthorizer(keys.verify, allows_origin, routes, limiter), factory),
+        helpdesk=partial(_upgrade, UpgradeAuthorizer(keys.verify, allows_origin, helpdesk_routes, limiter), factory),
+        socketio=SocketIo(
+            dialects=_namespaces(dialects, settings.default_dialect),
+            options=factory.options,
+            new_session=factory.new_session,
+            verify=keys.verify,
+            limiter=limiter,
+            preauth_limiter=RateLimiter(settings.connections_per_second, settings.connections_burst),
+            allows_origin=allows_origin,
         ),
-        socketio=socketio,
     )
 
 
-def _admit(authorizer: UpgradeAuthorizer, connections: _Connections, request: UpgradeRequest) -> UpgradeResult:
-    authorized = authorizer.admit(request)
-    return UpgradeResult(connections.websocket(authorized), authorized.subprotocol)
+def _upgrade(authorizer: UpgradeAuthorizer, factory: _ConnectionFactory, request: UpgradeRequest) -> UpgradeResult:
+    authorized = authorizer.authorize(request)
+    return UpgradeResult(factory.connection(authorized), authorized.subprotocol)
 
 
 def _routes(dialects: Mapping[str, Dialect]) -> dict[str, Route]:
-    """What is at each path; dialects that share one differ by their subprotocols."""
+    """Returns the dialects at each path; those that share a path differ by their subprotocols."""
     routes: dict[str, Route] = {}
     for name, dialect in dialects.items():
-        at = dialect.endpoint
-        if isinstance(at, WebSocketEndpoint):
-            others = routes[at.path].dialects if at.path in routes else {}
-            routes[at.path] = Route({**others, at.subprotocol: name}, at.auth_in_first_frame)
+        endpoint = dialect.endpoint
+        if isinstance(endpoint, WebSocketEndpoint):
+            others = routes[endpoint.path].dialects if endpoint.path in routes else {}
+            routes[endpoint.path] = Route({**others, endpoint.subprotocol: name}, endpoint.auth_in_first_frame)
     return routes
 
 
 def _namespaces(dialects: Mapping[str, Dialect], default: str) -> dict[str, Dialect]:
-    spoken = {one.endpoint.namespace: one for one in dialects.values() if isinstance(one.endpoint, SocketIoEndpoint)}
-    if dialects.get(default) not in spoken.values():
-        names = ", ".join(sorted(dialect.name for dialect in spoken.values()))
-        raise UnknownDialectError(f"PARLEY_DEFAULT_DIALECT is {default!r}; over Socket.IO there are: {names}")
-    return {ROOT: dialects[default], **spoken}
+    namespaces = {
+        dialect.endpoint.namespace: dialect
+        for dialect in dialects.values()
+        if isinstance(dialect.endpoint, SocketIoEndpoint)
+    }
+    if dialects.get(default) not in namespaces.values():
+        names = ", ".join(sorted(dialect.name for dialect in namespaces.values()))
+        raise UnknownDialectError(f"PARLEY_DEFAULT_DIALECT is {default!r}; the dialects over Socket.IO are: {names}")
+    return {ROOT: dialects[default], **namespaces}
 
 
-class _Connections:
+class _ConnectionFactory:
     """Makes connections and their sessions."""
 
     def __init__(
@@ -127,54 +122,39 @@ class _Connections:
         keys: JwksCache,
         counters: HotPathCounters,
     ) -> None:
-        self.limits = SessionLimits(
-            frame_bytes=settings.frame_bytes,
-            requests_in_flight=settings.requests_in_flight,
-            frames_per_second=settings.frames_per_second,
-            messages_per_second=settings.messages_per_second,
-        )
-        self.liveness = Liveness(settings.ping_seconds, settings.idle_timeout_seconds)
         self._dialects = dialects
         self._wire_formats = {name: WireFormat(dialect, text_frame) for name, dialect in dialects.items()}
-        self._dispatcher = dispatcher
         self._keys = keys
-        self._counters = counters
-        self._write_scheduler = WriteScheduler()
-        self._max_send_buffer_bytes = settings.max_send_buffer_bytes
-        self.websocket_of_engine = partial(
-            EngineWebSocket,
-            limits=self.limits,
-            write_scheduler=self._write_scheduler,
-            counters=counters,
+        self.options = ConnectionOptions(
+            limits=SessionLimits(
+                frame_bytes=settings.frame_bytes,
+                requests_in_flight=settings.requests_in_flight,
+                frames_per_second=settings.frames_per_second,
+                messages_per_second=settings.messages_per_second,
+            ),
+            liveness=Liveness(settings.ping_seconds, settings.idle_timeout_seconds),
             max_send_buffer_bytes=settings.max_send_buffer_bytes,
+            write_scheduler=WriteScheduler(),
+            counters=counters,
+            dispatcher=dispatcher,
         )
 
-    def begin(self, identity: Identity, token: str, dialect: Dialect) -> Session:
-        """A new session."""
-        return Session(secrets.token_urlsafe(_SESSION_ID_BYTES), identity, token, self.limits, dialect.new_state())
+    def new_session(self, identity: Identity, token: str, dialect: Dialect) -> Session:
+        """Returns a new session."""
+        session_id = secrets.token_urlsafe(_SESSION_ID_BYTES)
+        return Session(session_id, identity, token, self.options.limits, dialect.new_state())
 
-    def websocket(self, authorized: AuthorizedUpgrade) -> WebSocketConnection | FirstFrameAuthConnection:
-        """The connection of an admission."""
-        dialect, wire_format = self._dialects[authorized.dialect], self._wire_formats[authorized.dialect]
-        if authorized.identity is not None:
-            return WebSocketConnection(
-                session=self.begin(authorized.identity, authorized.token, dialect),
-                wire_format=wire_format,
-                dispatcher=self._dispatcher,
-                write_scheduler=self._write_scheduler,
-                counters=self._counters,
-                liveness=self.liveness,
-                max_send_buffer_bytes=self._max_send_buffer_bytes,
-            )
+    def connection(self, upgrade: AuthorizedUpgrade) -> WebSocketConnection | FirstFrameAuthConnection:
+        """Returns the connection of an authorized upgrade."""
+        dialect, wire_format = self._dialects[upgrade.dialect], self._wire_formats[upgrade.dialect]
+        if upgrade.identity is not None:
+            session = self.new_session(upgrade.identity, upgrade.token, dialect)
+            return WebSocketConnection(session=session, wire_format=wire_format, options=self.options)
+        endpoint: Any = dialect.endpoint  # a WebSocketEndpoint with `token_from`: only its upgrades have no identity
         return FirstFrameAuthConnection(
-            token=authorized.token,
-            begin=lambda token: self.begin(user_of(self._keys.verify, token), token, dialect),
-            limits=self.limits,
-            dialect=cast(FirstFrameAuthDialect, dialect),  # its entrance says so
+            token=upgrade.token,
+            token_from=endpoint.token_from,
+            new_session=lambda token: self.new_session(verify_user(self._keys.verify, token), token, dialect),
             wire_format=wire_format,
-            dispatcher=self._dispatcher,
-            write_scheduler=self._write_scheduler,
-            counters=self._counters,
-            liveness=self.liveness,
-            max_send_buffer_bytes=self._max_send_buffer_bytes,
+            options=self.options,
         )

@@ -63,13 +63,13 @@ for _code in (close_codes.TOO_SLOW, close_codes.INTERNAL_ERROR):
     CLOSED.labels(str(_code))
 REFUSED.labels(str(HTTPStatus.SERVICE_UNAVAILABLE.value))
 
-COUNTED: Final = {
+COUNTERS: Final = {
     "parley_gateway_frames_in_total": "WebSocket frames received.",
     "parley_gateway_frames_out_total": "WebSocket frames sent.",
     "parley_gateway_bytes_in_total": "Payload bytes received in WebSocket frames.",
     "parley_gateway_bytes_out_total": "Bytes written to WebSockets.",
 }
-WATCHED: Final = {
+GAUGES: Final = {
     "parley_gateway_connections": "Open connections.",
     "parley_gateway_messages_waiting": "Messages queued for chat.",
     "parley_gateway_signals_waiting": "Receipts and typing signals queued for chat.",
@@ -87,8 +87,8 @@ class HotPathCounters(Collector):
         self.bytes_out = 0
         self._gauges: dict[str, Callable[[], int]] = {}
 
-    def watch(self, name: str, value: Callable[[], int]) -> None:
-        """Exports a gauge of `WATCHED`; `value` is called at each scrape."""
+    def add_gauge(self, name: str, value: Callable[[], int]) -> None:
+        """Exports a gauge of `GAUGES`; `value` is called at each scrape."""
         self._gauges[name] = value
 
     def describe(self) -> tuple[Metric, ...]:
@@ -98,10 +98,10 @@ class HotPathCounters(Collector):
     def collect(self) -> Iterator[Metric]:
         """Returns the counters and gauges."""
         counts = (self.frames_in, self.frames_out, self.bytes_in, self.bytes_out)
-        for (name, description), count in zip(COUNTED.items(), counts, strict=True):
+        for (name, description), count in zip(COUNTERS.items(), counts, strict=True):
             yield CounterMetricFamily(name, description, value=count)
         for name, value in self._gauges.items():
-            yield GaugeMetricFamily(name, WATCHED[name], value=value())
+            yield GaugeMetricFamily(name, GAUGES[name], value=value())
 
 
 def count_failure(operation: str, reason: str) -> None:

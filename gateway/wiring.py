@@ -1,4 +1,4 @@
-"""The gateway put together: who knows whom, what runs beside the connections, and in what order it all stops."""
+"""Puts the gateway together: what uses what, what runs in the background, and the order of a shutdown."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from gateway.connections.dispatcher import RequestDispatcher
 from gateway.connections.draining import Drainer
 from gateway.connections.hub import Hub
 from gateway.connections.readiness import ReadinessTracker
-from gateway.connections.revocation_watcher import RevocationWatch
+from gateway.connections.revocation_watcher import RevocationWatcher
 from gateway.dialects.base import DialectContext
 from gateway.dialects.registry import all_dialects
-from gateway.listeners import Listeners, entrances
+from gateway.listeners import Listeners, create_listeners
 from gateway.metrics import HotPathCounters
+from gateway.sessions.background_tasks import BackgroundTasks, running_background_tasks
 from gateway.sessions.message_sender import MessageSender
 from gateway.sessions.signal_sender import SignalSender
-from gateway.sessions.user_client import BackgroundTasks, client_for, running_background_tasks
 from gateway.settings import Settings
 from gateway.transports.http import serving_http
 from gateway.transports.websocket.server import serving_websockets, websocket_protocol
@@ -48,7 +48,7 @@ _log = logger("gateway")
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where the gateway listens."""
+    """The ports that the gateway listens on."""
 
     websocket: int
     http: int
@@ -58,25 +58,26 @@ class Ports:
 async def serve(settings: Settings) -> AsyncIterator[Ports]:
     """Serves browsers while the context is open; yields the ports.
 
-    On leaving: /readyz says no, no more connections are taken, clients are told to go, requests in flight are
-    finished, connections are closed, and only then what they stood on.
+    On leaving: /readyz fails, no new connections are accepted, clients are told to reconnect, requests in flight are
+    finished, connections are closed, and last the streams, tasks and channels they used.
     """
     stopping = asyncio.Event()
     async with open_upstreams(settings) as upstreams, running_background_tasks() as tasks:
         verifier = TokenVerifier(lambda: fetch_keys(upstreams.auth_channel))
-        people = UserCache(partial(fetch_users, upstreams))
-        house = _house(settings, upstreams, verifier, tasks, people)
+        user_cache = UserCache(partial(fetch_users, upstreams))
+        components = _create_components(settings, upstreams, verifier, tasks, user_cache)
+        socketio = components.listeners.socketio
         async with (
             serving_http(
                 settings,
                 upstreams,
                 verifier,
-                people,
+                user_cache,
                 is_stopping=stopping.is_set,
-                around=house.entrances.socketio.beside,
-                websockets=websocket_protocol(settings.frame_bytes, house.entrances.socketio.admit),
+                wrap=socketio.wrap,
+                websockets=websocket_protocol(settings.frame_bytes, socketio.upgrade),
             ) as http,
-            _serving_browsers(settings, house, stopping) as websocket,
+            _serving_websockets(settings, components, stopping) as websocket,
         ):
             _log.info("gateway_listening", websocket_port=websocket, http_port=http)
             yield Ports(websocket, http)
@@ -84,77 +85,83 @@ async def serve(settings: Settings) -> AsyncIterator[Ports]:
 
 @dataclass(frozen=True, slots=True)
 class _Components:
-    """What serves connections, and what runs beside them."""
+    """The parts that serve connections, and the background work by name."""
 
-    entrances: Listeners
+    listeners: Listeners
     drainer: Drainer
     keys: JwksCache
     counters: HotPathCounters
-    tasks: Mapping[str, Callable[[], Coroutine[Any, Any, None]]]
+    background: Mapping[str, Callable[[], Coroutine[Any, Any, None]]]
 
 
-def _house(
-    settings: Settings, upstreams: Upstreams, verifier: TokenVerifier, tasks: BackgroundTasks, people: UserCache
+def _create_components(
+    settings: Settings, upstreams: Upstreams, verifier: TokenVerifier, tasks: BackgroundTasks, user_cache: UserCache
 ) -> _Components:
     counters, keys, presence_cache = HotPathCounters(), JwksCache(verifier), PresenceCache()
-    sends, signals = MessageSender(upstreams, settings.queued_items), SignalSender(upstreams, settings.queued_items)
-    delivery_queue = DeliveryQueue(
-        lambda session, run, answer: tasks.start("event", run(client_for(upstreams, session)), answer)
-    )
-    hub = Hub(settings.connections_per_user, presence_cache, delivery_queue, signals.confirm)
+    messages, signals = MessageSender(upstreams, settings.queued_items), SignalSender(upstreams, settings.queued_items)
+    delivery_queue = DeliveryQueue(upstreams, tasks)
+    hub = Hub(settings.connections_per_user, presence_cache, delivery_queue, signals.confirm_delivery)
     drainer = Drainer(hub)
-    chat_events, notify_events, presence_reporter = _streams(settings, upstreams, hub, drainer)
+    chat_events, notify_events = _subscriptions(upstreams, hub, drainer)
+    presence = PresenceReporter(
+        upstreams.presence.Attach,
+        gateway_id=settings.replica,
+        metadata=upstreams.service_tokens.metadata,
+        deliver=hub.deliver_presence,
+        mark_synced=presence_cache.mark_synced,
+    )
     dispatcher = RequestDispatcher(
         hub=hub,
-        readiness=ReadinessTracker(chat_events, notify_events, presence_reporter, presence_cache),
-        sends=sends,
+        readiness=ReadinessTracker(chat_events, notify_events, presence, presence_cache),
+        messages=messages,
         signals=signals,
         tasks=tasks,
         upstreams=upstreams,
         verifier=verifier,
     )
-    counters.watch("parley_gateway_connections", lambda: hub.count)
-    counters.watch("parley_gateway_messages_waiting", sends.__len__)
-    counters.watch("parley_gateway_signals_waiting", signals.__len__)
-    counters.watch("parley_gateway_requests_in_flight", tasks.__len__)
+    counters.add_gauge("parley_gateway_connections", lambda: hub.count)
+    counters.add_gauge("parley_gateway_messages_waiting", messages.__len__)
+    counters.add_gauge("parley_gateway_signals_waiting", signals.__len__)
+    counters.add_gauge("parley_gateway_requests_in_flight", tasks.__len__)
+    dialects = all_dialects(DialectContext(user_cache, presence_cache))
     return _Components(
-        entrances=entrances(settings, all_dialects(DialectContext(people, presence_cache)), dispatcher, keys, counters),
+        listeners=create_listeners(settings, dialects, dispatcher, keys, counters),
         drainer=drainer,
         keys=keys,
         counters=counters,
-        tasks={
-            "messages": sends.run,
+        background={
+            "messages": messages.run,
             "signals": signals.run,
             "chat": chat_events.run,
             "notify": notify_events.run,
-            "presence": presence_reporter.run,
-            "revocations": RevocationWatch(upstreams, hub).run,
+            "presence": presence.run,
+            "revocations": RevocationWatcher(upstreams, hub).run,
             "keys": keys.run,
         },
     )
 
 
 @asynccontextmanager
-async def _serving_browsers(settings: Settings, house: _Components, stopping: asyncio.Event) -> AsyncIterator[int]:
-    ways = house.entrances
+async def _serving_websockets(
+    settings: Settings, components: _Components, stopping: asyncio.Event
+) -> AsyncIterator[int]:
+    listeners = components.listeners
     tls = server_context(settings.tls) if settings.tls else None
-    with _exposed(house.counters):
-        async with supervised(house.tasks), ways.socketio.running(), AsyncExitStack() as stack:
-            stack.push_async_callback(house.drainer.drain, settings.drain_seconds)
+    with _exported(components.counters):
+        async with supervised(components.background), listeners.socketio.running(), AsyncExitStack() as stack:
+            stack.push_async_callback(components.drainer.drain, settings.drain_seconds)
             stack.callback(stopping.set)
-            await house.keys.wait_ready(_KEYS_TIMEOUT_SECONDS)
+            await components.keys.wait_ready(_KEYS_TIMEOUT_SECONDS)
             if settings.helpdesk_listen:
                 await stack.enter_async_context(
-                    serving_websockets(settings.helpdesk_listen, settings.frame_bytes, ways.helpdesk)
+                    serving_websockets(settings.helpdesk_listen, settings.frame_bytes, listeners.helpdesk)
                 )
             yield await stack.enter_async_context(
-                serving_websockets(settings.websocket_listen, settings.frame_bytes, ways.websocket, tls)
+                serving_websockets(settings.websocket_listen, settings.frame_bytes, listeners.websocket, tls)
             )
 
 
-def _streams(
-    settings: Settings, upstreams: Upstreams, hub: Hub, drainer: Drainer
-) -> tuple[Subscription[Any], Subscription[Any], PresenceReporter]:
+def _subscriptions(upstreams: Upstreams, hub: Hub, drainer: Drainer) -> tuple[Subscription[Any], Subscription[Any]]:
     metadata = upstreams.service_tokens.metadata
     chat_events = Subscription(
         "chat",
@@ -162,7 +169,7 @@ def _streams(
         chat.SubscribeRequest,
         metadata=metadata,
         deliver=hub.deliver_chat,
-        lost=drainer.reconnect_all,
+        on_loss=drainer.reconnect_all,
     )
     notify_events = Subscription(
         "notify",
@@ -170,20 +177,13 @@ def _streams(
         notify.SubscribeRequest,
         metadata=metadata,
         deliver=hub.deliver_notify,
-        lost=drainer.reconnect_all,
+        on_loss=drainer.reconnect_all,
     )
-    presence_reporter = PresenceReporter(
-        upstreams.presence.Attach,
-        gateway_id=settings.replica,
-        metadata=metadata,
-        deliver=hub.deliver_presence,
-        mark_synced=hub.presence_complete,
-    )
-    return chat_events, notify_events, presence_reporter
+    return chat_events, notify_events
 
 
 @contextmanager
-def _exposed(counters: HotPathCounters) -> Iterator[None]:
+def _exported(counters: HotPathCounters) -> Iterator[None]:
     REGISTRY.register(counters)
     try:
         yield

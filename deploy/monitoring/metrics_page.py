@@ -53,7 +53,7 @@ def _metrics(packages: Iterable[str], known: set[str]) -> Iterator[tuple[str, st
                     known.add(row[0])
                     yield row
     if "gateway" in packages:
-        for kind, table in (("counter", gateway.metrics.COUNTED), ("gauge", gateway.metrics.WATCHED)):
+        for kind, table in (("counter", gateway.metrics.COUNTERS), ("gauge", gateway.metrics.GAUGES)):
             yield from ((f"`{name}`", kind, "", text) for name, text in table.items())
 
 

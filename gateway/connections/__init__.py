@@ -1,1 +1,1 @@
-"""The life of a connection: request dispatch, event delivery, readiness, draining and revocation."""
+"""The lifecycle of a connection: request dispatch, event delivery, readiness, draining and revocation."""

@@ -1,91 +1,71 @@
-"""Events that take a lookup before they can be told: what comes for the same connection meanwhile waits behind them."""
+"""Queues the payloads of a connection behind an event whose encoding needs a lookup, so that their order is kept."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable
-from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 from chassis.errors import AppError
 from chassis.process.logs import logger
-from gateway.dialects.base import Deferred, Payloads, WireFormat
-from gateway.sessions.commands import UserCalls
-from gateway.sessions.session import Session
+from gateway.connections.connection import Connection
+from gateway.dialects.base import Deferred, Payloads
+from gateway.sessions.background_tasks import BackgroundTasks, app_errors_only
+from gateway.sessions.user_client import UserClient
+from gateway.upstream.clients import Upstreams
 from gateway.wire import close_codes
 
 MAX_WAITING: Final = 1_000
 
-_log = logger("lines")
-
-
-class Listener(Protocol):
-    """A connection, as far as it is told of events."""
-
-    @property
-    def session(self) -> Session:
-        """Its state."""
-
-    @property
-    def wire_format(self) -> WireFormat:
-        """What it speaks now."""
-
-    def write(self, data: bytes) -> None:
-        """Sends framed data."""
-
-    def close(self, code: int, reason: str) -> None:
-        """Closes it."""
-
+_log = logger("delivery")
 
 Payload = Payloads | Deferred
-Start = Callable[[Session, Callable[[UserCalls], Awaitable[Payloads]], Callable[[Payloads | AppError], None]], None]
-"""Does work with calls for a session's user, then calls back with its result or with what went wrong."""
 
 
 class DeliveryQueue:
-    """The lines of all connections; most have none.
+    """The queues of all connections; most connections have none.
 
     Args:
-        start: does work beside the connections.
+        upstreams: the services' stubs.
+        tasks: runs the lookups.
 
     Attributes:
-        waiting: what waits, by connection.
+        waiting: each connection's queue. Its first payload is being looked up.
     """
 
-    def __init__(self, start: Start) -> None:
-        self._start = start
-        self.waiting: dict[Listener, deque[Payload]] = {}
+    def __init__(self, upstreams: Upstreams, tasks: BackgroundTasks) -> None:
+        self._upstreams = upstreams
+        self._tasks = tasks
+        self.waiting: dict[Connection, deque[Payload]] = {}
 
-    def tell(self, connection: Listener, said: Payload) -> None:
-        """Tells a connection something, at once or behind what it still waits for."""
-        line = self.waiting.get(connection)
-        if line is not None:
-            line.append(said)
-            if len(line) > MAX_WAITING:
+    def deliver(self, connection: Connection, payload: Payload) -> None:
+        """Sends a payload to a connection, at once or behind those that wait; closes the connection if too many do."""
+        queue = self.waiting.get(connection)
+        if queue is not None:
+            queue.append(payload)
+            if len(queue) > MAX_WAITING:
                 del self.waiting[connection]
                 connection.close(close_codes.TOO_SLOW, "too slow")
-        elif isinstance(said, Deferred):
-            self.waiting[connection] = deque((said,))
-            self._look_up(connection, said)
-        elif said:
-            connection.write(connection.wire_format.frames(said))
+        elif isinstance(payload, Deferred):
+            queue = self.waiting[connection] = deque((payload,))
+            self._tasks.start(self._drain(connection, queue))
+        else:
+            connection.send(payload)
 
-    def _look_up(self, connection: Listener, later: Deferred) -> None:
-        self._start(connection.session, later.run, partial(self._found, connection))
-
-    def _found(self, connection: Listener, outcome: Payloads | AppError) -> None:
-        line = self.waiting.get(connection)
-        if line is None:
-            return  # it grew too long
-        line.popleft()
-        if isinstance(outcome, AppError):
-            _log.warning("event_not_told", reason=outcome.reason)
-        elif outcome:
-            connection.write(connection.wire_format.frames(outcome))
-        while line:
-            said = line[0]
-            if isinstance(said, Deferred):
-                self._look_up(connection, said)
-                return
-            connection.write(connection.wire_format.frames(line.popleft()))  # type: ignore[arg-type]  # no Later
+    async def _drain(self, connection: Connection, queue: deque[Payload]) -> None:
+        while queue:
+            payload = queue[0]
+            payloads = await self._look_up(connection, payload) if isinstance(payload, Deferred) else payload
+            if self.waiting.get(connection) is not queue:
+                return  # the queue overflowed during the lookup
+            queue.popleft()
+            connection.send(payloads)
         del self.waiting[connection]
+
+    async def _look_up(self, connection: Connection, deferred: Deferred) -> Payloads:
+        session = connection.session
+        client = UserClient(self._upstreams, session.identity, session.token)
+        try:
+            return await app_errors_only("event", deferred.run(client))
+        except AppError as error:
+            _log.warning("event_not_told", reason=error.reason)
+            return ()

@@ -1,25 +1,27 @@
-"""Where connections are looked after: what comes from them is decoded, admitted and carried out, and answered.
+"""Dispatches the requests of connections, and closes connections whose token expires.
 
-The desk stands between transports, which call it, and everything behind them. It keeps the order of things on the
-way of a message: frame, dialect, session, batch; and back: outcome, dialect, frame. On that way there is no task,
-no await and no log line for a single message.
+The dispatcher stands between the transports, which call it, and the rest of the gateway. A message passes frame,
+dialect, session and batch, and its reply outcome, dialect and frame, without a task, an await or a log line of its own:
+so messages and signals are answered by callbacks. Every other request runs as a coroutine.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final
 
 from parley.chat.v1.message_pb2 import SendResult
 
 from chassis.errors import AppError
-from chassis.identity import Identity, TokenVerifier
-from gateway.connections.hub import Connection, Hub, TooManyConnectionsError, send, send_error
+from chassis.identity import TokenVerifier
+from gateway.connections.connection import Connection
+from gateway.connections.hub import Hub, TooManyConnectionsError
 from gateway.connections.readiness import ReadinessTracker
 from gateway.metrics import count_failure
+from gateway.sessions.background_tasks import BackgroundTasks, app_errors_only
 from gateway.sessions.commands import (
     CallUpstream,
     Command,
@@ -34,26 +36,27 @@ from gateway.sessions.commands import (
 from gateway.sessions.message_sender import MessageSender
 from gateway.sessions.session import EXPIRED, Close, Reply, Session
 from gateway.sessions.signal_sender import SignalSender
-from gateway.sessions.user_client import BackgroundTasks, client_for
+from gateway.sessions.user_client import UserClient
 from gateway.upstream.clients import Upstreams
 from gateway.wire import close_codes
 from gateway.wire.timestamps import time_text_of
 
 _RESOLVED_PER_SESSION: Final = 1_000
 
-Carrier = Callable[[Connection, Request, Any], None]
+Executor = Callable[[Connection, Request, Any], None]
+_Waiting = list[tuple[Request, Callable[[str], Command]]]
 
 
 class RequestDispatcher:
-    """Looks after the connections of a gateway.
+    """Dispatches the requests of all connections of a gateway.
 
     Args:
-        hub: where connections are known.
-        readiness: who tells the services of them.
-        sends: where messages go.
-        signals: where receipts and typing go.
-        tasks: where everything else is done.
-        upstreams: the services.
+        hub: the gateway's connections.
+        readiness: announces connections to the services.
+        messages: sends messages to chat.
+        signals: sends receipts and typing signals to chat.
+        tasks: runs all other requests.
+        upstreams: the services' stubs.
         verifier: verifies tokens.
     """
 
@@ -62,7 +65,7 @@ class RequestDispatcher:
         *,
         hub: Hub,
         readiness: ReadinessTracker,
-        sends: MessageSender,
+        messages: MessageSender,
         signals: SignalSender,
         tasks: BackgroundTasks,
         upstreams: Upstreams,
@@ -70,24 +73,24 @@ class RequestDispatcher:
     ) -> None:
         self._hub = hub
         self._readiness = readiness
-        self._sends = sends
+        self._messages = messages
         self._signals = signals
         self._tasks = tasks
         self._upstreams = upstreams
         self._verifier = verifier
         self._expiries: dict[Connection, asyncio.TimerHandle] = {}
-        self._resolving: dict[tuple[Session, tuple[str, str]], list[tuple[Request, Callable[[str], Command]]]] = {}
-        self._carriers: Final[dict[type[Command], Carrier]] = {
+        self._resolving: dict[tuple[Session, tuple[str, str]], _Waiting] = {}
+        self._executors: Final[dict[type[Command], Executor]] = {
             SendMessage: self._send_message,
             SendSignal: self._send_signal,
-            CallUpstream: self._perform,
+            CallUpstream: self._call_upstream,
             ResolveConversation: self._resolve,
             SetIdle: self._set_idle,
             RefreshSession: self._refresh_session,
         }
 
     def opened(self, connection: Connection) -> None:
-        """A connection was opened by a client whose token was verified."""
+        """Registers a new connection, whose token is verified."""
         try:
             first_of_user = self._hub.add(connection)
         except TooManyConnectionsError:
@@ -97,7 +100,7 @@ class RequestDispatcher:
         self._readiness.connected(connection.session, first_of_user, partial(self._ready, connection))
 
     def closed(self, connection: Connection) -> None:
-        """A connection is no more, or was never let in."""
+        """Removes a closed connection; does nothing if it was never registered, or is removed already."""
         expiry = self._expiries.pop(connection, None)
         if expiry is None:
             return
@@ -107,34 +110,37 @@ class RequestDispatcher:
         connection.session.end_waiting()
 
     def received(self, connection: Connection, frame: object) -> None:
-        """A frame came that can be decoded."""
+        """Handles a frame, in the form that the connection's dialect decodes."""
         self._handle(connection, connection.wire_format.dialect.decode(frame, connection.session))
 
     def unreadable(self, connection: Connection, error: AppError) -> None:
-        """A frame came of which there is no text."""
+        """Handles a frame without text; `error` says why it has none."""
         self._handle(connection, connection.wire_format.dialect.unreadable(error))
 
     def _handle(self, connection: Connection, request: Request) -> None:
         effect = connection.session.admit(request)
         if isinstance(effect, Reply):
             count_failure(request.operation, effect.error.reason)
-            send_error(connection, request.reference, effect.error)
+            connection.send_error(request.reference, effect.error)
         elif isinstance(effect, Close):
             connection.close(*effect)
         else:
-            self._go_on(connection, request, request.command)
+            self._execute(connection, request, request.command)
 
     def _ready(self, connection: Connection) -> None:
         if connection in self._expiries:
             session = connection.session
             session.become_ready()
-            send(connection, connection.wire_format.dialect.session_ready(session, time.time()))
+            connection.send(connection.wire_format.dialect.session_ready(session, time.time()))
 
-    # --- what requests ask for
+    def _execute(self, connection: Connection, request: Request, command: Command) -> None:
+        self._executors[type(command)](connection, request, command)
+
+    # --- messages and signals
 
     def _send_message(self, connection: Connection, request: Request, command: SendMessage) -> None:
         try:
-            self._sends.send(connection.session.actor, command.draft, partial(self._sent, connection, request))
+            self._messages.send(connection.session.actor, command.draft, partial(self._sent, connection, request))
         except AppError as error:
             self._failed(connection, request, error)
 
@@ -143,92 +149,97 @@ class RequestDispatcher:
             self._failed(connection, request, outcome)
         else:
             connection.session.answered()
-            send(connection, connection.wire_format.dialect.sent(request.reference, outcome))
+            connection.send(connection.wire_format.dialect.sent(request.reference, outcome))
 
     def _send_signal(self, connection: Connection, request: Request, command: SendSignal) -> None:
+        answer = partial(self._signal_sent, connection, request)
         try:
-            self._signals.send(connection.session.actor, command.signal, partial(self._signalled, connection, request))
+            self._signals.send(connection.session.actor, command.signal, answer)
         except AppError as error:
             self._failed(connection, request, error)
 
-    def _signalled(self, connection: Connection, request: Request, refusal: AppError | None) -> None:
-        self._done(connection, request, {} if refusal is None else refusal)
-
-    def _perform(self, connection: Connection, request: Request, command: CallUpstream) -> None:
-        calls = client_for(self._upstreams, connection.session)
-        self._tasks.start(request.operation, command.run(calls), partial(self._done, connection, request))
-
-    def _resolve(self, connection: Connection, request: Request, command: ResolveConversation) -> None:
-        session = connection.session
-        known = None if command.anew else session.conversations.get(command.name)
-        waiting = self._resolving.get((session, command.name))
-        if waiting is not None:
-            waiting.append((request, command.then))
-        elif known is not None:
-            self._go_on(connection, request, command.then(known))
+    def _signal_sent(self, connection: Connection, request: Request, error: AppError | None) -> None:
+        if error is not None:
+            self._failed(connection, request, error)
         else:
-            self._resolving[session, command.name] = [(request, command.then)]
-            found = partial(self._resolved, connection, command.name)
-            self._tasks.start(request.operation, command.find(client_for(self._upstreams, session)), found)
+            self._done(connection, request, {})
 
-    def _resolved(self, connection: Connection, name: tuple[str, str], outcome: str | AppError) -> None:
-        session = connection.session
-        waiting = self._resolving.pop((session, name))
-        if not isinstance(outcome, AppError):
-            session.conversations[name] = outcome
-            if len(session.conversations) > _RESOLVED_PER_SESSION:
-                del session.conversations[next(iter(session.conversations))]
-        for request, then in waiting:
-            if isinstance(outcome, AppError):
-                self._failed(connection, request, outcome)
-            else:
-                self._go_on(connection, request, then(outcome))
-
-    def _go_on(self, connection: Connection, request: Request, command: Command) -> None:
-        self._carriers[type(command)](connection, request, command)
+    # --- other requests
 
     def _set_idle(self, connection: Connection, request: Request, command: SetIdle) -> None:
         self._readiness.report(connection.session, command.idle)
         self._done(connection, request, {})
 
-    def _refresh_session(self, connection: Connection, request: Request, command: RefreshSession) -> None:
-        token = command.access_token
-        self._tasks.start(
-            request.operation, self._verifier.verify(token), partial(self._refreshed, connection, request, token)
-        )
+    def _call_upstream(self, connection: Connection, request: Request, command: CallUpstream) -> None:
+        self._tasks.start(self._answer(connection, request, command.run(self._client(connection.session))))
 
-    def _refreshed(self, connection: Connection, request: Request, token: str, outcome: Identity | AppError) -> None:
-        if not isinstance(outcome, AppError):
-            try:
-                connection.session.refresh(outcome, token)
-            except AppError as error:
-                outcome = error
-        if isinstance(outcome, AppError):
-            self._failed(connection, request, outcome)
-            return
+    def _refresh_session(self, connection: Connection, request: Request, command: RefreshSession) -> None:
+        self._tasks.start(self._answer(connection, request, self._refresh(connection, command.access_token)))
+
+    async def _answer(self, connection: Connection, request: Request, work: Awaitable[Result]) -> None:
+        """Answers a request with the result of `work`, or with its error."""
+        try:
+            result = await app_errors_only(request.operation, work)
+        except AppError as error:
+            self._failed(connection, request, error)
+        else:
+            self._done(connection, request, result)
+
+    async def _refresh(self, connection: Connection, token: str) -> Result:
+        identity = await self._verifier.verify(token)
+        connection.session.refresh(identity, token)
         if connection in self._expiries:
             self._watch_expiry(connection)
-        self._done(connection, request, {"expireTime": time_text_of(outcome.expires_at)})
+        return {"expireTime": time_text_of(identity.expires_at)}
 
-    def _done(self, connection: Connection, request: Request, outcome: Result | AppError) -> None:
-        if isinstance(outcome, AppError):
-            self._failed(connection, request, outcome)
+    def _resolve(self, connection: Connection, request: Request, command: ResolveConversation) -> None:
+        session, name = connection.session, command.name
+        known = None if command.refresh else session.conversations.get(name)
+        waiting = self._resolving.get((session, name))
+        if waiting is not None:
+            waiting.append((request, command.then))
+        elif known is not None:
+            self._execute(connection, request, command.then(known))
         else:
-            connection.session.answered()
-            send(connection, connection.wire_format.dialect.done(request.reference, outcome))
+            self._resolving[session, name] = [(request, command.then)]
+            self._tasks.start(self._find(connection, request.operation, command))
+
+    async def _find(self, connection: Connection, operation: str, command: ResolveConversation) -> None:
+        """Finds a conversation's id, and executes the requests that wait for it, in order."""
+        session, name = connection.session, command.name
+        try:
+            conversation_id = await app_errors_only(operation, command.find(self._client(session)))
+        except AppError as error:
+            for request, _ in self._resolving.pop((session, name)):
+                self._failed(connection, request, error)
+            return
+        session.conversations[name] = conversation_id
+        if len(session.conversations) > _RESOLVED_PER_SESSION:
+            del session.conversations[next(iter(session.conversations))]
+        for request, then in self._resolving.pop((session, name)):
+            self._execute(connection, request, then(conversation_id))
+
+    def _client(self, session: Session) -> UserClient:
+        return UserClient(self._upstreams, session.identity, session.token)
+
+    # --- replies
+
+    def _done(self, connection: Connection, request: Request, result: Result) -> None:
+        connection.session.answered()
+        connection.send(connection.wire_format.dialect.done(request.reference, result))
 
     def _failed(self, connection: Connection, request: Request, error: AppError) -> None:
         connection.session.answered()
         count_failure(request.operation, error.reason)
-        send_error(connection, request.reference, error)
+        connection.send_error(request.reference, error)
 
     # --- tokens
 
     def _watch_expiry(self, connection: Connection) -> None:
-        """Closes a connection when its token expires, unless a newer one came; watches anew after one did."""
-        present = self._expiries.pop(connection, None)
-        if present is not None:
-            present.cancel()
+        """Closes a connection when its token expires; replaces the timer of an earlier token."""
+        timer = self._expiries.pop(connection, None)
+        if timer is not None:
+            timer.cancel()
         remaining = max(0.0, connection.session.identity.expires_at - time.time())
         loop = asyncio.get_running_loop()
         self._expiries[connection] = loop.call_later(remaining, connection.close, *EXPIRED)

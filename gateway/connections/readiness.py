@@ -1,8 +1,9 @@
-"""When a new connection is ready: once whatever happens from then on reaches it, so that its client's first catching
-up leaves no hole.
+"""Decides when a new connection is ready: once every later event reaches it, so that its client's first catch-up
+leaves no gap.
 
-Chat must have acknowledged its user. Notify and presence are waited for too, but not for long: without them there is
-still a chat. Presence must have told who is here as well: who comes from then on is told to the client as one who came.
+Chat must have acknowledged the user. The gateway also waits for notify and presence, but only for a short time, since
+chat works without them. Presence must have sent the organization's complete state too, so that every later change to
+online means that a user came online.
 """
 
 from __future__ import annotations
@@ -20,43 +21,43 @@ from gateway.upstream.subscriptions import Subscription, User
 from gateway.wire.enum_names import ROLES
 
 SYNC_TIMEOUT_SECONDS: Final = 2.0
-_NOT_WAITED_FOR_LONG: Final = ("notify", "presence", "roster")
+_OPTIONAL_STEPS: Final = ("notify", "presence", "presence_cache")
 
-Step = Callable[[], None]
+Callback = Callable[[], None]
 
 
-class _Arrival:
-    """What one session still waits for."""
+class _Steps:
+    """The steps that one session waits for."""
 
-    def __init__(self, ready: Step) -> None:
-        self._missing = {"chat", *_NOT_WAITED_FOR_LONG}
+    def __init__(self, ready: Callback) -> None:
+        self._missing = {"chat", *_OPTIONAL_STEPS}
         self._ready = ready
 
-    def arrived(self, at: str) -> Step:
-        """What to call once a service knows of the session."""
+    def completes(self, step: str) -> Callback:
+        """Returns the callback that completes a step."""
 
-        def step() -> None:
-            if at in self._missing:
-                self._missing.remove(at)
+        def complete() -> None:
+            if step in self._missing:
+                self._missing.remove(step)
                 if not self._missing:
                     self._ready()
 
-        return step
+        return complete
 
-    def go_on_without(self) -> None:
-        """Waits for chat alone."""
-        for service in _NOT_WAITED_FOR_LONG:
-            self.arrived(service)()
+    def skip_optional(self) -> None:
+        """Completes all steps but chat's."""
+        for step in _OPTIONAL_STEPS:
+            self.completes(step)()
 
 
 class ReadinessTracker:
-    """Tells the services who is here, and says when they know.
+    """Announces sessions to the services, and reports when they are ready.
 
     Args:
         chat: the subscription to chat.
         notify: the subscription to notify.
-        presence: what presence is told.
-        presence_cache: what presence has told.
+        presence: reports sessions to presence.
+        presence_cache: the presence of the organization.
     """
 
     def __init__(
@@ -71,29 +72,29 @@ class ReadinessTracker:
         self._presence = presence
         self._presence_cache = presence_cache
 
-    def connected(self, session: Session, first_of_user: bool, ready: Step) -> None:
-        """Tells of a session, and calls `ready` once it is."""
+    def connected(self, session: Session, first_of_user: bool, ready: Callback) -> None:
+        """Announces a session, and calls `ready` once it is ready."""
         user = _user(session)
         if first_of_user:
             self._chat.attach(user)
             self._notify.attach(user)
         self.report(session, idle=False)
-        arrival = _Arrival(ready)
-        self._chat.when_attached(user, arrival.arrived("chat"))
-        self._notify.when_attached(user, arrival.arrived("notify"))
-        self._presence.when_reported(session.session_id, arrival.arrived("presence"))
-        everybody_is_known = arrival.arrived("roster")
-        self._presence_cache.when_synced(session.identity.organization_id, everybody_is_known)
+        steps = _Steps(ready)
+        self._chat.when_attached(user, steps.completes("chat"))
+        self._notify.when_attached(user, steps.completes("notify"))
+        self._presence.when_reported(session.session_id, steps.completes("presence"))
+        synced = steps.completes("presence_cache")
+        self._presence_cache.when_synced(session.identity.organization_id, synced)
         asyncio.get_running_loop().call_later(
-            SYNC_TIMEOUT_SECONDS, self._go_on_without, session.identity.organization_id, everybody_is_known, arrival
+            SYNC_TIMEOUT_SECONDS, self._skip_optional, session.identity.organization_id, synced, steps
         )
 
-    def _go_on_without(self, organization_id: str, everybody_is_known: Step, arrival: _Arrival) -> None:
-        self._presence_cache.cancel_wait(organization_id, everybody_is_known)
-        arrival.go_on_without()
+    def _skip_optional(self, organization_id: str, synced: Callback, steps: _Steps) -> None:
+        self._presence_cache.cancel_wait(organization_id, synced)
+        steps.skip_optional()
 
     def report(self, session: Session, idle: bool) -> None:
-        """Tells presence of a session as it is now."""
+        """Reports a session to presence."""
         identity = session.identity
         self._presence.report(
             PresenceSession(
@@ -106,7 +107,7 @@ class ReadinessTracker:
         )
 
     def disconnected(self, session: Session, last_of_user: bool) -> None:
-        """Tells that a session is no more."""
+        """Withdraws a session."""
         if last_of_user:
             self._chat.detach(_user(session))
             self._notify.detach(_user(session))

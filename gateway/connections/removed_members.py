@@ -1,7 +1,7 @@
-"""Who was removed from a conversation while connected here: they hear no more of its receipts and typing.
+"""Remembers the conversations that connected users were removed from, and withholds their receipts and typing signals.
 
-A replica of chat that has not heard of a removal yet may still name them there. That is remembered for as long as a
-user stays, and no longer: of one who comes anew, events that made them a member again may not have come here.
+A replica of chat that has not processed a removal yet may still list the user as a recipient. The memory lasts while
+the user stays connected, and no longer: a user who reconnects may have been added again without an event here.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from parley.chat.v1 import event_pb2 as chat
 _SIGNALS: Final = frozenset({"receipt_updated", "typing_updated"})
 
 
-class Removals:
-    """The conversations that users were removed from."""
+class RemovedMembers:
+    """The conversations that connected users were removed from."""
 
     def __init__(self) -> None:
         self._of_user: dict[tuple[str, str], set[str]] = {}
 
     def forget(self, organization_id: str, user_id: str) -> None:
-        """Forgets what a user was removed from."""
+        """Forgets the conversations that a user was removed from."""
         self._of_user.pop((organization_id, user_id), None)
 
-    def to_tell(self, event: chat.Event, kind: str | None, connected: Collection[str]) -> Iterable[str]:
-        """Notes who comes and goes by an event; gives those whom it is for.
+    def recipients(self, event: chat.Event, kind: str | None, connected: Collection[str]) -> Iterable[str]:
+        """Returns the users to deliver an event to, and records removals and additions.
 
         Args:
-            event: what happened.
+            event: the event.
             kind: the name of its payload.
-            connected: the users of its organization who are here.
+            connected: the connected users of its organization.
         """
         organization_id = event.organization_id
         if kind == "member_removed":

@@ -1,7 +1,7 @@
-"""Ends connections whose session was revoked or whose account was disabled, as auth tells it.
+"""Closes the connections of revoked sessions and disabled accounts.
 
-Auth does not repeat what was said while the stream was broken: a connection missed so ends with its access token,
-within a quarter of an hour.
+Auth does not repeat revocations that happen while the stream is broken. A connection missed that way closes when its
+access token expires, within 15 minutes.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _REVOKED = Close(close_codes.TOKEN_ENDED, "the session was revoked")
 _DISABLED = Close(close_codes.ACCOUNT_DISABLED, "the account is disabled")
 
 
-class RevocationWatch:
-    """Follows auth's revocations."""
+class RevocationWatcher:
+    """Watches auth's revocations."""
 
     def __init__(self, upstreams: Upstreams, hub: Hub) -> None:
         self._upstreams = upstreams
@@ -31,7 +31,7 @@ class RevocationWatch:
         self._up = STREAMS_UP.labels("revocations")
 
     async def run(self) -> None:
-        """Follows them for ever; to be supervised."""
+        """Watches for ever; to be supervised."""
         await keep_open("revocations", self._run_stream)
 
     async def _run_stream(self) -> None:
@@ -47,11 +47,11 @@ class RevocationWatch:
                 self._revoke(response)
         finally:
             self._up.set(0)
-            call.cancel()  # an abandoned call is never freed
+            call.cancel()  # gRPC never frees an abandoned call
 
     def _revoke(self, revocation: WatchRevocationsResponse) -> None:
         disabled = revocation.reason == RevocationReason.REVOCATION_REASON_ACCOUNT_DISABLED
-        end = _DISABLED if disabled else _REVOKED
+        close = _DISABLED if disabled else _REVOKED
         for connection in self._hub.of_user(revocation.organization_id, revocation.user_id):
             if revocation.session_id in {"", connection.session.identity.session_id}:
-                connection.close(*end)
+                connection.close(*close)

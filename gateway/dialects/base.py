@@ -1,4 +1,4 @@
-"""What a dialect is: the contract between a front-end's vocabulary and the rest of the gateway."""
+"""The contract between a front-end's vocabulary and the rest of the gateway."""
 
 from __future__ import annotations
 
@@ -11,63 +11,71 @@ from parley.notify.v1 import notification_pb2 as notify
 from parley.presence.v1 import presence_pb2 as presence
 
 from chassis.errors import AppError
-from gateway.sessions.commands import Request, Result, UserCalls
+from gateway.sessions.commands import Request, Result
 from gateway.sessions.session import Session
+from gateway.sessions.user_client import UserClient
 from gateway.upstream.presence_cache import PresenceCache
 from gateway.upstream.user_cache import UserCache
 
 Payloads = tuple[bytes, ...]
-"""What is sent to one client, in order: each is the payload of one frame. Empty where there is nothing to say."""
+"""What to send to one client, in order: each is the payload of one frame. Empty to send nothing."""
 
 
 class Deferred(NamedTuple):
-    """What an event is to one client takes calls of the services; what comes for that client meanwhile waits."""
+    """Payloads that need calls of the services; later payloads for the same client wait for them."""
 
-    run: Callable[[UserCalls], Awaitable[Payloads]]
+    run: Callable[[UserClient], Awaitable[Payloads]]
 
 
 EncodedEvent = Payloads | Callable[[Session], Payloads | Deferred]
-"""What an event is to clients: the same to all, or, by session, to each something else."""
+"""An encoded event: the same payloads for every client, or a function that returns each session's own."""
 
 
-def payloads_for(session: Session, speech: EncodedEvent) -> Payloads | Deferred:
-    """What an event is to one client."""
-    return speech(session) if callable(speech) else speech
+def payloads_for(session: Session, event: EncodedEvent) -> Payloads | Deferred:
+    """Returns an event's payloads for a session."""
+    return event(session) if callable(event) else event
 
 
 ChatEncoders = Mapping[str, Callable[[chat.Event], EncodedEvent]]
-"""What a dialect makes of each event of conversations, by the name of its payload: of each one, be it nothing."""
+"""A dialect's encoder of each event of conversations, by the name of the event's payload; complete, so that ignoring an
+event is a decision."""
 
 
-def encode_chat_event(encoders: ChatEncoders, happened: chat.Event) -> EncodedEvent:
-    """What an event of a conversation is in a dialect; nothing if it is newer than this gateway."""
-    encode = encoders.get(happened.WhichOneof("payload") or "")
-    return encode(happened) if encode else ()
+def encode_chat_event(encoders: ChatEncoders, event: chat.Event) -> EncodedEvent:
+    """Encodes an event of a conversation; returns nothing for one that is newer than this gateway."""
+    encode = encoders.get(event.WhichOneof("payload") or "")
+    return encode(event) if encode else ()
 
 
 class DialectContext(NamedTuple):
-    """What dialects look things up in, at once and without a call."""
+    """The caches that dialects use."""
 
-    people: UserCache
+    user_cache: UserCache
     presence_cache: PresenceCache
 
 
 class WebSocketEndpoint(NamedTuple):
-    """A dialect is spoken on bare WebSockets.
+    """A dialect on plain WebSockets.
 
     Attributes:
-        path: where.
-        subprotocol: what asks for it, where a path has several dialects.
-        auth_in_first_frame: whether clients say who they are in their first frame.
+        path: its path.
+        subprotocol: the subprotocol that selects it, at a path with several dialects.
+        token_from: returns the access token in a client's first frame, or "" if it has none. Raises AppError for any
+            other frame. None if the upgrade authenticates clients.
     """
 
     path: str
     subprotocol: str = ""
-    auth_in_first_frame: bool = False
+    token_from: Callable[[str], str] | None = None
+
+    @property
+    def auth_in_first_frame(self) -> bool:
+        """Whether the first frame authenticates clients."""
+        return self.token_from is not None
 
 
 class SocketIoEndpoint(NamedTuple):
-    """A dialect is spoken in a namespace of Socket.IO."""
+    """A dialect in a namespace of Socket.IO."""
 
     namespace: str
 
@@ -86,55 +94,55 @@ class Dialect(Protocol):
 
     @property
     def endpoint(self) -> WebSocketEndpoint | SocketIoEndpoint:
-        """Where it is spoken."""
+        """Where it is served."""
 
     @property
     def is_legacy(self) -> bool:
-        """Whether its front-end knows no more of a message than that it comes.
+        """Whether its front-end expects each message as an event and nothing else: no seqs, no delivery receipts.
 
-        The gateway then tells it of its own messages as well, of none twice, and says for it that it has them.
+        For a legacy dialect the gateway also delivers a client's own messages, drops repeats, and confirms delivery.
         """
 
     def new_state(self) -> Any:
-        """What it remembers of a new connection."""
+        """Returns the `dialect_state` of a new session."""
 
     def decode(self, frame: Any, session: Session) -> Request:
-        """Reads a frame as its transport gives it. Never raises: what can't be read or done is a command too."""
+        """Decodes a frame in the form that its transport has. Never raises: a bad frame becomes a command too."""
 
     def unreadable(self, error: AppError) -> Request:
-        """The request that stands for a frame of which there is no text to decode."""
+        """Returns the request that stands for a frame without text."""
 
-    def sent(self, reference: Any, receipt: SendResult) -> Payloads:
-        """The reply to SendMessage: the one that is on the hot path."""
+    def sent(self, reference: Any, result: SendResult) -> Payloads:
+        """Encodes the reply to SendMessage, the reply on the hot path."""
 
     def done(self, reference: Any, result: Result) -> Payloads:
-        """The reply to any other command."""
+        """Encodes the reply to any other command."""
 
     def failed(self, reference: Any, error: AppError) -> Payloads:
-        """The reply to a command that failed."""
+        """Encodes the reply to a command that failed."""
 
     def session_ready(self, session: Session, now: float) -> Payloads:
-        """The first event of a connection; `now` is Unix time in seconds."""
+        """Encodes the first event of a connection; `now` is Unix time in seconds."""
 
     def session_closing(self, reconnect_after_ms: int) -> Payloads:
-        """The last event of a connection that the gateway is about to close."""
+        """Encodes the last event of a connection that the gateway is about to close."""
 
     def chat_event(self, event: chat.Event) -> EncodedEvent:
-        """Something happened in a conversation."""
+        """Encodes an event of a conversation."""
 
     def notify_event(self, event: notify.Event) -> EncodedEvent:
-        """Something happened to a user's notifications."""
+        """Encodes an event of a user's notifications."""
 
     def presence_event(self, event: presence.Event, came_or_went: bool) -> EncodedEvent:
-        """Somebody's presence changed; `came_or_went` tells whether between being here and being away."""
+        """Encodes a change of presence; `came_or_went` says whether the user came online or went offline by it."""
 
 
 class WireFormat:
-    """A dialect on a transport: what an event is, ready to be written to every connection that has it.
+    """A dialect on a transport: turns payloads into bytes that can be written to every connection with this format.
 
     Args:
-        dialect: the vocabulary.
-        frame: how the transport wraps one payload.
+        dialect: the dialect.
+        frame: frames one payload for the transport.
     """
 
     def __init__(self, dialect: Dialect, frame: Callable[[bytes], bytes]) -> None:
@@ -142,7 +150,7 @@ class WireFormat:
         self._frame = frame
 
     def frames(self, payloads: Payloads) -> bytes:
-        """Wraps payloads for the wire."""
+        """Frames payloads."""
         if len(payloads) == 1:
             return self._frame(payloads[0])
         return b"".join([self._frame(payload) for payload in payloads])

@@ -1,4 +1,5 @@
-"""Who front-ends say that they are: the token alone tells, and what a payload claims besides must not contradict it."""
+"""Checks the identity that a payload claims: the token alone decides who the user is, and claims must not contradict
+it."""
 
 from __future__ import annotations
 
@@ -18,26 +19,26 @@ _CLAIMS: Final[Mapping[str, Callable[[Identity], str]]] = {
 }
 
 
-def check_claims(body: Any, identity: Identity, role: Callable[[str], str] = str) -> None:
-    """Refuses a payload that claims to be somebody else's.
+def check_claims(body: Any, identity: Identity, our_role: Callable[[str], str] = str) -> None:
+    """Rejects a payload that claims another identity than the user's.
 
     Args:
-        body: the payload; what is no object claims nothing.
-        identity: who sent it.
-        role: what a role that the front-end has another name for is called here.
+        body: the payload; anything but an object claims nothing.
+        identity: the user.
+        our_role: converts the front-end's name of a role.
 
     Raises:
-        PermissionDeniedError: IDENTITY_MISMATCH, with the field named.
-        InvalidArgumentError: INVALID_FIELDS, with the field named: it can be no id.
+        PermissionDeniedError: IDENTITY_MISMATCH, with the field's name.
+        InvalidArgumentError: INVALID_FIELDS, with the field's name: the value cannot be an id.
     """
     if not isinstance(body, dict):
         return
-    for field, own in _CLAIMS.items():
+    for field, actual in _CLAIMS.items():
         claimed = body.get(field)
         if claimed is None:
             continue
         if type(claimed) is not str and (field == _ROLE or type(claimed) is not int):
             raise invalid({field: "must be a string" if field == _ROLE else "must be a string or an integer"})
-        meant = str(claimed)
-        if own(identity) not in ({meant, role(meant)} if field == _ROLE else {meant}):
+        text = str(claimed)
+        if actual(identity) not in ({text, our_role(text)} if field == _ROLE else {text}):
             raise PermissionDeniedError("IDENTITY_MISMATCH", f"{field} is not what the token says")

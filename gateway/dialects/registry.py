@@ -1,6 +1,6 @@
 """Finds the dialects: every folder in this package with a `dialect.py` is one.
 
-Its `dialect.py` defines `create_dialect` and, if the dialect also answers over HTTP, `SHAPES`.
+Its `dialect.py` defines `NAME`, `create_dialect` and, if the HTTP interface can answer in the dialect, `VIEWS`.
 """
 
 from __future__ import annotations
@@ -15,33 +15,35 @@ from parley.chat.v1.chat_pb2 import Conversation, Message
 
 import gateway.dialects
 from gateway.dialects.base import Dialect, DialectContext
-from gateway.sessions.commands import UserCalls
+from gateway.sessions.user_client import UserClient
 from gateway.upstream.user_cache import UserCache
 
 
-class Shapes(Protocol):
-    """How a front-end writes conversations and messages; a module may be it."""
+class Views(Protocol):
+    """A dialect's JSON of conversations and messages; implemented by modules."""
 
     def conversations(
-        self, calls: UserCalls, people: UserCache, listed: Iterable[Conversation], /
+        self, client: UserClient, user_cache: UserCache, conversations: Iterable[Conversation], /
     ) -> Awaitable[list[dict[str, Any]]]:
-        """Conversations, in the order given. Raises AppError."""
+        """Returns the views of conversations, in their order. Raises AppError."""
 
     def messages(
-        self, calls: UserCalls, people: UserCache, conversation: Conversation, sent: Sequence[Message], /
+        self, client: UserClient, user_cache: UserCache, conversation: Conversation, messages: Sequence[Message], /
     ) -> Awaitable[list[dict[str, Any]]]:
-        """Messages of one conversation. Raises AppError."""
+        """Returns the views of a conversation's messages, in their order. Raises AppError."""
 
 
-def all_shapes() -> dict[str, Shapes]:
-    """The shapes of the dialects that have some of their own, by name."""
-    return {module.NAME: module.SHAPES for module in _modules() if hasattr(module, "SHAPES")}
+def all_views() -> dict[str, Views]:
+    """Returns the views of the dialects that have some, by name."""
+    return {module.NAME: module.VIEWS for module in _modules() if hasattr(module, "VIEWS")}
 
 
 def all_dialects(context: DialectContext) -> dict[str, Dialect]:
-    """The dialects, by name."""
-    made: list[Dialect] = [module.create_dialect(context) for module in _modules() if hasattr(module, "create_dialect")]
-    return {dialect.name: dialect for dialect in made}
+    """Returns all dialects, by name."""
+    dialects: list[Dialect] = [
+        module.create_dialect(context) for module in _modules() if hasattr(module, "create_dialect")
+    ]
+    return {dialect.name: dialect for dialect in dialects}
 
 
 def _modules() -> list[ModuleType]:

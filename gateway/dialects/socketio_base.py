@@ -1,7 +1,8 @@
-"""What the dialects of Socket.IO have in common: events with one argument, acknowledgements, and errors.
+"""The base of the dialects over Socket.IO: events with one argument, acknowledgements, and errors.
 
-A client emits `[name, payload]`, with or without a number to be answered under. The answer is `{ok: true, ...}` or
-`{ok: false, error}`; without a number, an error is emitted as an event `error`, and the rest needs no answer.
+A client emits `[name, payload]`, with or without an acknowledgement number. With one, the acknowledgement is
+`{ok: true, ...}` or `{ok: false, error}`. Without one, an error is emitted as an event `error`, and success has no
+reply.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from chassis.errors import AppError, InvalidArgumentError, UnimplementedError
 from gateway.dialects.base import Payloads
 from gateway.dialects.client_message_ids import OWN_IDS
 from gateway.dialects.identity_claims import check_claims
-from gateway.dialects.ids import format_id, repeated
+from gateway.dialects.ids import echoed_ids, format_id
 from gateway.dialects.validation import Form, read
 from gateway.sessions.commands import Command, Malformed, Reject, Request, Result
 from gateway.sessions.session import Session
@@ -26,18 +27,18 @@ from gateway.wire import json_objects
 from gateway.wire.field_errors import renamed
 from gateway.wire.timestamps import time_text
 
-_CHATS_IDS: Final = frozenset({"conversationId", "messageId", "senderId", "actorId"})
+_CHAT_IDS: Final = frozenset({"conversationId", "messageId", "senderId", "actorId"})
 _UNKNOWN: Final = "unknown"
 _NO_NAMES: Final[Mapping[str, str]] = MappingProxyType({})
 _encode: Final = msgspec.json.Encoder().encode
 
 
 class EmittedFrame(NamedTuple):
-    """What a client emitted.
+    """An event that a client emitted.
 
     Attributes:
         event: JSON: a list of the event's name and its arguments.
-        acknowledgement: the number under which it wants an answer, or empty.
+        acknowledgement: the acknowledgement number, or empty.
     """
 
     event: str
@@ -45,12 +46,12 @@ class EmittedFrame(NamedTuple):
 
 
 class Reference(NamedTuple):
-    """How an answer finds its question.
+    """What ties a reply to its event.
 
     Attributes:
         event: the event's name.
-        acknowledgement: the number to answer under, or empty.
-        echo: what of the question is repeated in the answer.
+        acknowledgement: the acknowledgement number, or empty.
+        echo: the fields of the event that the reply repeats.
     """
 
     event: str
@@ -59,12 +60,12 @@ class Reference(NamedTuple):
 
 
 class Operation(NamedTuple):
-    """One event that clients emit.
+    """An event that clients emit.
 
     Attributes:
-        form: what its payload looks like.
-        command: makes the command of a payload and of whose it is. Raises InvalidArgumentError.
-        names: what its fields are called here that services complain of by other names.
+        form: the schema of its payload.
+        command: makes the command from the payload and the session. Raises InvalidArgumentError.
+        names: the front-end's names of fields by the services' names, for errors.
     """
 
     form: type[Form]
@@ -73,27 +74,27 @@ class Operation(NamedTuple):
 
 
 def event(name: str, body: Mapping[str, Any]) -> bytes:
-    """The packet of an event, but for its namespace."""
+    """Returns the packet of an event, without its namespace."""
     return b'2["%s",%s]' % (name.encode(), _encode(body))
 
 
-def done(answer: Mapping[str, Any], *emitted: tuple[str, Mapping[str, Any]]) -> Result:
-    """The outcome of a command: what is answered, and what is emitted to the connection before."""
-    return {"answer": answer, "emitted": emitted}
+def reply(body: Mapping[str, Any], *emitted: tuple[str, Mapping[str, Any]]) -> Result:
+    """Returns a command's result: the reply, and the events to emit to the connection before it."""
+    return {"reply": body, "emitted": emitted}
 
 
 def notification_object(created: NotificationCreated) -> dict[str, Any]:
-    """A notification, with the ids that chat put in it as front-ends know them; what the CRM put in stays as it is."""
-    made = json_objects.notification_object(created.notification)
-    data = {name: format_id(part) if name in _CHATS_IDS else part for name, part in made["data"].items()}
-    return {**made, "data": data}
+    """Returns a notification; formats the ids that chat put into its data, and leaves the rest of the data as it is."""
+    notification = json_objects.notification_object(created.notification)
+    data = {name: format_id(value) if name in _CHAT_IDS else value for name, value in notification["data"].items()}
+    return {**notification, "data": data}
 
 
 class SocketIoDialect:
-    """What a dialect of Socket.IO inherits.
+    """The base class.
 
     Args:
-        operations: what clients emit, by name.
+        operations: the events that clients emit, by name.
     """
 
     is_legacy = True
@@ -102,7 +103,7 @@ class SocketIoDialect:
         self._operations = operations
 
     def decode(self, frame: EmittedFrame, session: Session) -> Request:
-        """Reads an event; never raises."""
+        """Decodes an event; never raises."""
         try:
             parts = msgspec.json.decode(frame.event)
         except (msgspec.DecodeError, RecursionError):
@@ -114,51 +115,51 @@ class SocketIoDialect:
         if operation is None:
             unknown = UnimplementedError("UNKNOWN_EVENT", "there is no such event")
             return Request(Reference(name[:64], frame.acknowledgement, {}), _UNKNOWN, Reject(unknown))
-        reference = Reference(name, frame.acknowledgement, repeated(body, "conversationId", *OWN_IDS))
+        reference = Reference(name, frame.acknowledgement, echoed_ids(body, "conversationId", *OWN_IDS))
         try:
             check_claims(body, session.identity)
             return Request(reference, name, operation.command(read(body, operation.form), session))
         except AppError as error:
             return Request(reference, name, Reject(error))
 
-    def _malformed(self, frame: EmittedFrame, sentence: str) -> Request:
-        error = InvalidArgumentError("MALFORMED_EVENT", sentence)
+    def _malformed(self, frame: EmittedFrame, message: str) -> Request:
+        error = InvalidArgumentError("MALFORMED_EVENT", message)
         return Request(Reference(_UNKNOWN, frame.acknowledgement, {}), _UNKNOWN, Malformed(error))
 
     def unreadable(self, error: AppError) -> Request:
-        """The request that stands for a packet that is no event."""
+        """Returns the request that stands for a malformed packet."""
         return Request(Reference(_UNKNOWN, "", {}), _UNKNOWN, Malformed(error))
 
-    def sent(self, reference: Reference, receipt: SendResult) -> Payloads:
-        """The answer to a message that was sent; the event of it comes to everybody, its sender too."""
+    def sent(self, reference: Reference, result: SendResult) -> Payloads:
+        """Encodes the reply to a sent message; its event goes to everyone, including the sender."""
         if not reference.acknowledgement:
             return ()
-        body = {"messageId": receipt.message_id, "seq": receipt.seq, "timestamp": time_text(receipt.create_time)}
-        return (_answer(reference, {"ok": True, **reference.echo, **body}),)
+        body = {"messageId": result.message_id, "seq": result.seq, "timestamp": time_text(result.create_time)}
+        return (_acknowledgement(reference, {"ok": True, **reference.echo, **body}),)
 
     def done(self, reference: Reference, result: Result) -> Payloads:
-        """What follows from anything else."""
+        """Encodes the reply to any other event, and the events emitted before it."""
         emitted = tuple(event(name, body) for name, body in result.get("emitted", ()))
         if not reference.acknowledgement:
             return emitted
-        return (*emitted, _answer(reference, {"ok": True, **reference.echo, **result.get("answer", {})}))
+        return (*emitted, _acknowledgement(reference, {"ok": True, **reference.echo, **result.get("reply", {})}))
 
     def failed(self, reference: Reference, error: AppError) -> Payloads:
-        """The answer to what failed, or the event `error`."""
+        """Encodes an error as the acknowledgement, or as the event `error`."""
         operation = self._operations.get(reference.event)
-        about = json_objects.error_object(renamed(error, operation.names if operation else _NO_NAMES))
+        details = json_objects.error_object(renamed(error, operation.names if operation else _NO_NAMES))
         if reference.acknowledgement:
-            return (_answer(reference, {"ok": False, **reference.echo, "error": about}),)
-        return (event("error", {"event": reference.event, **reference.echo, **about}),)
+            return (_acknowledgement(reference, {"ok": False, **reference.echo, "error": details}),)
+        return (event("error", {"event": reference.event, **reference.echo, **details}),)
 
     def session_ready(self, session: Session, now: float) -> Payloads:
-        """Nothing: Socket.IO itself tells that a client is connected."""
+        """Encodes nothing: Socket.IO itself tells the client that it is connected."""
         return ()
 
     def session_closing(self, reconnect_after_ms: int) -> Payloads:
-        """Nothing: Socket.IO's clients come back by themselves."""
+        """Encodes nothing: Socket.IO clients reconnect by themselves."""
         return ()
 
 
-def _answer(reference: Reference, body: Mapping[str, Any]) -> bytes:
+def _acknowledgement(reference: Reference, body: Mapping[str, Any]) -> bytes:
     return b"3%s[%s]" % (reference.acknowledgement.encode(), _encode(body))

@@ -9,14 +9,14 @@ from msgspec import Meta, Struct
 from parley.chat.v1.chat_pb2 import Conversation, Message
 from parley.chat.v1.conversation_pb2 import GetConversationRequest
 
-from gateway.dialects.registry import all_shapes
+from gateway.dialects.registry import all_views
 from gateway.rest.operation import Call
 from gateway.sessions.user_client import UserClient
 from gateway.upstream.clients import Upstreams
 from gateway.upstream.user_cache import UserCache
 from gateway.wire.json_objects import Object, conversation_objects, message_objects
 
-SHAPES: Final = all_shapes()
+SHAPES: Final = all_views()
 
 if TYPE_CHECKING:
     DialectName: TypeAlias = str

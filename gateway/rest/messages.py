@@ -16,7 +16,7 @@ from gateway.rest.fields import fields_renamed
 from gateway.rest.operation import Call, Group, Nothing, Operation
 from gateway.rest.parameters import MAX_SAFE_INTEGER, AnyUserId, ConversationId, PageSize
 from gateway.rest.schemas import History, Sent
-from gateway.sessions.history import Page, page_before, page_number
+from gateway.sessions.history import HistoryPage, page_before, page_number
 from gateway.upstream.clients import Upstreams
 from gateway.wire.enum_names import MESSAGE_KINDS
 from gateway.wire.json_objects import Object, result_object
@@ -97,7 +97,7 @@ class Messages:
         page = await page_before(self._shaping.calls(call), conversation_id, place.before_seq, place.limit)
         return await self._page(call, conversation_id, page)
 
-    async def _page(self, call: Call[HistoryQuery, Nothing], conversation_id: str, page: Page) -> Object:
+    async def _page(self, call: Call[HistoryQuery, Nothing], conversation_id: str, page: HistoryPage) -> Object:
         messages = await self._shaping.messages(call, call.query.dialect, conversation_id, page.messages)
         return {"messages": messages, "hasMore": page.has_more}
 

@@ -1,101 +1,78 @@
-"""What clients ask for, whatever front-end they use: the vocabulary between dialects and the rest of the gateway.
+"""The commands that clients issue, whatever their front-end: the vocabulary between dialects and the gateway's core.
 
-A dialect decodes a frame into one of these; nothing behind it knows how the frame looked.
+A dialect decodes a frame into a `Request` with one of these commands; the code behind it never sees the frame.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple
 
-import grpc
 from parley.chat.v1.message_pb2 import Draft, MarkDeliveredRequest, MarkReadRequest, SetTypingRequest
 
 from chassis.errors import AppError
-from chassis.identity import Identity
-from gateway.upstream.clients import Upstreams
-
-Q = TypeVar("Q")
-R = TypeVar("R")
+from gateway.sessions.user_client import UserClient
 
 Result = dict[str, Any]
-"""What a command answers: an object of the contract, or whatever else the dialect that asked makes a reply of."""
-
-
-class UserCalls(Protocol):
-    """Calls upstreams for one user, with that user's token."""
-
-    @property
-    def upstreams(self) -> Upstreams:
-        """The stubs whose methods are called."""
-
-    @property
-    def identity(self) -> Identity:
-        """The user."""
-
-    async def wait_ready(self) -> None:
-        """Waits until whatever happens to the user reaches the connection, or the connection is no more."""
-
-    async def call(self, method: grpc.aio.UnaryUnaryMultiCallable[Q, R], request: Q, *, conversation_id: str = "") -> R:
-        """Makes one call. Raises AppError."""
+"""The result of a command: an object of the contract, or any other dict that the command's own dialect encodes."""
 
 
 class SendMessage(NamedTuple):
-    """Send a message; answers where it landed, as `Receipt` does."""
+    """Sends a message; the result is chat's `SendResult`."""
 
     draft: Draft
 
 
 class SendSignal(NamedTuple):
-    """Tell of a receipt or of typing; answers nothing."""
+    """Sends a receipt or a typing signal; the result is empty."""
 
     signal: MarkReadRequest | MarkDeliveredRequest | SetTypingRequest
 
 
 class CallUpstream(NamedTuple):
-    """Do anything else that takes calls of the services; answers what `run` returns."""
+    """Makes any other calls to the services; the result is that of `run`, which raises AppError."""
 
-    run: Callable[[UserCalls], Awaitable[Result]]
+    run: Callable[[UserClient], Awaitable[Result]]
 
 
 class ResolveConversation(NamedTuple):
-    """Do something in a conversation that the front-end calls by another name than its id.
+    """Runs a command in a conversation that the front-end names by something other than its id.
 
-    What comes after it for the same name waits for it, so that all is done in the order in which it came.
+    Later commands for the same name wait until the id is known, so all of them run in the order of their arrival.
 
     Attributes:
-        name: what the conversation is called, within the session.
-        find: finds its id. Raises AppError.
-        then: makes the command, once the id is there.
-        anew: find it even if it was found before.
+        name: the front-end's name of the conversation, unique in the session.
+        find: returns its id. Raises AppError.
+        then: makes the command from the id.
+        refresh: call `find` even if the session knows the id.
     """
 
     name: tuple[str, str]
-    find: Callable[[UserCalls], Awaitable[str]]
+    find: Callable[[UserClient], Awaitable[str]]
     then: Callable[[str], SendMessage | SendSignal | CallUpstream]
-    anew: bool = False
+    refresh: bool = False
 
 
 class SetIdle(NamedTuple):
-    """Say whether the user is at the device; answers nothing."""
+    """Reports whether the user is idle; the result is empty."""
 
     idle: bool
 
 
 class RefreshSession(NamedTuple):
-    """Go on with a newer token; answers until when it holds."""
+    """Replaces the session's token by a newer one; the result has its expiry time."""
 
     access_token: str
 
 
 class Reject(NamedTuple):
-    """Answer that a request could be read but not be carried out."""
+    """Answers a readable request with an error."""
 
     error: AppError
 
 
 class Malformed(NamedTuple):
-    """Answer that a frame could not be read; too many in a row end the connection."""
+    """Answers an unreadable frame with an error; too many in a row close the connection."""
 
     error: AppError
 
@@ -107,9 +84,9 @@ class Request(NamedTuple):
     """A decoded frame.
 
     Attributes:
-        reference: what the dialect needs to address the reply, such as the client's id of the request.
-        operation: the name of what was asked, for metrics: one of a fixed set, never what a client made up.
-        command: what was asked.
+        reference: what the dialect needs to address the reply, such as the client's request id.
+        operation: the name of the operation, for metrics: one of a fixed set, never a client's own text.
+        command: the command to run.
     """
 
     reference: Any

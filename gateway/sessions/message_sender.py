@@ -1,4 +1,4 @@
-"""Messages on their way to chat: many of many users in one SendMessages call."""
+"""Sends messages to chat: a SendMessages call carries the messages of many users."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _METHOD: Final = "parley.chat.v1.MessageService/SendMessages"
 
 
 class MessageSender:
-    """Sends messages; those of one conversation in the order in which they were given.
+    """Sends messages, in order within each conversation.
 
     Args:
-        upstreams: where chat is.
-        capacity: how many messages may wait for each shard.
+        upstreams: the services' stubs.
+        capacity: the most messages that may wait for each shard.
     """
 
     def __init__(self, upstreams: Upstreams, capacity: int) -> None:
@@ -37,13 +37,13 @@ class MessageSender:
         return len(self._batcher)
 
     def send(self, actor: Actor, draft: Draft, answer: Callable[[SendResult | AppError], None]) -> None:
-        """Sends a message for a user; `answer` is called once, with where it landed or why not.
+        """Sends a user's message, and calls `answer` once with the result or the error.
 
         Raises:
-            ResourceExhaustedError: OVERLOADED: too many messages wait.
+            ResourceExhaustedError: OVERLOADED: too many messages are waiting.
         """
         shard = self._upstreams.shard_of(draft.conversation_id)
-        self._batcher.submit(shard, (actor, draft), lambda outcome: answer(_landed(outcome)))
+        self._batcher.submit(shard, (actor, draft), lambda outcome: answer(_result(outcome)))
 
     async def _exchange(self, shard: int, items: Sequence[_Item]) -> Sequence[_Outcome]:
         request = SendMessagesRequest()
@@ -57,7 +57,7 @@ class MessageSender:
         return response.outcomes
 
 
-def _landed(outcome: _Outcome | AppError) -> SendResult | AppError:
+def _result(outcome: _Outcome | AppError) -> SendResult | AppError:
     if isinstance(outcome, AppError):
         return outcome
     return outcome.result if outcome.HasField("result") else from_status(outcome.error)

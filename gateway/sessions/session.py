@@ -1,14 +1,16 @@
-"""One connection's state, free of I/O: frames and requests go in, and what is to be done about them comes out.
+"""The state of one connection, free of I/O: it decides what happens to each frame and request.
 
-A session knows who is connected, until when, and how much is unanswered. It knows no socket, no dialect and no
-upstream, so each of its rules can be read and tested by itself.
+A session knows the user, when the token expires, and which requests are unanswered. It knows no socket, dialect or
+upstream, so each rule can be read and tested alone.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from parley.chat.v1.chat_pb2 import Message
@@ -21,44 +23,44 @@ from gateway.wire import close_codes
 
 MALFORMED_IN_A_ROW: Final = 10
 _WINDOW_SECONDS: Final = 1.0
-_CONVERSATIONS_HEARD: Final = 1_000
+_CONVERSATIONS_DELIVERED: Final = 1_000
 _BUSY_RETRY_MS: Final = 250
 
 
 class Close(NamedTuple):
-    """The connection is to be closed."""
+    """Close the connection."""
 
     code: int
     reason: str
 
 
 class Reply(NamedTuple):
-    """The request is to be answered with an error, at once."""
+    """Answer the request with an error now."""
 
     error: AppError
 
 
 class Execute(NamedTuple):
-    """The request is to be carried out, and `Session.answered` called when it is answered."""
+    """Execute the request, and call `Session.answered` when it is answered."""
 
 
 Effect = Execute | Reply | Close
 
-_CARRY_OUT: Final = Execute()
+_EXECUTE: Final = Execute()
 _FLOOD: Final = Close(close_codes.TOO_MANY, "too many frames")
-_NONSENSE: Final = Close(close_codes.MALFORMED, "too many malformed frames")
+_MALFORMED: Final = Close(close_codes.MALFORMED, "too many malformed frames")
 EXPIRED: Final = Close(close_codes.TOKEN_ENDED, "the token has expired")
 
 
 @dataclass(frozen=True, slots=True)
 class SessionLimits:
-    """What one connection may do.
+    """The limits of one connection.
 
     Attributes:
-        frame_bytes: the largest frame.
-        requests_in_flight: how many requests may be unanswered.
-        frames_per_second: how many frames may come within a second.
-        messages_per_second: what clients are told of the limit that chat keeps.
+        frame_bytes: the largest message from the client.
+        requests_in_flight: the most unanswered requests.
+        frames_per_second: the most frames in a second.
+        messages_per_second: the rate limit on messages that clients are informed of; chat enforces its own.
     """
 
     frame_bytes: int
@@ -71,7 +73,7 @@ class FrameRate:
     """Counts the frames of one socket.
 
     Args:
-        per_second: how many may come within a second.
+        per_second: the most frames in a second.
     """
 
     __slots__ = ("_began", "_frames", "_per_second")
@@ -82,7 +84,11 @@ class FrameRate:
         self._began = 0.0
 
     def count(self, now: float) -> Close | None:
-        """Counts a frame of any kind; `now` is in seconds of any clock that only moves forward."""
+        """Counts a frame of any kind; returns a Close if there are too many.
+
+        Args:
+            now: the time in seconds, of any monotonic clock.
+        """
         self._frames += 1
         if self._frames > self._per_second:
             if now - self._began < _WINDOW_SECONDS:
@@ -95,16 +101,21 @@ class Session:
     """The state of one connection.
 
     Args:
-        session_id: unique among all gateways; the origin in events that this connection causes.
-        identity: who is connected.
-        token: the access token that says so; calls for the user carry it.
-        limits: what the connection may do.
-        dialect_state: what the connection's dialect remembers of it.
+        session_id: unique among all gateways; the origin of the events that this connection causes.
+        identity: the user.
+        token: the user's access token, which calls for the user carry.
+        limits: the connection's limits.
+        dialect_state: what the connection's dialect keeps about it.
+
+    Attributes:
+        conversations: ids of conversations by the front-end's names; see `gateway.sessions.commands`.
+        ready: whether events are delivered to the session; see `gateway.connections.readiness`.
+        in_flight: the number of unanswered requests.
     """
 
     __slots__ = (
         "_actor",
-        "_heard",
+        "_delivered",
         "_malformed",
         "_waiting",
         "conversations",
@@ -126,54 +137,59 @@ class Session:
         self.limits = limits
         self._actor: Actor | None = None  # most sessions never need it
         self.dialect_state = dialect_state
-        self.conversations: dict[
-            tuple[str, str], str
-        ] = {}  # ids by other names; see `gateway.sessions.commands.Resolve`
-        self.ready = False  # events go to sessions that are; see `gateway.connections.readiness`
+        self.conversations: dict[tuple[str, str], str] = {}
+        self.ready = False
         self._waiting: list[Callable[[], None]] = []
-        self._heard: OrderedDict[str, int] | None = None  # most dialects see repeats by themselves
+        self._delivered: OrderedDict[str, int] | None = None  # only legacy dialects need it
         self.in_flight = 0
         self._malformed = 0
 
     def become_ready(self) -> None:
-        """Notes that whatever happens to the user from now on reaches the connection."""
+        """Marks the session as ready: every event for the user reaches it from now on."""
         self.ready = True
         self.end_waiting()
 
     def end_waiting(self) -> None:
-        """Has nobody wait any longer for the session to be ready: it is, or the connection is no more."""
+        """Calls all callbacks of `when_ready`: the session is ready, or the connection is closed."""
         waiting, self._waiting = self._waiting, []
-        for then in waiting:
-            then()
+        for callback in waiting:
+            callback()
 
-    def is_news(self, message: Message) -> bool:
-        """Whether a message is beyond those of its conversation that came before; from now on it isn't.
+    def when_ready(self, callback: Callable[[], None]) -> None:
+        """Calls `callback` once the session is ready or the connection is closed; at once if the session is ready."""
+        if self.ready:
+            callback()
+        else:
+            self._waiting.append(callback)
 
-        Of very many conversations, those are forgotten that have been silent longest.
+    async def wait_ready(self) -> None:
+        """Waits until the session is ready or the connection is closed."""
+        if not self.ready:
+            ready = asyncio.get_running_loop().create_future()
+            self.when_ready(partial(_resolve, ready))
+            await ready
+
+    def is_first_delivery(self, message: Message) -> bool:
+        """Returns whether a message is newer than all earlier ones of its conversation, and records it as delivered.
+
+        Forgets the least recently active conversations when there are more than 1,000.
         """
-        if self._heard is None:
-            self._heard = OrderedDict()
-        if self._heard.get(message.conversation_id, 0) >= message.seq:
+        if self._delivered is None:
+            self._delivered = OrderedDict()
+        if self._delivered.get(message.conversation_id, 0) >= message.seq:
             return False
-        self._heard[message.conversation_id] = message.seq
-        self._heard.move_to_end(message.conversation_id)
-        if len(self._heard) > _CONVERSATIONS_HEARD:
-            self._heard.popitem(last=False)
+        self._delivered[message.conversation_id] = message.seq
+        self._delivered.move_to_end(message.conversation_id)
+        if len(self._delivered) > _CONVERSATIONS_DELIVERED:
+            self._delivered.popitem(last=False)
         return True
 
-    def when_ready(self, then: Callable[[], None]) -> None:
-        """Calls `then` once the session is ready, or is no more: at once, if it is ready."""
-        if self.ready:
-            then()
-        else:
-            self._waiting.append(then)
-
     def admit(self, request: Request) -> Effect:
-        """Decides what becomes of a request."""
+        """Decides what happens to a request."""
         command = request.command
         if isinstance(command, Malformed):
             self._malformed += 1
-            return _NONSENSE if self._malformed >= MALFORMED_IN_A_ROW else Reply(command.error)
+            return _MALFORMED if self._malformed >= MALFORMED_IN_A_ROW else Reply(command.error)
         self._malformed = 0
         if isinstance(command, Reject):
             return Reply(command.error)
@@ -186,18 +202,18 @@ class Session:
                 )
             )
         self.in_flight += 1
-        return _CARRY_OUT
+        return _EXECUTE
 
     def answered(self) -> None:
-        """Notes that a request that was carried out has its answer."""
+        """Records that an executed request is answered."""
         self.in_flight -= 1
 
     def refresh(self, identity: Identity, token: str) -> None:
-        """Goes on with another token.
+        """Replaces the token.
 
         Raises:
-            PermissionDeniedError: it is of another user.
-            InvalidArgumentError: it expires before the present one.
+            PermissionDeniedError: TOKEN_OF_ANOTHER_USER.
+            InvalidArgumentError: TOKEN_OLDER: the new token expires before the present one.
         """
         present = self.identity
         if (identity.organization_id, identity.user_id) != (present.organization_id, present.user_id):
@@ -213,7 +229,7 @@ class Session:
 
     @property
     def actor(self) -> Actor:
-        """Who sends what comes from this session."""
+        """The sender of this session's messages and signals."""
         if self._actor is None:
             identity = self.identity
             self._actor = Actor(
@@ -223,3 +239,8 @@ class Session:
                 connection_id=self.session_id,
             )
         return self._actor
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

@@ -1,6 +1,6 @@
-"""Receipts and typing on their way to chat: many of many users in one SendSignals call.
+"""Sends receipts and typing signals to chat: a SendSignals call carries the signals of many users.
 
-Only the latest of a kind matters, so those of one user in one conversation that wait together become one.
+Only the latest signal of a type matters, so waiting signals of one type, user and conversation merge into one.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ class SignalSender:
     """Sends signals.
 
     Args:
-        upstreams: where chat is.
-        capacity: how many signals may wait for each shard.
+        upstreams: the services' stubs.
+        capacity: the most signals that may wait for each shard.
     """
 
     def __init__(self, upstreams: Upstreams, capacity: int) -> None:
         self._upstreams = upstreams
         self._batcher: Batcher[_Item, Status] = Batcher(
-            "signals", self._exchange, merge=latest, lanes=upstreams.chat_shards, capacity=capacity
+            "signals", self._exchange, merge=merge_signals, lanes=upstreams.chat_shards, capacity=capacity
         )
         self.run = self._batcher.run
 
@@ -47,23 +47,23 @@ class SignalSender:
         return len(self._batcher)
 
     def send(self, actor: Actor, signal: Signal, answer: Callable[[AppError | None], None]) -> None:
-        """Sends a signal for a user; `answer` is called once, with why it was not taken, or None.
+        """Sends a user's signal, and calls `answer` once with the error, or None.
 
         Raises:
-            ResourceExhaustedError: OVERLOADED: too many signals wait.
+            ResourceExhaustedError: OVERLOADED: too many signals are waiting.
         """
         conversation_id = signal.conversation_id
         key = (actor.organization_id, actor.user_id, conversation_id, type(signal))
         shard = self._upstreams.shard_of(conversation_id)
-        self._batcher.submit(shard, (actor, signal), lambda outcome: answer(_refusal(outcome)), key)
+        self._batcher.submit(shard, (actor, signal), lambda outcome: answer(_error(outcome)), key)
 
-    def confirm(self, session: Session, message: Message) -> None:
-        """Notes that a message has reached a session's user, where the front-end has no word for that."""
-        mark = MarkDeliveredRequest(conversation_id=message.conversation_id, seq=message.seq)
+    def confirm_delivery(self, session: Session, message: Message) -> None:
+        """Sends the delivery receipt of a message, for a front-end that sends none itself."""
+        receipt = MarkDeliveredRequest(conversation_id=message.conversation_id, seq=message.seq)
         try:
-            self.send(session.actor, mark, _passed_over)
+            self.send(session.actor, receipt, _ignore)
         except ResourceExhaustedError:
-            CONFIRMATIONS_DROPPED.inc()  # the next one says as much
+            CONFIRMATIONS_DROPPED.inc()  # the next receipt covers this message
 
     async def _exchange(self, shard: int, items: Sequence[_Item]) -> Sequence[Status]:
         request = SendSignalsRequest()
@@ -78,19 +78,19 @@ class SignalSender:
         return response.outcomes
 
 
-def _passed_over(_: AppError | None) -> None:
-    """Nobody waits for the outcome."""
+def _ignore(_: AppError | None) -> None:
+    """Ignores the outcome."""
 
 
-def latest(earlier: _Item, later: _Item) -> _Item:
-    """The one of two signals of a kind that counts: marks only move forward, typing is what was said last."""
+def merge_signals(earlier: _Item, later: _Item) -> _Item:
+    """Returns the signal to keep of two of a type: the receipt with the higher seq, or the later typing signal."""
     (_, before), (_, after) = earlier, later
     if isinstance(before, SetTypingRequest) or isinstance(after, SetTypingRequest) or after.seq >= before.seq:
         return later
     return earlier
 
 
-def _refusal(outcome: Status | AppError) -> AppError | None:
+def _error(outcome: Status | AppError) -> AppError | None:
     if isinstance(outcome, AppError):
         return outcome
     return from_status(outcome) if outcome.code else None

@@ -1,1 +1,1 @@
-"""Bytes on sockets: what browsers connect by. Knows no front-end's vocabulary."""
+"""Transports: they move bytes between browsers and the dispatcher, and know no dialect's vocabulary."""

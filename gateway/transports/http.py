@@ -1,4 +1,4 @@
-"""The HTTP interface on its socket: uvicorn in the gateway's own event loop, started and stopped with the gateway."""
+"""Serves the HTTP interface: uvicorn in the gateway's own event loop, started and stopped with the gateway."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from gateway.upstream.clients import Upstreams
 from gateway.upstream.user_cache import UserCache
 
 _BACKLOG: Final = 2_048
-_KEEP_ALIVE_SECONDS: Final = 5  # above the time for which Envoy keeps an idle connection
+_KEEP_ALIVE_SECONDS: Final = 5  # longer than Envoy keeps an idle connection
 
 
 @asynccontextmanager
@@ -32,29 +32,29 @@ async def serving_http(
     settings: Settings,
     upstreams: Upstreams,
     verifier: TokenVerifier,
-    people: UserCache,
+    user_cache: UserCache,
     *,
     is_stopping: Callable[[], bool] = lambda: False,
-    around: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+    wrap: Callable[[ASGIApp], ASGIApp] = lambda app: app,
     websockets: type[asyncio.Protocol] | None = None,
 ) -> AsyncIterator[int]:
     """Serves the HTTP interface while the context is open; yields the port.
 
-    On leaving, no more connections are taken, and requests in flight have `settings.drain_seconds`.
+    On leaving, no new connections are accepted, and requests in flight have `settings.drain_seconds`.
 
     Args:
-        settings: the gateway's.
-        upstreams: the services.
+        settings: the gateway's settings.
+        upstreams: the services' stubs.
         verifier: verifies callers' tokens.
-        people: what users are called.
-        is_stopping: whether the gateway is on its way out, which /readyz then tells the proxy in front.
-        around: what is served on the same port, made of the HTTP interface's application.
-        websockets: what takes over connections that are upgraded; without one, none is.
+        user_cache: users' names and avatars.
+        is_stopping: returns whether the gateway is stopping, so that /readyz fails.
+        wrap: returns an application that serves more on the same port, and passes all else to the HTTP interface's.
+        websockets: the protocol of upgraded connections; None for no upgrades.
 
     Raises:
-        PortTakenError: `settings.http_listen` can't be listened on.
+        PortTakenError: `settings.http_listen` or `settings.health_listen` cannot be listened on.
     """
-    groups = table(upstreams, people, Readiness(upstreams, is_stopping), settings.trusted_proxies)
+    groups = table(upstreams, user_cache, Readiness(upstreams, is_stopping), settings.trusted_proxies)
     app = application(groups, verifier, settings.allowed_origins)
     tls = server_context(settings.tls) if settings.tls else None
     async with AsyncExitStack() as stack:
@@ -62,7 +62,7 @@ async def serving_http(
             health = stack.enter_context(_listening(settings.health_listen))
             await stack.enter_async_context(_serving(health_alone(groups, verifier), health, settings.drain_seconds))
         listener = stack.enter_context(_listening(settings.http_listen))
-        await stack.enter_async_context(_serving(around(app), listener, settings.drain_seconds, websockets, tls))
+        await stack.enter_async_context(_serving(wrap(app), listener, settings.drain_seconds, websockets, tls))
         yield listener.getsockname()[1]
 
 
@@ -96,7 +96,7 @@ async def _serving(
             log_config=None,
             log_level="error",
             access_log=False,
-            proxy_headers=False,  # who sent a request is worked out where it matters, from our own proxies' word
+            proxy_headers=False,  # gateway.rest evaluates X-Forwarded-For, and trusts only our own proxies
             server_header=False,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=math.ceil(drain_seconds),
@@ -118,7 +118,7 @@ async def _serve(server: uvicorn.Server, listener: socket.socket) -> None:
 
 
 class _Server(uvicorn.Server):
-    """A server that leaves the signals to the process."""
+    """A server that leaves signals to the process."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -1,7 +1,7 @@
-"""What the far side of a stream holds for us, such as the users that chat delivers events of: pure bookkeeping.
+"""Tracks which entries the server of a stream holds for the gateway, such as the users whose events chat delivers.
 
-Changes are collected, sent together under a number, and in effect once that number comes back. When the stream
-breaks, the next one begins with everything.
+Pure bookkeeping. Changes are collected, sent together under a sequence, and in effect once the server acknowledges
+that sequence. A new stream starts with all entries.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ V = TypeVar("V")
 
 
 class Changes(NamedTuple, Generic[K, V]):
-    """What to tell the far side: put these, drop those; its answer carries the number."""
+    """The entries to add and remove at the server, and the sequence that acknowledges them."""
 
     sequence: int
     added: list[V]
@@ -24,13 +24,13 @@ class Changes(NamedTuple, Generic[K, V]):
 
 
 class AttachmentTracker(Generic[K, V]):
-    """The entries that the far side is to hold."""
+    """The entries that the server is to hold."""
 
     def __init__(self) -> None:
         self._entries: dict[K, V] = {}
         self._sent_under: dict[K, int] = {}
         self._pending: dict[K, None] = {}
-        self._asking: dict[K, list[Callable[[], None]]] = {}
+        self._unsent_callbacks: dict[K, list[Callable[[], None]]] = {}
         self._waiting: deque[tuple[int, K, Callable[[], None]]] = deque()
         self._sequence = 0
         self._acknowledged = 0
@@ -40,7 +40,7 @@ class AttachmentTracker(Generic[K, V]):
 
     @property
     def pending(self) -> int:
-        """How many entries changed since the far side was told of them."""
+        """The number of changed entries that were not sent yet."""
         return len(self._pending)
 
     def add(self, key: K, value: V) -> None:
@@ -49,54 +49,56 @@ class AttachmentTracker(Generic[K, V]):
         self._pending[key] = None
 
     def remove(self, key: K) -> None:
-        """Removes an entry, if it is there; who waited for it to be in effect is not called any more."""
+        """Removes an entry, if it exists, and its callbacks."""
         if self._entries.pop(key, None) is not None:
             self._sent_under.pop(key, None)
-            self._asking.pop(key, None)
+            self._unsent_callbacks.pop(key, None)
             self._pending[key] = None
 
-    def when_in_effect(self, key: K, then: Callable[[], None]) -> None:
-        """Calls `then` once the far side holds an entry as it is now: at once, if it does."""
+    def when_in_effect(self, key: K, callback: Callable[[], None]) -> None:
+        """Calls `callback` once the server holds the present value of an entry; at once if it does."""
         if key in self._pending:
-            self._asking.setdefault(key, []).append(then)
+            self._unsent_callbacks.setdefault(key, []).append(callback)
             return
         sequence = self._sent_under[key]
         if sequence <= self._acknowledged:
-            then()
+            callback()
         else:
-            self._waiting.append((sequence, key, then))
+            self._waiting.append((sequence, key, callback))
 
     def restart(self) -> None:
-        """Notes that the far side is a new one, which knows nothing."""
+        """Prepares for a new stream, whose server holds nothing."""
         self._pending = dict.fromkeys(self._entries)
         waiting, self._waiting = self._waiting, deque()
-        for _, key, then in waiting:
+        for _, key, callback in waiting:
             if key in self._entries:
-                self._asking.setdefault(key, []).append(then)
+                self._unsent_callbacks.setdefault(key, []).append(callback)
 
     def changes(self, at_most: int | None = None, *, removed_first: bool = False) -> Changes[K, V]:
-        """What to tell the far side next, under a new number.
+        """Returns the changes to send next, under a new sequence.
 
         Args:
-            at_most: how many changes.
-            removed_first: whether what was dropped is told by itself, before what was put.
+            at_most: the most changes to return.
+            removed_first: return removed entries alone, before any added ones.
         """
         self._sequence += 1
         removed = [key for key in self._pending if key not in self._entries] if removed_first else []
-        told = list(islice(removed or self._pending, at_most))
+        keys = list(islice(removed or self._pending, at_most))
         changes: Changes[K, V] = Changes(self._sequence, [], [])
-        for key in told:
+        for key in keys:
             del self._pending[key]
             if key in self._entries:
                 self._sent_under[key] = self._sequence
                 changes.added.append(self._entries[key])
-                self._waiting.extend((self._sequence, key, then) for then in self._asking.pop(key, ()))
+                self._waiting.extend(
+                    (self._sequence, key, callback) for callback in self._unsent_callbacks.pop(key, ())
+                )
             else:
                 changes.removed.append(key)
         return changes
 
     def acknowledge(self, sequence: int) -> None:
-        """Notes that everything up to a number is in effect."""
+        """Marks all changes up to a sequence as in effect, and calls their callbacks."""
         self._acknowledged = max(self._acknowledged, sequence)
         while self._waiting and self._waiting[0][0] <= self._acknowledged:
             self._waiting.popleft()[2]()

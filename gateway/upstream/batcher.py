@@ -1,9 +1,8 @@
-"""Many small requests of many connections, carried in few calls: the mechanism behind messages and signals.
+"""Batches many small requests of many connections into few calls; carries messages and signals.
 
-A call costs the same with one item or hundreds, so whatever is offered while a call is under way goes together in
-the next, and calls keep a little distance: the first item after a rest goes at once, and a steady stream of them costs
-a call each few milliseconds. Each lane has one call in flight, so items of one lane are carried in the order in which
-they were offered.
+A call with one item costs about as much as one with hundreds. Items submitted during a call go together in the next
+one, and calls keep a minimum distance: the first item after a pause is sent at once, and a steady stream costs one call
+every few milliseconds. A lane has one call in flight, so its items are carried in the order of submission.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ MAX_WAIT_SECONDS: Final = 5.0
 CALL_DISTANCE_SECONDS: Final = 0.005
 _RETRY_AFTER_MS: Final = 1_000
 _OVERLOADED_RETRY_MS: Final = 500
-_PASSED_ON: Final = frozenset({Category.UNAVAILABLE, Category.DEADLINE_EXCEEDED, Category.RESOURCE_EXHAUSTED})
+_FORWARDED: Final = frozenset({Category.UNAVAILABLE, Category.DEADLINE_EXCEEDED, Category.RESOURCE_EXHAUSTED})
 
 _log = logger("batches")
 
@@ -38,7 +37,7 @@ O = TypeVar("O")  # noqa: E741  # its outcome
 
 Answer = Callable[["O | AppError"], None]
 Exchange = Callable[[int, Sequence[I]], Awaitable[Sequence[O]]]
-"""Carries items of a lane, and returns their outcomes in the same order. Raises AppError."""
+"""Sends the items of a lane, and returns their outcomes in the same order. Raises AppError."""
 
 
 class _Entry(Generic[I, O]):
@@ -55,7 +54,7 @@ class _Entry(Generic[I, O]):
 
 
 class _Lane(Generic[I, O]):
-    """What waits in one lane: entries in the order of the offers, those with a key also by it."""
+    """The waiting entries of one lane, in the order of submission; those with a key also by that key."""
 
     def __init__(self) -> None:
         self.wake = asyncio.Event()
@@ -70,7 +69,7 @@ class _Lane(Generic[I, O]):
 
     def take(self) -> list[_Entry[I, O]]:
         taken, self.entries = self.entries[:MAX_ITEMS_PER_CALL], self.entries[MAX_ITEMS_PER_CALL:]
-        # What was taken can't be merged with any more; forgetting the rest costs a merge, never a signal.
+        # Taken entries must not be merged into. Forgetting the other keys too costs a merge, never a signal.
         self.by_key.clear()
         if not self.entries:
             self.wake.clear()
@@ -78,15 +77,15 @@ class _Lane(Generic[I, O]):
 
 
 class Batcher(Generic[I, O]):
-    """The batches of one kind of item.
+    """Batches one type of item.
 
     Args:
-        name: for metrics and logs.
-        exchange: carries a batch.
-        merge: makes one item of two with the same key: the earlier, then the later.
-        lanes: how many there are.
-        capacity: how many items may wait in each.
-        now: seconds of a clock that only moves forward.
+        name: the name in metrics and logs.
+        exchange: sends a batch.
+        merge: merges two items with the same key into one: (earlier, later).
+        lanes: the number of lanes.
+        capacity: the most items that may wait in a lane.
+        now: returns the time in seconds, of a monotonic clock.
     """
 
     def __init__(
@@ -112,9 +111,9 @@ class Batcher(Generic[I, O]):
         return sum(len(lane.entries) for lane in self._lanes)
 
     def submit(self, lane: int, item: I, answer: Answer[O], key: Hashable | None = None) -> None:
-        """Takes an item; `answer` is called once, later, with its outcome or with what went wrong.
+        """Queues an item; `answer` is called once, later, with its outcome or the error.
 
-        An item with the key of one that still waits is merged into that one.
+        An item is merged into a waiting one with the same key.
 
         Raises:
             ResourceExhaustedError: OVERLOADED: the lane is full.
@@ -127,12 +126,12 @@ class Batcher(Generic[I, O]):
             return
         if len(waiting.entries) >= self._capacity:
             raise ResourceExhaustedError(
-                "OVERLOADED", "too much is waiting; try again soon", retry_after_ms=_OVERLOADED_RETRY_MS
+                "OVERLOADED", "the queue is full; try again soon", retry_after_ms=_OVERLOADED_RETRY_MS
             )
         waiting.add(_Entry(item, answer, self._now()), key)
 
     async def run(self) -> None:
-        """Carries what is offered, for ever; to be supervised."""
+        """Carries submitted items, for ever; to be supervised."""
         async with asyncio.TaskGroup() as group:
             for number, lane in enumerate(self._lanes):
                 group.create_task(self._run_lane(number, lane), name=f"{self._name}-{number}")
@@ -140,20 +139,22 @@ class Batcher(Generic[I, O]):
     async def _run_lane(self, number: int, lane: _Lane[I, O]) -> None:
         while True:
             await lane.wake.wait()
-            entries = self._still_wanted(lane.take())
+            entries = self._without_expired(lane.take())
             if entries:
                 next_call = self._now() + CALL_DISTANCE_SECONDS
                 await self._carry(number, entries)
                 await asyncio.sleep(max(0.0, next_call - self._now()))
 
-    def _still_wanted(self, entries: list[_Entry[I, O]]) -> list[_Entry[I, O]]:
+    def _without_expired(self, entries: list[_Entry[I, O]]) -> list[_Entry[I, O]]:
         oldest = self._now() - MAX_WAIT_SECONDS
         if not entries or entries[0].since >= oldest:
             return entries
-        late = DeadlineExceededError("DEADLINE_EXCEEDED", "it waited too long", retry_after_ms=_RETRY_AFTER_MS)
+        error = DeadlineExceededError(
+            "DEADLINE_EXCEEDED", "the request waited too long", retry_after_ms=_RETRY_AFTER_MS
+        )
         for entry in entries:
             if entry.since < oldest:
-                entry.answer(late)
+                entry.answer(error)
         return [entry for entry in entries if entry.since >= oldest]
 
     async def _carry(self, number: int, entries: list[_Entry[I, O]]) -> None:
@@ -171,9 +172,9 @@ class Batcher(Generic[I, O]):
             entry.answer(outcome)
 
     def _fail(self, entries: list[_Entry[I, O]], error: AppError) -> None:
-        """Answers every item; a client is not told of what is between chat and us, such as our own token."""
-        _log.warning("batch_failed", batcher=self._name, items=len(entries), reason=error.reason, error=error.message)
-        if error.category not in _PASSED_ON:
+        """Answers every entry. An error about the gateway itself, such as about its token, becomes UNAVAILABLE."""
+        _log.warning("batch_failed", batches=self._name, items=len(entries), reason=error.reason, error=error.message)
+        if error.category not in _FORWARDED:
             error = UnavailableError("SERVICE_UNAVAILABLE", "try again soon", retry_after_ms=_RETRY_AFTER_MS)
         elif error.retry_after_ms is None:
             error.retry_after_ms = _RETRY_AFTER_MS

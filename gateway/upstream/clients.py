@@ -1,4 +1,4 @@
-"""The services as the gateway sees them: their stubs, and how a call is made for a user or for the gateway itself."""
+"""The stubs of the services, and calls through them for a user or for the gateway itself."""
 
 from __future__ import annotations
 
@@ -22,46 +22,46 @@ from chassis.rpc.status import from_rpc_error
 from chassis.rpc.tls import TlsFiles
 
 SHARD_HEADER: Final = "x-parley-shard"
-SERVICE_HEADER: Final = "x-parley-service"  # all services have health at one path: this tells Envoy whose is meant
+SERVICE_HEADER: Final = "x-parley-service"  # every service has its health at the same path; Envoy routes by this
 
 Q = TypeVar("Q")
 R = TypeVar("R")
 
 
 class UpstreamSettings(Protocol):
-    """What it takes to reach the services."""
+    """The settings that reach the services."""
 
     @property
     def auth_target(self) -> str:
-        """Where auth is."""
+        """The address of auth."""
 
     @property
     def chat_target(self) -> str:
-        """Where chat is."""
+        """The address of chat."""
 
     @property
     def presence_target(self) -> str:
-        """Where presence is."""
+        """The address of presence."""
 
     @property
     def notify_target(self) -> str:
-        """Where notify is."""
+        """The address of notify."""
 
     @property
     def service_name(self) -> str:
-        """The name that the gateway shows to auth."""
+        """The name under which auth knows the gateway."""
 
     @property
     def service_secret(self) -> SecretStr:
-        """The secret that goes with it."""
+        """The secret that authenticates the gateway to auth."""
 
     @property
     def chat_shards(self) -> int:
-        """Over how many shards conversations are spread."""
+        """The number of conversation shards."""
 
     @property
     def tls(self) -> TlsFiles | None:
-        """What the gateway shows to them; None where it talks to them without TLS."""
+        """The gateway's client certificate; None without TLS."""
 
 
 class Upstreams:
@@ -73,7 +73,7 @@ class Upstreams:
         presence: the channel to PresenceService.
         notify: the channel to NotificationService.
         service_tokens: the gateway's own tokens.
-        chat_shards: over how many shards conversations are spread.
+        chat_shards: the number of conversation shards.
     """
 
     def __init__(
@@ -116,15 +116,15 @@ class Upstreams:
         return found
 
     def shard_of(self, conversation_id: str) -> int:
-        """The shard that a conversation is in: calls of one shard go to one replica of chat while it stands."""
+        """Returns a conversation's shard: calls of a shard go to one replica of chat while it is healthy."""
         return crc32(conversation_id.encode(errors="surrogatepass")) % self.chat_shards
 
     def shard_metadata(self, shard: int) -> Metadata:
-        """The metadata by which Envoy finds a shard's replica."""
+        """Returns the metadata by which Envoy selects a shard's replica."""
         return ((SHARD_HEADER, str(shard)),)
 
     async def is_serving(self, service: str, *, timeout: float) -> bool:
-        """Whether a service, such as "chat", can be reached and says that it serves."""
+        """Returns whether a service, such as "chat", is reachable and reports SERVING."""
         metadata = ((SERVICE_HEADER, service),)
         try:
             response: health_pb2.HealthCheckResponse = await self._health[service].Check(  # type: ignore[attr-defined]
@@ -146,14 +146,14 @@ class Upstreams:
         """Makes one call.
 
         Args:
-            method: of one of the stubs here.
-            request: what to ask.
-            token: the access token of the user for whom it is made; empty for a public method.
-            conversation_id: the conversation that it is about, if any: its shard is named in the metadata.
-            timeout: after how many seconds it is given up.
+            method: a method of one of the stubs.
+            request: its request.
+            token: the calling user's access token; empty for a public method.
+            conversation_id: the conversation that the call concerns, if any; its shard goes into the metadata.
+            timeout: the deadline, in seconds.
 
         Raises:
-            AppError: whatever the service or the way there answered.
+            AppError: the error of the service, or of the network.
         """
         metadata: Metadata = bearer(token) if token else ()
         if conversation_id:
@@ -172,10 +172,10 @@ class Upstreams:
         organization_id: str = "",
         timeout: float = CALL_TIMEOUT_SECONDS,
     ) -> R:
-        """Makes one call with the gateway's own token, such as one that carries items of many users.
+        """Makes one call with the gateway's own token, such as a batch of many users' items.
 
         Raises:
-            AppError: whatever the service, the way there, or auth (for the token) answered.
+            AppError: the error of the service, of the network, or of auth when it issues the token.
         """
         metadata = await self.service_tokens.metadata(organization_id) + trace_headers()
         if shard is not None:
@@ -188,7 +188,7 @@ class Upstreams:
 
 @asynccontextmanager
 async def open_upstreams(settings: UpstreamSettings) -> AsyncIterator[Upstreams]:
-    """Opens the channels, and closes them on leaving. Nothing connects before the first call."""
+    """Opens the channels, and closes them on leaving. They connect at the first call."""
     async with AsyncExitStack() as stack:
         auth, chat, presence, notify = [
             await stack.enter_async_context(open_channel(target, settings.tls))

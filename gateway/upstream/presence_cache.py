@@ -1,7 +1,7 @@
-"""Who is here: the presence of everybody in the organizations that have a connection to this gateway.
+"""The presence of all users in the organizations that have a connection to this gateway.
 
-Presence tells all of it when an organization's first connection comes, and every change from then on, so that lists
-of who is online take no call.
+Presence sends an organization's complete state after its first connection, and every change from then on. So lists of
+online users need no call.
 """
 
 from __future__ import annotations
@@ -20,76 +20,108 @@ SYNC_TIMEOUT_SECONDS: Final = 2.0
 
 
 def is_online(presence: Presence) -> bool:
-    """Whether a user is online in any way, such as away or not to be disturbed."""
+    """Returns whether a user is online, which includes away and do-not-disturb."""
     return presence.status != PRESENCE_STATUS_OFFLINE
 
 
-class PresenceCache:
-    """Who is here."""
+class _Organization:
+    """The presence of one organization.
+
+    Attributes:
+        online: the latest event of each online user.
+        synced: set once presence has sent the complete state.
+        waiting: callbacks for then, in order.
+    """
+
+    __slots__ = ("online", "synced", "waiting")
 
     def __init__(self) -> None:
-        self._organizations: dict[str, dict[str, Event]] = {}
-        self._synced: dict[str, asyncio.Event] = {}
-        self._waiting: dict[str, dict[Callable[[], None], None]] = {}
+        self.online: dict[str, Event] = {}
+        self.synced = asyncio.Event()
+        self.waiting: dict[Callable[[], None], None] = {}
 
-    def apply(self, event: Event) -> bool:
-        """Takes what presence tells; says whether the user came or went by it, and was not only told of at last."""
-        is_complete = self._of(event.organization_id).is_set()
-        users = self._organizations.setdefault(event.organization_id, {})
-        user_id = event.presence.user_id
-        was_here = user_id in users
-        if is_online(event.presence):
-            users[user_id] = event
-            return is_complete and not was_here
-        users.pop(user_id, None)
-        return is_complete and was_here
+
+class PresenceCache:
+    """The presence of the users of all tracked organizations; for any other organization nothing is kept."""
+
+    def __init__(self) -> None:
+        self._organizations: dict[str, _Organization] = {}
+
+    def track(self, organization_id: str) -> None:
+        """Starts to keep an organization's presence: its first connection opened."""
+        self._organizations[organization_id] = _Organization()
 
     def forget(self, organization_id: str) -> None:
-        """Lets go of an organization whose last connection has gone: nothing is told of it any more."""
+        """Drops an organization's presence: its last connection closed, and presence sends no more changes of it."""
         self._organizations.pop(organization_id, None)
-        self._synced.pop(organization_id, None)
-        self._waiting.pop(organization_id, None)
+
+    def apply(self, event: Event) -> bool:
+        """Applies a change of presence; returns whether the user came online or went offline by it.
+
+        False while the organization is not synced: its users may have been online before.
+        """
+        organization = self._organizations.get(event.organization_id)
+        if organization is None:
+            return False
+        user_id = event.presence.user_id
+        was_online = user_id in organization.online
+        if is_online(event.presence):
+            organization.online[user_id] = event
+            return organization.synced.is_set() and not was_online
+        organization.online.pop(user_id, None)
+        return organization.synced.is_set() and was_online
 
     def mark_synced(self, organization_ids: Iterable[str]) -> None:
-        """Notes that everybody who is present in some organizations has been told of."""
+        """Marks organizations as synced: presence has sent their complete state."""
         for organization_id in organization_ids:
-            self._of(organization_id).set()
-            for then in self._waiting.pop(organization_id, {}):
-                then()
+            organization = self._organizations.get(organization_id)
+            if organization is not None:
+                organization.synced.set()
+                waiting, organization.waiting = organization.waiting, {}
+                for callback in waiting:
+                    callback()
 
-    def when_synced(self, organization_id: str, then: Callable[[], None]) -> None:
-        """Calls `then` once everybody who is present in an organization is known: at once, if they are."""
-        if self._of(organization_id).is_set():
-            then()
+    def when_synced(self, organization_id: str, callback: Callable[[], None]) -> None:
+        """Calls `callback` once a tracked organization is synced; at once if it is."""
+        organization = self._organizations.get(organization_id)
+        if organization is None:
+            return
+        if organization.synced.is_set():
+            callback()
         else:
-            self._waiting.setdefault(organization_id, {})[then] = None
+            organization.waiting[callback] = None
 
-    def cancel_wait(self, organization_id: str, then: Callable[[], None]) -> None:
-        """Doesn't call `then` any more."""
-        self._waiting.get(organization_id, {}).pop(then, None)
+    def cancel_wait(self, organization_id: str, callback: Callable[[], None]) -> None:
+        """Cancels a callback of `when_synced`."""
+        organization = self._organizations.get(organization_id)
+        if organization is not None:
+            organization.waiting.pop(callback, None)
 
     async def wait_synced(self, organization_id: str) -> None:
-        """Waits until everybody who is present in an organization is known.
+        """Waits until an organization is synced, for at most 2 s; then takes it as synced.
 
-        Not for long, if presence is away: whoever it tells of later has come then, as far as this gateway knows.
+        Users whom presence reports after that count as having come online now. Does not wait for an organization that
+        is not tracked.
         """
-        mark_synced = self._of(organization_id)
+        organization = self._organizations.get(organization_id)
+        if organization is None:
+            return
         try:
             async with asyncio.timeout(SYNC_TIMEOUT_SECONDS):
-                await mark_synced.wait()
+                await organization.synced.wait()
         except TimeoutError:
-            self.mark_synced([organization_id])
-
-    def _of(self, organization_id: str) -> asyncio.Event:
-        return self._synced.setdefault(organization_id, asyncio.Event())
+            if self._organizations.get(organization_id) is organization:
+                self.mark_synced([organization_id])
 
     def online(self, identity: Identity) -> Iterator[Event]:
-        """Whoever is here, as far as a user may know: clients are not told of other clients."""
-        for event in self._organizations.get(identity.organization_id, {}).values():
-            if not is_hidden_from(identity, event):
-                yield event
+        """Returns the online users whose presence a user may see."""
+        organization = self._organizations.get(identity.organization_id)
+        if organization is not None:
+            for event in organization.online.values():
+                if not is_hidden_from(identity, event):
+                    yield event
 
 
 def is_hidden_from(identity: Identity, event: Event) -> bool:
-    """Whether a user is not told of somebody's presence."""
+    """Returns whether a user may not see an event: clients do not see the presence of other clients."""
     return event.role == ROLE_CLIENT and identity.role == CLIENT and identity.user_id != event.presence.user_id

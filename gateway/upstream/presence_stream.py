@@ -1,4 +1,4 @@
-"""What the gateway tells presence: which sessions are open here, and whether somebody is at the device."""
+"""The stream to the presence service: it reports this gateway's sessions, and delivers changes of presence."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from parley.presence.v1.presence_pb2 import AttachRequest, AttachResponse, Event
 from chassis.rpc.channel import Metadata
 from gateway.metrics import EVENTS
 from gateway.upstream.attachment_tracker import AttachmentTracker
-from gateway.upstream.streams import TwoWayStream
+from gateway.upstream.streams import BidiStream
 
 HEARTBEAT_SECONDS: Final = 5.0
 SESSIONS_PER_REQUEST: Final = 5_000
 
 
-class PresenceReporter(TwoWayStream[AttachRequest, AttachResponse]):
-    """The stream to presence: it reports sessions, and delivers changes of presence.
+class PresenceReporter(BidiStream[AttachRequest, AttachResponse]):
+    """Reports sessions to presence.
 
     Args:
         method: PresenceService.Attach.
         gateway_id: this gateway's name, unique among gateways.
-        metadata: gives the metadata of a new stream.
+        metadata: returns the metadata of a new stream.
         deliver: takes events, in order.
-        mark_synced: is told the organizations of which all who are present were delivered.
+        mark_synced: takes the organizations whose complete presence has been delivered.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class PresenceReporter(TwoWayStream[AttachRequest, AttachResponse]):
         self._deliver = deliver
         self._mark_synced = mark_synced
         self._tracker: AttachmentTracker[str, bytes] = AttachmentTracker()  # serialized: a fifth of the memory
-        self._beginning = True
+        self._sends_snapshot = True
         self._events = EVENTS.labels("presence")
 
     def report(self, session: Session) -> None:
@@ -51,47 +51,47 @@ class PresenceReporter(TwoWayStream[AttachRequest, AttachResponse]):
         self.wake()
 
     def close(self, session_id: str) -> None:
-        """Reports that a session closed."""
+        """Reports a session that closed."""
         self._tracker.remove(session_id)
         self.wake()
 
-    def when_reported(self, session_id: str, then: Callable[[], None]) -> None:
-        """Calls `then` once presence knows of an open session."""
-        self._tracker.when_in_effect(session_id, then)
+    def when_reported(self, session_id: str, callback: Callable[[], None]) -> None:
+        """Calls `callback` once presence knows an open session."""
+        self._tracker.when_in_effect(session_id, callback)
 
-    def first(self) -> AttachRequest:
-        """All sessions, or as many as go into one request, and who we are."""
+    def first_request(self) -> AttachRequest:
+        """Returns the gateway's id and all sessions, or as many as one request holds."""
         self._tracker.restart()
-        self._beginning = True
-        request = self.next()
+        self._sends_snapshot = True
+        request = self.next_request()
         request.gateway_id = self._gateway_id
         return request
 
-    def next(self) -> AttachRequest:
-        """The sessions that opened and changed, or before them those that closed.
+    def next_request(self) -> AttachRequest:
+        """Returns the sessions that closed; if there are none, those that opened or changed.
 
-        In one request, presence would see an organization that stays where its last session closed and another opened,
-        and not tell anew who is here: the gateway has forgotten it by then.
+        When an organization's last session closes and another opens, the two must not go in one request: presence
+        would see no change and send no snapshot, but the gateway has forgotten the organization's presence.
         """
         changes = self._tracker.changes(SESSIONS_PER_REQUEST, removed_first=True)
-        more = self._tracker.pending > 0
-        if more:
+        has_more = self._tracker.pending > 0
+        if has_more:
             self.wake()
         request = AttachRequest(
             upsert=map(Session.FromString, changes.added),
             closed=changes.removed,
             request_sequence=changes.sequence,
-            has_more=more and self._beginning,
+            has_more=has_more and self._sends_snapshot,
         )
-        self._beginning = self._beginning and more
+        self._sends_snapshot = self._sends_snapshot and has_more
         return request
 
     def heartbeat(self) -> AttachRequest:
-        """A heartbeat for all sessions."""
+        """Returns an empty request: it keeps all sessions alive."""
         return AttachRequest()
 
-    def take(self, response: AttachResponse) -> None:
-        """Delivers events, then says whose session is known."""
+    def handle(self, response: AttachResponse) -> None:
+        """Delivers events, then marks organizations as synced and sessions as reported."""
         self._deliver(response.events)
         self._events.inc(len(response.events))
         self._mark_synced(response.synced_organization_ids)

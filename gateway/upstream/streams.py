@@ -1,4 +1,4 @@
-"""Streams to the services that stay open for as long as the gateway does, while sockets come and go.
+"""Streams to the services that stay open as long as the gateway runs, independent of single connections.
 
 A stream that ends is opened again after a delay; see `chassis.backoff`.
 """
@@ -21,8 +21,8 @@ from chassis.rpc.status import from_rpc_error
 from gateway.metrics import STREAM_FAILURES, STREAMS_UP
 
 _BACKOFF: Final = Backoff(base_seconds=0.1, cap_seconds=5.0)
-_SOUND_AFTER_SECONDS: Final = 5.0
-_FAILURES_AT_START: Final = 8
+_HEALTHY_AFTER_SECONDS: Final = 5.0
+_QUIET_FAILURES_AT_START: Final = 8
 
 _log = logger("streams")
 
@@ -31,16 +31,16 @@ R = TypeVar("R")
 
 
 class _EndedError(Exception):
-    """The far side ended the stream without an error."""
+    """The server ended the stream without an error."""
 
 
 async def keep_open(name: str, run_stream: Callable[[], Awaitable[None]]) -> None:
-    """Attends a stream again and again, for ever; to be supervised.
+    """Runs a stream again each time it ends, for ever; to be supervised.
 
     Args:
-        name: the stream's name, for logs and metrics.
-        run_stream: opens the stream and reads it to its end. What goes wrong with the far side it raises as AppError or
-            AioRpcError, alone or in an ExceptionGroup; anything else is a fault of ours, and is raised on.
+        name: the stream's name in logs and metrics.
+        run_stream: opens the stream and reads it to its end. It raises failures of the server or the network as
+            AppError or AioRpcError, alone or in an ExceptionGroup. Any other exception is a bug, and propagates.
     """
     failures, was_open = 0, False
     ends = STREAM_FAILURES.labels(name)
@@ -51,12 +51,12 @@ async def keep_open(name: str, run_stream: Callable[[], Awaitable[None]]) -> Non
             await run_stream()
         except* (AppError, grpc.aio.AioRpcError, asyncio.InvalidStateError, _EndedError) as group:
             reason = _reason(group)
-        sound = time.monotonic() - began > _SOUND_AFTER_SECONDS
-        failures, was_open = (1, True) if sound else (failures + 1, was_open)
+        was_healthy = time.monotonic() - began > _HEALTHY_AFTER_SECONDS
+        failures, was_open = (1, True) if was_healthy else (failures + 1, was_open)
         ends.inc()
-        # All processes start at once: that the others aren't there yet is no news, unless it goes on.
-        say = _log.warning if was_open or failures > _FAILURES_AT_START else _log.debug
-        say("stream_ended", stream=name, reason=reason, failures=failures)
+        # All processes start at the same time, so the first failures are expected.
+        log = _log.warning if was_open or failures > _QUIET_FAILURES_AT_START else _log.debug
+        log("stream_ended", stream=name, reason=reason, failures=failures)
         await asyncio.sleep(_BACKOFF.delay_seconds(failures))
 
 
@@ -69,14 +69,14 @@ def _reason(group: BaseExceptionGroup[Exception]) -> str:
     return error.reason if isinstance(error, AppError) else type(error).__name__
 
 
-class TwoWayStream(ABC, Generic[Q, R]):
-    """A bidirectional stream: what there is to tell is written as it comes up, what comes back is taken.
+class BidiStream(ABC, Generic[Q, R]):
+    """A bidirectional stream: subclasses make its requests and handle its responses.
 
     Args:
-        name: for logs and metrics.
-        method: of a stub.
-        metadata: gives the metadata of a new stream.
-        heartbeat_seconds: how often `heartbeat` is written when there is nothing else; None for never.
+        name: the name in logs and metrics.
+        method: the method of a stub.
+        metadata: returns the metadata of a new stream.
+        heartbeat_seconds: how long the stream may be idle before `heartbeat` is sent; None for no heartbeats.
     """
 
     def __init__(
@@ -94,23 +94,23 @@ class TwoWayStream(ABC, Generic[Q, R]):
         self._up = STREAMS_UP.labels(name)
 
     @abstractmethod
-    def first(self) -> Q:
-        """The first request of a new stream."""
+    def first_request(self) -> Q:
+        """Returns the first request of a new stream."""
 
     @abstractmethod
-    def next(self) -> Q:
-        """The request that tells what came up since the one before."""
+    def next_request(self) -> Q:
+        """Returns the request with the changes since the previous one."""
 
     @abstractmethod
     def heartbeat(self) -> Q:
-        """The request that says only that we are still here."""
+        """Returns a request without changes."""
 
     @abstractmethod
-    def take(self, response: R) -> None:
-        """Takes what came back."""
+    def handle(self, response: R) -> None:
+        """Handles a response."""
 
     def wake(self) -> None:
-        """Notes that there is something to tell; all that comes up in one turn of the event loop goes together."""
+        """Schedules `next_request`; all changes of one turn of the event loop go together."""
         self._has_changes.set()
 
     async def run(self) -> None:
@@ -121,13 +121,13 @@ class TwoWayStream(ABC, Generic[Q, R]):
         call = self._method(metadata=await self._metadata())
         try:
             self._has_changes.clear()
-            await call.write(self.first())
+            await call.write(self.first_request())
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._read(call))
                 group.create_task(self._write(call))
         finally:
             self._up.set(0)
-            call.cancel()  # an abandoned call is never freed
+            call.cancel()  # gRPC never frees an abandoned call
 
     async def _read(self, call: grpc.aio.StreamStreamCall[Q, R]) -> None:
         while True:
@@ -135,7 +135,7 @@ class TwoWayStream(ABC, Generic[Q, R]):
             if response is grpc.aio.EOF:
                 raise _EndedError
             self._up.set(1)
-            self.take(response)
+            self.handle(response)
 
     async def _write(self, call: grpc.aio.StreamStreamCall[Q, R]) -> None:
         while True:
@@ -146,4 +146,4 @@ class TwoWayStream(ABC, Generic[Q, R]):
                 await call.write(self.heartbeat())
                 continue
             self._has_changes.clear()
-            await call.write(self.next())
+            await call.write(self.next_request())

@@ -1,8 +1,8 @@
-"""The frames that clients of the helpdesk send, by their fields."""
+"""Schemas of the frames that clients of the helpdesk send."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -11,14 +11,14 @@ from gateway.dialects.ids import AnyId
 from gateway.dialects.native.schemas import TEXT_BYTES
 from gateway.dialects.validation import MAX_INTEGER, Form
 
-LOADED_MESSAGES = 50
+LOADED_MESSAGES: Final = 50
 
 Content = Annotated[str, Meta(max_length=TEXT_BYTES)]
 RoomId = Annotated[str, Meta(min_length=1, max_length=200)] | Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
 
 
 class UserJoin(Form):
-    """`user_join`; who it is, the token says, and the rest was compared."""
+    """`user_join`; the token decides who the user is, and `check_claims` has compared the claims."""
 
     user_id: AnyId
     user_name: Annotated[str, Meta(max_length=200)] = ""
@@ -27,7 +27,7 @@ class UserJoin(Form):
 
 
 class DirectMessage(ClientMessageIds):
-    """`message`; the time is the service's own."""
+    """`message`; a time that the client sends is ignored."""
 
     receiver_id: AnyId
     content: Content
@@ -48,7 +48,7 @@ class JoinRoom(Form):
 
 
 class Addressed(Form):
-    """`typing_start`, `typing_stop`, `read`: of a user, or of a room."""
+    """`typing_start`, `typing_stop`, `read`: addressed to a user or to a room."""
 
     receiver_id: AnyId | UnsetType = UNSET
     room_id: RoomId | UnsetType = UNSET

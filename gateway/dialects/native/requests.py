@@ -33,8 +33,8 @@ from gateway.sessions.commands import (
     SendMessage,
     SendSignal,
     SetIdle,
-    UserCalls,
 )
+from gateway.sessions.user_client import UserClient
 from gateway.wire.json_reader import NOT_AN_OBJECT, read_request
 from gateway.wire.json_writer import writer_of
 from gateway.wire.timestamps import time_text_of
@@ -68,7 +68,7 @@ def _command_of(method: Method) -> MakeCommand:
     return command
 
 
-async def _call(method: Method, request: Message, write: Callable[[Any], Result], calls: UserCalls) -> Result:
+async def _call(method: Method, request: Message, write: Callable[[Any], Result], calls: UserClient) -> Result:
     conversation_id = method.conversation_of(request)
     response = await calls.call(calls.upstreams.method(method), request, conversation_id=conversation_id)
     return {} if method.op.empty_reply else write(response)
@@ -120,7 +120,7 @@ def _refresh_session(body: Any) -> RefreshSession:
     return RefreshSession(token)
 
 
-async def _ping(_: UserCalls) -> Result:
+async def _ping(_: UserClient) -> Result:
     return {"serverTime": time_text_of(time.time())}
 
 

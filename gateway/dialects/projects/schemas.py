@@ -1,4 +1,4 @@
-"""What clients of the projects front-end emit, by the fields of its payloads."""
+"""Schemas of the payloads that clients of the projects front-end emit."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from gateway.dialects.native.schemas import TEXT_BYTES
 from gateway.dialects.validation import MAX_INTEGER, Form
 
 
-class OneConversation(Form):
+class JoinedConversation(Form):
     """`join_conversation`, `leave_conversation`."""
 
     conversation_id: AnyId
 
 
 class Attachment(Form):
-    """An attachment; names and types go by what front-ends call them."""
+    """An attachment, with the front-end's field names."""
 
     url: Annotated[str, Meta(min_length=1, max_length=2_000)]
     name: Annotated[str, Meta(max_length=200)] = ""
@@ -44,7 +44,7 @@ class Typing(Form):
 
 
 class MarkAsRead(Form):
-    """`mark_as_read`: all of a conversation, or up to a message."""
+    """`mark_as_read`: a whole conversation, or up to a message."""
 
     conversation_id: AnyId | UnsetType = UNSET
     message_id: AnyId | UnsetType = UNSET

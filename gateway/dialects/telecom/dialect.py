@@ -1,4 +1,4 @@
-"""`telecom`: a WhatsApp-like chat of a CRM, in Socket.IO. What its objects look like stands in `telecom_shapes`."""
+"""`telecom`: the WhatsApp-like chat of a CRM, over Socket.IO. `views` has its objects."""
 
 from __future__ import annotations
 
@@ -35,79 +35,78 @@ from gateway.dialects.base import (
 from gateway.dialects.client_message_ids import own_ids
 from gateway.dialects.ids import format_id, parse_id
 from gateway.dialects.lookups import last_seen, load_profiles, members_of, with_names
-from gateway.dialects.socketio_base import Operation, SocketIoDialect, done, event
-from gateway.dialects.telecom import schemas as forms
-from gateway.dialects.telecom import views as shapes
+from gateway.dialects.socketio_base import Operation, SocketIoDialect, event, reply
+from gateway.dialects.telecom import schemas, views
 from gateway.dialects.validation import MAX_INTEGER, invalid, number_of
-from gateway.sessions.commands import CallUpstream, Command, Result, SendMessage, SendSignal, UserCalls
+from gateway.sessions.commands import CallUpstream, Command, Result, SendMessage, SendSignal
 from gateway.sessions.history import page_before, page_number
 from gateway.sessions.session import Session
+from gateway.sessions.user_client import UserClient
 from gateway.upstream.presence_cache import is_online
-from gateway.upstream.user_cache import UserCache
 from gateway.wire.enum_names import MESSAGE_KINDS
 from gateway.wire.timestamps import time_text
 
 NAME: Final = "telecom"
 _LISTED_CONVERSATIONS: Final = 200
-_UNCONFIRMED_PER_CONVERSATION: Final = 500
-_UNCONFIRMED_CONVERSATIONS: Final = 200
+_UNDELIVERED_PER_CONVERSATION: Final = 500
+_UNDELIVERED_CONVERSATIONS: Final = 200
 
 
 class ConnectionState:
-    """What is remembered of one connection.
+    """The dialect's state of one connection.
 
     Attributes:
-        watches: whether it is told who comes and goes.
-        unconfirmed: by conversation, the (seq, id) of own messages of which nobody was told to have them.
+        has_joined: whether the client joined the organization, and so receives presence.
+        undelivered: by conversation, the (seq, id) of the user's own messages without a `messageDelivered` so far.
     """
 
-    __slots__ = ("unconfirmed", "watches")
+    __slots__ = ("has_joined", "undelivered")
 
     def __init__(self) -> None:
-        self.watches = False
-        self.unconfirmed: OrderedDict[str, deque[tuple[int, str]]] = OrderedDict()
+        self.has_joined = False
+        self.undelivered: OrderedDict[str, deque[tuple[int, str]]] = OrderedDict()
 
     def sent(self, message: Message) -> None:
-        """Notes an own message; of very many, the first are forgotten."""
-        line = self.unconfirmed.setdefault(message.conversation_id, deque(maxlen=_UNCONFIRMED_PER_CONVERSATION))
-        line.append((message.seq, message.message_id))
-        if len(self.unconfirmed) > _UNCONFIRMED_CONVERSATIONS:
-            self.unconfirmed.popitem(last=False)
+        """Records an own message; forgets the oldest ones above a limit."""
+        queue = self.undelivered.setdefault(message.conversation_id, deque(maxlen=_UNDELIVERED_PER_CONVERSATION))
+        queue.append((message.seq, message.message_id))
+        if len(self.undelivered) > _UNDELIVERED_CONVERSATIONS:
+            self.undelivered.popitem(last=False)
 
     def delivered(self, conversation_id: str, seq: int) -> list[str]:
-        """The ids of own messages that have now reached somebody, each once."""
-        line = self.unconfirmed.get(conversation_id, deque())
+        """Returns the ids of own messages up to a seq, each only once."""
+        queue = self.undelivered.get(conversation_id, deque())
         ids = []
-        while line and line[0][0] <= seq:
-            ids.append(line.popleft()[1])
-        if not line:
-            self.unconfirmed.pop(conversation_id, None)
+        while queue and queue[0][0] <= seq:
+            ids.append(queue.popleft()[1])
+        if not queue:
+            self.undelivered.pop(conversation_id, None)
         return ids
 
 
 class TelecomDialect(SocketIoDialect):
-    """The dialect; see SocketIoDialect for what all of Socket.IO share."""
+    """The dialect; SocketIoDialect implements what all Socket.IO dialects share."""
 
     name = NAME
     endpoint = SocketIoEndpoint("/telecom")
 
     def __init__(self, context: DialectContext) -> None:
-        self._user_cache: UserCache = context.people
+        self._user_cache = context.user_cache
         self._presence_cache = context.presence_cache
         super().__init__(
             {
-                "joinOrganization": Operation(forms.JoinOrganization, self._join_organization),
+                "joinOrganization": Operation(schemas.JoinOrganization, self._join_organization),
                 "getOrCreateConversation": Operation(
-                    forms.GetOrCreateConversation, self._get_or_create_conversation, {"userId": "targetUserId"}
+                    schemas.GetOrCreateConversation, self._get_or_create_conversation, {"userId": "targetUserId"}
                 ),
                 "sendMessage": Operation(
-                    forms.SendMessageForm, _send_message, {"text": "content", "kind": "messageType"}
+                    schemas.SendMessageForm, _send_message, {"text": "content", "kind": "messageType"}
                 ),
-                "markMessagesAsRead": Operation(forms.OneConversation, _mark_as_read),
-                "typing": Operation(forms.Typing, _typing),
-                "getConversations": Operation(forms.Nothing, self._get_conversations),
-                "getMessages": Operation(forms.GetMessages, self._get_messages),
-                "deleteMessage": Operation(forms.DeleteMessage, _delete_message),
+                "markMessagesAsRead": Operation(schemas.MarkMessagesAsRead, _mark_as_read),
+                "typing": Operation(schemas.Typing, _typing),
+                "getConversations": Operation(schemas.GetConversations, self._get_conversations),
+                "getMessages": Operation(schemas.GetMessages, self._get_messages),
+                "deleteMessage": Operation(schemas.DeleteMessage, _delete_message),
             }
         )
         self._chat_events: ChatEncoders = {
@@ -124,146 +123,151 @@ class TelecomDialect(SocketIoDialect):
         }
 
     def new_state(self) -> ConnectionState:
-        """What is remembered of a new connection."""
+        """Returns the state of a new connection."""
         return ConnectionState()
 
-    def _join_organization(self, _: forms.JoinOrganization, session: Session) -> Command:
-        async def run(calls: UserCalls) -> Result:
-            session.dialect_state.watches = True
-            await self._presence_cache.wait_synced(calls.identity.organization_id)
-            here = [_status(found.presence) for found in self._presence_cache.online(calls.identity)]
-            return done({}, *(("userStatusChanged", status) for status in here))
+    def _join_organization(self, _: schemas.JoinOrganization, session: Session) -> Command:
+        async def run(client: UserClient) -> Result:
+            session.dialect_state.has_joined = True
+            await self._presence_cache.wait_synced(client.identity.organization_id)
+            statuses = [_status(online.presence) for online in self._presence_cache.online(client.identity)]
+            return reply({}, *(("userStatusChanged", status) for status in statuses))
 
         return CallUpstream(run)
 
-    def _get_or_create_conversation(self, form: forms.GetOrCreateConversation, _: Session) -> Command:
+    def _get_or_create_conversation(self, form: schemas.GetOrCreateConversation, _: Session) -> Command:
         request = GetOrCreateDirectConversationRequest(user_id=parse_id(form.target_user_id))
 
-        async def run(calls: UserCalls) -> Result:
-            response = await calls.call(calls.upstreams.conversations.GetOrCreateDirectConversation, request)
+        async def run(client: UserClient) -> Result:
+            response = await client.call(client.upstreams.conversations.GetOrCreateDirectConversation, request)
             conversation = response.conversation
-            page = await page_before(calls, conversation.conversation_id, None, forms.LOADED_MESSAGES)
-            seen = await load_profiles(calls, self._user_cache, members_of([conversation]))
+            page = await page_before(client, conversation.conversation_id, None, schemas.LOADED_MESSAGES)
+            profiles = await load_profiles(client, self._user_cache, members_of([conversation]))
             loaded = {
                 "conversationId": format_id(conversation.conversation_id),
-                "participants": shapes.participants(conversation, seen),
-                "messages": await shapes.messages(calls, self._user_cache, conversation, page.messages),
+                "participants": views.participants(conversation, profiles),
+                "messages": await views.messages(client, self._user_cache, conversation, page.messages),
                 "unreadCount": conversation.unread_count,
             }
-            return done(loaded, ("conversationLoaded", loaded))
+            return reply(loaded, ("conversationLoaded", loaded))
 
         return CallUpstream(run)
 
-    def _get_conversations(self, _: forms.Nothing, __: Session) -> Command:
-        async def run(calls: UserCalls) -> Result:
+    def _get_conversations(self, _: schemas.GetConversations, __: Session) -> Command:
+        async def run(client: UserClient) -> Result:
             request = ListConversationsRequest(page_size=_LISTED_CONVERSATIONS)
-            response = await calls.call(calls.upstreams.conversations.ListConversations, request)
-            listed = {"conversations": await shapes.conversations(calls, self._user_cache, response.conversations)}
-            return done(listed, ("conversationsList", listed))
+            response = await client.call(client.upstreams.conversations.ListConversations, request)
+            listed = {"conversations": await views.conversations(client, self._user_cache, response.conversations)}
+            return reply(listed, ("conversationsList", listed))
 
         return CallUpstream(run)
 
-    def _get_messages(self, form: forms.GetMessages, _: Session) -> Command:
+    def _get_messages(self, form: schemas.GetMessages, _: Session) -> Command:
         conversation_id = parse_id(form.conversation_id)
 
-        async def run(calls: UserCalls) -> Result:
+        async def run(client: UserClient) -> Result:
             request = GetConversationRequest(conversation_id=conversation_id)
-            get = calls.upstreams.conversations.GetConversation
-            conversation = (await calls.call(get, request, conversation_id=conversation_id)).conversation
-            page = await page_number(calls, conversation_id, form.page, form.limit)
+            get = client.upstreams.conversations.GetConversation
+            conversation = (await client.call(get, request, conversation_id=conversation_id)).conversation
+            page = await page_number(client, conversation_id, form.page, form.limit)
             loaded = {
                 "conversationId": format_id(conversation_id),
-                "messages": await shapes.messages(calls, self._user_cache, conversation, page.messages),
+                "messages": await views.messages(client, self._user_cache, conversation, page.messages),
                 "hasMore": page.has_more,
                 "page": form.page,
             }
-            return done(loaded, ("messagesLoaded", loaded))
+            return reply(loaded, ("messagesLoaded", loaded))
 
         return CallUpstream(run)
 
-    # --- what clients are told
+    # --- events
 
-    def chat_event(self, happened: chat.Event) -> EncodedEvent:
-        """`newMessage`, `messageDeleted`, `messagesRead`, `userTyping` and what belongs to them."""
-        return encode_chat_event(self._chat_events, happened)
+    def chat_event(self, event: chat.Event) -> EncodedEvent:
+        """Encodes `newMessage`, edits, deletions, receipts and typing."""
+        return encode_chat_event(self._chat_events, event)
 
-    def _message_created(self, happened: chat.Event) -> EncodedEvent:
-        """To the sender's connections it is also what they wait to hear of: that somebody has it."""
-        created = happened.message_created
+    def _message_created(self, created_event: chat.Event) -> EncodedEvent:
+        """Encodes a message for its sender, for others, and for members who muted the conversation.
+
+        Records it in the state of the sender's connections, for `messageDelivered`.
+        """
+        created = created_event.message_created
         message = created.message
-        shape = shapes.message(message, created.sender_name, happened.organization_id)
+        view = views.message(message, created.sender_name, created_event.organization_id)
         own = own_ids(message.client_message_id)
-        to_muted = (event("newMessage", shape),)
-        to_sender = (event("newMessage", {**shape, **own}),) if own else to_muted
+        to_muted = (event("newMessage", view),)
+        to_sender = (event("newMessage", {**view, **own}),) if own else to_muted
         to_others = (
             *to_muted,
             event(
                 "newMessageNotification",
                 {
-                    "conversationId": shape["conversationId"],
-                    "senderId": shape["senderId"],
-                    "senderName": shape["senderName"],
-                    "content": shape["content"],
-                    "messageId": shape["id"],
-                    "timestamp": shape["createdAt"],
+                    "conversationId": view["conversationId"],
+                    "senderId": view["senderId"],
+                    "senderName": view["senderName"],
+                    "content": view["content"],
+                    "messageId": view["id"],
+                    "timestamp": view["createdAt"],
                 },
             ),
         )
 
         muted = frozenset(created.muted)
 
-        def speech(session: Session) -> Payloads:
+        def payloads(session: Session) -> Payloads:
             user_id = session.identity.user_id
             if user_id != message.sender_id:
                 return to_muted if user_id in muted else to_others
             session.dialect_state.sent(message)
             return to_sender
 
-        return speech
+        return payloads
 
-    def _message_updated(self, happened: chat.Event) -> EncodedEvent:
-        message = happened.message_updated.message
+    def _message_updated(self, updated: chat.Event) -> EncodedEvent:
+        message = updated.message_updated.message
         return with_names(
             self._user_cache,
-            happened.organization_id,
+            updated.organization_id,
             [message.sender_id],
-            lambda people: (
+            lambda users: (
                 event(
                     "messageUpdated",
-                    {"message": shapes.message(message, people[message.sender_id].name, happened.organization_id)},
+                    {"message": views.message(message, users[message.sender_id].name, updated.organization_id)},
                 ),
             ),
         )
 
-    def notify_event(self, happened: notify.Event) -> Payloads:
-        """`newNotification`."""
-        if happened.WhichOneof("payload") != "notification_created":
+    def notify_event(self, notification_event: notify.Event) -> Payloads:
+        """Encodes `newNotification`."""
+        if notification_event.WhichOneof("payload") != "notification_created":
             return ()
-        return (event("newNotification", {"notification": shapes.notification(happened.notification_created)}),)
+        return (
+            event("newNotification", {"notification": views.notification(notification_event.notification_created)}),
+        )
 
-    def presence_event(self, happened: presence.Event, came_or_went: bool) -> EncodedEvent:
-        """`userStatusChanged`, to those who have joined the organization."""
+    def presence_event(self, presence_event: presence.Event, came_or_went: bool) -> EncodedEvent:
+        """Encodes `userStatusChanged`, for clients that joined the organization."""
         if not came_or_went:
             return ()
-        said = (event("userStatusChanged", _status(happened.presence)),)
-        return lambda session: said if session.dialect_state.watches else ()
+        payloads = (event("userStatusChanged", _status(presence_event.presence)),)
+        return lambda session: payloads if session.dialect_state.has_joined else ()
 
 
-SHAPES: Final = shapes
+VIEWS: Final = views
 """How the HTTP interface answers in this dialect."""
 
 
 def create_dialect(context: DialectContext) -> Dialect:
-    """This dialect."""
+    """Creates the dialect."""
     return TelecomDialect(context)
 
 
 def _nothing(_: chat.Event) -> EncodedEvent:
-    """The front-end has no word for it: it asks for its conversations when a message of a new one comes."""
+    """Encodes nothing: the front-end lists its conversations again when a message of a new one arrives."""
     return ()
 
 
-def _send_message(form: forms.SendMessageForm, _: Session) -> Command:
+def _send_message(form: schemas.SendMessageForm, _: Session) -> Command:
     if not form.content.strip():
         raise invalid({"content": "must not be empty"})
     kind: Any = number_of(MESSAGE_KINDS, "messageType", form.message_type)
@@ -272,33 +276,33 @@ def _send_message(form: forms.SendMessageForm, _: Session) -> Command:
     )
 
 
-def _mark_as_read(form: forms.OneConversation, _: Session) -> Command:
-    """A seq beyond the last message counts as the last."""
+def _mark_as_read(form: schemas.MarkMessagesAsRead, _: Session) -> Command:
+    """Marks up to the last message: chat lowers a seq beyond it."""
     return SendSignal(MarkReadRequest(conversation_id=parse_id(form.conversation_id), seq=MAX_INTEGER))
 
 
-def _typing(form: forms.Typing, _: Session) -> Command:
+def _typing(form: schemas.Typing, _: Session) -> Command:
     return SendSignal(SetTypingRequest(conversation_id=parse_id(form.conversation_id), active=form.is_typing))
 
 
-def _delete_message(form: forms.DeleteMessage, _: Session) -> Command:
+def _delete_message(form: schemas.DeleteMessage, _: Session) -> Command:
     message_id = parse_id(form.message_id)
 
-    async def run(calls: UserCalls) -> Result:
-        found = await calls.call(calls.upstreams.messages.GetMessage, GetMessageRequest(message_id=message_id))
-        message = found.message
-        if message.sender_id != calls.identity.user_id:
+    async def run(client: UserClient) -> Result:
+        response = await client.call(client.upstreams.messages.GetMessage, GetMessageRequest(message_id=message_id))
+        message = response.message
+        if message.sender_id != client.identity.user_id:
             raise PermissionDeniedError("NOT_THE_SENDER", "only the sender deletes a message")
         request = DeleteMessageRequest(conversation_id=message.conversation_id, message_id=message_id)
-        delete = calls.upstreams.messages.DeleteMessage
-        await calls.call(delete, request, conversation_id=message.conversation_id)
-        return done({"messageId": format_id(message_id), "conversationId": format_id(message.conversation_id)})
+        delete = client.upstreams.messages.DeleteMessage
+        await client.call(delete, request, conversation_id=message.conversation_id)
+        return reply({"messageId": format_id(message_id), "conversationId": format_id(message.conversation_id)})
 
     return CallUpstream(run)
 
 
-def _message_deleted(happened: chat.Event) -> EncodedEvent:
-    message = happened.message_deleted.message
+def _message_deleted(deleted: chat.Event) -> EncodedEvent:
+    message = deleted.message_deleted.message
     body = {
         "messageId": format_id(message.message_id),
         "conversationId": format_id(message.conversation_id),
@@ -307,8 +311,8 @@ def _message_deleted(happened: chat.Event) -> EncodedEvent:
     return (event("messageDeleted", body),)
 
 
-def _receipt_updated(happened: chat.Event) -> EncodedEvent:
-    receipt = happened.receipt_updated
+def _receipt_updated(updated: chat.Event) -> EncodedEvent:
+    receipt = updated.receipt_updated
     read: Payloads = ()
     if receipt.HasField("read_time"):
         body = {
@@ -318,26 +322,26 @@ def _receipt_updated(happened: chat.Event) -> EncodedEvent:
         }
         read = (event("messagesRead", body),)
 
-    def speech(session: Session) -> Payloads:
+    def payloads(session: Session) -> Payloads:
         if session.identity.user_id == receipt.user_id:
             return read
         delivered = session.dialect_state.delivered(receipt.conversation_id, receipt.delivered_seq)
         return (*(_delivered(receipt.conversation_id, message_id) for message_id in delivered), *read)
 
-    return speech
+    return payloads
 
 
 def _delivered(conversation_id: str, message_id: str) -> bytes:
     body = {
         "messageId": format_id(message_id),
         "conversationId": format_id(conversation_id),
-        "timestamp": shapes.now(),
+        "timestamp": views.now(),
     }
     return event("messageDelivered", body)
 
 
-def _typing_updated(happened: chat.Event) -> EncodedEvent:
-    typing = happened.typing_updated
+def _typing_updated(updated: chat.Event) -> EncodedEvent:
+    typing = updated.typing_updated
     body = {
         "conversationId": format_id(typing.conversation_id),
         "userId": format_id(typing.user_id),
@@ -346,10 +350,10 @@ def _typing_updated(happened: chat.Event) -> EncodedEvent:
     return (event("userTyping", body),)
 
 
-def _status(seen: presence.Presence) -> dict[str, Any]:
+def _status(user_presence: presence.Presence) -> dict[str, Any]:
     return {
-        "userId": format_id(seen.user_id),
-        "isOnline": is_online(seen),
-        "lastSeen": last_seen(seen),
-        "timestamp": shapes.now(),
+        "userId": format_id(user_presence.user_id),
+        "isOnline": is_online(user_presence),
+        "lastSeen": last_seen(user_presence),
+        "timestamp": views.now(),
     }

@@ -1,4 +1,4 @@
-"""What clients of the telecom front-end emit, by the fields of its payloads."""
+"""Schemas of the payloads that clients of the telecom front-end emit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LOADED_MESSAGES: Final = 50
 
 
 class JoinOrganization(Form):
-    """`joinOrganization`; the organization is the token's, and was compared."""
+    """`joinOrganization`; `check_claims` has compared the organization with the token's."""
 
     organization_id: AnyId
 
@@ -34,7 +34,7 @@ class SendMessageForm(ClientMessageIds):
     message_type: Annotated[str, Meta(max_length=50)] = "text"
 
 
-class OneConversation(Form):
+class MarkMessagesAsRead(Form):
     """`markMessagesAsRead`."""
 
     conversation_id: AnyId
@@ -61,5 +61,5 @@ class DeleteMessage(Form):
     message_id: AnyId
 
 
-class Nothing(Form):
+class GetConversations(Form):
     """`getConversations`."""

@@ -1,4 +1,4 @@
-"""The objects of the telecom front-end, made from the services' protos."""
+"""Views of conversations, messages and notifications for the telecom front-end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from parley.notify.v1.notification_pb2 import NotificationCreated
 from gateway.dialects.ids import format_id
 from gateway.dialects.lookups import UserProfile, load_profiles, members_of
 from gateway.dialects.socketio_base import notification_object
-from gateway.sessions.commands import UserCalls
+from gateway.sessions.user_client import UserClient
 from gateway.upstream.user_cache import CachedUser, UserCache
 from gateway.wire.enum_names import MESSAGE_KINDS
 from gateway.wire.timestamps import time_text, time_text_of
@@ -21,38 +21,38 @@ Object = dict[str, Any]
 
 
 def now() -> str:
-    """The time."""
+    """Returns the current time."""
     return time_text_of(time.time())
 
 
-def participants(conversation: Conversation, seen: Mapping[str, UserProfile]) -> list[Object]:
-    """`participants`: everybody who is listed."""
-    return [_participant(seen[member.user_id]) for member in conversation.members]
+def participants(conversation: Conversation, profiles: Mapping[str, UserProfile]) -> list[Object]:
+    """Returns `participants`: all listed members."""
+    return [_participant(profiles[member.user_id]) for member in conversation.members]
 
 
-def _participant(seen: UserProfile) -> Object:
+def _participant(profile: UserProfile) -> Object:
     return {
-        "userId": format_id(seen.person.user_id),
-        "name": seen.person.name,
-        "role": seen.person.role,
-        "isOnline": seen.is_online,
-        "lastSeen": seen.last_seen,
+        "userId": format_id(profile.user.user_id),
+        "name": profile.user.name,
+        "role": profile.user.role,
+        "isOnline": profile.is_online,
+        "lastSeen": profile.last_seen,
     }
 
 
 def message(sent: Message, sender_name: str, organization_id: str, read_at: str | None = None) -> Object:
-    """A message; one that was deleted has no content.
+    """Returns a message; a deleted one has no content.
 
     Args:
         sent: the message.
-        sender_name: what its sender is called.
-        organization_id: whose it is.
-        read_at: when the last of the others read it; None when not all of them have.
+        sender_name: the sender's name.
+        organization_id: the sender's organization.
+        read_at: when the last of the other members read it; None if not all have.
     """
     created = time_text(sent.create_time)
     changed = sent.delete_time if sent.HasField("delete_time") else sent.edit_time
     conversation_id = format_id(sent.conversation_id)
-    made: Object = {
+    view: Object = {
         "id": format_id(sent.message_id),
         "conversationId": conversation_id,
         "chatSessionId": conversation_id,
@@ -67,12 +67,12 @@ def message(sent: Message, sender_name: str, organization_id: str, read_at: str 
         "updatedAt": time_text(changed) if changed.seconds else created,
     }
     if sent.HasField("delete_time"):
-        made["isDeleted"] = True
-    return made
+        view["isDeleted"] = True
+    return view
 
 
 def _read_at(sent: Message, conversation: Conversation) -> str | None:
-    """When the last of the others read a message; None while one has not, or where not all are listed."""
+    """Returns when the last of the other listed members read a message; None if one has not, or none is listed."""
     others = [member for member in conversation.members if member.user_id != sent.sender_id]
     if not others or any(member.read_seq < sent.seq for member in others):
         return None
@@ -80,42 +80,51 @@ def _read_at(sent: Message, conversation: Conversation) -> str | None:
 
 
 async def messages(
-    calls: UserCalls, people: UserCache, conversation: Conversation, sent: Sequence[Message]
+    client: UserClient, user_cache: UserCache, conversation: Conversation, sent: Sequence[Message]
 ) -> list[Object]:
-    """Messages of one conversation. Raises AppError."""
-    organization_id = calls.identity.organization_id
-    senders = await people.get(organization_id, (one.sender_id for one in sent))
-    return [_named(one, senders, organization_id, conversation) for one in sent]
+    """Returns messages of one conversation. Raises AppError."""
+    organization_id = client.identity.organization_id
+    senders = await user_cache.get(organization_id, (entry.sender_id for entry in sent))
+    return [_message(entry, senders, organization_id, conversation) for entry in sent]
 
 
-def _named(sent: Message, people: Mapping[str, CachedUser], organization_id: str, conversation: Conversation) -> Object:
-    return message(sent, people[sent.sender_id].name, organization_id, _read_at(sent, conversation))
+def _message(
+    sent: Message, senders: Mapping[str, CachedUser], organization_id: str, conversation: Conversation
+) -> Object:
+    return message(sent, senders[sent.sender_id].name, organization_id, _read_at(sent, conversation))
 
 
-async def conversations(calls: UserCalls, people: UserCache, listed: Iterable[Conversation]) -> list[Object]:
-    """Conversations, in the order given. Raises AppError."""
-    found = list(listed)
-    organization_id = calls.identity.organization_id
-    last_senders = [one.last_message.sender_id for one in found if one.HasField("last_message")]
-    seen = await load_profiles(calls, people, members_of(found))
-    senders = await people.get(organization_id, last_senders)
-    return [
-        {
-            "id": format_id(one.conversation_id),
-            "participants": participants(one, seen),
-            "lastMessage": (
-                _named(one.last_message, senders, organization_id, one) if one.HasField("last_message") else None
-            ),
-            "lastMessageAt": time_text(one.last_activity_time),
-            "unreadCount": one.unread_count,
-            "isActive": not one.archived,
-            **({"name": one.name} if one.name else {}),
-        }
-        for one in found
-    ]
+async def conversations(client: UserClient, user_cache: UserCache, listed: Iterable[Conversation]) -> list[Object]:
+    """Returns conversations, in the order of `listed`. Raises AppError."""
+    listed = list(listed)
+    organization_id = client.identity.organization_id
+    last_senders = [entry.last_message.sender_id for entry in listed if entry.HasField("last_message")]
+    profiles = await load_profiles(client, user_cache, members_of(listed))
+    senders = await user_cache.get(organization_id, last_senders)
+    return [_conversation(entry, profiles, senders, organization_id) for entry in listed]
+
+
+def _conversation(
+    conversation: Conversation,
+    profiles: Mapping[str, UserProfile],
+    senders: Mapping[str, CachedUser],
+    organization_id: str,
+) -> Object:
+    last = conversation.last_message if conversation.HasField("last_message") else None
+    view: Object = {
+        "id": format_id(conversation.conversation_id),
+        "participants": participants(conversation, profiles),
+        "lastMessage": _message(last, senders, organization_id, conversation) if last is not None else None,
+        "lastMessageAt": time_text(conversation.last_activity_time),
+        "unreadCount": conversation.unread_count,
+        "isActive": not conversation.archived,
+    }
+    if conversation.name:
+        view["name"] = conversation.name
+    return view
 
 
 def notification(created: NotificationCreated) -> Object:
-    """`notification`."""
-    made = notification_object(created)
-    return {**made, "id": made["notificationId"], "isRead": made["read"], "createdAt": made["createTime"]}
+    """Returns `notification`."""
+    common = notification_object(created)
+    return {**common, "id": common["notificationId"], "isRead": common["read"], "createdAt": common["createTime"]}

@@ -1,1 +1,1 @@
-"""The Socket.IO transport, on python-socketio."""
+"""The Socket.IO transport, on python-socketio; docs/adr/0008 draws who calls whom."""

@@ -1,7 +1,7 @@
-"""Engine.IO's WebSockets, on our own sockets: how python-engineio reads and writes them, and how they come to be.
+"""Engine.IO on the gateway's own WebSockets: how python-engineio reads and writes them.
 
-python-engineio keeps the protocol: handshake, polling, upgrade, heartbeats. It would also carry each message through
-queues and tasks of its own; messages of clients that are on a WebSocket pass it by here, both ways.
+python-engineio implements the protocol: handshake, polling, upgrade and heartbeats. It would also pass each message
+through its own queues and tasks; messages of clients on a WebSocket bypass it here, in both directions.
 """
 
 from __future__ import annotations
@@ -19,71 +19,85 @@ from chassis.errors import AppError
 from gateway.metrics import CLOSED
 from gateway.sessions.session import FrameRate
 from gateway.transports.websocket.framing import text_frame
-from gateway.transports.websocket.socket import WebSocketBase
+from gateway.transports.websocket.handshake import UpgradeRequest
+from gateway.transports.websocket.socket import ConnectionOptions, WebSocketBase
 from gateway.wire import close_codes
 
-WEBSOCKET: Final = "parley.wire"
-"""Under what an environment holds the WebSocket that a request has become."""
-
 SEPARATOR: Final = b"\x1e"
-"""Ends each packet that goes out by polling, as in Engine.IO's own payloads; JSON never has it."""
+"""Ends each packet in a polling payload, as in Engine.IO itself; JSON never contains it."""
 
-_EVENT: Final = "42"  # a message of Engine.IO, and in it an event of Socket.IO
+_WEBSOCKET: Final = "parley.websocket"
+"""The key of the WebSocket in the environment of its upgrade request."""
+
+_EVENT: Final = "42"  # an Engine.IO message with a Socket.IO event
 _UNSUPPORTED: Final = 1003
 _MAX_UNREAD: Final = 100  # packets other than events are few; they wait while a client joins a namespace
 
 
 class EngineWebSocket(WebSocketBase):
-    """One WebSocket of Engine.IO.
+    """A WebSocket of Engine.IO.
 
     Args:
-        serve: has python-engineio serve it, until it ends.
-        take_event: takes an event of an Engine.IO session.
-        options: those of Socket.
+        options: the options of all connections.
+        serve: has python-engineio serve the WebSocket until it closes.
+        receive_event: takes an Engine.IO session's event packet.
+
+    Attributes:
+        sid: the Engine.IO session, once known.
+        direct: whether frames are written to the WebSocket directly; see `SessionOutput`.
     """
 
     def __init__(
-        self, *, serve: Callable[[EngineWebSocket], object], take_event: Callable[[str, str], None], **options: Any
+        self,
+        options: ConnectionOptions,
+        *,
+        serve: Callable[[EngineWebSocket], object],
+        receive_event: Callable[[str, str], None],
     ) -> None:
-        super().__init__(**options)
+        super().__init__(options)
         self._serve = serve
-        self._take_event = take_event
-        self._messages: asyncio.Queue[str | None] = asyncio.Queue()
+        self._receive_event = receive_event
+        self._packets: asyncio.Queue[str | None] = asyncio.Queue()
         self.sid = ""
         self.direct = False
 
     def opened(self) -> None:
-        """The upgrade is done."""
+        """Has python-engineio serve the WebSocket."""
         self._serve(self)
 
     def received(self, text: str) -> None:
-        """A packet came."""
+        """Passes an event packet on, and queues any other for python-engineio."""
         if self.sid and text.startswith(_EVENT):
-            self._take_event(self.sid, text[1:])
-        elif self._messages.qsize() < _MAX_UNREAD:
-            self._messages.put_nowait(text)
+            self._receive_event(self.sid, text[1:])
+        elif self._packets.qsize() < _MAX_UNREAD:
+            self._packets.put_nowait(text)
         else:
             self.close(close_codes.TOO_MANY, "too many packets")
 
     def unreadable(self, error: AppError) -> None:
-        """A packet came that is no text: no front-end has such, and their attachments would not be kept."""
+        """Closes the connection: no front-end sends binary packets, and the gateway keeps no attachments."""
         is_too_big = error.reason == "FRAME_TOO_LARGE"
         self.close(close_codes.TOO_BIG if is_too_big else _UNSUPPORTED, error.message)
 
     def ended(self) -> None:
-        """It is no more."""
-        self._messages.put_nowait(None)
+        """Ends python-engineio's reading."""
+        self._packets.put_nowait(None)
 
-    async def wait(self) -> str:
-        """The next packet that is for python-engineio. Raises OSError at the end."""
-        text = await self._messages.get()
-        if text is None:
+    async def read_packet(self) -> str:
+        """Returns the next packet for python-engineio. Raises OSError once the WebSocket is closed."""
+        packet = await self._packets.get()
+        if packet is None:
             raise OSError("the socket is closed")
-        return text
+        return packet
 
 
-class Driver:
-    """A Wire as python-engineio wants a WebSocket to be."""
+class WebSocketDriver:
+    """An EngineWebSocket with the interface that python-engineio expects of a WebSocket.
+
+    Args:
+        handler: python-engineio's handler of the WebSocket.
+        server: the server; it passes itself.
+    """
 
     def __init__(self, handler: Any, server: EngineServer) -> None:
         self._handler = handler
@@ -91,8 +105,8 @@ class Driver:
         self._websocket: EngineWebSocket
 
     async def __call__(self, environ: dict[str, Any]) -> str:
-        """Serves it until it ends."""
-        self._websocket = environ[WEBSOCKET]
+        """Serves the WebSocket until it closes."""
+        self._websocket = environ[_WEBSOCKET]
         sid = self._handler.__self__.sid
         if sid in self._outputs:
             self._websocket.sid = sid
@@ -101,8 +115,8 @@ class Driver:
         return ""
 
     async def wait(self) -> str:
-        """The next packet."""
-        return await self._websocket.wait()
+        """Returns the next packet."""
+        return await self._websocket.read_packet()
 
     async def send(self, packet: str) -> None:
         """Sends a packet."""
@@ -110,36 +124,40 @@ class Driver:
             self._websocket.write(text_frame(packet.encode()))
 
     async def close(self) -> None:
-        """Closes it; whoever is at the other end comes back."""
+        """Closes the WebSocket; the client may reconnect."""
         self._websocket.close(close_codes.RESTART, "closed")
 
 
 class SessionOutput:
-    """The way out to one Engine.IO session: python-engineio's queue, and once that is empty, the WebSocket itself.
+    """The output of one Engine.IO session: python-engineio's queue, and once that is empty, the WebSocket itself.
 
     Args:
-        socket: python-engineio's.
-        frames_per_second: how many packets may come within a second.
-        max_send_buffer_bytes: a client that leaves more than so many unfetched is given up.
+        socket: python-engineio's object of the session.
+        options: the options of all connections.
+
+    Attributes:
+        socket: see above.
+        websocket: the session's WebSocket, if it has one.
     """
 
-    def __init__(self, socket: Any, frames_per_second: int, max_send_buffer_bytes: int) -> None:
+    def __init__(self, socket: Any, options: ConnectionOptions) -> None:
         self.socket = socket
-        self._max_send_buffer_bytes = max_send_buffer_bytes
-        self._queued_bytes = 0
-        self._rate = FrameRate(frames_per_second)
         self.websocket: EngineWebSocket | None = None
-        socket.handle_post_request = self._take_posted
+        self._max_send_buffer_bytes = options.max_send_buffer_bytes
+        self._queued_bytes = 0
+        self._rate = FrameRate(options.limits.frames_per_second)
         self._switching = False
+        socket.handle_post_request = self._receive_post
 
     @property
     def is_direct(self) -> bool:
-        """Whether frames go to the WebSocket by themselves. What was queued goes out first: a mark is put behind it."""
+        """Whether frames go to the WebSocket directly. After an upgrade, a marker in the queue delays that until the
+        packets queued before are sent."""
         if self.websocket is None:
             return False
         if not self._switching and self.socket.upgraded:
             self._switching = True
-            self.socket.queue.put_nowait(_Switch(self.websocket))
+            self.socket.queue.put_nowait(_SwitchMarker(self.websocket))
         return self.websocket.direct
 
     def write(self, data: bytes) -> None:
@@ -148,7 +166,7 @@ class SessionOutput:
             self.websocket.write(data)
 
     def queue(self, packets: Iterable[str]) -> bool:
-        """Queues packets; False when too much waits, as the client does not fetch it. It fetches all at once."""
+        """Queues packets for the next poll, which fetches them all; returns False if the client lets too many wait."""
         if self.socket.queue.empty():
             self._queued_bytes = 0
         for packet in packets:
@@ -156,11 +174,11 @@ class SessionOutput:
             self.socket.queue.put_nowait(Packet(MESSAGE, data=packet))
         return self._queued_bytes <= self._max_send_buffer_bytes
 
-    async def _take_posted(self, environ: Mapping[str, Any]) -> None:
-        """Takes what a client posts, any number of packets, each of which counts.
+    async def _receive_post(self, environ: Mapping[str, Any]) -> None:
+        """Receives the packets that a client posts: any number, each counted as a frame.
 
-        python-engineio would pass over all of a post that has more than 16, and answer that it took it: clients that
-        have much to say at once, before they are on a WebSocket, would lose it.
+        python-engineio would accept a post with more than 16 packets and drop all of them: clients that send much
+        before they are on a WebSocket would lose it.
 
         Raises:
             EngineIOError: the session is to end.
@@ -177,68 +195,73 @@ class SessionOutput:
             await self.socket.receive(Packet(encoded_packet=packet.decode()))
 
 
-class _Switch(Packet):  # type: ignore[misc]  # engineio has no types
-    """No packet: what was queued before it has been written when it is to be."""
+class _SwitchMarker(Packet):  # type: ignore[misc]  # engineio has no types
+    """No real packet: when python-engineio encodes it, every packet queued before it has been written."""
 
     def __init__(self, websocket: EngineWebSocket) -> None:
         super().__init__(NOOP)
         self._websocket = websocket
 
     def encode(self, b64: bool = False) -> str:
-        """Nothing."""
+        """Switches to direct output; returns an empty packet, which is not sent."""
         self._websocket.direct = True
         return ""
 
 
 class EngineServer(engineio.AsyncServer):  # type: ignore[misc]  # engineio has no types
-    """python-engineio's server, with our sockets."""
+    """python-engineio's server, on the gateway's WebSockets.
+
+    Attributes:
+        outputs: the output of each session.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(async_mode="asgi", **options)
         self.outputs: dict[str, SessionOutput] = {}
         self._async: dict[str, Any] = {
-            **asgi._async,  # what a driver is made of
-            "translate_request": _translate,
-            "make_response": _respond,
-            "websocket": Driver,
+            **asgi._async,  # the functions of a driver
+            "translate_request": _translate_request,
+            "make_response": _make_response,
+            "websocket": WebSocketDriver,
         }
 
     async def disconnect(self, sid: str | None = None) -> None:
-        """Ends a session; what its client has not fetched yet is not waited for, as it may never be."""
+        """Ends a session without waiting for its client to fetch the queued packets, which it may never do."""
         socket = self.sockets.pop(sid, None)
         if socket is not None:
             await socket.close(wait=False)
 
 
-async def _translate(scope: dict[str, Any], *channels: Any) -> dict[str, Any]:
-    """An ASGI request, or one that has become a Wire and is an environment already."""
+async def _translate_request(scope: dict[str, Any], *channels: Any) -> dict[str, Any]:
+    """Returns the environment of a request; that of an upgraded one is made already and has no channels."""
     environ: dict[str, Any] = await asgi.translate_request(scope, *channels) if channels else scope
     return environ
 
 
-async def _respond(status: str, headers: Sequence[tuple[str, str]], payload: bytes, environ: dict[str, Any]) -> None:
-    websocket: EngineWebSocket | None = environ.get(WEBSOCKET)
+async def _make_response(
+    status: str, headers: Sequence[tuple[str, str]], payload: bytes, environ: dict[str, Any]
+) -> None:
+    websocket: EngineWebSocket | None = environ.get(_WEBSOCKET)
     if websocket is None:
         await asgi.make_response(status, headers, payload, environ)
     else:
         websocket.close(close_codes.MALFORMED, status)
 
 
-def environment(
-    target: str, origin: str | None, host: str, authorization: str, websocket: EngineWebSocket
-) -> dict[str, Any]:
-    """What python-engineio and python-socketio are told of a request that has become a WebSocket."""
+def upgrade_environment(request: UpgradeRequest, websocket: EngineWebSocket) -> dict[str, Any]:
+    """Returns the environment of an upgraded request for python-engineio and python-socketio."""
+    path, _, query = request.target.partition("?")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": "GET",
-        "PATH_INFO": target.partition("?")[0],
-        "QUERY_STRING": target.partition("?")[2],
+        "PATH_INFO": path,
+        "QUERY_STRING": query,
         "HTTP_UPGRADE": "websocket",
         "HTTP_CONNECTION": "Upgrade",
-        "HTTP_HOST": host,
-        WEBSOCKET: websocket,
+        "HTTP_HOST": request.host,
+        _WEBSOCKET: websocket,
     }
-    if origin is not None:
-        environ["HTTP_ORIGIN"] = origin
-    if authorization:
-        environ["HTTP_AUTHORIZATION"] = authorization
+    if request.origin is not None:
+        environ["HTTP_ORIGIN"] = request.origin
+    if request.authorization:
+        environ["HTTP_AUTHORIZATION"] = request.authorization
     return environ

@@ -1,181 +1,124 @@
-"""WebSockets whose messages are frames of one dialect: those that were let in by their token, and those that say who
-they are in their first frame."""
+"""WebSocket connections whose messages are frames of one dialect: authenticated by the upgrade, or by the first
+frame."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final
 
 from chassis.errors import AppError, UnauthenticatedError
-from gateway.connections.hub import Connection
-from gateway.dialects.base import Dialect, WireFormat
-from gateway.metrics import HotPathCounters
+from gateway.connections.connection import Connection
+from gateway.dialects.base import WireFormat
 from gateway.sessions.commands import Reject
-from gateway.sessions.session import Session, SessionLimits
-from gateway.transports.websocket.socket import Liveness, WebSocketBase, WriteScheduler
+from gateway.sessions.session import Session
+from gateway.transports.websocket.socket import ConnectionOptions, WebSocketBase
 from gateway.wire import close_codes
 
 FIRST_FRAME_TIMEOUT_SECONDS: Final = 10.0
-"""How long a client has to say who it is."""
+"""How long a client has to send the frame that authenticates it."""
 
 
-class Dispatcher(Protocol):
-    """Who looks after connections."""
-
-    def opened(self, connection: Connection) -> None:
-        """A connection is open."""
-
-    def received(self, connection: Connection, frame: object) -> None:
-        """A frame came that its dialect can decode."""
-
-    def unreadable(self, connection: Connection, error: AppError) -> None:
-        """A frame came that has no text."""
-
-    def closed(self, connection: Connection) -> None:
-        """A connection is no more; said once or more often."""
-
-
-class FirstFrameAuthDialect(Dialect, Protocol):
-    """A dialect whose clients say who they are in their first frame."""
-
-    def token_from(self, text: str) -> str:
-        """The token in a frame that greets; empty where it has none. Raises AppError for any other frame."""
-
-
-class WebSocketConnection(WebSocketBase):
-    """One connection; see `gateway.connections.hub.Connection`.
+class WebSocketConnection(WebSocketBase, Connection):
+    """A connection that its upgrade authenticated.
 
     Args:
         session: its state.
-        wire_format: what it speaks.
-        dispatcher: who looks after it.
-        write_scheduler: when it writes.
-        counters: where its frames are counted.
-        liveness: how its silence is dealt with.
-        max_send_buffer_bytes: a peer that leaves more than so many unread is given up.
+        wire_format: the dialect and framing that it uses.
+        options: the options of all connections.
     """
 
-    def __init__(
-        self,
-        *,
-        session: Session,
-        wire_format: WireFormat,
-        dispatcher: Dispatcher,
-        write_scheduler: WriteScheduler,
-        counters: HotPathCounters,
-        liveness: Liveness,
-        max_send_buffer_bytes: int,
-    ) -> None:
-        super().__init__(
-            limits=session.limits,
-            write_scheduler=write_scheduler,
-            counters=counters,
-            max_send_buffer_bytes=max_send_buffer_bytes,
-        )
+    def __init__(self, *, session: Session, wire_format: WireFormat, options: ConnectionOptions) -> None:
+        super().__init__(options)
         self.session = session
         self.wire_format = wire_format
-        self._dispatcher = dispatcher
-        self._liveness = liveness
+        self._dispatcher = options.dispatcher
 
     def opened(self) -> None:
-        """The upgrade is done."""
-        self.keep_alive(self._liveness)
+        """Registers the connection."""
+        self.start_pings()
         self._dispatcher.opened(self)
 
     def received(self, text: str) -> None:
-        """A frame came."""
+        """Dispatches a frame."""
         self._dispatcher.received(self, text)
 
     def unreadable(self, error: AppError) -> None:
-        """A frame came that has no text."""
+        """Dispatches a frame without text."""
         self._dispatcher.unreadable(self, error)
 
     def ended(self) -> None:
-        """It is no more."""
+        """Removes the connection."""
         self._dispatcher.closed(self)
 
 
-class FirstFrameAuthConnection(WebSocketBase):
-    """One connection that says in its first frame who it is; nothing else is taken before that.
+class FirstFrameAuthConnection(WebSocketBase, Connection):
+    """A connection that its first frame authenticates; any other frame before that is rejected.
 
     Args:
-        token: what it was let in with; empty when its first frame is to carry one.
-        begin: makes the session of a token. Raises AppError.
-        limits: what the peer may do.
-        dialect, front: what it speaks.
-        desk, outbox, tally, liveness, unsent_bytes: as of WebSocketConnection.
+        token: the token of the upgrade; empty if the first frame is to carry one.
+        token_from: returns the token in the first frame, or "" if it has none. Raises AppError for any other frame.
+        new_session: makes the session of a token. Raises AppError.
+        wire_format: the dialect and framing that it uses.
+        options: the options of all connections.
     """
-
-    session: Session
 
     def __init__(
         self,
         *,
         token: str,
-        begin: Callable[[str], Session],
-        limits: SessionLimits,
-        dialect: FirstFrameAuthDialect,
+        token_from: Callable[[str], str],
+        new_session: Callable[[str], Session],
         wire_format: WireFormat,
-        dispatcher: Dispatcher,
-        write_scheduler: WriteScheduler,
-        counters: HotPathCounters,
-        liveness: Liveness,
-        max_send_buffer_bytes: int,
+        options: ConnectionOptions,
     ) -> None:
-        super().__init__(
-            limits=limits,
-            write_scheduler=write_scheduler,
-            counters=counters,
-            max_send_buffer_bytes=max_send_buffer_bytes,
-        )
+        super().__init__(options)
         self.wire_format = wire_format
-        self._dialect = dialect
         self._token = token
-        self._begin = begin
-        self._dispatcher = dispatcher
-        self._liveness = liveness
-        self._greeted = False
+        self._token_from = token_from
+        self._new_session = new_session
+        self._dispatcher = options.dispatcher
+        self._authenticated = False
 
     def opened(self) -> None:
-        """The upgrade is done."""
-        self._set_timer(FIRST_FRAME_TIMEOUT_SECONDS, self._give_up)
+        """Waits for the first frame."""
+        self._set_timer(FIRST_FRAME_TIMEOUT_SECONDS, self._time_out)
 
-    def _give_up(self) -> None:
+    def _time_out(self) -> None:
         self.close(close_codes.TOKEN_ENDED, "nobody joined")
 
     def received(self, text: str) -> None:
-        """A frame came."""
-        if self._greeted or self._greet(text):
+        """Dispatches a frame, once one has authenticated the client."""
+        if self._authenticated or self._authenticate(text):
             self._dispatcher.received(self, text)
 
-    def _greet(self, text: str) -> bool:
+    def _authenticate(self, text: str) -> bool:
         try:
-            session = self._begin(self._dialect.token_from(text) or self._token)
-            command = self._dialect.decode(text, session).command
+            session = self._new_session(self._token_from(text) or self._token)
+            command = self.wire_format.dialect.decode(text, session).command
             if isinstance(command, Reject):
                 raise command.error
         except AppError as error:
-            self._refuse(error)
+            self._reject(error)
             return False
         self.session = session
-        self._greeted = True
-        self.keep_alive(self._liveness)
+        self._authenticated = True
+        self.start_pings()
         self._dispatcher.opened(self)
         return True
 
-    def _refuse(self, error: AppError) -> None:
-        self.write(self.wire_format.frames(self._dialect.failed(None, error)))
+    def _reject(self, error: AppError) -> None:
+        self.send_error(None, error)
         if isinstance(error, UnauthenticatedError):
             self.close(close_codes.TOKEN_ENDED, "unauthorized")
 
     def unreadable(self, error: AppError) -> None:
-        """A frame came that has no text."""
-        if self._greeted:
+        """Dispatches a frame without text, or rejects it before authentication."""
+        if self._authenticated:
             self._dispatcher.unreadable(self, error)
         else:
-            self._refuse(error)
+            self._reject(error)
 
     def ended(self) -> None:
-        """It is no more."""
-        if self._greeted:
+        """Removes the connection."""
+        if self._authenticated:
             self._dispatcher.closed(self)

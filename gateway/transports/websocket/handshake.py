@@ -1,6 +1,6 @@
-"""Whether an HTTP request may become a WebSocket: its path, its origin, its token, its subprotocols.
+"""Authorizes WebSocket upgrades by path, origin, token and subprotocol.
 
-Pure: requests come as their parts, and refusals leave as errors, each with the HTTP status it has.
+Pure: an upgrade request comes in as its parts, and a refusal is an error, which has an HTTP status.
 """
 
 from __future__ import annotations
@@ -21,17 +21,18 @@ from chassis.errors import (
     UnauthenticatedError,
 )
 from chassis.identity import Identity, bearer_token
+from gateway.transports.rate_limit import RateLimiter
 
-TOKEN_SUBPROTOCOL: Final = "base64url.bearer.authorization.parley."  # noqa: S105  # what a token is announced by
+TOKEN_SUBPROTOCOL: Final = "base64url.bearer.authorization.parley."  # noqa: S105  # the prefix of a token
 
 
 class UpgradeRequest(NamedTuple):
-    """What matters of a request.
+    """The parts of an upgrade request.
 
     Attributes:
         target: the path, with the query if there is one.
         host: the Host header, or empty.
-        origin: the Origin header, or None where there is none, as programs that are no browsers have none.
+        origin: the Origin header, or None; only browsers send one.
         authorization: the Authorization header, or empty.
         subprotocols: the Sec-WebSocket-Protocol headers.
     """
@@ -44,9 +45,13 @@ class UpgradeRequest(NamedTuple):
 
 
 class AuthorizedUpgrade(NamedTuple):
-    """The upgrade is granted: what is spoken, to whom, with what token, and the subprotocol that is agreed on.
+    """An authorized upgrade.
 
-    Where the token comes later, there is nobody yet, and perhaps no token.
+    Attributes:
+        dialect: the name of the dialect.
+        identity: the user; None if the first frame authenticates the client.
+        token: the access token; may be empty if the first frame authenticates the client.
+        subprotocol: the subprotocol to agree on, or empty.
     """
 
     dialect: str
@@ -56,12 +61,11 @@ class AuthorizedUpgrade(NamedTuple):
 
 
 class Route(NamedTuple):
-    """What is at a path.
+    """The dialects at a path.
 
     Attributes:
-        dialects: the dialects that there are, by the subprotocol that asks for them; of a single one without a
-            subprotocol, the key is empty.
-        auth_in_first_frame: whether clients say who they are in their first frame, and so may come without a token.
+        dialects: their names by subprotocol; a dialect without one is alone at its path, with an empty key.
+        auth_in_first_frame: whether the first frame authenticates clients, so that an upgrade needs no token.
     """
 
     dialects: Mapping[str, str]
@@ -70,22 +74,22 @@ class Route(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class UpgradeAuthorizer:
-    """Decides about upgrades.
+    """Authorizes upgrades.
 
     Attributes:
-        verify: returns whose token one is, at once. Raises AppError.
-        allows_origin: whether browsers may come from an origin, to a host.
-        routes: what there is, by path.
-        acquire: lets one more through, or raises AppError.
+        verify: returns the identity in a token. Raises AppError.
+        allows_origin: returns whether browsers may connect from an origin (None for other programs) to a host.
+        routes: the dialects by path.
+        limiter: limits the rate of new connections.
     """
 
     verify: Callable[[str], Identity]
     allows_origin: Callable[[str | None, str], bool]
     routes: Mapping[str, Route]
-    acquire: Callable[[], None] = lambda: None
+    limiter: RateLimiter
 
-    def admit(self, request: UpgradeRequest) -> AuthorizedUpgrade:
-        """Grants an upgrade, or raises AppError; `status_of` says with what status."""
+    def authorize(self, request: UpgradeRequest) -> AuthorizedUpgrade:
+        """Authorizes an upgrade. Raises AppError; `status_of` returns its HTTP status."""
         route = self.routes.get(request.target.partition("?")[0])
         if route is None:
             raise NotFoundError("NOT_FOUND", f"WebSocket is at {', '.join(self.routes)}")
@@ -93,28 +97,28 @@ class UpgradeAuthorizer:
             raise foreign_origin()
         offered = [entry.strip() for header in request.subprotocols for entry in header.split(",")]
         if route.auth_in_first_frame:
-            token = token_of(request.authorization, offered, required=False)
-            self.acquire()
+            token = find_token(request.authorization, offered)
+            self.limiter.acquire()
             return AuthorizedUpgrade(route.dialects[""], None, token, _agreeable(offered))
-        token = token_of(request.authorization, offered)
-        identity = user_of(self.verify, token)
-        self.acquire()  # not before: who has no token doesn't slow down those who have
+        token = require_token(request.authorization, offered)
+        identity = verify_user(self.verify, token)
+        self.limiter.acquire()  # only now, so that clients without a token do not slow down the others
         for subprotocol in offered:
             if subprotocol in route.dialects:
                 return AuthorizedUpgrade(route.dialects[subprotocol], identity, token, subprotocol)
         raise InvalidArgumentError(
-            "SUBPROTOCOL_REQUIRED", f"offer a subprotocol that is spoken here: {', '.join(sorted(route.dialects))}"
+            "SUBPROTOCOL_REQUIRED", f"offer one of these subprotocols: {', '.join(sorted(route.dialects))}"
         )
 
 
 def _agreeable(offered: Sequence[str]) -> str:
-    """What is agreed on where nothing need be: browsers give up unless it is something that they offered."""
+    """Returns a subprotocol to agree on where none is required: browsers fail unless one that they offered is."""
     named = [entry for entry in offered if entry and not entry.startswith(TOKEN_SUBPROTOCOL)]
     return (named or [entry for entry in offered if entry] or [""])[0]
 
 
-def user_of(verify: Callable[[str], Identity], token: str) -> Identity:
-    """Which user a token is of. Raises UnauthenticatedError, also for a service's, and what `verify` does."""
+def verify_user(verify: Callable[[str], Identity], token: str) -> Identity:
+    """Returns the user in a token. Raises UnauthenticatedError for a service's token, and the errors of `verify`."""
     identity = verify(token)
     if not identity.user_id:
         raise UnauthenticatedError("TOKEN_INVALID", "the access token is not a user's")
@@ -122,18 +126,18 @@ def user_of(verify: Callable[[str], Identity], token: str) -> Identity:
 
 
 def foreign_origin() -> PermissionDeniedError:
-    """The error for browsers that come from elsewhere."""
+    """Returns the error for a browser on a page of an origin that is not allowed."""
     return PermissionDeniedError("FOREIGN_ORIGIN", "pages of this origin may not connect")
 
 
 @dataclass(frozen=True, slots=True)
 class OriginPolicy:
-    """From where browsers may come: from some origins, and from the host that they connect to."""
+    """Allows browsers from some origins, and from the host that they connect to."""
 
     allowed: Collection[str]
 
     def allows(self, origin: str | None, host: str) -> bool:
-        """Whether they may come from one; programs that are no browsers have none."""
+        """Returns whether a page of an origin may connect to a host; programs other than browsers have no origin."""
         if origin is None or origin in self.allowed:
             return True
         try:
@@ -144,7 +148,7 @@ class OriginPolicy:
 
 
 def status_of(error: AppError) -> HTTPStatus:
-    """The HTTP status of a refusal."""
+    """Returns the HTTP status of a refused upgrade."""
     return _STATUSES.get(type(error), HTTPStatus.SERVICE_UNAVAILABLE)
 
 
@@ -156,23 +160,28 @@ _STATUSES: Final[dict[type[AppError], HTTPStatus]] = {
 }
 
 
-def token_of(authorization: str, offered: Iterable[str], *, required: bool = True) -> str:
-    """The token of the Authorization header, else of the subprotocol that carries one.
+def find_token(authorization: str, offered: Iterable[str] = ()) -> str:
+    """Returns the token of the Authorization header, else of the subprotocol that carries one; empty if neither does.
 
     Raises:
-        UnauthenticatedError: what is there is no token, or there is none and one is required.
+        UnauthenticatedError: TOKEN_INVALID: the header or the subprotocol is malformed.
     """
     if authorization:
         return bearer_token(authorization)
     for subprotocol in offered:
         if subprotocol.startswith(TOKEN_SUBPROTOCOL):
-            return _decoded(subprotocol.removeprefix(TOKEN_SUBPROTOCOL))
-    if not required:
-        return ""
-    raise UnauthenticatedError("TOKEN_MISSING", "this takes an access token")
+            return _decode(subprotocol.removeprefix(TOKEN_SUBPROTOCOL))
+    return ""
 
 
-def _decoded(encoded: str) -> str:
+def require_token(authorization: str, offered: Iterable[str] = ()) -> str:
+    """Returns a token as `find_token` does. Raises UnauthenticatedError; TOKEN_MISSING if there is none."""
+    if not authorization and not any(subprotocol.startswith(TOKEN_SUBPROTOCOL) for subprotocol in offered):
+        raise UnauthenticatedError("TOKEN_MISSING", "access token required")
+    return find_token(authorization, offered)
+
+
+def _decode(encoded: str) -> str:
     try:
         return base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=True).decode("ascii")
     except (binascii.Error, ValueError):

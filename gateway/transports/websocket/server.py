@@ -1,6 +1,6 @@
-"""WebSocket on picows: the upgrade from HTTP, on a listening socket of its own and on that of the HTTP interface.
+"""Serves WebSocket with picows: on a listening socket of its own, and by upgrade on that of the HTTP interface.
 
-picows answers an upgrade at once, so tokens are verified with the keys at hand, and `KeyRing` keeps those fresh.
+picows answers an upgrade without awaiting, so tokens are verified with cached keys, which `JwksCache` keeps fresh.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from picows import (
     WSUpgradeResponseWithListener,
     ws_create_server,
 )
-from picows.picows import WSProtocol  # type: ignore[attr-defined]  # its stub leaves it out
+from picows.picows import WSProtocol  # type: ignore[attr-defined]  # missing from its stub
 
 from chassis.errors import AppError, unexpected_error
 from chassis.process.logs import logger
@@ -32,54 +32,57 @@ from gateway.wire import json_objects
 
 HANDSHAKE_SECONDS: Final = 10.0
 _BACKLOG: Final = 4_096
-_READ_BUFFER_BYTES: Final = 2_048  # to begin with: it grows with what comes
+_READ_BUFFER_BYTES: Final = 2_048  # the initial size; it grows with larger frames
 
-# picows drops a connection in the middle of a frame over its limit, and what it says then may get lost. So frames
-# that are not far above ours are read to their end, and refused with an answer.
-_READ_TO_THE_END: Final = 4
+# picows disconnects in the middle of a frame above its own limit, and its close frame may get lost. So frames somewhat
+# above the gateway's limit are read to their end, and rejected with an answer.
+_READ_LIMIT_FACTOR: Final = 4
 
 _log = logger("websocket")
 
 
 class UpgradeResult(NamedTuple):
-    """An upgrade is granted: what the socket is from now on, and the subprotocol, if one was agreed on."""
+    """The result of an authorized upgrade: the connection, and the agreed subprotocol or an empty string."""
 
     socket: WebSocketBase
     subprotocol: str = ""
 
 
-Admit = Callable[[UpgradeRequest], UpgradeResult]
-"""Grants an upgrade. Raises AppError."""
+Upgrade = Callable[[UpgradeRequest], UpgradeResult]
+"""Authorizes an upgrade and makes its connection. Raises AppError."""
 
 
 @asynccontextmanager
 async def serving_websockets(
-    address: str, frame_bytes: int, admit: Admit, tls: ssl.SSLContext | None = None
+    address: str, frame_bytes: int, upgrade: Upgrade, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[int]:
     """Serves WebSocket while the context is open; yields the port.
 
-    On leaving, no more connections are taken; those that are open stay so.
+    On leaving, it stops accepting connections; open ones stay open.
 
     Args:
-        address: where to listen, host:port.
-        frame_bytes: the largest frame.
-        admit: decides about upgrades.
-        tls: how connections are encrypted; without it they are not.
+        address: the address to listen on, host:port.
+        frame_bytes: the largest message from a client.
+        upgrade: authorizes upgrades.
+        tls: the TLS context; None for no encryption.
+
+    Raises:
+        PortTakenError: the address cannot be listened on.
     """
     host, _, port = address.rpartition(":")
     try:
         server = await ws_create_server(
-            _Upgrades(admit).answer,
+            _Upgrades(upgrade).answer,
             host.strip("[]"),
             int(port),
             websocket_handshake_timeout=HANDSHAKE_SECONDS,
-            logger_name=_PicowsLog(),  # type: ignore[arg-type]  # what of a logger picows uses
-            enable_auto_pong=False,  # pings count as frames, so that a flood of them is noticed
-            max_frame_size=frame_bytes * _READ_TO_THE_END,
+            logger_name=_PicowsLog(),  # type: ignore[arg-type]  # has the methods that picows calls
+            enable_auto_pong=False,  # pings count as frames, so a flood of them is detected
+            max_frame_size=frame_bytes * _READ_LIMIT_FACTOR,
             read_buffer_init_size=_READ_BUFFER_BYTES,
             backlog=_BACKLOG,
             ssl=tls,
-            # Its own TLS knows nothing of contexts that change with what is greeted, and crashes the process.
+            # aiofastnet does not support contexts that are replaced in the SNI callback: it crashes the process.
             use_aiofastnet=False if tls else None,
         )
     except OSError as error:
@@ -90,9 +93,9 @@ async def serving_websockets(
         server.close()
 
 
-def websocket_protocol(frame_bytes: int, admit: Admit) -> type[asyncio.Protocol]:
-    """What uvicorn is to make of upgrades on its own socket; arguments as of `serving_websockets`."""
-    answer = _Upgrades(admit).answer
+def websocket_protocol(frame_bytes: int, upgrade: Upgrade) -> type[asyncio.Protocol]:
+    """Returns the protocol that takes over upgraded connections from uvicorn; arguments as of `serving_websockets`."""
+    answer = _Upgrades(upgrade).answer
 
     class Protocol(WSProtocol):  # type: ignore[misc]
         """Takes over a connection from uvicorn."""
@@ -101,11 +104,11 @@ def websocket_protocol(frame_bytes: int, admit: Admit) -> type[asyncio.Protocol]
             super().__init__(
                 *(None, None, False, answer, _PicowsLog(), True, HANDSHAKE_SECONDS),
                 *(False, 0.0, 0.0, WSAutoPingStrategy.PING_WHEN_IDLE),
-                *(False, frame_bytes * _READ_TO_THE_END, None, _READ_BUFFER_BYTES),
+                *(False, frame_bytes * _READ_LIMIT_FACTOR, None, _READ_BUFFER_BYTES),
             )
 
         def data_received(self, data: bytes) -> None:
-            """Takes the request that uvicorn has read already."""
+            """Takes the request that uvicorn has already read."""
             while data:
                 room = self.get_buffer(len(data))
                 taken = data[: len(room)]
@@ -117,16 +120,16 @@ def websocket_protocol(frame_bytes: int, admit: Admit) -> type[asyncio.Protocol]
 
 
 class _Upgrades:
-    def __init__(self, admit: Admit) -> None:
-        self._admit = admit
+    def __init__(self, upgrade: Upgrade) -> None:
+        self._upgrade = upgrade
 
     def answer(self, request: WSUpgradeRequest) -> WSUpgradeResponseWithListener:
-        """What becomes of an upgrade: a connection, or a refusal with its status."""
+        """Answers an upgrade request with a connection, or with a refusal and its status."""
         headers = request.headers
         if "upgrade" in [token.strip().lower() for token in headers.get("Connection", "").split(",")]:
-            headers["Connection"] = "Upgrade"  # picows knows no list here; Firefox sends "keep-alive, Upgrade"
+            headers["Connection"] = "Upgrade"  # picows accepts no list here; Firefox sends "keep-alive, Upgrade"
         try:
-            granted = self._admit(
+            result = self._upgrade(
                 UpgradeRequest(
                     target=request.path.decode("latin-1"),
                     host=headers.get("Host", ""),
@@ -136,14 +139,14 @@ class _Upgrades:
                 )
             )
         except AppError as error:
-            return _refused(error)
-        except Exception as error:  # picows would tell the peer its text
-            return _refused(unexpected_error(_log, "upgrade_failed", error))
-        agreed = {"Sec-WebSocket-Protocol": granted.subprotocol} if granted.subprotocol else {}
-        return WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(agreed), granted.socket)
+            return _refusal(error)
+        except Exception as error:  # picows would send its text to the peer
+            return _refusal(unexpected_error(_log, "upgrade_failed", error))
+        agreed = {"Sec-WebSocket-Protocol": result.subprotocol} if result.subprotocol else {}
+        return WSUpgradeResponseWithListener(WSUpgradeResponse.create_101_response(agreed), result.socket)
 
 
-def _refused(error: AppError) -> WSUpgradeResponseWithListener:
+def _refusal(error: AppError) -> WSUpgradeResponseWithListener:
     status = status_of(error)
     REFUSED.labels(str(status.value)).inc()
     headers = {"Content-Type": "application/json", "Cache-Control": "no-store"}
@@ -156,28 +159,28 @@ def _refused(error: AppError) -> WSUpgradeResponseWithListener:
 
 
 class _PicowsLog:
-    """Takes what picows would log: its peers' mistakes are counted, its own are logged."""
+    """Receives picows' log: counts the peers' mistakes, and logs picows' own errors."""
 
     def isEnabledFor(self, level: int) -> bool:  # noqa: N802  # logging's name
-        """Nothing is put together only to be logged."""
+        """Returns False, so that picows formats no messages."""
         return False
 
     def log(self, level: int, message: str, *args: Any) -> None:
-        """Passed over."""
+        """Ignores the message."""
 
     def debug(self, message: str, *args: Any) -> None:
-        """Passed over."""
+        """Ignores the message."""
 
     def info(self, message: str, *args: Any) -> None:
-        """Passed over: each connection and its address."""
+        """Ignores the message: each connection, with its address."""
 
     def warning(self, message: str, *args: Any) -> None:
-        """Passed over: buffers that fill, which `WebSocketConnection.flush` deals with."""
+        """Ignores the message: full buffers, which `WebSocketBase.flush` handles."""
 
     def error(self, message: str, *args: Any) -> None:
-        """A peer broke the protocol; the connection was closed."""
+        """Counts a protocol violation, for which picows closed the connection."""
         PROTOCOL_VIOLATIONS.inc()
 
     def exception(self, message: str, *args: Any) -> None:
-        """A fault of picows or of ours."""
+        """Logs a bug in picows or in the gateway."""
         _log.error("websocket_failed", exc_info=True)

@@ -1,6 +1,6 @@
-"""Socket.IO as the gateway serves it, with nothing behind it: clients by polling and on WebSockets, in this process.
+"""Socket.IO as the gateway serves it, with a recording dispatcher: clients that poll and clients on WebSockets.
 
-The WebSocket below Socket.IO is not there: what would be written to it is kept, and what came in is told.
+There are no real WebSockets: the harness records what would be written to them, and passes in what would be received.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from functools import partial
 from typing import Any, Final, cast
 
 import httpx
@@ -18,15 +17,17 @@ from structlog.testing import capture_logs
 
 from chassis.errors import AppError, UnauthenticatedError
 from chassis.identity import Identity
-from gateway.connections.hub import Connection
+from gateway.connections.connection import Connection
+from gateway.connections.dispatcher import RequestDispatcher
 from gateway.dialects.base import Dialect
 from gateway.metrics import HotPathCounters
 from gateway.sessions.session import Session, SessionLimits
-from gateway.transports.socketio.connection import PATH, SocketIo
+from gateway.transports.rate_limit import RateLimiter
 from gateway.transports.socketio.engine import SEPARATOR, EngineWebSocket
+from gateway.transports.socketio.server import PATH, SocketIo
 from gateway.transports.websocket.framing import text_frame
 from gateway.transports.websocket.handshake import UpgradeRequest
-from gateway.transports.websocket.socket import Liveness, WriteScheduler
+from gateway.transports.websocket.socket import ConnectionOptions, Liveness, WriteScheduler
 from tests.unit.gateway.dialects.fixture import dialects
 from tests.unit.gateway.fixtures import identity
 
@@ -38,14 +39,14 @@ _PARTS: Final = frozenset({"socketio", "websocket"})
 
 @contextmanager
 def nothing_logged() -> Iterator[None]:
-    """What is served here says nothing while the context is open; services that other tests left running may."""
+    """Checks that the transports log nothing while the context is open; services of other tests may."""
     with capture_logs() as entries:
         yield
     assert [entry for entry in entries if entry.get("part", "socketio") in _PARTS] == []
 
 
-class RecordingDispatcher:
-    """A desk that keeps what comes; clients are ready at once, or when they are told so."""
+class RecordingDispatcher(RequestDispatcher):
+    """A dispatcher that records frames; connections are ready at once, or when the test says so."""
 
     def __init__(self, *, ready: bool = True) -> None:
         self.ready = ready
@@ -54,27 +55,27 @@ class RecordingDispatcher:
         self.unread: list[AppError] = []
 
     def opened(self, connection: Connection) -> None:
-        """A connection is open."""
+        """Records an open connection."""
         self.open.append(connection)
         if self.ready:
             connection.session.become_ready()
 
     def received(self, connection: Connection, frame: object) -> None:
-        """A frame came."""
+        """Records a frame."""
         self.came.append((connection, frame))
 
     def unreadable(self, connection: Connection, error: AppError) -> None:
-        """A frame came of which there is no text."""
+        """Records a frame without text."""
         self.unread.append(error)
 
     def closed(self, connection: Connection) -> None:
-        """A connection is no more."""
+        """Removes a connection."""
         if connection in self.open:
             self.open.remove(connection)
 
 
 class SocketIoHarness:
-    """Socket.IO, and its clients; tokens are the names of users, and `bad` is none."""
+    """Socket.IO and an HTTP client of it; tokens are the names of users, and `bad` is invalid."""
 
     def __init__(
         self, dispatcher: RecordingDispatcher | None = None, *, max_send_buffer_bytes: int = 1_000_000
@@ -84,32 +85,29 @@ class SocketIoHarness:
         self.dialects = {"/": spoken["telecom"], "/telecom": spoken["telecom"], "/projects": spoken["projects"]}
         self.socketio = SocketIo(
             dialects=self.dialects,
-            dispatcher=self.dispatcher,
-            begin=_begin,
-            verify=_verify,
-            acquire=lambda: None,
-            acquire_preauth=lambda: None,
-            allows_origin=lambda *_: True,
-            limits=LIMITS,
-            liveness=Liveness(25, 60),
-            max_send_buffer_bytes=max_send_buffer_bytes,
-            websockets=partial(
-                EngineWebSocket,
+            options=ConnectionOptions(
                 limits=LIMITS,
+                liveness=Liveness(25, 60),
+                max_send_buffer_bytes=max_send_buffer_bytes,
                 write_scheduler=WriteScheduler(),
                 counters=HotPathCounters(),
-                max_send_buffer_bytes=max_send_buffer_bytes,
+                dispatcher=self.dispatcher,
             ),
+            new_session=_new_session,
+            verify=_verify,
+            limiter=RateLimiter(1_000_000, 1_000_000),
+            preauth_limiter=RateLimiter(1_000_000, 1_000_000),
+            allows_origin=lambda *_: True,
         )
-        transport = httpx.ASGITransport(app=self.socketio.beside(_not_found))
+        transport = httpx.ASGITransport(app=self.socketio.wrap(_not_found))
         self.http = httpx.AsyncClient(transport=transport, base_url="http://gateway.example")
 
     def remembered(self) -> dict[str, int]:
-        """How much is kept of clients, wherever; all are 0 when there are none."""
+        """Returns how much each part keeps about clients; all are 0 when there are none."""
         server = self.socketio._server
         return {
             "connections": len(self.socketio._connections),
-            "lines": len(server.eio.outputs),
+            "outputs": len(server.eio.outputs),
             "environments": len(server.environ),
             "clients": sum(len(rooms[None]) for rooms in server.manager.rooms.values()),
             "open": len(self.dispatcher.open),
@@ -118,20 +116,20 @@ class SocketIoHarness:
 
 @asynccontextmanager
 async def open_harness(dispatcher: RecordingDispatcher | None = None, **options: Any) -> AsyncIterator[SocketIoHarness]:
-    """A hall that serves while the context is open."""
+    """Serves while the context is open."""
     harness = SocketIoHarness(dispatcher, **options)
     async with harness.socketio.running(), harness.http:
         yield harness
 
 
 def _verify(token: str) -> Identity:
-    if token == "bad":  # none
-        raise UnauthenticatedError("TOKEN_INVALID", "the access token is none")
+    if token == "bad":
+        raise UnauthenticatedError("TOKEN_INVALID", "the access token is not valid")
     return identity(token)
 
 
-def _begin(who: Identity, token: str, dialect: Dialect) -> Session:
-    return Session(f"session of {who.user_id}", who, token, LIMITS, dialect.new_state())
+def _new_session(user: Identity, token: str, dialect: Dialect) -> Session:
+    return Session(f"session of {user.user_id}", user, token, LIMITS, dialect.new_state())
 
 
 async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
@@ -140,7 +138,7 @@ async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def joining(namespace: str = "/", token: str = "ann") -> str:  # noqa: S107  # a name
-    """The packet that joins a namespace."""
+    """Returns the packet that joins a namespace."""
     within = "" if namespace == "/" else f"{namespace},"
     return f"40{within}" + json.dumps({"token": token})
 
@@ -153,24 +151,24 @@ class Poller:
         self.sid = ""
 
     async def open(self) -> None:
-        """The handshake."""
+        """Opens a session."""
         response = await self._http.get(POLLING)
         self.sid = json.loads(response.text[1:])["sid"]
 
     async def poll(self) -> list[str]:
-        """What has come since; waits until something has."""
+        """Returns the packets since the previous poll; waits for at least one."""
         response = await self._http.get(f"{POLLING}&sid={self.sid}")
         response.raise_for_status()
         return response.text.split(SEPARATOR.decode())
 
     async def post(self, *packets: str) -> None:
-        """Says something."""
+        """Sends packets."""
         content = SEPARATOR.decode().join(packets)
         (await self._http.post(f"{POLLING}&sid={self.sid}", content=content)).raise_for_status()
 
 
 class _Transport:
-    """What picows would write to a WebSocket."""
+    """Records what picows would write to a WebSocket."""
 
     def __init__(self) -> None:
         self.written = bytearray()
@@ -187,39 +185,39 @@ class _Transport:
         self.closed_with = code
 
     def disconnect(self, graceful: bool = True) -> None:
-        """Nothing is there to be disconnected."""
+        """Does nothing."""
 
 
 class WebSocketClient:
     """A client on a WebSocket.
 
     Args:
-        harness: where it comes to.
-        sid: its session, if it was there before by polling.
+        harness: serves it.
+        sid: its session, if it polled before.
     """
 
     def __init__(self, harness: SocketIoHarness, sid: str = "") -> None:
         target = f"/{PATH}/?EIO=4&transport=websocket" + (f"&sid={sid}" if sid else "")
-        granted = harness.socketio.admit(UpgradeRequest(target, "gateway.example", None, "", ()))
-        self.websocket = cast(EngineWebSocket, granted.socket)
+        result = harness.socketio.upgrade(UpgradeRequest(target, "gateway.example", None, "", ()))
+        self.websocket = cast(EngineWebSocket, result.socket)
         self._transport = _Transport()
         self.websocket.on_ws_connected(cast(Any, self._transport))
 
     def say(self, packet: str) -> None:
-        """Says something."""
+        """Sends packets."""
         self.websocket.received(packet)
 
     def go(self) -> None:
-        """The WebSocket breaks."""
+        """Breaks the WebSocket."""
         self.websocket.on_ws_disconnected(cast(Any, self._transport))
 
     @property
     def closed_with(self) -> int | None:
-        """The code with which it was closed."""
+        """The close code."""
         return self._transport.closed_with
 
     def take(self) -> list[str]:
-        """What was written since this was last asked."""
+        """Returns what was written since the previous call."""
         data, packets = bytes(self._transport.written), []
         self._transport.written.clear()
         while data:
@@ -228,7 +226,7 @@ class WebSocketClient:
         return packets
 
     async def hears(self, start: str) -> str:
-        """Waits for a packet, and gives it; what came before it is passed over."""
+        """Waits for a packet that starts so, and returns it; drops those before it."""
         async with asyncio.timeout(20):
             while True:
                 for packet in self.take():
@@ -238,7 +236,7 @@ class WebSocketClient:
 
 
 def _first_frame(data: bytes) -> tuple[str, bytes]:
-    """The first frame, and the rest."""
+    """Returns the first frame and the rest."""
     size, start = data[1], 2
     if size >= _MEDIUM:
         width = 2 if size == _MEDIUM else 8

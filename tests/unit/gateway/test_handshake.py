@@ -9,6 +9,7 @@ import pytest
 
 from chassis.errors import AppError, UnauthenticatedError, UnavailableError
 from chassis.identity import Identity
+from gateway.transports.rate_limit import RateLimiter
 from gateway.transports.websocket.handshake import OriginPolicy, Route, UpgradeAuthorizer, UpgradeRequest, status_of
 from tests.unit.gateway.fixtures import identity
 
@@ -28,7 +29,8 @@ ROUTES = {
     "/ws": Route({"parley.v1.json": "native"}),
     "/greeted": Route({"": "greeted"}, auth_in_first_frame=True),
 }
-AUTHORIZER = UpgradeAuthorizer(verify, OriginPolicy(frozenset({"https://crm.example"})).allows, ROUTES)
+LIMITER = RateLimiter(1_000_000, 1_000_000)
+AUTHORIZER = UpgradeAuthorizer(verify, OriginPolicy(frozenset({"https://crm.example"})).allows, ROUTES, LIMITER)
 
 
 def announced(token: str) -> str:
@@ -61,7 +63,7 @@ def request(
     ],
 )
 def test_a_user_of_a_page_of_ours_is_let_in(good: UpgradeRequest) -> None:
-    authorized = AUTHORIZER.admit(good)
+    authorized = AUTHORIZER.authorize(good)
     assert authorized.identity == identity()
     assert authorized.token == "good"
     assert authorized.subprotocol == "parley.v1.json"
@@ -98,7 +100,7 @@ def test_a_user_of_a_page_of_ours_is_let_in(good: UpgradeRequest) -> None:
 )
 def test_anybody_else_is_refused_with_a_status_that_says_why(bad: UpgradeRequest, status: int, reason: str) -> None:
     with pytest.raises(AppError) as refusal:
-        AUTHORIZER.admit(bad)
+        AUTHORIZER.authorize(bad)
     assert (status_of(refusal.value), refusal.value.reason) == (status, reason)
 
 
@@ -112,10 +114,10 @@ def test_anybody_else_is_refused_with_a_status_that_says_why(bad: UpgradeRequest
     ],
 )
 def test_who_says_later_who_it_is_is_let_in_without_a_token(subprotocols: list[str], token: str, agreed: str) -> None:
-    authorized = AUTHORIZER.admit(request(target="/greeted", subprotocols=subprotocols))
+    authorized = AUTHORIZER.authorize(request(target="/greeted", subprotocols=subprotocols))
     assert authorized == ("greeted", None, token, agreed)
 
 
 def test_an_origin_must_be_welcome_there_too() -> None:
     with pytest.raises(AppError, match="origin"):
-        AUTHORIZER.admit(request(target="/greeted", origin="https://evil.example"))
+        AUTHORIZER.authorize(request(target="/greeted", origin="https://evil.example"))

@@ -8,14 +8,8 @@ from parley.chat.v1 import chat_pb2, event_pb2
 from parley.notify.v1 import notification_pb2 as notify
 from parley.presence.v1 import presence_pb2 as presence
 
-from gateway.connections.delivery_queue import DeliveryQueue
-from gateway.connections.hub import Hub, TooManyConnectionsError
-from gateway.upstream.presence_cache import PresenceCache
-from tests.unit.gateway.fixtures import RecordingConnection, identity, native_wire_format
-
-
-def new_hub() -> Hub:
-    return Hub(3, PresenceCache(), DeliveryQueue(lambda *_: None), lambda *_: None)
+from gateway.connections.hub import TooManyConnectionsError
+from tests.unit.gateway.fixtures import RecordingConnection, identity, native_wire_format, new_hub
 
 
 class Room:
@@ -191,5 +185,5 @@ def test_removals_are_not_kept_of_those_who_are_gone_or_never_came(room: Room) -
     room.hub.deliver_chat([of.removed])
     room.hub.remove(bob)
     room.hub.deliver_chat([of.removed])
-    assert not room.hub._removals._of_user
+    assert not room.hub._removed_members._of_user
     assert ann.events == []

@@ -6,10 +6,8 @@ from parley.chat.v1 import event_pb2
 from parley.notify.v1 import notification_pb2 as notify
 from parley.presence.v1 import presence_pb2 as presence
 
-from gateway.connections.delivery_queue import DeliveryQueue
 from gateway.connections.hub import Hub
-from gateway.upstream.presence_cache import PresenceCache
-from tests.unit.gateway.fixtures import RecordingConnection, identity, native_wire_format
+from tests.unit.gateway.fixtures import RecordingConnection, identity, native_wire_format, new_hub
 
 
 class FullConnection(RecordingConnection):
@@ -26,7 +24,7 @@ class Room:
     """Ann with a connection that closes itself, and after it a good one; Bob as well."""
 
     def __init__(self) -> None:
-        self.hub = Hub(3, PresenceCache(), DeliveryQueue(lambda *_: None), lambda *_: None)
+        self.hub = new_hub()
         wire_format = native_wire_format()
         self.good = []
         for user_id in ("ann", "bob"):

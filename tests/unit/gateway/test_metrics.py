@@ -10,7 +10,7 @@ from gateway.metrics import HotPathCounters
 def test_counts_and_gauges_are_those_of_the_moment() -> None:
     registry, counters, queue = CollectorRegistry(), HotPathCounters(), [1, 2]
     registry.register(counters)
-    counters.watch("parley_gateway_messages_waiting", queue.__len__)
+    counters.add_gauge("parley_gateway_messages_waiting", queue.__len__)
     counters.frames_in += 3
     queue.append(3)
     lines = generate_latest(registry).decode().splitlines()

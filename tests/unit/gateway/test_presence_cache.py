@@ -1,4 +1,4 @@
-"""Who is here, against a plain model: sets of users."""
+"""The presence cache, against a plain model: sets of online users."""
 
 from __future__ import annotations
 
@@ -18,6 +18,13 @@ from tests.unit.gateway.fixtures import identity
 HERE = [presence.PRESENCE_STATUS_ONLINE, presence.PRESENCE_STATUS_AWAY, presence.PRESENCE_STATUS_DND]
 ROLES = {"ann": "sales", "bob": "sales", "cleo": "client", "carl": "client"}
 ORGANIZATIONS = st.sampled_from(["acme", "other"])
+
+
+def tracking(*organization_ids: str) -> PresenceCache:
+    presence_cache = PresenceCache()
+    for organization_id in organization_ids:
+        presence_cache.track(organization_id)
+    return presence_cache
 
 
 def event(organization_id: str, user_id: str, status: presence.PresenceStatus.ValueType) -> presence.Event:
@@ -44,12 +51,13 @@ def seen_by(presence_cache: PresenceCache, organization_id: str, user_id: str) -
 def test_who_comes_and_goes_is_noticed_once(
     steps: list[tuple[str, str | None, presence.PresenceStatus.ValueType | None]],
 ) -> None:
-    presence_cache = PresenceCache()
+    presence_cache = tracking("acme", "other")
     presence_cache.mark_synced(["acme", "other"])
     online: dict[str, set[str]] = {"acme": set(), "other": set()}
     for organization_id, user_id, status in steps:
         if user_id is None or status is None:
             presence_cache.forget(organization_id)
+            presence_cache.track(organization_id)
             presence_cache.mark_synced([organization_id])
             online[organization_id].clear()
             continue
@@ -70,7 +78,7 @@ def test_who_comes_and_goes_is_noticed_once(
 
 def test_who_was_here_before_does_not_come_but_goes() -> None:
     """Presence tells of those first, and then says that these were all."""
-    presence_cache = PresenceCache()
+    presence_cache = tracking("acme", "other")
     assert not presence_cache.apply(event("acme", "bob", presence.PRESENCE_STATUS_ONLINE))
     presence_cache.mark_synced(["acme"])
     assert not presence_cache.apply(event("acme", "bob", presence.PRESENCE_STATUS_AWAY))
@@ -79,7 +87,7 @@ def test_who_was_here_before_does_not_come_but_goes() -> None:
 
 
 def test_the_latest_is_what_is_known() -> None:
-    presence_cache = PresenceCache()
+    presence_cache = tracking("acme", "other")
     for status in HERE:
         presence_cache.apply(event("acme", "bob", status))
         (found,) = presence_cache.online(identity())
@@ -94,7 +102,7 @@ def test_who_is_online_in_any_way_is_here(status: presence.PresenceStatus.ValueT
 
 async def test_it_is_waited_for_until_everybody_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(presence_cache_module, "SYNC_TIMEOUT_SECONDS", 1_000.0)
-    presence_cache = PresenceCache()
+    presence_cache = tracking("acme", "other")
     waiting = [asyncio.ensure_future(presence_cache.wait_synced(one)) for one in ("acme", "acme", "other")]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -109,7 +117,7 @@ async def test_it_is_waited_for_until_everybody_is_known(monkeypatch: pytest.Mon
 
 
 def test_who_waits_is_called_once_everybody_is_known_and_not_after_the_organization_is_left() -> None:
-    presence_cache = PresenceCache()
+    presence_cache = tracking("acme", "other")
     called: list[str] = []
     presence_cache.when_synced("acme", lambda: called.append("acme"))
     presence_cache.when_synced("other", lambda: called.append("other"))
@@ -127,7 +135,7 @@ def test_who_waits_is_called_once_everybody_is_known_and_not_after_the_organizat
 
 async def test_it_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(presence_cache_module, "SYNC_TIMEOUT_SECONDS", 0.01)
-    presence_cache = PresenceCache()
+    presence_cache = tracking("acme", "other")
     async with asyncio.timeout(20):
         await presence_cache.wait_synced("acme")
         presence_cache.mark_synced(["acme"])

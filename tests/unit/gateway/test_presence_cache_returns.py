@@ -8,14 +8,13 @@ import pytest
 from parley.auth.v1.user_pb2 import ROLE_SALES
 from parley.presence.v1 import presence_pb2 as presence
 
-from gateway.connections.delivery_queue import DeliveryQueue
 from gateway.connections.hub import Hub
-from gateway.dialects.base import Dialect, WireFormat
+from gateway.dialects.base import Dialect
 from gateway.upstream import presence_cache as presence_cache_module
 from gateway.upstream.presence_cache import PresenceCache
 from gateway.upstream.presence_stream import PresenceReporter
 from tests.unit.gateway.dialects.fixture import dialects
-from tests.unit.gateway.fixtures import RecordingConnection, identity, native_wire_format
+from tests.unit.gateway.fixtures import RecordingConnection, identity, lines_of, native_wire_format, no_lookups
 
 BOB = presence.Event(
     organization_id="acme",
@@ -29,18 +28,16 @@ class Gateway:
 
     def __init__(self, dialect: Dialect | None = None) -> None:
         self.presence_cache = PresenceCache()
-        self.delivery_queue = DeliveryQueue(lambda *_: None)
+        self.delivery_queue = no_lookups()
         self.hub = Hub(20, self.presence_cache, self.delivery_queue, lambda *_: None)
         self.presence_reporter = PresenceReporter(
             cast(Any, None),  # the stream is not opened here
             gateway_id="g",
             metadata=cast(Any, None),
             deliver=self.hub.deliver_presence,
-            mark_synced=self.hub.presence_complete,
+            mark_synced=self.presence_cache.mark_synced,
         )
-        self._wire_format = (
-            native_wire_format() if dialect is None else WireFormat(dialect, lambda payload: payload + b"\n")
-        )
+        self._wire_format = native_wire_format() if dialect is None else lines_of(dialect)
 
     def come(self) -> RecordingConnection:
         """Ann comes."""
@@ -66,8 +63,8 @@ class Gateway:
 def test_who_is_here_is_known_while_somebody_is_connected() -> None:
     gateway = Gateway()
     first = gateway.come()
-    gateway.presence_reporter.first()
-    gateway.presence_reporter.take(presence.AttachResponse(events=[BOB], synced_organization_ids=["acme"]))
+    gateway.presence_reporter.first_request()
+    gateway.presence_reporter.handle(presence.AttachResponse(events=[BOB], synced_organization_ids=["acme"]))
     gateway.come()
     gateway.go(first)
     assert gateway.online == ["bob"]
@@ -77,16 +74,16 @@ def test_who_is_here_is_known_when_the_last_one_goes_and_comes_back_in_one_breat
     """A page that is loaded anew: presence is told of the end by itself, and so tells anew who is here."""
     gateway = Gateway()
     connection = gateway.come()
-    gateway.presence_reporter.first()
-    gateway.presence_reporter.take(presence.AttachResponse(events=[BOB], synced_organization_ids=["acme"]))
+    gateway.presence_reporter.first_request()
+    gateway.presence_reporter.handle(presence.AttachResponse(events=[BOB], synced_organization_ids=["acme"]))
     gateway.go(connection)
     assert gateway.online == []
     returned = gateway.come()
-    end, beginning = gateway.presence_reporter.next(), gateway.presence_reporter.next()
+    end, beginning = gateway.presence_reporter.next_request(), gateway.presence_reporter.next_request()
     assert (list(end.closed), list(end.upsert)) == ([connection.session.session_id], [])
     assert [session.session_id for session in beginning.upsert] == [returned.session.session_id]
     assert list(beginning.closed) == []
-    gateway.presence_reporter.take(presence.AttachResponse(events=[BOB], synced_organization_ids=["acme"]))
+    gateway.presence_reporter.handle(presence.AttachResponse(events=[BOB], synced_organization_ids=["acme"]))
     assert gateway.online == ["bob"]
 
 
@@ -94,9 +91,9 @@ def test_those_who_were_here_before_the_first_connection_do_not_come_now() -> No
     """They are in the lists that front-ends ask for, and are told before those, as if they had just come."""
     gateway = Gateway(dialects()["helpdesk"])
     ann = gateway.come()
-    gateway.presence_reporter.first()
-    gateway.presence_reporter.take(presence.AttachResponse(events=[BOB]))
-    gateway.presence_reporter.take(presence.AttachResponse(synced_organization_ids=["acme"]))
+    gateway.presence_reporter.first_request()
+    gateway.presence_reporter.handle(presence.AttachResponse(events=[BOB]))
+    gateway.presence_reporter.handle(presence.AttachResponse(synced_organization_ids=["acme"]))
     assert gateway.online == ["bob"]
     assert ann.frames == []
     assert ann not in gateway.delivery_queue.waiting
@@ -109,6 +106,6 @@ async def test_a_question_of_one_who_is_gone_leaves_nothing_behind(monkeypatch: 
     gateway.go(gateway.come())
     await gateway.presence_cache.wait_synced("acme")
     ann = gateway.come()
-    gateway.presence_reporter.take(presence.AttachResponse(events=[BOB]))
+    gateway.presence_reporter.handle(presence.AttachResponse(events=[BOB]))
     assert ann not in gateway.delivery_queue.waiting
     assert gateway.online == ["bob"]

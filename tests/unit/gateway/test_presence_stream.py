@@ -29,7 +29,7 @@ def attendance_with(sessions: int) -> PresenceReporter:
 
 def test_more_sessions_than_one_request_holds_are_reported_in_several() -> None:
     presence_reporter = attendance_with(SESSIONS_PER_REQUEST * 2 + 1)
-    requests = [presence_reporter.first(), presence_reporter.next(), presence_reporter.next()]
+    requests = [presence_reporter.first_request(), presence_reporter.next_request(), presence_reporter.next_request()]
     assert [request.gateway_id for request in requests] == ["gateway-1", "", ""]
     assert [len(request.upsert) for request in requests] == [SESSIONS_PER_REQUEST, SESSIONS_PER_REQUEST, 1]
     assert [request.has_more for request in requests] == [True, True, False]
@@ -41,20 +41,20 @@ def test_a_session_is_known_when_the_request_that_reported_it_is_acknowledged() 
     presence_reporter, known = attendance_with(SESSIONS_PER_REQUEST + 1), list[str]()
     for session_id in ("0", f"{SESSIONS_PER_REQUEST}"):
         presence_reporter.when_reported(session_id, lambda session_id=session_id: known.append(session_id))  # type: ignore[misc]
-    first, second = presence_reporter.first(), presence_reporter.next()
-    presence_reporter.take(AttachResponse(acked_sequence=first.request_sequence))
+    first, second = presence_reporter.first_request(), presence_reporter.next_request()
+    presence_reporter.handle(AttachResponse(acked_sequence=first.request_sequence))
     assert known == ["0"]
-    presence_reporter.take(AttachResponse(acked_sequence=second.request_sequence))
+    presence_reporter.handle(AttachResponse(acked_sequence=second.request_sequence))
     assert known == ["0", f"{SESSIONS_PER_REQUEST}"]
 
 
 def test_later_changes_never_say_that_more_is_to_come() -> None:
     presence_reporter = attendance_with(1)
-    assert not presence_reporter.first().has_more
+    assert not presence_reporter.first_request().has_more
     for number in range(SESSIONS_PER_REQUEST + 1):
         presence_reporter.report(Session(session_id=f"later-{number}"))
     presence_reporter.close("0")
-    requests = [presence_reporter.next(), presence_reporter.next(), presence_reporter.next()]
+    requests = [presence_reporter.next_request(), presence_reporter.next_request(), presence_reporter.next_request()]
     assert [request.has_more for request in requests] == [False, False, False]
     assert [list(request.closed) for request in requests] == [["0"], [], []]
     assert [len(request.upsert) for request in requests] == [0, SESSIONS_PER_REQUEST, 1]

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from gateway.transports.socketio import connection as socketio
+from gateway.connections.connection import Connection
+from gateway.transports.socketio import server as socketio
 from gateway.wire import close_codes
 from tests.unit.gateway.socketio_harness import (
     Poller,
@@ -85,7 +86,7 @@ async def test_nothing_is_kept_of_one_who_goes_while_coming(
     goes: Going, becomes_ready: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What happens to its user need not reach it by then."""
-    monkeypatch.setattr(socketio, "READY_SECONDS", 0.5)
+    monkeypatch.setattr(socketio, "READY_TIMEOUT_SECONDS", 0.5)
     with nothing_logged():
         async with open_harness(RecordingDispatcher(ready=False)) as harness:
             client = WebSocketClient(harness)
@@ -106,10 +107,10 @@ async def test_nothing_is_kept_of_one_who_goes_while_coming(
 
 async def test_one_who_is_not_let_in_by_the_desk_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Such as one who has too many connections: it is over at once, and not when its patience ends."""
-    monkeypatch.setattr(socketio, "READY_SECONDS", 1_000.0)
+    monkeypatch.setattr(socketio, "READY_TIMEOUT_SECONDS", 1_000.0)
 
     class FullDispatcher(RecordingDispatcher):
-        def opened(self, connection: socketio.SocketIoConnection) -> None:  # type: ignore[override]
+        def opened(self, connection: Connection) -> None:
             connection.close(close_codes.TOO_MANY, "too many connections")
 
     async with open_harness(FullDispatcher()) as harness:
@@ -122,7 +123,7 @@ async def test_one_who_is_not_let_in_by_the_desk_waits_for_nothing(monkeypatch: 
 
 
 async def test_one_who_polls_and_goes_while_coming_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socketio, "READY_SECONDS", 0.5)
+    monkeypatch.setattr(socketio, "READY_TIMEOUT_SECONDS", 0.5)
     with nothing_logged():
         async with open_harness(RecordingDispatcher(ready=False)) as harness:
             client = Poller(harness)
@@ -162,7 +163,7 @@ async def test_who_joins_a_namespace_twice_is_there_once() -> None:
         assert set(harness.remembered().values()) == {0}
 
 
-async def test_the_hall_closes_while_clients_are_there_and_while_they_come() -> None:
+async def test_the_harness_closes_while_clients_are_there_and_while_they_come() -> None:
     dispatcher = RecordingDispatcher()
     with nothing_logged():
         async with asyncio.timeout(20), open_harness(dispatcher) as harness:
@@ -188,7 +189,7 @@ async def test_the_hall_closes_while_clients_are_there_and_while_they_come() -> 
 
 async def test_who_talks_on_and_on_while_coming_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its packets wait for it to be let in; they don't wait without end."""
-    monkeypatch.setattr(socketio, "READY_SECONDS", 0.5)
+    monkeypatch.setattr(socketio, "READY_TIMEOUT_SECONDS", 0.5)
     async with open_harness(RecordingDispatcher(ready=False)) as harness:
         client = WebSocketClient(harness)
         await client.hears("0")

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.connections.hub import Connection, send
+from gateway.connections.connection import Connection
 from tests.unit.gateway.socketio_harness import (
     Poller,
     SocketIoHarness,
@@ -33,7 +33,7 @@ class Upgrading:
     """A client that polls and goes over to a WebSocket, as those of Socket.IO do: step by step, when it is told to."""
 
     def __init__(self, harness: SocketIoHarness) -> None:
-        self._hall = harness
+        self._harness = harness
         self._poller = Poller(harness)
         self._socket: WebSocketClient | None = None
         self._polling: asyncio.Task[list[str]] | None = None
@@ -46,13 +46,13 @@ class Upgrading:
         await self._poller.open()
         await self._poller.post(joining())
         assert (await self._poller.poll())[0].startswith("40")
-        return self._hall.dispatcher.open[0]
+        return self._harness.dispatcher.open[0]
 
     def tell(self, connection: Connection, count: int) -> None:
         """Has the gateway tell it something, several things at once."""
         numbers = range(self._told, self._told + count)
         self._told += count
-        send(connection, tuple(b'2["told",%d]' % number for number in numbers))
+        connection.send(tuple(b'2["told",%d]' % number for number in numbers))
 
     def poll(self) -> None:
         """Asks what has come, unless it does so already, or does it no more."""
@@ -64,7 +64,7 @@ class Upgrading:
         """The next step of the upgrade."""
         self._look()
         if self._socket is None:
-            self._socket = WebSocketClient(self._hall, self._poller.sid)
+            self._socket = WebSocketClient(self._harness, self._poller.sid)
             self._socket.say("2probe")
         elif self._polling is None and not self._is_over and "3probe" in self._socket.take():
             self._socket.say("5")

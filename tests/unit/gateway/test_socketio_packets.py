@@ -120,7 +120,7 @@ async def test_a_flood_by_polling_ends_the_session_whatever_it_is_of(harness: So
     await client.post(joining())
     with nothing_logged(), pytest.raises(httpx.HTTPStatusError, match="400"):
         await client.post(*[packet] * 3_000)
-    assert harness.remembered()["lines"] == 0
+    assert harness.remembered()["outputs"] == 0
     assert len(harness.dispatcher.came) <= 2 * LIMITS.frames_per_second
 
 
@@ -149,8 +149,8 @@ async def take_all(came: list[str]) -> None:
         client = await joined(harness, "/", "/projects")
         with nothing_logged():
             for packet in came:
-                harness.socketio.take_event(client.websocket.sid, "2" + packet)
-            harness.socketio.take_event("nobody", "2[]")
+                harness.socketio.receive_event(client.websocket.sid, "2" + packet)
+            harness.socketio.receive_event("nobody", "2[]")
             client.say('42["last"]')
         assert harness.dispatcher.came[-1][1] == EmittedFrame('["last"]', "")
 

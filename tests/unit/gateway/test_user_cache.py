@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from parley.auth.v1.user_pb2 import ROLE_SALES, User
 
 from chassis.errors import UnavailableError
-from gateway.upstream.user_cache import REMEMBERED_SECONDS, CachedUser, UserCache
+from gateway.upstream.user_cache import TTL_SECONDS, CachedUser, UserCache
 
 AWAY = UnavailableError("AUTH_UNAVAILABLE", "the directory is away")
 
@@ -75,8 +75,8 @@ async def test_a_user_is_as_the_directory_says_and_an_unknown_one_is_called_by_t
     await turns()
     directory.answer(0)
     assert await answer_of(asking) == {"ann": person("ann"), "nobody": CachedUser("nobody", "nobody", "", "")}
-    assert directory.people.known("acme", "ann") == person("ann")
-    assert directory.people.known("other", "ann") is None
+    assert directory.people.cached("acme", "ann") == person("ann")
+    assert directory.people.cached("other", "ann") is None
 
 
 async def test_those_who_ask_at_the_same_time_share_one_question() -> None:
@@ -113,10 +113,10 @@ async def test_what_is_remembered_is_asked_for_anew_after_a_while() -> None:
     await turns()
     directory.answer(0)
     await answer_of(asking)
-    directory.clock = REMEMBERED_SECONDS - 0.001
-    assert directory.people.known("acme", "ann") == person("ann")
-    directory.clock = REMEMBERED_SECONDS
-    assert directory.people.known("acme", "ann") is None
+    directory.clock = TTL_SECONDS - 0.001
+    assert directory.people.cached("acme", "ann") == person("ann")
+    directory.clock = TTL_SECONDS
+    assert directory.people.cached("acme", "ann") is None
     asking = directory.ask("ann")
     await turns()
     assert len(directory.questions) == 2

@@ -15,7 +15,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from gateway.transports.socketio import connection
+from gateway.transports.socketio import server
 from tests.component.auth_service import RunningAuth, SignedIn
 from tests.component.gateway.websocket.harness import ORIGIN, Gateway, Harness, running_gateway
 from tests.component.notify.waiting import eventually
@@ -80,7 +80,7 @@ async def _ended(socket: ClientConnection) -> int | None:
 async def test_who_doesn_t_say_who_it_is_is_sent_away(
     stack: Harness, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "CONNECT_SECONDS", 0.3)
+    monkeypatch.setattr(server, "CONNECT_TIMEOUT_SECONDS", 0.3)
     poller = Poller(http)
     await poller.open()
     async with _websocket(stack.gateway) as socket:
@@ -95,7 +95,7 @@ async def test_who_doesn_t_say_who_it_is_is_sent_away(
 async def test_who_is_refused_in_every_namespace_is_sent_away_too(
     stack: Harness, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "CONNECT_SECONDS", 3.0)
+    monkeypatch.setattr(server, "CONNECT_TIMEOUT_SECONDS", 3.0)
     async with _websocket(stack.gateway) as socket:
         await socket.send('40{"token":"nonsense"}')
         await socket.send('40/nowhere,{"token":"nonsense"}')

@@ -115,14 +115,14 @@ async def test_a_stop_waits_for_those_who_have_yet_to_read_of_it(
     stack: Harness, ann: SignedIn, bob: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request that was under way for long is answered: its client leaves by itself, with all its answers."""
-    monkeypatch.setattr(draining, "_LEAVING_SECONDS", 60.0)
+    monkeypatch.setattr(draining, "_LEAVE_TIMEOUT_SECONDS", 60.0)
     async with AsyncExitStack() as life:
         gateway = await life.enter_async_context(running_gateway(stack.auth, stack.targets))
         anns, bobs, conversation_id = await talking(gateway, ann, bob)
         await bobs.close()
         stopping = asyncio.create_task(life.aclose())
         await anns.event("session.closing")
-        await asyncio.sleep(4 * draining._UNDER_WAY_SECONDS)  # as long as others are waited for
+        await asyncio.sleep(4 * draining._IN_TRANSIT_SECONDS)  # as long as others are waited for
         assert (await send(anns, conversation_id, "late"))["seq"] == 1
         await anns.close()
         await stopping

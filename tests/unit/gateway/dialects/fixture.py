@@ -1,4 +1,4 @@
-"""The story of `story` as it is told to people who use one dialect: through the hub, to connections that keep it."""
+"""The story of `story` as users of one dialect see it: through the hub, to connections that record it."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from parley.presence.v1.presence_pb2 import PRESENCE_STATUS_ONLINE, BatchGetPres
 
 from gateway.connections.delivery_queue import DeliveryQueue
 from gateway.connections.hub import Hub
-from gateway.dialects.base import Dialect, DialectContext, WireFormat
+from gateway.dialects.base import Dialect, DialectContext
 from gateway.dialects.registry import all_dialects
 from gateway.dialects.socketio_base import EmittedFrame
+from gateway.sessions.background_tasks import BackgroundTasks, running_background_tasks
 from gateway.sessions.commands import CallUpstream
-from gateway.sessions.user_client import BackgroundTasks, running_background_tasks
 from gateway.upstream.presence_cache import PresenceCache
 from tests.unit.gateway.dialects import story
-from tests.unit.gateway.dialects.services import USERS, Services, everybody
-from tests.unit.gateway.fixtures import RecordingConnection, identity
+from tests.unit.gateway.dialects.services import USERS, Services, user_cache
+from tests.unit.gateway.fixtures import RecordingConnection, identity, lines_of
 
 NOW: Final = "now"
-"""Stands for a time that the gateway takes from its clock."""
+"""Stands for a time that the gateway reads from its clock."""
 
 _YEAR_OF_THE_STORY: Final = "2026-01-01T12:"
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
@@ -38,19 +38,19 @@ JOINING: Final[Mapping[str, list[list[Any]]]] = {
         ["join_conversation", {"conversationId": story.ROOM}],
     ],
 }
-"""What clients emit to be told of more, in the dialects that have it."""
+"""The events by which clients subscribe to more, in the dialects that have them."""
 
 
 def dialects(presence_cache: PresenceCache | None = None) -> dict[str, Dialect]:
-    """All dialects, by name."""
-    return all_dialects(DialectContext(everybody(), presence_cache or PresenceCache()))
+    """Returns all dialects, by name."""
+    return all_dialects(DialectContext(user_cache(), presence_cache or PresenceCache()))
 
 
 def readable(payload: bytes) -> Any:
-    """A payload so that it can be read in a file, with nothing lost: packets of Socket.IO as [type, data]."""
+    """Returns a payload in a readable form without losses: packets of Socket.IO as [type, data]."""
     text = payload.decode()
-    kind = re.match(r"\d*(?=\[)", text)
-    packet = kind.group() if kind is not None else ""
+    digits = re.match(r"\d*(?=\[)", text)
+    packet = digits.group() if digits is not None else ""
     data = json.loads(text[len(packet) :])
     assert packet + json.dumps(data, separators=(",", ":"), ensure_ascii=False) == text
     return _without_the_clock([packet, data] if packet else data)
@@ -67,7 +67,7 @@ def _without_the_clock(value: Any) -> Any:
 
 
 def services() -> Services:
-    """What the services have to say in the story."""
+    """Returns the services with their answers in the story."""
     return Services(
         {
             "GetConversation": GetConversationResponse(conversation=story.conversation()),
@@ -79,79 +79,76 @@ def services() -> Services:
     )
 
 
-class Listener(RecordingConnection):
-    """A connection of a dialect, which keeps each payload for itself."""
+class DialectConnection(RecordingConnection):
+    """A connection of a dialect, which records single payloads."""
 
     def __init__(self, dialect: Dialect, user_id: str) -> None:
-        name = USERS[user_id].name
-        super().__init__(WireFormat(dialect, lambda payload: payload + b"\n"), identity(user_id, name=name))
+        super().__init__(lines_of(dialect), identity(user_id, name=USERS[user_id].name))
         self.session.dialect_state = dialect.new_state()
 
     def take(self) -> Frames:
-        """What was told since this was last asked."""
-        told, self.written = b"".join(self.written), []
-        return [readable(payload) for payload in told.split(b"\n")[:-1]]
+        """Returns what was sent since the previous call."""
+        sent, self.written = b"".join(self.written), []
+        return [readable(payload) for payload in sent.split(b"\n")[:-1]]
 
 
-class Stage:
-    """A hub, and Ann, Bob and Carl, all with the same front-end.
+class DialectHarness:
+    """A hub with connections of Ann, Bob and Carl, all with the same front-end.
 
     Args:
-        dialect: makes what they speak.
-        tasks: what takes calls is done here.
+        create: creates the dialect.
+        tasks: runs lookups.
     """
 
-    def __init__(self, dialect: Callable[[PresenceCache], Dialect], tasks: BackgroundTasks) -> None:
-        presence_cache = PresenceCache()
+    def __init__(self, create: Callable[[PresenceCache], Dialect], tasks: BackgroundTasks) -> None:
+        self.presence_cache = PresenceCache()
         self.services = services()
-        self.dialect = dialect(presence_cache)
-        self.delivery_queue = DeliveryQueue(
-            lambda session, run, answer: tasks.start("event", run(self.services.calls(session.identity)), answer)
-        )
-        self.hub = Hub(20, presence_cache, self.delivery_queue, lambda *_: None)
-        self.listeners = {
-            "ann": Listener(self.dialect, story.ANN),
-            "ann elsewhere": Listener(self.dialect, story.ANN),
-            "bob": Listener(self.dialect, story.BOB),
-            "carl": Listener(self.dialect, story.CARL),
+        self.dialect = create(self.presence_cache)
+        self.delivery_queue = DeliveryQueue(self.services.upstreams, tasks)
+        self.hub = Hub(20, self.presence_cache, self.delivery_queue, lambda *_: None)
+        self.connections = {
+            "ann": DialectConnection(self.dialect, story.ANN),
+            "ann elsewhere": DialectConnection(self.dialect, story.ANN),
+            "bob": DialectConnection(self.dialect, story.BOB),
+            "carl": DialectConnection(self.dialect, story.CARL),
         }
-        for listener in self.listeners.values():
-            self.hub.add(listener)
-        self.hub.presence_complete([story.ORGANIZATION])  # nobody else was here before
+        for connection in self.connections.values():
+            self.hub.add(connection)
+        self.presence_cache.mark_synced([story.ORGANIZATION])  # nobody else was online before
 
     async def join(self) -> None:
-        """One more connection of Bob's asks to be told of more, where the dialect has that."""
-        self.hub.presence_complete([story.ORGANIZATION])
+        """Opens another connection of Bob's that subscribes to more, in dialects that have that."""
+        self.presence_cache.mark_synced([story.ORGANIZATION])
         if self.dialect.name not in JOINING:
             return
-        listener = self.listeners["bob (joined)"] = Listener(self.dialect, story.BOB)
-        self.hub.add(listener)
+        connection = self.connections["bob (joined)"] = DialectConnection(self.dialect, story.BOB)
+        self.hub.add(connection)
         for emitted in JOINING[self.dialect.name]:
-            request = self.dialect.decode(EmittedFrame(json.dumps(emitted), ""), listener.session)
+            request = self.dialect.decode(EmittedFrame(json.dumps(emitted), ""), connection.session)
             assert isinstance(request.command, CallUpstream)
-            await request.command.run(self.services.calls(listener.session.identity))
+            await request.command.run(self.services.client(connection.session.identity))
 
-    async def told(self) -> dict[str, Frames]:
-        """What everybody was told since this was last asked, once all of it is said."""
+    async def take(self) -> dict[str, Frames]:
+        """Returns what each connection was sent since the previous call, once all lookups are done."""
         while len(self.delivery_queue.waiting):
             await asyncio.sleep(0)
-        return {name: listener.take() for name, listener in self.listeners.items()}
+        return {name: connection.take() for name, connection in self.connections.items()}
 
 
-async def told(name: str) -> dict[str, dict[str, Frames]]:
-    """The whole story in a dialect: by event, and by whom it is told to."""
+async def play_story(name: str) -> dict[str, dict[str, Frames]]:
+    """Returns the whole story in a dialect: by event, and by connection."""
     async with running_background_tasks() as tasks:
-        stage = Stage(lambda presence_cache: dialects(presence_cache)[name], tasks)
-        await stage.join()
-        origin = stage.listeners["ann"].session.session_id
+        harness = DialectHarness(lambda presence_cache: dialects(presence_cache)[name], tasks)
+        await harness.join()
+        origin = harness.connections["ann"].session.session_id
         events: dict[str, dict[str, Frames]] = {}
-        for label, happened in story.chat_events(origin).items():
-            stage.hub.deliver_chat([happened])
-            events[label] = await stage.told()
-        for label, notified in story.notify_events().items():
-            stage.hub.deliver_notify([notified])
-            events[label] = await stage.told()
-        for label, seen in story.presence_events().items():
-            stage.hub.deliver_presence([seen])
-            events[label] = await stage.told()
+        for label, chat_event in story.chat_events(origin).items():
+            harness.hub.deliver_chat([chat_event])
+            events[label] = await harness.take()
+        for label, notify_event in story.notify_events().items():
+            harness.hub.deliver_notify([notify_event])
+            events[label] = await harness.take()
+        for label, presence_event in story.presence_events().items():
+            harness.hub.deliver_presence([presence_event])
+            events[label] = await harness.take()
     return events

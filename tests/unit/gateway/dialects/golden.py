@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from tests.unit.gateway.dialects.fixture import Frames, dialects, told
+from tests.unit.gateway.dialects.fixture import Frames, dialects, play_story
 from tests.unit.gateway.dialects.replies import answered
 
 DIRECTORY: Final = Path(__file__).parent / "goldens"
@@ -31,7 +31,7 @@ def path_of(name: str) -> Path:
 
 async def text_of(name: str) -> str:
     """What a dialect says, as it is to be kept."""
-    events = {event: _together(listeners) for event, listeners in (await told(name)).items()}
+    events = {event: _together(listeners) for event, listeners in (await play_story(name)).items()}
     return "\n".join(_delivery_queue({"events": events, "replies": answered(name)})) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""The services as dialects call them, with answers that a test has at hand: the stubs are the generated ones."""
+"""The services as dialects call them, with a test's answers behind the generated stubs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from parley.auth.v1.user_pb2 import ROLE_AGENT_L1, ROLE_CLIENT, ROLE_SALES, User
 from chassis.errors import AppError, NotFoundError
 from chassis.identity import Identity
 from chassis.rpc.channel import ServiceTokens
-from gateway.sessions.commands import UserCalls
 from gateway.sessions.user_client import UserClient
 from gateway.upstream.clients import Upstreams
 from gateway.upstream.user_cache import Fetch, UserCache
@@ -22,17 +21,17 @@ USERS = {
     "42": User(user_id="42", name="Bob", role=ROLE_AGENT_L1),
     "carl": User(user_id="carl", name="Carl", role=ROLE_CLIENT),
 }
-"""Who is in the directory; Bob's id is a number to front-ends that know such."""
+"""The directory's users; Bob's id is a number for front-ends with numbers."""
 
 Answer = Any
-"""A response, an error, or what makes one of a request, at once or later."""
+"""A response, an error, or a function that returns or awaits one for a request."""
 
 
 class Services:
-    """Answers of the services, by the name of the method.
+    """The answers of the services, by the name of the method.
 
     Args:
-        answers: what there is to say; of anything else nothing is found.
+        answers: the answers; any other method answers NOT_FOUND.
     """
 
     def __init__(self, answers: Mapping[str, Answer] | None = None) -> None:
@@ -48,12 +47,12 @@ class Services:
             chat_shards=1,
         )
 
-    def calls(self, who: Identity) -> UserCalls:
-        """Calls for a user."""
+    def client(self, who: Identity) -> UserClient:
+        """Returns a client for a user."""
         return UserClient(self.upstreams, who, "token")
 
     async def answer(self, method: str, request: Any) -> Any:
-        """The answer to a request. Raises AppError."""
+        """Returns the answer to a request. Raises AppError."""
         answer = self.answers.get(method, NotFoundError("NOT_FOUND", "there is none here"))
         if callable(answer):
             answer = answer(request)
@@ -65,13 +64,13 @@ class Services:
 
 
 class _Channel:
-    """A channel on which the services answer at once, in this process."""
+    """A channel to the answers in this process."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     def unary_unary(self, path: str, **_: object) -> Callable[..., Awaitable[Any]]:
-        """A method."""
+        """Returns a method."""
         name = path.rpartition("/")[2]
 
         async def call(request: Any, **__: object) -> Any:
@@ -80,22 +79,21 @@ class _Channel:
         return call
 
     def stream_stream(self, path: str, **_: object) -> str:
-        """A stream, which nobody opens here."""
+        """Returns a placeholder: no test opens a stream."""
         return path
 
     unary_stream = stream_stream
 
 
-def directory(users: Mapping[str, User] = USERS, told: Callable[[Sequence[str]], object] = lambda _: None) -> Fetch:
-    """A directory of some users; `told` is told what it is asked for."""
+def directory(users: Mapping[str, User] = USERS) -> Fetch:
+    """Returns a directory of some users."""
 
     async def fetch(_: str, user_ids: Sequence[str]) -> Iterable[User]:
-        told(user_ids)
         return [users[user_id] for user_id in user_ids if user_id in users]
 
     return fetch
 
 
-def everybody() -> UserCache:
-    """People who are looked up among `USERS`."""
+def user_cache() -> UserCache:
+    """Returns a cache of `USERS`."""
     return UserCache(directory())

@@ -20,7 +20,7 @@ from gateway.sessions.commands import CallUpstream, ResolveConversation
 from gateway.sessions.session import Session
 from gateway.upstream.presence_cache import PresenceCache
 from gateway.upstream.user_cache import UserCache
-from tests.unit.gateway.dialects.services import USERS, Services, everybody
+from tests.unit.gateway.dialects.services import USERS, Services, user_cache
 from tests.unit.gateway.fixtures import LIMITS, identity
 
 
@@ -45,6 +45,7 @@ async def test_who_has_gone_while_names_were_looked_up_is_not_listed_as_here() -
         return [USERS[user_id] for user_id in user_ids if user_id in USERS]
 
     presence_cache = PresenceCache()
+    presence_cache.track("acme")
     for user_id in ("42", "carl"):
         presence_cache.apply(seen(user_id, presence.PRESENCE_STATUS_ONLINE))
     presence_cache.mark_synced(["acme"])
@@ -52,7 +53,7 @@ async def test_who_has_gone_while_names_were_looked_up_is_not_listed_as_here() -
     session = ready_session()
     command = dialect.decode(json.dumps({"type": "user_join", "userId": "ann"}), session).command
     assert isinstance(command, CallUpstream)
-    joining = asyncio.ensure_future(command.run(Services().calls(session.identity)))
+    joining = asyncio.ensure_future(command.run(Services().client(session.identity)))
     async with asyncio.timeout(20):
         await asked.wait()
         presence_cache.apply(seen("42", presence.PRESENCE_STATUS_OFFLINE))
@@ -78,9 +79,9 @@ async def test_an_id_that_is_all_digits_is_answered_as_a_number(frame: dict[str,
         }
     )
     session = ready_session()
-    dialect = HelpdeskDialect(DialectContext(everybody(), PresenceCache()))
+    dialect = HelpdeskDialect(DialectContext(user_cache(), PresenceCache()))
     command = dialect.decode(json.dumps(frame), session).command
     assert isinstance(command, ResolveConversation)
     found = command.then("c")
     assert isinstance(found, CallUpstream)
-    assert (await found.run(services.calls(session.identity)))[field] == 42
+    assert (await found.run(services.client(session.identity)))[field] == 42

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.dialects.ids import AnyId, format_id, is_repeated, key_inward, key_outward, parse_id
+from gateway.dialects.ids import AnyId, format_id, is_echoed, key_to_own_id, own_id_to_key, parse_id
 from gateway.dialects.validation import MAX_INTEGER
 
 texts = st.text(min_size=1, max_size=64) | st.from_regex(r"'?[0-9]{1,20}", fullmatch=True)
@@ -64,7 +64,7 @@ def test_a_number_and_its_digits_come_in_as_the_same(number: int) -> None:
 
 @given(texts | numbers)
 def test_a_front_ends_own_id_comes_back_as_it_was(own: str | int) -> None:
-    back = key_outward(key_inward(own))
+    back = key_to_own_id(own_id_to_key(own))
     assert back == own
     assert type(back) is type(own)
 
@@ -72,7 +72,7 @@ def test_a_front_ends_own_id_comes_back_as_it_was(own: str | int) -> None:
 @given(texts | numbers, texts | numbers)
 def test_own_ids_that_differ_have_keys_that_differ(one: str | int, other: str | int) -> None:
     """Unless they differ only as a large number and its text do, which no front-end has both of."""
-    if key_inward(one) == key_inward(other):
+    if own_id_to_key(one) == own_id_to_key(other):
         assert one == other
         assert type(one) is type(other)
 
@@ -88,4 +88,4 @@ def test_what_is_no_id_does_not_come_in(bad: object) -> None:
     [("x" * 64, True), ("x" * 65, False), (7, True), (10**64, False), (None, False), ([], False), ({}, False)],
 )
 def test_an_answer_repeats_what_is_short_and_flat(given_: object, repeated: bool) -> None:
-    assert is_repeated(given_) is repeated
+    assert is_echoed(given_) is repeated

@@ -40,7 +40,7 @@ class Client:
         """Emits something about the conversation."""
         command = PROJECTS.decode(EmittedFrame(json.dumps([event, {"conversationId": "c1"}]), ""), self.session).command
         assert isinstance(command, CallUpstream)
-        return asyncio.ensure_future(command.run(self._services.calls(self.session.identity)))
+        return asyncio.ensure_future(command.run(self._services.client(self.session.identity)))
 
     @property
     def joined(self) -> list[str]:

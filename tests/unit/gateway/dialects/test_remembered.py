@@ -21,35 +21,35 @@ def message(conversation_id: str, seq: int) -> Message:
 
 @given(st.lists(st.tuples(st.sampled_from(["sent", "delivered"]), CONVERSATIONS, SEQS), max_size=60))
 def test_each_own_message_is_told_as_delivered_once_when_it_is(steps: list[tuple[str, str, int]]) -> None:
-    notes = telecom.ConnectionState()
+    state = telecom.ConnectionState()
     last: dict[str, int] = defaultdict(int)
     waiting: dict[str, list[int]] = defaultdict(list)
     for step, conversation_id, number in steps:
         if step == "sent":
             last[conversation_id] += number  # between own messages are those of others
             waiting[conversation_id].append(last[conversation_id])
-            notes.sent(message(conversation_id, last[conversation_id]))
+            state.sent(message(conversation_id, last[conversation_id]))
         else:
             mark = last[conversation_id] - 6 + number
-            told = notes.delivered(conversation_id, mark)
+            told = state.delivered(conversation_id, mark)
             assert told == [f"{conversation_id}{seq}" for seq in waiting[conversation_id] if seq <= mark]
             waiting[conversation_id] = [seq for seq in waiting[conversation_id] if seq > mark]
-    assert {key: [seq for seq, _ in line] for key, line in notes.unconfirmed.items()} == {
+    assert {key: [seq for seq, _ in line] for key, line in state.undelivered.items()} == {
         key: seqs for key, seqs in waiting.items() if seqs
     }
 
 
 def test_of_very_many_messages_that_nobody_gets_the_first_are_forgotten() -> None:
-    notes = telecom.ConnectionState()
-    most = telecom._UNCONFIRMED_PER_CONVERSATION
+    state = telecom.ConnectionState()
+    most = telecom._UNDELIVERED_PER_CONVERSATION
     for seq in range(1, most + 11):
-        notes.sent(message("a", seq))
-    assert notes.delivered("a", most + 10) == [f"a{seq}" for seq in range(11, most + 11)]
-    for number in range(telecom._UNCONFIRMED_CONVERSATIONS + 10):
-        notes.sent(message(f"conversation-{number}-", 1))
-    assert len(notes.unconfirmed) == telecom._UNCONFIRMED_CONVERSATIONS
-    assert notes.delivered("conversation-0-", 1) == []
-    assert notes.delivered("conversation-10-", 1) == ["conversation-10-1"]
+        state.sent(message("a", seq))
+    assert state.delivered("a", most + 10) == [f"a{seq}" for seq in range(11, most + 11)]
+    for number in range(telecom._UNDELIVERED_CONVERSATIONS + 10):
+        state.sent(message(f"conversation-{number}-", 1))
+    assert len(state.undelivered) == telecom._UNDELIVERED_CONVERSATIONS
+    assert state.delivered("conversation-0-", 1) == []
+    assert state.delivered("conversation-10-", 1) == ["conversation-10-1"]
 
 
 USERS = st.sampled_from(["ann", "bob"])
@@ -65,12 +65,12 @@ def test_it_is_told_exactly_what_was_newly_read(
     marks: dict[str, int], steps: list[tuple[str, list[int] | int]]
 ) -> None:
     window = projects.Window()
-    window.note_marks(Member(user_id=user_id, read_seq=seq) for user_id, seq in marks.items())
+    window.add_read_marks(Member(user_id=user_id, read_seq=seq) for user_id, seq in marks.items())
     known: set[int] = set()
     read = {user_id: set(range(1, seq + 1)) for user_id, seq in marks.items()}
     for who, what in steps:
         if isinstance(what, list):
-            window.note(message("a", seq) for seq in what)
+            window.add_messages(message("a", seq) for seq in what)
             known |= set(what)
         else:
             before = read.setdefault(who, set())
@@ -82,7 +82,7 @@ def test_it_is_told_exactly_what_was_newly_read(
 def test_ones_own_messages_are_not_told_as_read_by_oneself() -> None:
     """As in the messages themselves, whose `readBy` leaves the sender out."""
     window = projects.Window()
-    window.note(
+    window.add_messages(
         Message(seq=seq, message_id=f"m{seq}", sender_id=sender) for seq, sender in enumerate(("ann", "bob", "ann"), 1)
     )
     assert window.newly_read("ann", 3) == ["m2"]
@@ -90,19 +90,19 @@ def test_ones_own_messages_are_not_told_as_read_by_oneself() -> None:
 
 
 def test_a_window_holds_the_latest_messages_in_whatever_order_they_come() -> None:
-    most = projects._REMEMBERED_MESSAGES
+    most = projects._WINDOW_MESSAGES
     for order in (range(1, most + 51), reversed(range(1, most + 51))):
         window = projects.Window()
-        window.note(message("a", seq) for seq in order)
+        window.add_messages(message("a", seq) for seq in order)
         assert len(window.messages) == most
         assert window.newly_read("bob", most + 50) == [f"a{seq}" for seq in range(51, most + 51)]
 
 
 def test_only_so_many_conversations_are_joined_at_once() -> None:
-    notes = projects.ConnectionState()
+    state = projects.ConnectionState()
     most = projects._JOINED_CONVERSATIONS
-    first = notes.join("conversation-0")
-    assert notes.join("conversation-0") is first
+    first = state.join("conversation-0")
+    assert state.join("conversation-0") is first
     for number in range(most + 10):
-        notes.join(f"conversation-{number}")
-    assert list(notes.joined) == [f"conversation-{number}" for number in range(10, most + 10)]
+        state.join(f"conversation-{number}")
+    assert list(state.joined) == [f"conversation-{number}" for number in range(10, most + 10)]

@@ -11,7 +11,7 @@ from parley.chat.v1.chat_pb2 import MESSAGE_KIND_FILE, MESSAGE_KIND_TEXT
 from parley.chat.v1.message_pb2 import MarkReadRequest, SendResult, SetTypingRequest
 
 from chassis.errors import AppError, InvalidArgumentError, NotFoundError
-from gateway.dialects.client_message_ids import MADE_HERE
+from gateway.dialects.client_message_ids import GATEWAY_MADE
 from gateway.dialects.socketio_base import EmittedFrame
 from gateway.dialects.validation import MAX_INTEGER
 from gateway.sessions.commands import (
@@ -294,7 +294,7 @@ def test_without_one_each_message_has_a_key_of_its_own(name: str, asked: str) ->
         assert isinstance(command, SendMessage)
         keys.add(command.draft.client_message_id)
     assert len(keys) == 10
-    assert all(key.startswith(MADE_HERE) and len(key) <= 64 for key in keys)
+    assert all(key.startswith(GATEWAY_MADE) and len(key) <= 64 for key in keys)
 
 
 def test_what_the_helpdesk_sends_goes_to_the_conversation_that_was_found() -> None:
