@@ -83,7 +83,7 @@ types: $(READY) ## check types
 protos: $(READY) ## generate the stubs in gen/ from protos/
 	@$(BIN)/python protos/generate.py $(ARGS)
 
-reference: $(READY) ## regenerate dashboards, docs/settings.md, docs/metrics.md, the PrometheusRule, and Envoy's files for TLS and traces
+reference: $(READY) ## regenerate dashboards, docs/settings.md, docs/metrics.md, the client's contract.py, the PrometheusRule, Envoy's files for TLS and traces
 	@$(BIN)/python -m deploy.generate write
 
 monitoring-check: $(READY) ## check alerts and dashboards with a real Prometheus, on a stack of its own

@@ -9,6 +9,7 @@ from typing import Annotated, Final, TypeVar
 
 import typer
 from parley_client.client import Client
+from parley_client.contract import Message
 from parley_client.errors import ClientError
 from parley_client.event_stream import EventStream
 from parley_client.events import (
@@ -22,7 +23,6 @@ from parley_client.events import (
     TypingUpdated,
 )
 from parley_client.options import Options
-from parley_client.protocol import Message
 from parley_client.transport import Connect, Transport, websocket_connector
 from rich.console import Console
 
@@ -100,7 +100,7 @@ class _Scene:
 
     async def meet(self) -> None:
         sara_id = self._sara.user.user_id
-        (presence,) = await self._leo.get_presences([sara_id])
+        (presence,) = (await self._leo.presence_get(user_ids=[sara_id])).presences
         if presence.status != "online":
             online = await _next(
                 self._leo_events, PresenceUpdated, lambda e: e.user_id == sara_id and e.status == "online"
@@ -111,21 +111,23 @@ class _Scene:
         _say("Leo", f"sees Sara: [green]{presence_status}[/green]")
 
     async def talk(self) -> str:
-        conversation = await self._sara.direct_conversation(self._leo.user.user_id)
+        conversation = (await self._sara.conversation_direct(user_id=self._leo.user.user_id)).conversation
         key = conversation.conversation_id
-        await self._leo.set_typing(key)
+        await self._leo.typing_set(conversation_id=key, active=True)
         await _next(self._sara_events, TypingUpdated, lambda e: e.active)
         _say("Sara", "sees: [dim]Leo is typing ...[/dim]")
         sent = await self._leo.send_message(key, "Morning! Did the Hansen lead call bakc?")
         _say("Leo", f"writes: Morning! Did the Hansen lead call bakc?  [dim]#{sent.seq} ✓[/dim]")
         await _next(self._sara_events, MessageCreated, lambda e: e.message.message_id == sent.message_id)
-        await self._sara.mark_delivered(key, sent.seq)
+        await self._sara.receipt_delivered(conversation_id=key, seq=sent.seq)
         await _next(self._leo_events, ReceiptUpdated, lambda e: e.delivered_seq >= sent.seq)
         _say("Leo", f"sees his message [dim]#{sent.seq} ✓✓[/dim] delivered")
-        await self._sara.mark_read(key, sent.seq)
+        await self._sara.receipt_read(conversation_id=key, seq=sent.seq)
         await _next(self._leo_events, ReceiptUpdated, lambda e: e.read_seq >= sent.seq)
         _say("Leo", f"sees his message [blue]#{sent.seq} ✓✓[/blue] read")
-        await self._leo.edit_message(key, sent.message_id, "Morning! Did the Hansen lead call back?")
+        await self._leo.message_edit(
+            conversation_id=key, message_id=sent.message_id, text="Morning! Did the Hansen lead call back?"
+        )
         edited = await _next(self._sara_events, MessageUpdated, lambda e: e.message.message_id == sent.message_id)
         _say("Sara", f"sees it edited: {edited.message.text}")
         answer = await self._sara.send_message(key, "She did. Offer goes out at noon.")
@@ -139,7 +141,7 @@ class _Scene:
         first = await self._leo.send_message(key, "Great. Copy me in, please.")
         _say("Leo", f"writes: Great. Copy me in, please.  [dim]#{first.seq} ✓[/dim]")
         slip = await self._leo.send_message(key, "(wrong window)")
-        await self._leo.delete_message(key, slip.message_id)
+        await self._leo.message_delete(conversation_id=key, message_id=slip.message_id)
         _say("Leo", f"writes [dim]#{slip.seq}[/dim] into the wrong window, and deletes it")
         token = secrets.token_hex(2)
         last = await self._leo.send_message(key, f"Reference is H-{token}.")

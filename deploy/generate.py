@@ -1,8 +1,9 @@
 """`python -m deploy.generate`: writes or checks the files that are generated from the code and from one another.
 
 write   generates the dashboards, docs/settings.md, docs/metrics.md, the operations in
-        docs/protocol.md, the alerts for the Prometheus operator, and Envoy's
-        files for mutual TLS and traces; prints the files that changed
+        docs/protocol.md, the Python client's contract.py, the alerts for the
+        Prometheus operator, and Envoy's files for mutual TLS and traces;
+        prints the files that changed
 check   prints the files that are out of date, and exits with status 1 if there are any
 """
 
@@ -14,6 +15,10 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from parley.comments import COMMENTS
+
+from chassis.contract.methods import all_services, methods_of
+from deploy.client_module import client_module
 from deploy.envoy_edit import CONFIG
 from deploy.k8s.prometheus_rule import prometheus_rule
 from deploy.monitoring.boards import DASHBOARDS
@@ -30,6 +35,7 @@ PROTOCOL: Final = _DOCS / "protocol.md"
 DASHBOARD_FOLDER: Final = _ROOT / "deploy" / "monitoring" / "dashboards"
 _COMPONENTS: Final = _ROOT / "deploy" / "k8s" / "components"
 TLS_FOLDER: Final = _COMPONENTS / "tls" / "envoy"
+CLIENT_CONTRACT: Final = _ROOT / "clients" / "python" / "parley_client" / "contract.py"
 TRACED_EDGE: Final = _COMPONENTS / "tracing" / "edge" / "envoy.yaml"
 PROMETHEUS_RULE: Final = _COMPONENTS / "monitoring" / "alerts.yaml"
 COLLECTOR: Final = ("otel-collector.monitoring.svc", 4317)
@@ -47,6 +53,7 @@ def generated_files() -> dict[Path, str]:
         _DOCS / "settings.md": settings_page(),
         _DOCS / "metrics.md": metrics_page(),
         PROTOCOL: with_operations(PROTOCOL.read_text()),
+        CLIENT_CONTRACT: client_module(methods_of(all_services()), COMMENTS),
     }
 
 

@@ -130,7 +130,7 @@ async def everybody_talks_on(stack: LocalStack, people: Sequence[Person], restor
     async def all_present() -> bool:
         first = people[0].key
         ids = [person.key.user_id for person in people if person.key.organization_id == first.organization_id]
-        return all(p.status == "online" for p in await clients[first].get_presences(ids))
+        return all(p.status == "online" for p in (await clients[first].presence_get(user_ids=ids)).presences)
 
     await until(all_there)
     await until(all_present)

@@ -28,21 +28,21 @@ async def test_two_people_talk(company: Company) -> None:
     await company.hire("bob", "employee")
     ann, bob = await company.client("ann"), await company.client("bob")
     with ann.events() as ann_hears, bob.events() as bob_hears:
-        conversation = await ann.direct_conversation("bob")
+        conversation = (await ann.conversation_direct(user_id="bob")).conversation
         key = conversation.conversation_id
         assert (await event_of(bob_hears, ConversationCreated)).conversation.conversation_id == key
-        await bob.set_typing(key)
+        await bob.typing_set(conversation_id=key, active=True)
         assert (await event_of(ann_hears, TypingUpdated)).user_id == "bob"
         sent = await ann.send_message(key, "hello")
         heard = await event_of(bob_hears, MessageCreated)
         assert (heard.message.text, heard.message.seq, heard.message.sender_id) == ("hello", 1, "ann")
         assert heard.message.message_id == sent.message_id
-        await bob.mark_read(key, 1)
+        await bob.receipt_read(conversation_id=key, seq=1)
         read = await event_of(ann_hears, ReceiptUpdated, lambda e: e.user_id == "bob")
         assert (read.read_seq, read.delivered_seq) == (1, 1)
-        await ann.edit_message(key, sent.message_id, "hello!")
+        await ann.message_edit(conversation_id=key, message_id=sent.message_id, text="hello!")
         assert (await event_of(bob_hears, MessageUpdated)).message.text == "hello!"
-        await ann.delete_message(key, sent.message_id)
+        await ann.message_delete(conversation_id=key, message_id=sent.message_id)
         gone = (await event_of(bob_hears, MessageDeleted)).message
         assert (gone.text, gone.delete_time is not None) == ("", True)
 
@@ -54,7 +54,7 @@ async def test_a_user_sees_others_come_and_go(company: Company) -> None:
     with ann.events() as ann_hears:
         bob = await company.client("bob")
         await event_of(ann_hears, PresenceUpdated, lambda e: e.user_id == "bob" and e.status == "online")
-        await bob.set_presence("dnd", "in a meeting")
+        await bob.presence_set(status="dnd", text="in a meeting")
         busy = await event_of(ann_hears, PresenceUpdated, lambda e: e.user_id == "bob" and e.status == "dnd")
         assert busy.text == "in a meeting"
         await bob.close()
@@ -66,22 +66,22 @@ async def test_someone_who_is_away_is_notified_once_for_each_conversation(compan
     await company.hire("ann")
     await company.hire("bob")
     ann = await company.client("ann")
-    key = (await ann.direct_conversation("bob")).conversation_id
+    key = (await ann.conversation_direct(user_id="bob")).conversation.conversation_id
     for number in range(3):
         await ann.send_message(key, f"message {number}")
     bob = await company.client("bob")
 
     async def counted() -> bool:
-        page = await bob.list_notifications()
+        page = await bob.notification_list()
         return [(n.type, n.count) for n in page.notifications] == [("NEW_MESSAGE", 3)]
 
     await until(counted)
-    assert (await bob.get_conversation(key)).unread_count == 3
+    assert (await bob.conversation_get(conversation_id=key)).conversation.unread_count == 3
     with bob.events() as bob_hears:
-        await bob.mark_read(key, 3)
+        await bob.receipt_read(conversation_id=key, seq=3)
 
         async def read() -> bool:
-            return await bob.unread_notification_count() == 0
+            return (await bob.notification_unread_count()).unread_count == 0
 
         await until(read)
         await ann.send_message(key, "one more")
@@ -93,12 +93,12 @@ async def test_someone_who_comes_back_has_missed_nothing(company: Company) -> No
     await company.hire("ann")
     await company.hire("bob")
     ann, bob = await company.client("ann"), await company.client("bob")
-    key = (await ann.direct_conversation("bob")).conversation_id
+    key = (await ann.conversation_direct(user_id="bob")).conversation.conversation_id
     first = await ann.send_message(key, "first")
     await bob.close()
-    await ann.edit_message(key, first.message_id, "edited")
+    await ann.message_edit(conversation_id=key, message_id=first.message_id, text="edited")
     second = await ann.send_message(key, "second")
-    await ann.delete_message(key, second.message_id)
+    await ann.message_delete(conversation_id=key, message_id=second.message_id)
     await ann.send_message(key, "third")
     back = await company.client("bob")
     await back.load_history(key)
@@ -110,23 +110,27 @@ async def test_a_removed_members_open_socket_gets_nothing_more(company: Company)
     for user_id in ("ann", "bob", "cat"):
         await company.hire(user_id)
     ann, bob, cat = [await company.client(user_id) for user_id in ("ann", "bob", "cat")]
-    group = await ann.create_group("Launch", ["bob", "cat"])
+    group = (await ann.conversation_create(kind="group", name="Launch", member_ids=["bob", "cat"])).conversation
     key = group.conversation_id
     with bob.events() as bob_hears, cat.events() as cat_hears:
         await ann.send_message(key, "welcome")
         await event_of(bob_hears, MessageCreated)
-        await ann.remove_member(key, "bob")
+        await ann.member_remove(conversation_id=key, user_id="bob")
         removed = await event_of(bob_hears, MemberRemoved, lambda e: e.member.user_id == "bob")
         assert removed.member.role == "member"
         await ann.send_message(key, "not for bob")
-        await ann.set_typing(key)
+        await ann.typing_set(conversation_id=key, active=True)
         await event_of(cat_hears, MessageCreated, lambda e: e.message.text == "not for bob")
-        direct = await ann.direct_conversation("bob")
+        direct = (await ann.conversation_direct(user_id="bob")).conversation
         await ann.send_message(direct.conversation_id, "the end")
         after = await _until_message(bob_hears, "the end")
         assert not [event for event in after if getattr(event, "conversation_id", None) == key]
         assert not [event for event in after if isinstance(event, MessageCreated) and event.message.text != "the end"]
-        for refused in (bob.send_message(key, "hello?"), bob.list_messages(key), bob.sync_messages(key, 0)):
+        for refused in (
+            bob.send_message(key, "hello?"),
+            bob.message_list(conversation_id=key),
+            bob.message_sync(conversation_id=key, after_rev=0),
+        ):
             with pytest.raises(ParleyError) as error:
                 await refused
             assert (error.value.code, error.value.reason) == ("PERMISSION_DENIED", "NOT_A_MEMBER")
@@ -146,7 +150,7 @@ async def test_one_client_message_id_posts_once_over_connections_and_replicas(co
     await company.hire("ann")
     await company.hire("bob")
     clients = [await company.client("ann") for _ in range(4)]
-    key = (await clients[0].direct_conversation("bob")).conversation_id
+    key = (await clients[0].conversation_direct(user_id="bob")).conversation.conversation_id
     sent = await asyncio.gather(
         *(c.send_message(key, f"text {n}", client_message_id="same") for n, c in enumerate(clients * 3))
     )
@@ -155,14 +159,14 @@ async def test_one_client_message_id_posts_once_over_connections_and_replicas(co
     }
     later = await company.client("ann")
     assert (await later.send_message(key, "another text", client_message_id="same")).seq == 1
-    assert len((await later.list_messages(key)).messages) == 1
+    assert len((await later.message_list(conversation_id=key)).messages) == 1
 
 
 async def test_the_connection_that_sends_gets_a_reply_and_the_senders_others_the_event(company: Company) -> None:
     await company.hire("ann")
     await company.hire("bob")
     here, there, bob = await company.client("ann"), await company.client("ann"), await company.client("bob")
-    key = (await here.direct_conversation("bob")).conversation_id
+    key = (await here.conversation_direct(user_id="bob")).conversation.conversation_id
     with there.events() as there_hears:  # a conversation's first events may come from the store, which knows no senders
         await here.send_message(key, "the first")
         await event_of(there_hears, MessageCreated)
@@ -189,13 +193,13 @@ async def test_who_may_write_to_whom(company: Company, role: str, other: str, al
     await company.hire("ann", role)
     await company.hire("bob", other)
     ann = await company.client("ann")
-    found = [user.user_id for user in (await ann.search_users("bob")).users]
+    found = [user.user_id for user in (await ann.user_search(query="bob")).users]
     assert (found == ["bob"]) is allowed
     if allowed:
-        assert (await ann.direct_conversation("bob")).kind == "direct"
+        assert (await ann.conversation_direct(user_id="bob")).conversation.kind == "direct"
     else:
         with pytest.raises(ParleyError) as error:
-            await ann.direct_conversation("bob")
+            await ann.conversation_direct(user_id="bob")
         assert error.value.code in {"PERMISSION_DENIED", "NOT_FOUND"}
 
 
@@ -203,7 +207,7 @@ async def test_another_organizations_ids_are_like_absent_ones(company: Company) 
     await company.hire("ann")
     await company.hire("bob")
     ann = await company.client("ann")
-    key = (await ann.direct_conversation("bob")).conversation_id
+    key = (await ann.conversation_direct(user_id="bob")).conversation.conversation_id
     sent = await ann.send_message(key, "secret")
     stranger_of = Company(company.stack, "demo", company.directory, company.tokens)
     try:

@@ -80,7 +80,7 @@ def strangers(house: Harness, tmp_path: Path) -> TlsFiles:
 async def _talk(company: Company, text: str) -> None:
     ann, bob = [await company.client(name) for name in ("ann", "bob")]
     with bob.events() as heard:
-        conversation = await ann.direct_conversation("bob")
+        conversation = (await ann.conversation_direct(user_id="bob")).conversation
         await ann.send_message(conversation.conversation_id, text)
         assert (await event_of(heard, MessageCreated, lambda e: e.message.text == text)).message.sender_id == "ann"
 

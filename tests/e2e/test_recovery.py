@@ -43,7 +43,7 @@ async def test_what_a_killed_replica_left_unpublished_is_published(
     ann = await company.client("ann")
     chat, other, valkey = (stack.processes[name] for name in ("chat-1", "chat-2", "valkey"))
     await other.stop()
-    key = (await ann.direct_conversation("bob")).conversation_id
+    key = (await ann.conversation_direct(user_id="bob")).conversation.conversation_id
     valkey.pause()
     sent = await asyncio.gather(*(ann.send_message(key, f"message {n}") for n in range(MESSAGES)))
     assert sorted(message.seq for message in sent) == list(range(1, MESSAGES + 1))
@@ -55,7 +55,7 @@ async def test_what_a_killed_replica_left_unpublished_is_published(
     bob = await company.client("bob")
 
     async def told_of_all() -> bool:
-        page = await bob.list_notifications()
+        page = await bob.notification_list()
         return [(n.type, n.count) for n in page.notifications] == [("NEW_MESSAGE", MESSAGES)]
 
     await until(told_of_all)
@@ -72,7 +72,8 @@ async def test_what_was_written_while_nobody_could_know_is_told_of(stack: LocalS
     await company.hire("ann")
     await company.hire("bob")
     ann, bob = await company.client("ann"), await company.client("bob")
-    keys = [(await ann.create_group(f"group {n}", ["bob"])).conversation_id for n in range(8)]
+    groups = [await ann.conversation_create(kind="group", name=f"group {n}", member_ids=["bob"]) for n in range(8)]
+    keys = [group.conversation.conversation_id for group in groups]
     mongod = stack.processes["mongod"]
     mongod.pause()
     sending = [asyncio.create_task(ann.send_message(key, "hello", client_message_id=key)) for key in keys]

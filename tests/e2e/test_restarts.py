@@ -30,7 +30,7 @@ async def test_nothing_acknowledged_is_lost_when_a_process_is_killed(
     await company.hire("ann")
     await company.hire("bob")
     ann, bob = await company.client("ann"), await company.client("bob")
-    key = (await ann.direct_conversation("bob")).conversation_id
+    key = (await ann.conversation_direct(user_id="bob")).conversation.conversation_id
     acknowledged: list[tuple[int, str]] = []
 
     async def kill() -> None:

@@ -44,7 +44,7 @@ async def presence_converges(participants: Sequence[Participant], history: Histo
         history.presences.clear()
         for organization_id, client in observers.items():
             expected = truth[organization_id]
-            for presence in await client.get_presences(list(expected)):
+            for presence in (await client.presence_get(user_ids=list(expected))).presences:
                 observer = next(p.person.key for p in participants if p.devices and p.devices[0].client is client)
                 status = expected[presence.user_id]
                 history.presences.append(PresenceSample(observer, presence.user_id, status, presence.status))

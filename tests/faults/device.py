@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from parley_client.client import Client
 from parley_client.connection import default_connect
+from parley_client.contract import Message
 from parley_client.errors import ClientError
 from parley_client.events import Event, MessageCreated, MessageDeleted, MessageUpdated, ReceiptUpdated, TypingUpdated
 from parley_client.options import Backoff, Options
-from parley_client.protocol import Message
 
 from tests.faults.check_views import states_of
 from tests.faults.history import History, Kind, Seen, State, View, digest

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Any, Final
 
 from parley_client.client import Client
+from parley_client.contract import Conversation, Message
 from parley_client.options import Options
-from parley_client.protocol import Conversation, Message
 from pymongo import ASCENDING, AsyncMongoClient
 
 from tests.faults.check_views import states_of
@@ -92,7 +92,7 @@ async def listed(client: Client) -> AsyncIterator[Conversation]:
     """All conversations of the client's user."""
     token = ""
     while True:
-        page = await client.list_conversations(page_size=_PAGE, page_token=token or None)
+        page = await client.conversation_list(page_size=_PAGE, page_token=token or None)
         for conversation in page.conversations:
             yield conversation
         token = page.next_page_token
@@ -104,7 +104,7 @@ async def _reading(client: Client, conversation: Conversation, history: History)
     conversation_id = conversation.conversation_id
     synced = [message async for message in _synced(client, conversation_id)]
     told = [message async for message in _history(client, conversation_id)]
-    latest = await client.get_conversation(conversation_id)
+    latest = (await client.conversation_get(conversation_id=conversation_id)).conversation
     return Reading(
         states_of(state_of(history, message) for message in synced),
         states_of(state_of(history, message) for message in told),
@@ -119,7 +119,7 @@ async def _reading(client: Client, conversation: Conversation, history: History)
 async def _synced(client: Client, conversation_id: str) -> AsyncIterator[Message]:
     rev, more = 0, True
     while more:
-        page = await client.sync_messages(conversation_id, rev, page_size=_PAGE)
+        page = await client.message_sync(conversation_id=conversation_id, after_rev=rev, page_size=_PAGE)
         for message in page.messages:
             yield message
         more, rev = page.has_more, page.messages[-1].rev if page.messages else rev
@@ -128,7 +128,7 @@ async def _synced(client: Client, conversation_id: str) -> AsyncIterator[Message
 async def _history(client: Client, conversation_id: str) -> AsyncIterator[Message]:
     seq, more = 0, True
     while more:
-        page = await client.list_messages(conversation_id, after_seq=seq, page_size=_PAGE)
+        page = await client.message_list(conversation_id=conversation_id, after_seq=seq, page_size=_PAGE)
         for message in page.messages:
             yield message
         more, seq = page.has_more, page.messages[-1].seq if page.messages else seq
@@ -138,7 +138,7 @@ async def _notifications(client: Client, history: History) -> dict[int, Notifica
     found: dict[int, NotificationSeen] = {}
     token = ""
     while True:
-        page = await client.list_notifications(kind="NEW_MESSAGE", page_size=_PAGE, page_token=token or None)
+        page = await client.notification_list(type="NEW_MESSAGE", page_size=_PAGE, page_token=token or None)
         for notification in page.notifications:
             number = history.conversations.number(str(notification.data["conversationId"]))
             found[number] = NotificationSeen(notification.count, notification.read)

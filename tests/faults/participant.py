@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from parley_client.client import Client
+from parley_client.contract import Message
 from parley_client.conversation_state import ConversationState
 from parley_client.errors import ClientClosedError, ConnectionLostError, ParleyError
-from parley_client.protocol import Message
 
 from tests.faults.device import Device
 from tests.faults.history import Acknowledgement, History, MembersAck, RevisionAck, Send, Stored, digest
@@ -191,19 +191,21 @@ class Participant:
         key = history.conversations.number(state.conversation_id), self.person.key
         seq = self._chance.randint(state.read_seq + 1, state.seq)
         history.read_attempts[key] = max(seq, history.read_attempts[key])
-        await client.mark_read(state.conversation_id, seq)
+        await client.receipt_read(conversation_id=state.conversation_id, seq=seq)
         history.reads[key] = max(seq, history.reads[key])
 
     async def _edit(self, client: Client) -> None:
         if self._own:
             conversation_id, message_id = self._chance.choice(self._own)
             text = f"edited {self._chance.random()}"
-            self._revised(await client.edit_message(conversation_id, message_id, text))
+            reply = await client.message_edit(conversation_id=conversation_id, message_id=message_id, text=text)
+            self._revised(reply.message)
 
     async def _delete(self, client: Client) -> None:
         if self._own:
             conversation_id, message_id = self._own.popleft()
-            self._revised(await client.delete_message(conversation_id, message_id))
+            reply = await client.message_delete(conversation_id=conversation_id, message_id=message_id)
+            self._revised(reply.message)
 
     def _revised(self, message: Message) -> None:
         history = self._world.history
@@ -220,7 +222,7 @@ class Participant:
     async def _type(self, client: Client) -> None:
         state = self._any_conversation(client)
         if state is not None:
-            await client.set_typing(state.conversation_id)
+            await client.typing_set(conversation_id=state.conversation_id, active=True)
 
     async def _change_members(self, client: Client) -> None:
         """An owner removes somebody, or brings them back."""
@@ -234,11 +236,11 @@ class Participant:
         if user_id == own_id:
             return
         adds = user_id not in state.members
-        change = client.add_members(state.conversation_id, [user_id]) if adds else None
-        changed = await (change or client.remove_member(state.conversation_id, user_id))
+        change = client.member_add(conversation_id=state.conversation_id, user_ids=[user_id]) if adds else None
+        changed = await (change or client.member_remove(conversation_id=state.conversation_id, user_id=user_id))
         history = self._world.history
         number = history.conversations.number(state.conversation_id)
-        history.member_changes.append(MembersAck(number, user_id, adds, changed.rev))
+        history.member_changes.append(MembersAck(number, user_id, adds, changed.conversation.rev))
 
     async def _peek(self, client: Client) -> None:
         """Tries to read what belongs to another organization, or to two others, which must fail."""
@@ -246,7 +248,7 @@ class Participant:
         if self._may_come_to_know(self._world.conversations[number]):
             return
         foreign = self._world.history.conversations.name(number)
-        await client.list_messages(foreign)
+        await client.message_list(conversation_id=foreign)
         self._world.history.problems.intrusions[f"{self.person.key} reads {foreign}"] += 1
 
     def _may_come_to_know(self, stored: Stored) -> bool:

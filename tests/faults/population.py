@@ -131,6 +131,10 @@ async def _open_conversations(url: str, population: Population) -> None:
     options = Options(track_state=False)
     for key in sorted({group.owner for group in population.groups} | {one for one, _ in population.pairs}):
         async with Client.sign_in(url, emails[key], PASSWORD, options) as client:
-            made = [client.create_group(g.name, g.members) for g in population.groups if g.owner == key]
-            found = [client.direct_conversation(other.user_id) for one, other in population.pairs if one == key]
+            made = [
+                client.conversation_create(kind="group", name=g.name, member_ids=g.members)
+                for g in population.groups
+                if g.owner == key
+            ]
+            found = [client.conversation_direct(user_id=other.user_id) for one, other in population.pairs if one == key]
             await asyncio.gather(*made, *found)

@@ -65,17 +65,17 @@ async def _talk(company: Company) -> None:
     await company.hire("ann")
     await company.hire("bob", "employee")
     ann, bob = await company.client("ann"), await company.client("bob")
-    conversation = (await ann.direct_conversation("bob")).conversation_id
+    conversation = (await ann.conversation_direct(user_id="bob")).conversation.conversation_id
     while True:
         sent = await ann.send_message(conversation, "hello")
-        await bob.set_typing(conversation)
-        await bob.mark_read(conversation, sent.seq)
-        await bob.set_presence("dnd" if sent.seq % 2 else "online", "")
-        await ann.list_messages(conversation)
-        await ann.get_presences(["bob"])
-        await bob.list_notifications()
+        await bob.typing_set(conversation_id=conversation, active=True)
+        await bob.receipt_read(conversation_id=conversation, seq=sent.seq)
+        await bob.presence_set(status="dnd" if sent.seq % 2 else "online", text="")
+        await ann.message_list(conversation_id=conversation)
+        await ann.presence_get(user_ids=["bob"])
+        await bob.notification_list()
         with pytest.raises(ParleyError):
-            await ann.direct_conversation("nobody")
+            await ann.conversation_direct(user_id="nobody")
         await _send_invalid_requests(company)
         await asyncio.sleep(0.2)
 

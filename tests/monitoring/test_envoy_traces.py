@@ -44,7 +44,9 @@ async def test_envoy_is_between_gateway_and_chat(tmp_path: Path, monkeypatch: py
                 await company.hire("ann")
                 await company.hire("bob")
                 ann = await company.client("ann")
-                await ann.send_message((await ann.direct_conversation("bob")).conversation_id, "hello")
+                await ann.send_message(
+                    (await ann.conversation_direct(user_id="bob")).conversation.conversation_id, "hello"
+                )
                 (called,) = await spans_of(collector, "gateway", METHOD)
                 (served,) = await spans_of(collector, "chat", METHOD)
 

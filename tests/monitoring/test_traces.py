@@ -60,7 +60,7 @@ async def batch(company: Company) -> None:
     """Sends one message as a batch of its own."""
     ann, bob = await company.client("ann"), await company.client("bob")
     with bob.events() as events:
-        conversation = (await ann.direct_conversation("bob")).conversation_id
+        conversation = (await ann.conversation_direct(user_id="bob")).conversation.conversation_id
         await event_of(events, ConversationCreated)  # otherwise both events may come in one batch, from the store
     await ann.send_message(conversation, SECRET)
 

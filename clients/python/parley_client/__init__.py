@@ -6,6 +6,7 @@ the HTTP calls and the tasks (transport, auth_api, connection, client).
 
 from parley_client.auth_api import AuthApi, Tokens
 from parley_client.client import Client
+from parley_client.contract import Attachment, Conversation, Member, Message, Notification, Preferences, Presence, User
 from parley_client.conversation_state import ConversationState
 from parley_client.errors import (
     AccountDisabledError,
@@ -45,7 +46,6 @@ from parley_client.events import (
     UnknownEvent,
 )
 from parley_client.options import Backoff, Options
-from parley_client.protocol import Attachment, Conversation, Member, Message, Notification, Presence, User
 from parley_client.replica import Replica
 
 __all__ = [
@@ -82,6 +82,7 @@ __all__ = [
     "NotificationUpdated",
     "Options",
     "ParleyError",
+    "Preferences",
     "Presence",
     "PresenceUpdated",
     "ReceiptUpdated",

@@ -3,19 +3,18 @@
 The connection that causes a change gets the response and no event.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
-from parley_client.events import Event
-from parley_client.protocol import (
+from parley_client.contract import (
     Attachment,
-    ConversationPage,
-    ConversationReply,
+    Conversation,
+    ListConversationsResponse,
+    ListMessagesResponse,
     Message,
-    MessagePage,
-    MessageReply,
-    SentMessage,
+    SendMessageResponse,
 )
+from parley_client.events import Event
 from parley_client.replica import Replica
 
 Body = Mapping[str, object]
@@ -28,11 +27,21 @@ def apply_response(replica: Replica, user_id: str, op: str, body: Body, reply: o
     return [] if applier is None else applier(replica, user_id, body, reply)
 
 
+def _message_of(reply: object) -> Message | None:
+    message = getattr(reply, "message", None)
+    return message if isinstance(message, Message) else None
+
+
+def _conversation_of(reply: object) -> Conversation | None:
+    conversation = getattr(reply, "conversation", None)
+    return conversation if isinstance(conversation, Conversation) else None
+
+
 def _message_sent(replica: Replica, user_id: str, body: Body, reply: object) -> list[Event]:
-    if not isinstance(reply, SentMessage):
+    if not isinstance(reply, SendMessageResponse):
         return []
     conversation_id = str(body["conversationId"])
-    mentions = cast("list[str]", body.get("mentions", []))
+    mentions = list(cast("Sequence[str]", body.get("mentions", ())))
     message = Message(
         message_id=reply.message_id,
         conversation_id=conversation_id,
@@ -42,8 +51,8 @@ def _message_sent(replica: Replica, user_id: str, body: Body, reply: object) -> 
         client_message_id=str(body["clientMessageId"]),
         kind=str(body.get("kind", "text")),
         text=str(body["text"]),
-        attachments=cast("list[Attachment]", body.get("attachments", [])),
-        reply_to=cast("str | None", body.get("replyTo")),
+        attachments=list(cast("Sequence[Attachment]", body.get("attachments", ()))),
+        reply_to=str(body.get("replyTo", "")),
         mentions=replica.filter_members(conversation_id, mentions),
         create_time=reply.create_time,
     )
@@ -51,34 +60,36 @@ def _message_sent(replica: Replica, user_id: str, body: Body, reply: object) -> 
 
 
 def _message_changed(replica: Replica, _user_id: str, _body: Body, reply: object) -> list[Event]:
-    return replica.apply_local_message(reply.message) if isinstance(reply, MessageReply) else []
+    message = _message_of(reply)
+    return [] if message is None else replica.apply_local_message(message)
 
 
 def _conversation_changed(replica: Replica, _user_id: str, _body: Body, reply: object) -> list[Event]:
-    return replica.apply_local(reply.conversation) if isinstance(reply, ConversationReply) else []
+    conversation = _conversation_of(reply)
+    return [] if conversation is None else replica.apply_local(conversation)
 
 
 def _member_removed(replica: Replica, user_id: str, body: Body, reply: object) -> list[Event]:
-    if not isinstance(reply, ConversationReply):
+    conversation = _conversation_of(reply)
+    if conversation is not None and body["userId"] == user_id:
+        replica.leave(conversation.conversation_id, conversation.rev)
         return []
-    if body["userId"] == user_id:
-        replica.leave(reply.conversation.conversation_id, reply.conversation.rev)
-        return []
-    return replica.apply_local(reply.conversation)
+    return _conversation_changed(replica, user_id, body, reply)
 
 
 def _conversation_read(replica: Replica, _user_id: str, _body: Body, reply: object) -> list[Event]:
-    return replica.apply_snapshot(reply.conversation) if isinstance(reply, ConversationReply) else []
+    conversation = _conversation_of(reply)
+    return [] if conversation is None else replica.apply_snapshot(conversation)
 
 
 def _conversations_listed(replica: Replica, _user_id: str, _body: Body, reply: object) -> list[Event]:
-    if not isinstance(reply, ConversationPage):
+    if not isinstance(reply, ListConversationsResponse):
         return []
     return [event for conversation in reply.conversations for event in replica.apply_snapshot(conversation)]
 
 
 def _messages_listed(replica: Replica, _user_id: str, body: Body, reply: object) -> list[Event]:
-    if isinstance(reply, MessagePage):
+    if isinstance(reply, ListMessagesResponse):
         replica.add_history(str(body["conversationId"]), reply.messages)
     return []
 
@@ -101,6 +112,7 @@ _APPLIERS: dict[str, Applier] = {
     "message.list": _messages_listed,
     "conversation.direct": _conversation_changed,
     "conversation.create": _conversation_changed,
+    "conversation.joinRoom": _conversation_changed,
     "conversation.update": _conversation_changed,
     "conversation.get": _conversation_read,
     "conversation.list": _conversations_listed,

@@ -6,8 +6,9 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 
+from parley_client.contract import User
 from parley_client.errors import FrameError, ParleyError
-from parley_client.protocol import User, WireObject, decode_body, decode_error_body
+from parley_client.protocol import WireObject, decode_body, decode_error_body
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,10 @@ from itertools import count
 from typing import TypeVar
 
 from parley_client.calls import Calls
+from parley_client.contract import ListConversationsResponse, SyncMessagesResponse
 from parley_client.errors import FrameError, ParleyError
 from parley_client.events import Event, SessionReady
 from parley_client.options import Options
-from parley_client.protocol import ConversationPage, SyncPage
 from parley_client.replica import Replica
 from parley_client.transport import CloseCode
 
@@ -99,7 +99,7 @@ class Synchronizer:
         started_at = self._now() + self._clock_offset
         full = full or self._since is None or len(self._replica) < self._options.page_size
         missing = {state.conversation_id for state in self._replica.conversations}
-        page = ConversationPage(next_page_token="")
+        page = ListConversationsResponse(next_page_token="")
         while True:
             page = await self._page(None if full else self._since, page.next_page_token)
             missing.difference_update(conversation.conversation_id for conversation in page.conversations)
@@ -110,13 +110,13 @@ class Synchronizer:
             self._replica.mark_unverified(missing)
         self._since = started_at - _MARGIN
 
-    async def _page(self, updated_after: datetime | None, page_token: str) -> ConversationPage:
+    async def _page(self, updated_after: datetime | None, page_token: str) -> ListConversationsResponse:
         body: dict[str, object] = {"pageSize": self._page_size}
         if updated_after is not None:
             body["updatedAfter"] = updated_after
         if page_token:
             body["pageToken"] = page_token
-        return await self._call("conversation.list", body, ConversationPage)
+        return await self._call("conversation.list", body, ListConversationsResponse)
 
     async def _sync_all(self) -> None:
         for conversation_id in list(self._replica.out_of_sync):
@@ -136,7 +136,7 @@ class Synchronizer:
         has_more = True
         while has_more:
             body = {"conversationId": conversation_id, "afterRev": after_rev, "pageSize": self._page_size}
-            page = await self._call("message.sync", body, SyncPage)
+            page = await self._call("message.sync", body, SyncMessagesResponse)
             self._publish(self._replica.merge_page(conversation_id, after_rev, page))
             if page.has_more and not page.messages:
                 raise FrameError("an empty page of message.sync has more pages after it")

@@ -13,6 +13,7 @@ from parley_client.auth_api import AuthApi, Tokens
 from parley_client.calls import Calls
 from parley_client.catch_up import Synchronizer
 from parley_client.connection import ConnectionHandlers, ConnectionLoop
+from parley_client.contract import User
 from parley_client.errors import (
     ClientClosedError,
     ClientError,
@@ -24,7 +25,7 @@ from parley_client.errors import (
 from parley_client.event_stream import EventHub, EventStream
 from parley_client.events import CaughtUp, Event, SessionLost, SessionReady, decode_event
 from parley_client.options import Options
-from parley_client.protocol import EventFrame, User
+from parley_client.protocol import EventFrame
 from parley_client.replica import Replica
 from parley_client.requests import Requests
 from parley_client.tokens import (
@@ -342,7 +343,7 @@ class Client(Requests):
 
     async def _send_token(self, token: AccessToken) -> None:
         if self.connected:
-            await self.refresh_session(token.value)
+            await self.session_refresh(access_token=token.value)
 
     def _require_synchronizer(self) -> Synchronizer:
         if self._synchronizer is None:

@@ -9,6 +9,7 @@ Two rules ensure that, for late, repeated and lost events:
 
 from collections.abc import Iterable
 
+from parley_client.contract import Conversation, Member, Message, SyncMessagesResponse
 from parley_client.events import (
     ChangeEvent,
     ConversationCreated,
@@ -20,7 +21,6 @@ from parley_client.events import (
     rev_of,
 )
 from parley_client.members import Membership
-from parley_client.protocol import Conversation, Member, Message, SyncPage
 from parley_client.replayed_events import (
     replay_members,
     replay_message,
@@ -211,7 +211,7 @@ class ConversationState:
             return self._announce(conversation)
         return [] if self._order.behind or not self.started else self._emit_differences(conversation)
 
-    def merge_page(self, after_rev: int, page: SyncPage) -> list[Event]:
+    def merge_page(self, after_rev: int, page: SyncMessagesResponse) -> list[Event]:
         """Applies a page of the changes after a rev.
 
         A page covers every change from `after_rev` to its last message; the last page covers every change up to the
@@ -219,16 +219,15 @@ class ConversationState:
         """
         conversation = page.conversation
         events = self._start_without_join() if self._awaiting_join else []
-        if conversation is not None and not self._announced:
+        if not self._announced:
             events += self._announce(conversation)
         events += [event for message in page.messages for event in self._replay(message)]
-        if conversation is not None:
-            self._order.observe_rev(conversation.rev)
+        self._order.observe_rev(conversation.rev)
         if after_rev <= self.applied_rev:
             self._order.mark_applied_through(max([after_rev, *(message.rev for message in page.messages)]))
-            if conversation is not None and not page.has_more:
+            if not page.has_more:
                 self._order.mark_applied_through(conversation.rev)
-        if conversation is not None and not page.has_more:
+        if not page.has_more:
             self.unverified = False
             events += self._emit_differences(conversation)
         return [*events, *self._apply_buffered()]

@@ -7,17 +7,8 @@ A missed event that catch-up replays has the type and shape of the live one, wit
 from datetime import datetime
 from typing import ClassVar
 
-from parley_client.protocol import (
-    Conversation,
-    EventFrame,
-    Limits,
-    Member,
-    Message,
-    Notification,
-    User,
-    WireObject,
-    decode_body,
-)
+from parley_client.contract import Conversation, Member, Message, Notification, User
+from parley_client.protocol import EventFrame, Limits, WireObject, decode_body
 
 
 class Event(WireObject, frozen=True, kw_only=True):

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
+from parley_client.contract import Conversation, Member
 from parley_client.events import Event, MemberAdded, MemberEvent, MemberRemoved
-from parley_client.protocol import Conversation, Member
 
 
 class Membership:

@@ -4,65 +4,47 @@ A repeatable request that was in flight when the connection ended is sent again 
 after a retryable error. Any other request fails with `ConnectionLostError`, and its caller decides.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
+
+from parley_client.contract import CHANGES, READS
+
+# The areas whose service does not recognize repeats by their requestId yet.
+PENDING_AREAS = frozenset({"user", "conversation", "member", "message"})
+# Repeats of these change nothing even there.
+_HARMLESS = frozenset({"conversation.direct", "message.delete"})
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(NamedTuple):
     """One op of the protocol.
 
     Attributes:
-        name: its name on the wire.
         repeatable: whether the client may send it again without knowing whether it took effect.
         why: the reason for `repeatable`.
         has_request_id: whether its body carries a `requestId`, by which the server recognizes a repeat. Reads and
             signals need none; a message has its clientMessageId.
     """
 
-    name: str
     repeatable: bool
     why: str
     has_request_id: bool = False
 
 
-def _read(name: str) -> Operation:
-    return Operation(name, repeatable=True, why="a read")
+def _change(op: str) -> Operation:
+    if op.partition(".")[0] in PENDING_AREAS and op not in _HARMLESS:
+        return Operation(False, "a repeat may undo a later change", has_request_id=True)
+    return Operation(True, "the requestId makes every repeat return the first outcome", has_request_id=True)
 
 
-def _change(name: str, why: str, *, repeatable: bool) -> Operation:
-    return Operation(name, repeatable, why, has_request_id=True)
-
-
-_TABLE = (
-    _read("user.me"),
-    _read("user.search"),
-    _change("conversation.direct", "every call returns the same conversation", repeatable=True),
-    _change("conversation.create", "a repeat creates a second conversation", repeatable=False),
-    _read("conversation.get"),
-    _read("conversation.list"),
-    _change("conversation.update", "a repeat may overwrite a later change", repeatable=False),
-    _change("member.add", "a repeat may add back a member removed since", repeatable=False),
-    _change("member.remove", "a repeat may remove a member added again since", repeatable=False),
-    _change("member.update", "a repeat may overwrite a later change", repeatable=False),
-    Operation("message.send", True, "the clientMessageId makes every repeat return the first outcome"),
-    _read("message.list"),
-    _read("message.sync"),
-    _change("message.edit", "a repeat may overwrite a later edit from another device", repeatable=False),
-    _change("message.delete", "deleting a deleted message changes nothing", repeatable=True),
-    Operation("receipt.read", True, "receipts only move forward"),
-    Operation("receipt.delivered", True, "receipts only move forward"),
-    Operation("typing.set", False, "out of date after an interruption"),
-    _change("presence.set", "a repeat sets the same status", repeatable=True),
-    _read("presence.get"),
-    _read("notification.list"),
-    _change("notification.read", "reading a read notification changes nothing", repeatable=True),
-    _change("notification.delete", "a repeat fails with NOT_FOUND", repeatable=False),
-    _change("notification.readAll", "a repeat also marks notifications that arrived since", repeatable=False),
-    _read("notification.unreadCount"),
-    Operation("session.refresh", False, "the next connection opens with the newer token"),
-)
-
-OPERATIONS = {operation.name: operation for operation in _TABLE}
+OPERATIONS: dict[str, Operation] = {
+    **dict.fromkeys(sorted(READS), Operation(True, "a read")),
+    **{op: _change(op) for op in sorted(CHANGES)},
+    "message.send": Operation(True, "the clientMessageId makes every repeat return the first outcome"),
+    "receipt.read": Operation(True, "receipts only move forward"),
+    "receipt.delivered": Operation(True, "receipts only move forward"),
+    "typing.set": Operation(False, "out of date after an interruption"),
+    "session.refresh": Operation(False, "the next connection opens with the newer token"),
+    "session.ping": Operation(False, "about this connection"),
+}
 
 
 def is_repeatable(op: str) -> bool:

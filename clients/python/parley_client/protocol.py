@@ -1,12 +1,7 @@
-"""The JSON of the protocol (docs/protocol.md): its objects, the answers to requests, and the frames around them.
-
-Unknown fields are ignored and missing fields take proto3's defaults, so that the client understands newer and sparser
-servers. Kinds, roles and states are plain strings for the same reason.
-"""
+"""The frames of the protocol (docs/protocol.md), and how their bodies become objects; `contract` has the objects."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar, cast
 
@@ -22,103 +17,6 @@ class WireObject(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit
     """
 
 
-class User(WireObject, frozen=True, kw_only=True):
-    """A person or bot of the organization."""
-
-    user_id: str
-    name: str = ""
-    role: str = ""
-    teams: list[str] = []
-    avatar_url: str | None = None
-    status: str | None = None
-    last_seen_time: datetime | None = None
-
-
-class Attachment(WireObject, frozen=True, kw_only=True):
-    """A file that a message refers to by URL."""
-
-    url: str
-    name: str = ""
-    content_type: str = ""
-    size_bytes: int = 0
-
-
-class Message(WireObject, frozen=True, kw_only=True):
-    """A message. A deleted message is a tombstone, which keeps only its ids, seq, sender and times."""
-
-    message_id: str
-    conversation_id: str
-    seq: int
-    rev: int
-    sender_id: str = ""
-    client_message_id: str = ""
-    kind: str = "text"
-    text: str = ""
-    attachments: list[Attachment] = []
-    reply_to: str | None = None
-    mentions: list[str] = []
-    reactions: dict[str, list[str]] = {}
-    create_time: datetime | None = None
-    edit_time: datetime | None = None
-    delete_time: datetime | None = None
-
-
-class Member(WireObject, frozen=True, kw_only=True):
-    """A user's membership of a conversation."""
-
-    user_id: str
-    role: str = "member"
-    read_seq: int = 0
-    delivered_seq: int = 0
-
-
-class Conversation(WireObject, frozen=True, kw_only=True):
-    """A conversation as its reader sees it; `read_seq`, `unread_count` and `muted_until` are the reader's own.
-
-    `members` is empty above 200 members; `member_count` is always set.
-    """
-
-    conversation_id: str
-    kind: str = ""
-    name: str = ""
-    description: str = ""
-    external_ref: str = ""
-    created_by: str = ""
-    seq: int = 0
-    rev: int = 0
-    last_message: Message | None = None
-    last_activity_time: datetime | None = None
-    archived: bool = False
-    tags: list[str] = []
-    members: list[Member] = []
-    member_count: int = 0
-    read_seq: int = 0
-    unread_count: int = 0
-    muted_until: datetime | None = None
-
-
-class Presence(WireObject, frozen=True, kw_only=True):
-    """A user's presence: online, away, dnd or offline."""
-
-    user_id: str
-    status: str = "offline"
-    text: str | None = None
-    last_seen_time: datetime | None = None
-
-
-class Notification(WireObject, frozen=True, kw_only=True):
-    """A notification; `count` is the number of events that it stands for."""
-
-    notification_id: str
-    type: str = ""
-    title: str = ""
-    body: str = ""
-    data: dict[str, object] = {}
-    count: int = 1
-    read: bool = False
-    create_time: datetime | None = None
-
-
 class Limits(WireObject, frozen=True, kw_only=True):
     """The server's limits on one connection."""
 
@@ -131,87 +29,17 @@ class Empty(WireObject, frozen=True, kw_only=True):
     """An answer without content."""
 
 
-class UserReply(WireObject, frozen=True, kw_only=True):
-    """A user."""
+def request_body(*nullable: str, **fields: object) -> dict[str, object]:
+    """Returns the body of a request: the fields that the caller gave, by their names in JSON.
 
-    user: User
-
-
-class UserPage(WireObject, frozen=True, kw_only=True):
-    """A page of users; `next_page_token` is empty on the last page."""
-
-    users: list[User] = msgspec.field(default_factory=list)
-    next_page_token: str = ""
-
-
-class ConversationReply(WireObject, frozen=True, kw_only=True):
-    """A conversation."""
-
-    conversation: Conversation
-
-
-class ConversationPage(WireObject, frozen=True, kw_only=True):
-    """A page of conversations, latest activity first; `next_page_token` is empty on the last page."""
-
-    conversations: list[Conversation] = msgspec.field(default_factory=list)
-    next_page_token: str = ""
-
-
-class SentMessage(WireObject, frozen=True, kw_only=True):
-    """The place of a sent message; the client fills in `client_message_id`."""
-
-    message_id: str
-    seq: int
-    rev: int
-    create_time: datetime | None = None
-    client_message_id: str = ""
-
-
-class MessageReply(WireObject, frozen=True, kw_only=True):
-    """A message after a change."""
-
-    message: Message
-
-
-class MessagePage(WireObject, frozen=True, kw_only=True):
-    """A page of history, by ascending seq; `has_more` refers to the direction of the page."""
-
-    messages: list[Message] = msgspec.field(default_factory=list)
-    has_more: bool = False
-
-
-class SyncPage(WireObject, frozen=True, kw_only=True):
-    """The messages that changed after a rev, by ascending rev; the last page reaches the conversation's rev."""
-
-    messages: list[Message] = msgspec.field(default_factory=list)
-    conversation: Conversation | None = None
-    has_more: bool = False
-
-
-class PresenceReply(WireObject, frozen=True, kw_only=True):
-    """The presence of the requested users, in the order of the request."""
-
-    presences: list[Presence] = msgspec.field(default_factory=list)
-
-
-class NotificationPage(WireObject, frozen=True, kw_only=True):
-    """A page of notifications, latest first, with the number of unread ones of all types."""
-
-    notifications: list[Notification] = msgspec.field(default_factory=list)
-    next_page_token: str = ""
-    unread_count: int = 0
-
-
-class UnreadCount(WireObject, frozen=True, kw_only=True):
-    """The number of unread notifications."""
-
-    unread_count: int = 0
-
-
-class TokenExpiry(WireObject, frozen=True, kw_only=True):
-    """The expiry of the open connection's token."""
-
-    expire_time: datetime | None = None
+    None stands for a field that is left out, as UNSET does, except for the `nullable` ones: there it is null, which
+    clears the field.
+    """
+    return {
+        name: value
+        for name, value in fields.items()
+        if value is not msgspec.UNSET and (value is not None or name in nullable)
+    }
 
 
 T = TypeVar("T")

@@ -14,6 +14,7 @@ They have the types and shapes of live events, with `replayed` set, and:
 
 from collections.abc import Iterator, Mapping
 
+from parley_client.contract import Conversation, Member, Message
 from parley_client.events import (
     ConversationUpdated,
     Event,
@@ -25,7 +26,6 @@ from parley_client.events import (
     MessageUpdated,
     ReceiptUpdated,
 )
-from parley_client.protocol import Conversation, Member, Message
 
 Members = Mapping[str, Member]
 

@@ -8,6 +8,7 @@ exception is a live event that a sync has overtaken: it comes after later change
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
+from parley_client.contract import Conversation, Member, Message, SyncMessagesResponse
 from parley_client.conversation_state import ConversationState
 from parley_client.events import (
     ConversationCreated,
@@ -22,7 +23,6 @@ from parley_client.events import (
     conversation_id_of,
     rev_of,
 )
-from parley_client.protocol import Conversation, Member, Message, SyncPage
 
 
 class Applied(NamedTuple):
@@ -124,7 +124,7 @@ class Replica:
                 state.unverified = True
                 self._track(state, [])
 
-    def merge_page(self, conversation_id: str, after_rev: int, page: SyncPage) -> list[Event]:
+    def merge_page(self, conversation_id: str, after_rev: int, page: SyncMessagesResponse) -> list[Event]:
         """Applies a page of `message.sync`, requested with `after_rev`."""
         state = self._states.get(conversation_id)
         return [] if state is None else self._track(state, state.merge_page(after_rev, page))
@@ -138,7 +138,7 @@ class Replica:
         self._drop(conversation_id, rev)
         if state.info is None:
             return []
-        member = state.members.get(self._own_user_id, Member(user_id=self._own_user_id))
+        member = state.members.get(self._own_user_id, Member(user_id=self._own_user_id, role="member"))
         return [MemberRemoved(conversation_id=conversation_id, member=member, rev=rev, replayed=True)]
 
     # Responses to this client's own requests.

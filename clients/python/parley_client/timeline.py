@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from parley_client.protocol import Message
+from parley_client.contract import Message
 
 
 class Timeline:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+from parley_client.contract import Conversation, Member, Message, SendMessageResponse, SyncMessagesResponse
 from parley_client.events import (
     ConversationCreated,
     ConversationUpdated,
@@ -21,7 +22,6 @@ from parley_client.events import (
     MessageUpdated,
     ReceiptUpdated,
 )
-from parley_client.protocol import Conversation, Member, Message, SentMessage, SyncPage
 
 CONVERSATION_ID = "conversation"
 ME = "me"
@@ -61,7 +61,7 @@ class ConversationLog:
         self.members = {user: Member(user_id=user, role="owner" if user == users[0] else "member") for user in users}
         self._change("created")
 
-    def send(self, sender: str, text: str, client_message_id: str = "") -> SentMessage:
+    def send(self, sender: str, text: str, client_message_id: str = "") -> SendMessageResponse:
         """Appends a message; its sender has read up to it."""
         message_id = f"m{self.seq + 1}"
         self._change("message", message_id)
@@ -72,13 +72,16 @@ class ConversationLog:
             rev=self.rev,
             sender_id=sender,
             client_message_id=client_message_id,
+            kind="text",
             text=text,
             create_time=self._now(),
         )
         message = self.messages[message_id]
         if sender in self.members:
             self.read(sender, message.seq)
-        return SentMessage(message_id=message_id, seq=message.seq, rev=message.rev, create_time=message.create_time)
+        return SendMessageResponse(
+            message_id=message_id, seq=message.seq, rev=message.rev, create_time=message.create_time
+        )
 
     def edit(self, message_id: str, text: str) -> Message:
         """Replaces a message's text."""
@@ -146,11 +149,11 @@ class ConversationLog:
             unread_count=max(0, self.seq - me.read_seq),
         )
 
-    def sync(self, after_rev: int, page_size: int) -> SyncPage:
+    def sync(self, after_rev: int, page_size: int) -> SyncMessagesResponse:
         """Returns a page of the messages that changed after a rev."""
         changed = sorted((m for m in self.messages.values() if m.rev > after_rev), key=lambda message: message.rev)
         page = changed[:page_size]
-        return SyncPage(messages=page, conversation=self.snapshot(), has_more=len(changed) > len(page))
+        return SyncMessagesResponse(messages=page, conversation=self.snapshot(), has_more=len(changed) > len(page))
 
     def _events(self, entry: Entry) -> list[Event]:
         if entry.kind == "removed" and ME in entry.users:

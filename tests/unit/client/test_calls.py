@@ -7,10 +7,12 @@ from collections.abc import Mapping
 import msgspec
 import pytest
 from parley_client.calls import Calls
+from parley_client.contract import GetUnreadCountResponse, SendMessageResponse
 from parley_client.errors import ClientClosedError, ConnectionLostError, FrameError, ParleyError
 from parley_client.operations import OPERATIONS
 from parley_client.options import Backoff, Options
-from parley_client.protocol import Reply, SentMessage, UnreadCount
+from parley_client.protocol import Reply
+from parley_client.requests import TokenExpiry
 
 from tests.unit.client.fake_time import FakeClock, settle
 
@@ -35,12 +37,13 @@ class Harness:
     def _on_reply(self, op: str, _body: Mapping[str, object], reply: object) -> None:
         self.replies.append((op, reply))
 
-    def send(self, *, deadline_seconds: float | None = None) -> asyncio.Task[SentMessage]:
-        call = self.calls.call("message.send", DRAFT, SentMessage, deadline_seconds=deadline_seconds)
+    def send(self, *, deadline_seconds: float | None = None) -> asyncio.Task[SendMessageResponse]:
+        call = self.calls.call("message.send", DRAFT, SendMessageResponse, deadline_seconds=deadline_seconds)
         return asyncio.create_task(call)
 
-    def edit(self) -> asyncio.Task[SentMessage]:
-        return asyncio.create_task(self.calls.call("message.edit", {}, SentMessage, deadline_seconds=None))
+    def refresh(self) -> asyncio.Task[TokenExpiry]:
+        """Makes a request that must not be repeated."""
+        return asyncio.create_task(self.calls.call("session.refresh", {}, TokenExpiry, deadline_seconds=None))
 
     async def received(self) -> list[dict[str, object]]:
         """Returns the frames that the server receives now."""
@@ -88,25 +91,25 @@ async def test_a_message_is_sent_again_after_every_reconnect_until_it_is_acknowl
 
 
 async def test_what_must_not_be_repeated_fails_with_its_connection(harness: Harness) -> None:
-    editing = harness.edit()
+    refreshing = harness.refresh()
     await harness.received()
 
     harness.calls.connection_lost()
 
-    with pytest.raises(ConnectionLostError, match=r"message\.edit"):
-        await editing
+    with pytest.raises(ConnectionLostError, match=r"session\.refresh"):
+        await refreshing
     assert await harness.received() == []
 
 
 async def test_what_was_not_sent_yet_waits_for_a_connection(harness: Harness) -> None:
-    editing = harness.edit()
+    refreshing = harness.refresh()
     await settle()
 
     harness.calls.connection_lost()
 
     frames = await harness.received()
-    await harness.answer(frames[0]["id"], SENT)
-    assert (await editing).message_id == "m1"
+    await harness.answer(frames[0]["id"], {"expireTime": "2026-01-01T00:00:00Z"})
+    assert (await refreshing).expire_time is not None
 
 
 @pytest.mark.parametrize("code", ["UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "ABORTED"])
@@ -150,13 +153,13 @@ async def test_a_refusal_is_final(harness: Harness, code: str) -> None:
 
 
 async def test_an_error_that_may_pass_is_the_callers_where_repeating_might_do_harm(harness: Harness) -> None:
-    editing = harness.edit()
+    refreshing = harness.refresh()
     frames = await harness.received()
 
     await harness.answer_error(frames[0]["id"], ParleyError("UNAVAILABLE", "STORE_UNAVAILABLE"))
 
     with pytest.raises(ParleyError, match="UNAVAILABLE"):
-        await editing
+        await refreshing
 
 
 async def test_a_deadline_ends_the_wait_and_the_repeats(harness: Harness) -> None:
@@ -186,7 +189,7 @@ async def test_a_cancelled_request_is_not_sent_again_and_its_late_answer_is_drop
 
 async def test_an_answer_of_another_shape_is_an_error_and_is_not_reported(harness: Harness) -> None:
     counting = asyncio.create_task(
-        harness.calls.call("notification.unreadCount", {}, UnreadCount, deadline_seconds=None)
+        harness.calls.call("notification.unreadCount", {}, GetUnreadCountResponse, deadline_seconds=None)
     )
     frames = await harness.received()
 
@@ -202,7 +205,7 @@ async def test_a_frame_over_the_limit_is_refused_here_and_not_sent(harness: Harn
     body = {**DRAFT, "text": "x" * 100}
 
     with pytest.raises(ParleyError, match="FRAME_TOO_LARGE"):
-        await harness.calls.call("message.send", body, SentMessage, deadline_seconds=None)
+        await harness.calls.call("message.send", body, SendMessageResponse, deadline_seconds=None)
 
     assert await harness.received() == []
 

@@ -10,10 +10,11 @@ import pytest
 from parley_client.apply_response import apply_response
 from parley_client.calls import Calls
 from parley_client.catch_up import Synchronizer
+from parley_client.contract import Conversation, ListConversationsResponse, User
 from parley_client.errors import ParleyError
 from parley_client.events import Event, MemberRemoved, MessageCreated, SessionReady
 from parley_client.options import Options
-from parley_client.protocol import Conversation, ConversationPage, Reply, User
+from parley_client.protocol import Reply
 from parley_client.replica import Replica
 from parley_client.transport import CloseCode
 
@@ -64,7 +65,7 @@ class Harness:
         request_id, op, body = await self.next_request()
         assert op == "conversation.list"
         await self.answer(
-            request_id, ConversationPage(conversations=list(conversations), next_page_token=next_page_token)
+            request_id, ListConversationsResponse(conversations=list(conversations), next_page_token=next_page_token)
         )
         return body
 

@@ -1,8 +1,8 @@
 """The members of a conversation, after late, repeated and bulk changes."""
 
+from parley_client.contract import Conversation, Member
 from parley_client.events import MemberAdded, MemberRemoved, MemberUpdated
 from parley_client.members import Membership
-from parley_client.protocol import Conversation, Member
 
 
 def snapshot(rev: int, *members: Member, count: int | None = None) -> Conversation:

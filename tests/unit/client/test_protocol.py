@@ -2,15 +2,13 @@
 
 import msgspec
 import pytest
+from parley_client.contract import Conversation, CreateConversationResponse, SendMessageResponse
 from parley_client.errors import FrameError, ParleyError
 from parley_client.events import EVENT_TYPES, MessageCreated, ReceiptUpdated, SessionReady, UnknownEvent, decode_event
 from parley_client.protocol import (
-    Conversation,
-    ConversationReply,
     Empty,
     EventFrame,
     Reply,
-    SentMessage,
     decode_body,
     decode_error_body,
     decode_frame,
@@ -31,7 +29,7 @@ def test_a_reply_with_ok_keeps_its_body_for_who_asked() -> None:
 
     assert isinstance(reply, Reply)
     assert (reply.request_id, reply.error) == (7, None)
-    sent = decode_body(reply.ok, SentMessage)
+    sent = decode_body(reply.ok, SendMessageResponse)
     assert (sent.message_id, sent.seq, sent.rev) == ("m", 1, 2)
     assert sent.create_time is not None
     assert sent.create_time.microsecond == 500_000
@@ -87,14 +85,14 @@ def test_what_is_no_frame_is_an_error(frame: str | bytes) -> None:
 def test_an_event_is_decoded_into_its_type() -> None:
     frame = decode_frame(
         '{"event": "message.created", "body": {"message": {"messageId": "m", "conversationId": "c", "seq": 1, "rev": 2,'
-        ' "senderId": "ann", "text": "hello", "futureField": [1, {"a": null}]}, "another": true}}'
+        ' "senderId": "ann", "kind": "poll", "text": "hello", "futureField": [1, {"a": null}]}, "another": true}}'
     )
 
     assert isinstance(frame, EventFrame)
     event = decode_event(frame)
     assert isinstance(event, MessageCreated)
     assert not event.replayed
-    assert (event.message.sender_id, event.message.text, event.message.kind) == ("ann", "hello", "text")
+    assert (event.message.sender_id, event.message.text, event.message.kind) == ("ann", "hello", "poll")
 
 
 def test_an_unknown_event_is_passed_on_as_it_is() -> None:
@@ -121,7 +119,7 @@ def test_a_known_event_with_a_wrong_body_is_an_error(name: str, body: bytes) -> 
 
 def test_what_is_left_out_takes_its_default() -> None:
     receipt = decode_event(EventFrame("receipt.updated", msgspec.Raw(b'{"conversationId": "c", "userId": "u"}')))
-    reply = decode_body(b'{"conversation": {"conversationId": "c"}}', ConversationReply)
+    reply = decode_body(b'{"conversation": {"conversationId": "c"}}', CreateConversationResponse)
     ready = decode_event(EventFrame("session.ready", msgspec.Raw(b'{"sessionId": "s", "user": {"userId": "u"}}')))
 
     assert receipt == ReceiptUpdated(conversation_id="c", user_id="u", read_seq=0, delivered_seq=0)

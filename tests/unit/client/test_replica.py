@@ -2,6 +2,16 @@
 
 import pytest
 from parley_client.apply_response import apply_response
+from parley_client.contract import (
+    Conversation,
+    CreateConversationResponse,
+    EditMessageResponse,
+    ListMessagesResponse,
+    Member,
+    Message,
+    SendMessageResponse,
+    SyncMessagesResponse,
+)
 from parley_client.events import (
     ConversationCreated,
     ConversationUpdated,
@@ -14,16 +24,6 @@ from parley_client.events import (
     MessageUpdated,
     ReceiptUpdated,
     TypingUpdated,
-)
-from parley_client.protocol import (
-    Conversation,
-    ConversationReply,
-    Member,
-    Message,
-    MessagePage,
-    MessageReply,
-    SentMessage,
-    SyncPage,
 )
 from parley_client.replica import Replica
 
@@ -184,7 +184,7 @@ def test_loading_the_history_emits_nothing_and_stores_everything(replica: Replic
 def test_a_page_of_history_is_kept_unless_it_holds_news(replica: Replica, log: ConversationLog) -> None:
     old = list(log.messages.values())
     log.send("bob", "three")
-    page = MessagePage(messages=list(log.messages.values()))
+    page = ListMessagesResponse(messages=list(log.messages.values()))
 
     assert apply_response(replica, ME, "message.list", {"conversationId": CONVERSATION_ID}, page) == []
 
@@ -234,7 +234,7 @@ def test_a_repeated_sends_answer_does_not_undo_a_later_edit(replica: Replica, lo
 
 def test_an_own_change_of_members_shows_at_once_and_brings_no_event(replica: Replica, log: ConversationLog) -> None:
     log.add("cid")
-    reply = ConversationReply(conversation=log.snapshot())
+    reply = CreateConversationResponse(conversation=log.snapshot())
 
     assert apply_response(replica, ME, "member.add", {}, reply) == []
 
@@ -250,7 +250,7 @@ def test_an_own_edit_is_known_from_its_answer(replica: Replica, log: Conversatio
     )
     edited = log.edit(sent.message_id, "better")
 
-    assert apply_response(replica, ME, "message.edit", {}, MessageReply(message=edited)) == []
+    assert apply_response(replica, ME, "message.edit", {}, EditMessageResponse(message=edited)) == []
 
     assert texts(replica) == ["better"]
     assert apply(replica, *log.publish()) == []
@@ -270,7 +270,9 @@ def test_an_own_receipt_counts_no_further_than_the_last_message(
 def test_an_own_conversation_without_messages_is_complete_at_once(replica: Replica) -> None:
     created = Conversation(conversation_id="new", rev=1, members=[Member(user_id=ME)], member_count=1)
 
-    assert apply_response(replica, ME, "conversation.create", {}, ConversationReply(conversation=created)) == []
+    assert (
+        apply_response(replica, ME, "conversation.create", {}, CreateConversationResponse(conversation=created)) == []
+    )
 
     assert replica.conversation("new").info == created
     assert not replica.out_of_sync
@@ -280,7 +282,7 @@ def test_an_own_conversation_without_messages_is_complete_at_once(replica: Repli
 def test_a_direct_conversation_that_has_messages_already_is_synced(replica: Replica) -> None:
     created = Conversation(conversation_id="new", seq=3, rev=5, read_seq=0, member_count=2)
 
-    apply_response(replica, ME, "conversation.direct", {}, ConversationReply(conversation=created))
+    apply_response(replica, ME, "conversation.direct", {}, CreateConversationResponse(conversation=created))
 
     assert list(replica.out_of_sync) == ["new"]
     assert replica.conversation("new").applied_rev == 0
@@ -451,7 +453,7 @@ def test_a_list_from_before_the_removal_does_not_bring_it_back(replica: Replica,
 
 
 def test_leaving_by_oneself_ends_it_without_an_event(replica: Replica, log: ConversationLog) -> None:
-    reply = ConversationReply(conversation=log.snapshot())
+    reply = CreateConversationResponse(conversation=log.snapshot())
 
     assert apply_response(replica, ME, "member.remove", {"userId": ME}, reply) == []
 
@@ -581,7 +583,10 @@ def test_the_last_message_is_the_latest_that_was_emitted(replica: Replica, log: 
 def test_an_answer_of_an_unknown_conversation_is_no_harm(replica: Replica) -> None:
     body = {"conversationId": "elsewhere", "clientMessageId": "k", "text": "x", "seq": 1}
 
-    assert apply_response(replica, ME, "message.send", body, SentMessage(message_id="m", seq=1, rev=1)) == []
+    assert apply_response(replica, ME, "message.send", body, SendMessageResponse(message_id="m", seq=1, rev=1)) == []
     assert apply_response(replica, ME, "receipt.read", body, None) == []
-    assert apply_response(replica, ME, "message.list", body, MessagePage()) == []
-    assert replica.merge_page("elsewhere", 0, SyncPage()) == []
+    assert apply_response(replica, ME, "message.list", body, ListMessagesResponse()) == []
+    assert (
+        replica.merge_page("elsewhere", 0, SyncMessagesResponse(conversation=Conversation(conversation_id="elsewhere")))
+        == []
+    )

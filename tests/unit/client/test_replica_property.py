@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from parley_client.apply_response import apply_response
+from parley_client.contract import Conversation, EditMessageResponse, Member, Message
 from parley_client.conversation_state import ConversationState
 from parley_client.events import Event, MessageCreated, MessageDeleted, MessageUpdated
-from parley_client.protocol import Conversation, Member, Message, MessageReply
 from parley_client.replica import Replica
 
 from tests.unit.client.conversation_log import CONVERSATION_ID, ME, ConversationLog
@@ -223,7 +223,7 @@ class History(RuleBasedStateMachine):
     def _answer(self, op: str, message: Message, answered: bool) -> None:
         if answered and ME in self.log.members:
             self.answered.add((message.message_id, message.rev))
-            self.emitted += apply_response(self.replica, ME, op, {}, MessageReply(message=message))
+            self.emitted += apply_response(self.replica, ME, op, {}, EditMessageResponse(message=message))
 
 
 class StayingMember(History):

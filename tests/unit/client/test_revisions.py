@@ -1,8 +1,8 @@
 """Which changes may be applied, which are buffered, and which are missing."""
 
 import pytest
+from parley_client.contract import Message
 from parley_client.events import ChangeEvent, MessageCreated
-from parley_client.protocol import Message
 from parley_client.revisions import RevisionOrder
 
 
