@@ -17,7 +17,7 @@ from chassis.backoff import Backoff
 from chassis.errors import AbortedError
 from chassis.process.logs import logger
 from services.chat.conversation_cache import ConversationCache, ConversationState
-from services.chat.domain import Change, ChangeSet, Conversation, Member
+from services.chat.domain import Change, ChangeKind, ChangeSet, Conversation, Member
 from services.chat.errors import not_found
 from services.chat.intents import WriteIntents
 from services.chat.publisher import Publisher
@@ -33,8 +33,8 @@ UNKNOWN = Counter("parley_chat_commit_unknown_total", "Writes whose outcome was 
 
 _log = logger("commit")
 
-Decide = Callable[[ConversationState], Awaitable[ChangeSet | None]]
-"""Decides on a change: returns None if there is nothing to do. Raises AppError to reject it.
+Decide = Callable[[ConversationState], Awaitable[ChangeSet]]
+"""Decides on a change; see `ConversationState.unchanged` if there is nothing to do. Raises AppError to reject it.
 
 Called again after each conflict, so it has always seen the state that its change is committed on.
 """
@@ -51,11 +51,19 @@ class ChangeWriter:
         self._intents = intents
         self._publisher = publisher
 
-    async def write(self, conversation_id: str, organization_id: str, decide: Decide) -> ChangeSet | None:
-        """Writes a change.
+    async def write(self, conversation_id: str, organization_id: str, decide: Decide, change_id: str = "") -> ChangeSet:
+        """Writes a change, once for each change id.
+
+        The log's index of ids rejects a second entry with the same id. Whether there is one is read after the state:
+        then either the state and the entry are both seen, or the commit conflicts with the entry.
+
+        Args:
+            conversation_id, organization_id: the conversation.
+            decide: decides on the change.
+            change_id: see `change_id_of`; empty if repeating the request is not idempotent.
 
         Returns:
-            What was written, or None if there was nothing to do.
+            What was written, or what an earlier request with the same change id has written.
 
         Raises:
             AppError: as `decide` raises; CONVERSATION_NOT_FOUND, CONTENDED.
@@ -66,9 +74,13 @@ class ChangeWriter:
                 state = states.get(conversation_id)
                 if state is None or state.conversation.organization_id != organization_id:
                     raise not_found()
+                if change_id and (first := await self._store.outcome(conversation_id, change_id)) is not None:
+                    return ChangeSet(first, repeated=True)
                 changes = await decide(state)
-                if changes is None:
-                    return None
+                changes.change.change_id = change_id
+                if changes.change.kind is ChangeKind.UNCHANGED:
+                    await self._store.commit_private(changes)
+                    return changes
                 await self._intents.ensure([state])
                 try:
                     written = await self._write(changes)
@@ -122,7 +134,8 @@ class ChangeWriter:
 
 
 def _same(one: Change, other: Change) -> bool:
-    return (one.kind, one.actor_id, one.time_ms, one.message_id) == (
+    return (one.change_id, one.kind, one.actor_id, one.time_ms, one.message_id) == (
+        other.change_id,
         other.kind,
         other.actor_id,
         other.time_ms,

@@ -76,14 +76,16 @@ class Committer:
             return
         self._queue.put(draft.conversation_id, SendItem(draft, complete, trace=current_trace()))
 
-    async def change(self, conversation_id: str, organization_id: str, decide: Decide) -> ChangeSet | None:
+    async def change(
+        self, conversation_id: str, organization_id: str, decide: Decide, change_id: str = ""
+    ) -> ChangeSet:
         """Writes a change; see `ChangeWriter.write`. Continues if the caller is cancelled.
 
         Raises:
             AppError: also OVERLOADED, SHUTTING_DOWN.
         """
         return await self._in_turn(
-            conversation_id, lambda: self._change_writer.write(conversation_id, organization_id, decide)
+            conversation_id, lambda: self._change_writer.write(conversation_id, organization_id, decide, change_id)
         )
 
     async def create(self, conversation: Conversation, members: Sequence[Member], created: Change) -> None:

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from services.chat.domain import Change, ChangeKind, Conversation, Head, Member, Message, advance_over
+from services.chat.domain import Change, ChangeKind, ChangeSet, Conversation, Head, Member, Message, advance_over
 from services.chat.store import ChatStore
 
 
@@ -73,6 +73,14 @@ class ConversationState:
             removed=removed,
             updated=updated,
         )
+
+    def unchanged(self, actor_id: str, now_ms: int, *, message_id: str = "") -> ChangeSet:
+        """Returns a change set that changes nothing in the log."""
+        conversation_id = self.conversation.conversation_id
+        change = Change(
+            conversation_id, self.head.rev, self.head.seq, ChangeKind.UNCHANGED, actor_id, now_ms, message_id=message_id
+        )
+        return ChangeSet(change)
 
     def observe_rev(self, rev: int) -> None:
         """Records that there may be an entry of this rev, written by another replica."""

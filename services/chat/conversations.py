@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from parley.chat.v1 import chat_pb2
 
@@ -22,12 +23,16 @@ from services.chat.domain import (
     Head,
     Member,
     MemberRole,
+    change_id_of,
     direct_conversation_id,
     group_conversation_id,
     may_manage,
+    requested_group_id,
     room_conversation_id,
 )
 from services.chat.errors import not_a_manager, not_a_member, not_found
+from services.chat.idempotency import Idempotency
+from services.chat.members import JOIN_ROOM
 from services.chat.publisher import Publisher
 from services.chat.store import ChatStore
 from services.chat.views import Current, Views
@@ -40,7 +45,7 @@ class Conversations:
     """The use cases of conversations.
 
     Args:
-        committer, store, publisher, views, contacts: the collaborators.
+        committer, store, publisher, views, contacts, idempotency: the collaborators.
         now_ms: returns the time, in Unix ms.
         new_id: returns a unique id.
     """
@@ -53,6 +58,7 @@ class Conversations:
         publisher: Publisher,
         views: Views,
         contacts: Contacts,
+        idempotency: Idempotency,
         now_ms: Callable[[], int],
         new_id: Callable[[], str],
     ) -> None:
@@ -61,6 +67,7 @@ class Conversations:
         self._publisher = publisher
         self._views = views
         self._contacts = contacts
+        self._idempotency = idempotency
         self._now_ms = now_ms
         self._new_id = new_id
 
@@ -77,20 +84,35 @@ class Conversations:
         return await self._views.get(caller.organization_id, conversation_id, caller.user_id)
 
     async def create_group(
-        self, caller: Identity, *, name: str, description: str, external_ref: str, member_ids: Iterable[str]
+        self,
+        caller: Identity,
+        *,
+        name: str,
+        description: str,
+        external_ref: str,
+        member_ids: Iterable[str],
+        request_id: str = "",
     ) -> chat_pb2.Conversation:
         """Creates a group with the caller as its owner."""
         others = [user_id for user_id in dict.fromkeys(member_ids) if user_id != caller.user_id]
-        await self._contacts.require(others, field="memberIds", new_group=True)
-        conversation_id = group_conversation_id(caller.organization_id, self._new_id())
-        conversation = self._new(caller, conversation_id, ConversationKind.GROUP)
-        conversation.name, conversation.description = name, description
-        conversation.external_ref = external_ref
-        roles = {caller.user_id: MemberRole.OWNER} | dict.fromkeys(others, MemberRole.MEMBER)
-        await self._create(caller, conversation, roles)
-        return await self._views.get(caller.organization_id, conversation_id, caller.user_id)
+        if request_id:
+            conversation_id = requested_group_id(caller.organization_id, caller.user_id, request_id)
+        else:
+            conversation_id = group_conversation_id(caller.organization_id, self._new_id())
 
-    async def ensure_room(self, caller: Identity, external_ref: str, name: str) -> str:
+        async def attempt(change_id: str) -> chat_pb2.Conversation:
+            if not (request_id and await self._store.conversations([conversation_id])):
+                await self._contacts.require(others, field="memberIds", new_group=True)
+                conversation = self._new(caller, conversation_id, ConversationKind.GROUP)
+                conversation.name, conversation.description = name, description
+                conversation.external_ref = external_ref
+                roles = {caller.user_id: MemberRole.OWNER} | dict.fromkeys(others, MemberRole.MEMBER)
+                await self._create(caller, conversation, roles, change_id)
+            return await self._views.get(caller.organization_id, conversation_id, caller.user_id)
+
+        return await self._idempotency.run(caller, conversation_id, "CreateConversation", request_id, attempt)
+
+    async def ensure_room(self, caller: Identity, external_ref: str, name: str, *, request_id: str = "") -> str:
         """Returns the id of a room. Creates the room if needed, unless the caller is a client."""
         conversation_id = room_conversation_id(caller.organization_id, external_ref)
         if not await self._store.conversations([conversation_id]):
@@ -98,7 +120,8 @@ class Conversations:
                 raise not_found()
             conversation = self._new(caller, conversation_id, ConversationKind.GROUP)
             conversation.name, conversation.external_ref = name or external_ref, external_ref
-            await self._create(caller, conversation, {caller.user_id: MemberRole.OWNER})
+            change_id = change_id_of(caller.organization_id, conversation_id, caller.user_id, JOIN_ROOM, request_id)
+            await self._create(caller, conversation, {caller.user_id: MemberRole.OWNER}, change_id)
         return conversation_id
 
     def _new(self, caller: Identity, conversation_id: str, kind: ConversationKind) -> Conversation:
@@ -106,7 +129,9 @@ class Conversations:
         head = Head(seq=0, rev=0, last_message_id="", last_message_ms=now_ms, changed_ms=now_ms)
         return Conversation(conversation_id, caller.organization_id, kind, caller.user_id, head, created_ms=now_ms)
 
-    async def _create(self, caller: Identity, conversation: Conversation, roles: Mapping[str, MemberRole]) -> None:
+    async def _create(
+        self, caller: Identity, conversation: Conversation, roles: Mapping[str, MemberRole], change_id: str = ""
+    ) -> None:
         """Creates a conversation unless it exists."""
         conversation.member_count = len(roles)
         members = [Member(user_id, role, joined_rev=1) for user_id, role in roles.items()]
@@ -118,6 +143,7 @@ class Conversations:
             caller.user_id,
             conversation.head.changed_ms,
             added=tuple(roles),
+            change_id=change_id,
         )
         await self._committer.create(conversation, members, created)
 
@@ -165,40 +191,55 @@ class Conversations:
         return views, _activity(page[-1]) if len(matching) > page_size else None
 
     async def update(
-        self, caller: Identity, conversation_id: str, settings: Mapping[str, object], muted_until_ms: int | None
+        self,
+        caller: Identity,
+        conversation_id: str,
+        settings: Mapping[str, object],
+        muted_until_ms: int | None,
+        *,
+        request_id: str = "",
     ) -> chat_pb2.Conversation:
-        """Updates settings (name, description, archived, tags), and the time until which the caller mutes it."""
-        if settings:
-            await self._update_settings(caller, conversation_id, settings)
-        if muted_until_ms is not None:
-            await self._mute(caller, conversation_id, muted_until_ms)
-        return await self._views.get(caller.organization_id, conversation_id, caller.user_id)
+        """Updates settings (name, description, archived, tags), and the time until which the caller mutes it.
 
-    async def _update_settings(self, caller: Identity, conversation_id: str, settings: Mapping[str, object]) -> None:
-        async def decide(state: ConversationState) -> ChangeSet | None:
-            member = state.members.get(caller.user_id)
-            if member is None:
-                raise not_a_member()
-            conversation = state.conversation
-            if conversation.kind is ConversationKind.DIRECT:
-                if not settings.keys() <= {"archived", "tags"}:
-                    raise FailedPreconditionError("DIRECT_CONVERSATION", "a direct conversation has no name")
-            elif not may_manage(member):
-                raise not_a_manager()
-            changed = {key: value for key, value in settings.items() if getattr(conversation, key) != value}
-            if not changed:
-                return None
+        A mute alone takes no rev, as no other member sees it. Its event informs the caller's devices and the other
+        replicas.
+        """
+        mute = {} if muted_until_ms is None else {caller.user_id: muted_until_ms}
+
+        async def decide(state: ConversationState) -> ChangeSet:
+            new_settings = _changed_settings(state, caller, settings)
+            if not new_settings:
+                return replace(state.unchanged(caller.user_id, self._now_ms()), muted_until=mute)
             change = state.next_change(ChangeKind.SETTINGS, caller.user_id, self._now_ms())
-            return ChangeSet(change, settings=changed)
+            return ChangeSet(change, settings=new_settings, muted_until=mute)
 
-        await self._committer.change(conversation_id, caller.organization_id, decide)
+        async def attempt(change_id: str) -> chat_pb2.Conversation:
+            changes = await self._committer.change(conversation_id, caller.organization_id, decide, change_id)
+            view = await self._views.get(caller.organization_id, conversation_id, caller.user_id)
+            if mute and changes.change.kind is ChangeKind.UNCHANGED and not changes.repeated:
+                self._publisher.put(events.view_updated(caller.organization_id, view, caller.user_id))
+            return view
 
-    async def _mute(self, caller: Identity, conversation_id: str, until_ms: int) -> None:
-        """Takes no rev, as no other member sees it. The event informs the caller's devices and the other replicas."""
-        await self._views.require_member(caller.organization_id, conversation_id, caller.user_id)
-        await self._store.set_muted_until(conversation_id, caller.user_id, until_ms)
-        view = await self._views.get(caller.organization_id, conversation_id, caller.user_id)
-        self._publisher.put(events.view_updated(caller.organization_id, view, caller.user_id))
+        return await self._idempotency.run(caller, conversation_id, "UpdateConversation", request_id, attempt)
+
+
+def _changed_settings(state: ConversationState, caller: Identity, settings: Mapping[str, object]) -> dict[str, object]:
+    """Returns those of the settings that differ from the present ones.
+
+    Raises:
+        PermissionDeniedError: NOT_A_MEMBER, NOT_AN_ADMIN.
+        FailedPreconditionError: DIRECT_CONVERSATION.
+    """
+    member = state.members.get(caller.user_id)
+    if member is None:
+        raise not_a_member()
+    conversation = state.conversation
+    if conversation.kind is ConversationKind.DIRECT:
+        if not settings.keys() <= {"archived", "tags"}:
+            raise FailedPreconditionError("DIRECT_CONVERSATION", "a direct conversation has no name")
+    elif settings and not may_manage(member):
+        raise not_a_manager()
+    return {key: value for key, value in settings.items() if getattr(conversation, key) != value}
 
 
 def _activity(current: Current) -> Cursor:

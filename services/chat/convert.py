@@ -10,6 +10,7 @@ from parley.chat.v1 import chat_pb2, message_pb2
 from services.chat.domain import (
     MAX_LISTED_MEMBERS,
     Attachment,
+    Change,
     Conversation,
     Head,
     Member,
@@ -119,6 +120,22 @@ def conversation_to_proto(
         proto.unread_count = unread(head.seq, viewer.read_seq)
         if viewer.muted_until_ms:
             proto.muted_until_time.CopyFrom(timestamp(viewer.muted_until_ms))
+    return proto
+
+
+def departed_to_proto(conversation: Conversation, change: Change) -> chat_pb2.Conversation:
+    """Converts a conversation for the author of a change who is no longer a member: without fields that may change."""
+    proto = chat_pb2.Conversation(
+        conversation_id=conversation.conversation_id,
+        kind=chat_pb2.ConversationKind.ValueType(conversation.kind),
+        external_ref=conversation.external_ref,
+        created_by=conversation.created_by,
+        seq=change.seq,
+        rev=change.rev,
+        update_time=timestamp(change.time_ms),
+    )
+    if conversation.created_ms:
+        _write_time(proto.create_time, conversation.created_ms)
     return proto
 
 

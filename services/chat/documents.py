@@ -80,7 +80,7 @@ def to_message(document: Mapping[str, Any]) -> Message:
 def from_change(change: Change) -> dict[str, Any]:
     """Converts a change entry to a document."""
     document: dict[str, Any] = {
-        "_id": f"{change.conversation_id}/{change.rev}",
+        "_id": change.change_id or f"{change.conversation_id}/{change.rev}",
         "c": change.conversation_id,
         "r": change.rev,
         "h": change.seq,
@@ -100,8 +100,12 @@ def from_change(change: Change) -> dict[str, Any]:
 
 def to_entry(document: Mapping[str, Any]) -> LogEntry:
     """Converts a document of the log to a message or a change entry."""
-    if "e" not in document:
-        return to_message(document)
+    return to_change(document) if "e" in document else to_message(document)
+
+
+def to_change(document: Mapping[str, Any]) -> Change:
+    """Converts a document to a change entry."""
+    change_id = document["_id"]
     return Change(
         conversation_id=document["c"],
         rev=document["r"],
@@ -116,6 +120,7 @@ def to_entry(document: Mapping[str, Any]) -> LogEntry:
             for user_id, role, read, delivered in document.get("rem", ())
         ),
         updated=tuple(document.get("upd", ())),
+        change_id="" if "/" in change_id else change_id,
     )
 
 

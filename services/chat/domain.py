@@ -131,8 +131,9 @@ class Member:
 
 
 class ChangeKind(IntEnum):
-    """The kind of a change entry in a conversation's log."""
+    """The kind of a change entry in a conversation's log; UNCHANGED is not in the log, but only in `requests`."""
 
+    UNCHANGED = 0
     CREATED = 1
     EDITED = 2
     DELETED = 3
@@ -145,7 +146,7 @@ class Change:
     """An entry of a conversation's log that is not a message.
 
     `seq` is that of the conversation at this rev. `removed` has the removed members as they were, which is stored
-    nowhere else.
+    nowhere else. `change_id` is derived from the id of the request (see `change_id_of`); empty if it had none.
     """
 
     conversation_id: str
@@ -158,6 +159,7 @@ class Change:
     added: tuple[str, ...] = ()
     removed: tuple[Member, ...] = ()
     updated: tuple[str, ...] = ()
+    change_id: str = ""
 
 
 LogEntry = Message | Change
@@ -209,7 +211,15 @@ class Conversation:
 
 @dataclass(slots=True)
 class ChangeSet:
-    """A change and everything that is written with it in one transaction."""
+    """A change and everything that is written with it in one transaction.
+
+    Attributes:
+        change: the log entry. UNCHANGED if no other member sees a difference; then nothing is written to the log.
+        message: the message that it changes, as it is afterwards.
+        add, remove, roles, settings: the changes of members and settings.
+        muted_until: when the mutes of some members end, in Unix ms; 0 to unmute.
+        repeated: whether this is the outcome of an earlier request with the same id, and nothing was written.
+    """
 
     change: Change
     message: Message | None = None
@@ -217,6 +227,8 @@ class ChangeSet:
     remove: tuple[str, ...] = ()
     roles: Mapping[str, MemberRole] = field(default_factory=dict)
     settings: Mapping[str, object] = field(default_factory=dict)
+    muted_until: Mapping[str, int] = field(default_factory=dict)
+    repeated: bool = False
 
 
 def _digest(size: int, *parts: str) -> str:
@@ -240,6 +252,23 @@ def message_id_of(organization_id: str, conversation_id: str, sender_id: str, cl
     return conversation_id[:_ID_PREFIX] + digest
 
 
+def change_id_of(organization_id: str, conversation_id: str, user_id: str, method: str, request_id: str) -> str:
+    """Returns the id of the log entry that a request writes, which makes the request idempotent.
+
+    Its form is that of message ids; see `message_id_of`. Empty if the request has no id.
+
+    Args:
+        organization_id, user_id: the caller.
+        conversation_id: the conversation that the request changes.
+        method: the name of the RPC.
+        request_id: chosen by the caller; empty if repeating the request is not idempotent.
+    """
+    if not request_id:
+        return ""
+    digest = _digest(12, "change", organization_id, conversation_id, user_id, method, request_id)
+    return conversation_id[:_ID_PREFIX] + digest
+
+
 def direct_conversation_id(organization_id: str, one: str, other: str) -> str:
     """Returns the id of the direct conversation of two users, in either order."""
     first, second = sorted((one, other))
@@ -254,6 +283,11 @@ def group_conversation_id(organization_id: str, nonce: str) -> str:
         nonce: a unique value.
     """
     return _digest(16, "group", organization_id, nonce)
+
+
+def requested_group_id(organization_id: str, user_id: str, request_id: str) -> str:
+    """Returns the id of the group that a user's request creates, however often it is repeated."""
+    return _digest(16, "requested group", organization_id, user_id, request_id)
 
 
 def room_of(conversation: Conversation) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from parley.chat.v1 import chat_pb2
 
@@ -24,15 +25,18 @@ from services.chat.domain import (
     successor,
 )
 from services.chat.errors import not_a_manager, not_a_member
+from services.chat.idempotency import Idempotency
 from services.chat.store import ChatStore
 from services.chat.views import Views
+
+JOIN_ROOM: Final = "JoinRoom"
 
 
 class Members:
     """The use cases of members.
 
     Args:
-        committer, store, views, contacts: the collaborators.
+        committer, store, views, contacts, idempotency: the collaborators.
         now_ms: returns the time, in Unix ms.
     """
 
@@ -43,39 +47,46 @@ class Members:
         store: ChatStore,
         views: Views,
         contacts: Contacts,
+        idempotency: Idempotency,
         now_ms: Callable[[], int],
     ) -> None:
         self._committer = committer
         self._store = store
         self._views = views
         self._contacts = contacts
+        self._idempotency = idempotency
         self._now_ms = now_ms
 
-    async def add(self, caller: Identity, conversation_id: str, user_ids: Sequence[str]) -> chat_pb2.Conversation:
+    async def add(
+        self, caller: Identity, conversation_id: str, user_ids: Sequence[str], *, request_id: str = ""
+    ) -> chat_pb2.Conversation:
         """Adds users that the caller may write to; skips those who are members already."""
-        await self._views.require_member(caller.organization_id, conversation_id, caller.user_id)
-        await self._contacts.require([u for u in dict.fromkeys(user_ids) if u != caller.user_id], field="userIds")
 
-        async def decide(state: ConversationState) -> ChangeSet | None:
+        async def decide(state: ConversationState) -> ChangeSet:
             _require_manager(state, caller)
             new = tuple(user_id for user_id in dict.fromkeys(user_ids) if user_id not in state.members)
             if len(state.members) + len(new) > MAX_MEMBERS:
                 raise FailedPreconditionError("TOO_MANY_MEMBERS", f"a group has at most {MAX_MEMBERS} members")
             if not new:
-                return None
+                return state.unchanged(caller.user_id, self._now_ms())
             change = state.next_change(ChangeKind.MEMBERS, caller.user_id, self._now_ms(), added=new)
             seq = state.head.seq  # earlier messages count as read
             joining = tuple(Member(user_id, MemberRole.MEMBER, seq, seq, 0, change.rev) for user_id in new)
             return ChangeSet(change, add=joining)
 
-        return await self._write(caller, conversation_id, decide)
+        async def attempt(change_id: str) -> chat_pb2.Conversation:
+            await self._views.require_member(caller.organization_id, conversation_id, caller.user_id)
+            await self._contacts.require([u for u in dict.fromkeys(user_ids) if u != caller.user_id], field="userIds")
+            return await self._write(caller, conversation_id, decide, change_id)
 
-    async def join_room(self, caller: Identity, conversation_id: str) -> chat_pb2.Conversation:
+        return await self._idempotency.run(caller, conversation_id, "AddMembers", request_id, attempt)
+
+    async def join_room(self, caller: Identity, conversation_id: str, *, request_id: str = "") -> chat_pb2.Conversation:
         """Adds the caller to an existing room; a client must be a member already."""
 
-        async def decide(state: ConversationState) -> ChangeSet | None:
+        async def decide(state: ConversationState) -> ChangeSet:
             if caller.user_id in state.members:
-                return None
+                return state.unchanged(caller.user_id, self._now_ms())
             if caller.role == CLIENT_ROLE:
                 raise not_a_member()
             if len(state.members) >= MAX_MEMBERS:
@@ -85,11 +96,15 @@ class Members:
             seq = state.head.seq
             return ChangeSet(change, add=(Member(caller.user_id, role, seq, seq, 0, change.rev),))
 
-        return await self._write(caller, conversation_id, decide)
+        async def attempt(change_id: str) -> chat_pb2.Conversation:
+            return await self._write(caller, conversation_id, decide, change_id)
 
-    async def remove(self, caller: Identity, conversation_id: str, user_id: str) -> chat_pb2.Conversation:
+        return await self._idempotency.run(caller, conversation_id, JOIN_ROOM, request_id, attempt)
+
+    async def remove(
+        self, caller: Identity, conversation_id: str, user_id: str, *, request_id: str = ""
+    ) -> chat_pb2.Conversation:
         """Removes a member, or lets the caller leave. If the owner leaves, the group passes to a successor."""
-        before = await self._views.get(caller.organization_id, conversation_id, caller.user_id)
 
         async def decide(state: ConversationState) -> ChangeSet:
             leaving = _leaving(state, caller, user_id)
@@ -102,23 +117,27 @@ class Members:
             )
             return ChangeSet(change, remove=(user_id,), roles=roles)
 
-        await self._committer.change(conversation_id, caller.organization_id, decide)
-        if user_id == caller.user_id:
-            return before
-        return await self._views.get(caller.organization_id, conversation_id, caller.user_id)
+        async def attempt(change_id: str) -> chat_pb2.Conversation:
+            before = await self._views.get(caller.organization_id, conversation_id, caller.user_id)
+            await self._committer.change(conversation_id, caller.organization_id, decide, change_id)
+            if user_id == caller.user_id:
+                return before
+            return await self._views.get(caller.organization_id, conversation_id, caller.user_id)
+
+        return await self._idempotency.run(caller, conversation_id, "RemoveMember", request_id, attempt)
 
     async def set_role(
-        self, caller: Identity, conversation_id: str, user_id: str, role: MemberRole
+        self, caller: Identity, conversation_id: str, user_id: str, role: MemberRole, *, request_id: str = ""
     ) -> chat_pb2.Conversation:
         """Changes a member's role. An owner who appoints another owner becomes an admin."""
 
-        async def decide(state: ConversationState) -> ChangeSet | None:
+        async def decide(state: ConversationState) -> ChangeSet:
             me = _require_manager(state, caller)
             member = state.members.get(user_id)
             if member is None:
                 raise NotFoundError("MEMBER_NOT_FOUND", "the user is not a member of this conversation")
             if member.role is role:
-                return None
+                return state.unchanged(caller.user_id, self._now_ms())
             if MemberRole.OWNER in {member.role, role} and me.role is not MemberRole.OWNER:
                 raise PermissionDeniedError("NOT_THE_OWNER", "only the owner may appoint another owner")
             if member.role is MemberRole.OWNER:
@@ -129,7 +148,10 @@ class Members:
             change = state.next_change(ChangeKind.MEMBERS, caller.user_id, self._now_ms(), updated=tuple(roles))
             return ChangeSet(change, roles=roles)
 
-        return await self._write(caller, conversation_id, decide)
+        async def attempt(change_id: str) -> chat_pb2.Conversation:
+            return await self._write(caller, conversation_id, decide, change_id)
+
+        return await self._idempotency.run(caller, conversation_id, "UpdateMember", request_id, attempt)
 
     async def page(
         self, caller: Identity, conversation_id: str, after_user_id: str, page_size: int
@@ -139,8 +161,10 @@ class Members:
         members = await self._store.members_page(conversation_id, after_user_id, page_size + 1)
         return members[:page_size], members[page_size - 1].user_id if len(members) > page_size else ""
 
-    async def _write(self, caller: Identity, conversation_id: str, decide: Decide) -> chat_pb2.Conversation:
-        await self._committer.change(conversation_id, caller.organization_id, decide)
+    async def _write(
+        self, caller: Identity, conversation_id: str, decide: Decide, change_id: str
+    ) -> chat_pb2.Conversation:
+        await self._committer.change(conversation_id, caller.organization_id, decide, change_id)
         return await self._views.get(caller.organization_id, conversation_id, caller.user_id)
 
 

@@ -103,8 +103,11 @@ class MessageServicer(MessageServiceServicer):
         requests.check_conversation_id(checks, request.conversation_id)
         requests.check_message_id(checks, request.message_id)
         requests.check_text(checks, request.text, may_be_blank=False)
+        requests.check_request_id(checks, request.request_id)
         checks.done()
-        message = await self._messages.edit(calling_user(), request.conversation_id, request.message_id, request.text)
+        message = await self._messages.edit(
+            calling_user(), request.conversation_id, request.message_id, request.text, request_id=request.request_id
+        )
         return pb.EditMessageResponse(message=convert.message_to_proto(message))
 
     async def DeleteMessage(self, request: pb.DeleteMessageRequest, context: Context) -> pb.DeleteMessageResponse:
@@ -112,8 +115,11 @@ class MessageServicer(MessageServiceServicer):
         checks = FieldChecks()
         requests.check_conversation_id(checks, request.conversation_id)
         requests.check_message_id(checks, request.message_id)
+        requests.check_request_id(checks, request.request_id)
         checks.done()
-        message = await self._messages.delete(calling_user(), request.conversation_id, request.message_id)
+        message = await self._messages.delete(
+            calling_user(), request.conversation_id, request.message_id, request_id=request.request_id
+        )
         return pb.DeleteMessageResponse(message=convert.message_to_proto(message))
 
     async def MarkRead(self, request: pb.MarkReadRequest, context: Context) -> pb.MarkReadResponse:

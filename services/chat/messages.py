@@ -13,7 +13,7 @@ from chassis.identity import Identity
 from services.chat.change_writer import Decide
 from services.chat.committer import Committer
 from services.chat.conversation_cache import ConversationState
-from services.chat.domain import Change, ChangeKind, ChangeSet, Message, may_delete
+from services.chat.domain import Change, ChangeKind, ChangeSet, Message, change_id_of, may_delete
 from services.chat.errors import message_not_found, not_a_member
 from services.chat.limits import RateLimit
 from services.chat.sequencing import Draft
@@ -56,7 +56,9 @@ class Messages:
             return
         self._committer.send(draft, complete)
 
-    async def edit(self, caller: Identity, conversation_id: str, message_id: str, text: str) -> Message:
+    async def edit(
+        self, caller: Identity, conversation_id: str, message_id: str, text: str, *, request_id: str = ""
+    ) -> Message:
         """Replaces the text of the caller's own message, and returns the message."""
 
         async def decide(state: ConversationState) -> ChangeSet:
@@ -69,21 +71,21 @@ class Messages:
             message.text, message.rev, message.edit_ms = text, change.rev, change.time_ms
             return ChangeSet(change, message=message)
 
-        return await self._write(caller, conversation_id, message_id, decide)
+        return await self._write(caller, conversation_id, "EditMessage", request_id, decide)
 
-    async def delete(self, caller: Identity, conversation_id: str, message_id: str) -> Message:
+    async def delete(self, caller: Identity, conversation_id: str, message_id: str, *, request_id: str = "") -> Message:
         """Deletes a message and returns the tombstone; returns a deleted message unchanged."""
 
-        async def decide(state: ConversationState) -> ChangeSet | None:
+        async def decide(state: ConversationState) -> ChangeSet:
             message = await self._message(state, caller, message_id)
             if not may_delete(message, state.members[caller.user_id], caller.role):
                 raise PermissionDeniedError("NOT_THE_SENDER", "only the sender and admins may delete a message")
             if message.delete_ms:
-                return None
+                return state.unchanged(caller.user_id, self._now_ms(), message_id=message_id)
             change = state.next_change(ChangeKind.DELETED, caller.user_id, self._now_ms(), message_id=message_id)
             return ChangeSet(change, message=message.tombstone(change.rev, change.time_ms))
 
-        return await self._write(caller, conversation_id, message_id, decide)
+        return await self._write(caller, conversation_id, "DeleteMessage", request_id, decide)
 
     async def get(self, caller: Identity, message_id: str) -> Message:
         """Returns a message of any conversation that the caller is a member of."""
@@ -142,10 +144,14 @@ class Messages:
             raise message_not_found()
         return message
 
-    async def _write(self, caller: Identity, conversation_id: str, message_id: str, decide: Decide) -> Message:
-        changes = await self._committer.change(conversation_id, caller.organization_id, decide)
-        if changes is not None and changes.message is not None:
+    async def _write(
+        self, caller: Identity, conversation_id: str, method: str, request_id: str, decide: Decide
+    ) -> Message:
+        change_id = change_id_of(caller.organization_id, conversation_id, caller.user_id, method, request_id)
+        changes = await self._committer.change(conversation_id, caller.organization_id, decide, change_id)
+        if changes.message is not None:
             return changes.message
+        message_id = changes.change.message_id
         return (await self._store.messages_by_id([message_id]))[message_id]
 
 

@@ -8,6 +8,7 @@ from chassis.mongo.migrations import Database, Migration
 
 _COLLECTIONS: Final = ("log", "conversations", "members", "intents", "replicas")
 _NAMESPACE_EXISTS: Final = 48
+_REQUESTS_KEPT_SECONDS: Final = 7 * 86_400  # clients are promised 24 hours
 
 
 async def _make_collections(database: Database) -> None:
@@ -23,4 +24,12 @@ async def _make_collections(database: Database) -> None:
         await intents.create_index(field)
 
 
-MIGRATIONS: Final = (Migration("0001", "the collections, the log's fence, and the other indexes", _make_collections),)
+async def _create_requests(database: Database) -> None:
+    await database.command("create", "requests", allowable_errors=[_NAMESPACE_EXISTS])
+    await database["requests"].create_index("at", expireAfterSeconds=_REQUESTS_KEPT_SECONDS)
+
+
+MIGRATIONS: Final = (
+    Migration("0001", "the collections, the log's fence, and the other indexes", _make_collections),
+    Migration("0002", "the requests that changed nothing in a log", _create_requests),
+)

@@ -29,6 +29,11 @@ def check_conversation_id(checks: FieldChecks, value: str) -> None:
     checks.text("conversationId", value, at_least=1, at_most=64)
 
 
+def check_request_id(checks: FieldChecks, value: str) -> None:
+    """Checks a request id's length."""
+    checks.text("requestId", value, at_most=64)
+
+
 def check_message_id(checks: FieldChecks, value: str, field: str = "messageId") -> None:
     """Checks a message id's length."""
     checks.text(field, value, at_least=1, at_most=64)

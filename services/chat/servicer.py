@@ -34,6 +34,7 @@ class ConversationServicer(ConversationServiceServicer):
         """Implements the RPC."""
         checks = FieldChecks()
         checks.user_id("userId", request.user_id)
+        requests.check_request_id(checks, request.request_id)
         checks.done()
         conversation = await self._conversations.direct(calling_user(), request.user_id)
         return pb.GetOrCreateDirectConversationResponse(conversation=conversation)
@@ -45,21 +46,26 @@ class ConversationServicer(ConversationServiceServicer):
         requests.check_new_group(
             request.kind, request.name, request.description, request.external_ref, request.member_ids
         )
+        _check_request_id(request.request_id)
         conversation = await self._conversations.create_group(
             calling_user(),
             name=request.name,
             description=request.description,
             external_ref=request.external_ref,
             member_ids=request.member_ids,
+            request_id=request.request_id,
         )
         return pb.CreateConversationResponse(conversation=conversation)
 
     async def JoinRoom(self, request: pb.JoinRoomRequest, context: Context) -> pb.JoinRoomResponse:
         """Implements the RPC."""
         requests.check_room(request.external_ref, request.name)
+        _check_request_id(request.request_id)
         caller = calling_user()
-        conversation_id = await self._conversations.ensure_room(caller, request.external_ref, request.name)
-        conversation = await self._members.join_room(caller, conversation_id)
+        conversation_id = await self._conversations.ensure_room(
+            caller, request.external_ref, request.name, request_id=request.request_id
+        )
+        conversation = await self._members.join_room(caller, conversation_id, request_id=request.request_id)
         return pb.JoinRoomResponse(conversation=conversation)
 
     async def GetConversation(self, request: pb.GetConversationRequest, context: Context) -> pb.GetConversationResponse:
@@ -96,11 +102,13 @@ class ConversationServicer(ConversationServiceServicer):
         """Implements the RPC."""
         paths = list(request.update_mask.paths)
         settings = requests.settings_of(request.conversation, paths)
+        _check_request_id(request.request_id)
         conversation = await self._conversations.update(
             calling_user(),
             request.conversation.conversation_id,
             settings,
             requests.muted_until_ms(request.conversation, paths),
+            request_id=request.request_id,
         )
         return pb.UpdateConversationResponse(conversation=conversation)
 
@@ -108,13 +116,19 @@ class ConversationServicer(ConversationServiceServicer):
         """Implements the RPC."""
         _check_conversation(request.conversation_id)
         requests.check_user_ids("userIds", request.user_ids)
-        conversation = await self._members.add(calling_user(), request.conversation_id, request.user_ids)
+        _check_request_id(request.request_id)
+        conversation = await self._members.add(
+            calling_user(), request.conversation_id, request.user_ids, request_id=request.request_id
+        )
         return pb.AddMembersResponse(conversation=conversation)
 
     async def RemoveMember(self, request: pb.RemoveMemberRequest, context: Context) -> pb.RemoveMemberResponse:
         """Implements the RPC."""
         _check_conversation(request.conversation_id, request.user_id)
-        conversation = await self._members.remove(calling_user(), request.conversation_id, request.user_id)
+        _check_request_id(request.request_id)
+        conversation = await self._members.remove(
+            calling_user(), request.conversation_id, request.user_id, request_id=request.request_id
+        )
         return pb.RemoveMemberResponse(conversation=conversation)
 
     async def UpdateMember(self, request: pb.UpdateMemberRequest, context: Context) -> pb.UpdateMemberResponse:
@@ -124,9 +138,14 @@ class ConversationServicer(ConversationServiceServicer):
         checks = FieldChecks()
         checks.require(set(request.update_mask.paths) <= {"role"}, "updateMask", "may only have role")
         checks.require(int(member.role) in set(MemberRole), "role", "must be owner, admin or member")
+        requests.check_request_id(checks, request.request_id)
         checks.done()
         conversation = await self._members.set_role(
-            calling_user(), request.conversation_id, member.user_id, MemberRole(member.role)
+            calling_user(),
+            request.conversation_id,
+            member.user_id,
+            MemberRole(member.role),
+            request_id=request.request_id,
         )
         return pb.UpdateMemberResponse(conversation=conversation)
 
@@ -163,4 +182,10 @@ def _check_conversation(conversation_id: str, user_id: str | None = None) -> Non
     requests.check_conversation_id(checks, conversation_id)
     if user_id is not None:
         checks.user_id("userId", user_id)
+    checks.done()
+
+
+def _check_request_id(request_id: str) -> None:
+    checks = FieldChecks()
+    requests.check_request_id(checks, request_id)
     checks.done()

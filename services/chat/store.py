@@ -7,6 +7,7 @@ Collections
                    conversation and sequences again.
     conversations  each conversation's own fields, and a summary of its log up to the last published entry
     members        the members of each conversation, with their read marks
+    requests       entries of requests that have an id and wrote nothing to a log, so that a repeat does nothing either
     intents        the conversations that each lease writes to, so that others can publish what a dead replica left
     replicas       leases: when each was last renewed, whether it was declared dead, and its MongoDB sessions
 
@@ -108,6 +109,7 @@ class ChatStore:
         self._conversations = self._db["conversations"]
         self._members = self._db["members"]
         self._replicas = self._db["replicas"]
+        self._requests = self._db["requests"]
         self._lease_id = ""
         self._recorded_sessions: set[bytes] = set()
         # w=1 is enough: a commit follows, and its acknowledgement covers everything before it in the journal.
@@ -153,6 +155,44 @@ class ChatStore:
         except OperationFailure as error:
             raise _refused(error) from error
 
+    async def commit_private(self, changes: ChangeSet) -> None:
+        """Writes a change set that is UNCHANGED: mutes, and an entry in `requests` if it has a change id.
+
+        Does nothing if `requests` has the entry already.
+
+        Raises:
+            RefusedError: the server rejected the write.
+        """
+        if not changes.change.change_id:
+            await self._mute(changes, None)
+            return
+
+        async def write(session: AsyncClientSession) -> None:
+            await self._requests.insert_one(documents.from_change(changes.change), session=session)
+            await self._mute(changes, session)
+
+        try:
+            async with self._session() as session:
+                await session.with_transaction(write)
+        except DuplicateKeyError:
+            return
+        except OperationFailure as error:
+            raise _refused(error) from error
+
+    async def _mute(self, changes: ChangeSet, session: AsyncClientSession | None) -> None:
+        for user_id, until_ms in changes.muted_until.items():
+            update = {"$set": {"muted": DatetimeMS(until_ms)}} if until_ms else {"$unset": {"muted": 1}}
+            key = documents.member_id(changes.change.conversation_id, user_id)
+            await self._members.update_one({"_id": key}, update, session=session)
+
+    async def outcome(self, conversation_id: str, change_id: str) -> Change | None:
+        """Returns the entry that a request has written, in the log or in `requests`; None if it has not run."""
+        for collection in (self._log, self._requests):
+            document = await collection.find_one({"_id": change_id, "c": conversation_id})
+            if document is not None and "e" in document:
+                return documents.to_change(document)
+        return None
+
     async def _write_change(self, session: AsyncClientSession, changes: ChangeSet) -> None:
         change = changes.change
         conversation_id = change.conversation_id
@@ -172,6 +212,7 @@ class ChatStore:
                 {"_id": documents.member_id(conversation_id, user_id)}, {"$set": {"role": int(role)}}, session=session
             )
         await self._update_settings(session, changes)
+        await self._mute(changes, session)
         await self._log.insert_one(documents.from_change(change), session=session)
 
     @asynccontextmanager
@@ -362,11 +403,6 @@ class ChatStore:
         ]
         if updates:
             await self._members.bulk_write(updates, ordered=False)
-
-    async def set_muted_until(self, conversation_id: str, user_id: str, until_ms: int) -> None:
-        """Mutes a conversation for a member until a time, in Unix ms; 0 unmutes it."""
-        update = {"$set": {"muted": DatetimeMS(until_ms)}} if until_ms else {"$unset": {"muted": 1}}
-        await self._members.update_one({"_id": documents.member_id(conversation_id, user_id)}, update)
 
     # Intents and leases
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from parley.chat.v1 import chat_pb2
 
 from services.chat import convert
-from services.chat.domain import MAX_LISTED_MEMBERS, Conversation, LogEntry, Member, Message, advance_over
+from services.chat.domain import MAX_LISTED_MEMBERS, Change, Conversation, LogEntry, Member, Message, advance_over
 from services.chat.errors import not_a_member, not_found
 from services.chat.lookup_coalescer import LookupCoalescer
 from services.chat.store import ChatStore
@@ -67,6 +67,17 @@ class Views:
         if not views:
             raise not_a_member()
         return views[0]
+
+    async def outcome(self, change: Change, user_id: str) -> chat_pb2.Conversation:
+        """Returns the conversation of a change to the user who made it.
+
+        A former member receives the fields that never change, and the rev, seq and time of the change.
+        """
+        conversation_id = change.conversation_id
+        current = await self.load([conversation_id], set(await self._intended.get([conversation_id])))
+        if views := await self.render(current, user_id):
+            return views[0]
+        return convert.departed_to_proto(current[0].conversation, change)
 
     async def load(self, conversation_ids: Iterable[str], intended: set[str]) -> list[Current]:
         """Returns the present state of those of these conversations that exist.

@@ -21,6 +21,7 @@ from services.chat.committer import Committer
 from services.chat.contacts import Contacts
 from services.chat.conversation_cache import ConversationCache
 from services.chat.conversations import Conversations
+from services.chat.idempotency import Idempotency
 from services.chat.intents import WriteIntents
 from services.chat.limits import RateLimit
 from services.chat.members import Members
@@ -87,13 +88,17 @@ async def _build(
     views = Views(store)
     limit = RateLimit(settings.messages_per_second, settings.messages_burst, time.monotonic)
     messages = Messages(committer=committer, store=store, views=views, limit=limit, now_ms=_now_ms)
-    members = Members(committer=committer, store=store, views=views, contacts=contacts, now_ms=_now_ms)
+    idempotency = Idempotency(store, views)
+    members = Members(
+        committer=committer, store=store, views=views, contacts=contacts, idempotency=idempotency, now_ms=_now_ms
+    )
     conversations = Conversations(
         committer=committer,
         store=store,
         publisher=publisher,
         views=views,
         contacts=contacts,
+        idempotency=idempotency,
         now_ms=_now_ms,
         new_id=lambda: secrets.token_hex(16),
     )

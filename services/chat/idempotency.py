@@ -1,0 +1,58 @@
+"""Returns the outcome of a request to a caller that repeats it, also one that may no longer read the conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from parley.chat.v1 import chat_pb2
+
+from chassis.errors import AppError
+from chassis.identity import Identity
+from services.chat.domain import change_id_of
+from services.chat.store import ChatStore
+from services.chat.views import Views
+
+
+class Idempotency:
+    """Runs requests that return a conversation.
+
+    The change writer ensures that a request changes nothing twice. This deals with the rest of a request: the checks
+    before its change and the view after it, which may fail for a repeat, since the caller or another member may have
+    removed the caller in between.
+    """
+
+    def __init__(self, store: ChatStore, views: Views) -> None:
+        self._store = store
+        self._views = views
+
+    async def run(
+        self,
+        caller: Identity,
+        conversation_id: str,
+        method: str,
+        request_id: str,
+        attempt: Callable[[str], Awaitable[chat_pb2.Conversation]],
+    ) -> chat_pb2.Conversation:
+        """Runs a request.
+
+        Args:
+            caller, method, request_id: identify the request; an empty request_id makes it an ordinary one.
+            conversation_id: the conversation that the request changes.
+            attempt: performs the request under its change id.
+
+        Returns:
+            What `attempt` returns. If it fails and the request was performed before, the conversation as the caller
+            may see it now; for a former member, only what never changes, and the rev of the request's entry.
+
+        Raises:
+            AppError: as `attempt` raises.
+        """
+        user_id = caller.user_id
+        change_id = change_id_of(caller.organization_id, conversation_id, user_id, method, request_id)
+        try:
+            return await attempt(change_id)
+        except AppError:
+            change = await self._store.outcome(conversation_id, change_id) if change_id else None
+            if change is None:
+                raise
+            return await self._views.outcome(change, user_id)
