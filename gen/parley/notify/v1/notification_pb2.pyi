@@ -181,8 +181,8 @@ class CreateNotificationsRequest(_message.Message):
         body: _builtins.str
         """The text: at most 2,000 characters; may be empty."""
         idempotency_key: _builtins.str
-        """Identifies repeats by the same caller for the same user: 1 to 128 characters. Empty to create a notification with
-        each call.
+        """Identifies repeats by the same caller for the same user, in any call: 1 to 128 characters. If it is empty, the
+        call's request_id and the item's position do; without either, each call creates a notification.
         """
         @_builtins.property
         def data(self) -> _struct_pb2.Struct:

@@ -88,14 +88,16 @@ class NotificationServiceServicer:
 
     def CreateNotifications(self, request, context):
         """Creates notifications for users of the caller's organization, for admins and other services of the CRM. Each item
-        has its own outcome; a repeat of an item with the same idempotency_key returns the first one.
+        has its own outcome. A repeat of an item with the same idempotency_key, or of the call with the same request_id,
+        returns the first one.
 
         Errors of an item: INVALID_ARGUMENT (INVALID_FIELDS); NOT_FOUND (USER_NOT_FOUND); FAILED_PRECONDITION (TYPE_MUTED)
         if the user has muted the type.
 
         Errors of the call: PERMISSION_DENIED (ORGANIZATION_REQUIRED) if the service's token names no organization;
         UNAVAILABLE (SERVICE_UNAVAILABLE) if the directory cannot be reached; INTERNAL (DIRECTORY_REFUSED) if it rejects
-        the service. Some notifications may have been created; items with a key may be repeated.
+        the service. Some notifications may have been created; the call may be repeated if it has a request_id or all items
+        have keys.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

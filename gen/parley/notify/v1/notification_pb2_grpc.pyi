@@ -18,14 +18,16 @@ class NotificationServiceStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateNotifications: _aio.UnaryUnaryMultiCallable[_notification_pb2.CreateNotificationsRequest, _notification_pb2.CreateNotificationsResponse]
     """Creates notifications for users of the caller's organization, for admins and other services of the CRM. Each item
-    has its own outcome; a repeat of an item with the same idempotency_key returns the first one.
+    has its own outcome. A repeat of an item with the same idempotency_key, or of the call with the same request_id,
+    returns the first one.
 
     Errors of an item: INVALID_ARGUMENT (INVALID_FIELDS); NOT_FOUND (USER_NOT_FOUND); FAILED_PRECONDITION (TYPE_MUTED)
     if the user has muted the type.
 
     Errors of the call: PERMISSION_DENIED (ORGANIZATION_REQUIRED) if the service's token names no organization;
     UNAVAILABLE (SERVICE_UNAVAILABLE) if the directory cannot be reached; INTERNAL (DIRECTORY_REFUSED) if it rejects
-    the service. Some notifications may have been created; items with a key may be repeated.
+    the service. Some notifications may have been created; the call may be repeated if it has a request_id or all items
+    have keys.
     """
     ListNotifications: _aio.UnaryUnaryMultiCallable[_notification_pb2.ListNotificationsRequest, _notification_pb2.ListNotificationsResponse]
     """Lists the caller's notifications, latest first. Read ones are deleted after 90 days by default.
@@ -79,14 +81,16 @@ class NotificationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_notification_pb2.CreateNotificationsRequest, _abc.Awaitable[_notification_pb2.CreateNotificationsResponse]],
     ) -> _abc.Awaitable[_notification_pb2.CreateNotificationsResponse]:
         """Creates notifications for users of the caller's organization, for admins and other services of the CRM. Each item
-        has its own outcome; a repeat of an item with the same idempotency_key returns the first one.
+        has its own outcome. A repeat of an item with the same idempotency_key, or of the call with the same request_id,
+        returns the first one.
 
         Errors of an item: INVALID_ARGUMENT (INVALID_FIELDS); NOT_FOUND (USER_NOT_FOUND); FAILED_PRECONDITION (TYPE_MUTED)
         if the user has muted the type.
 
         Errors of the call: PERMISSION_DENIED (ORGANIZATION_REQUIRED) if the service's token names no organization;
         UNAVAILABLE (SERVICE_UNAVAILABLE) if the directory cannot be reached; INTERNAL (DIRECTORY_REFUSED) if it rejects
-        the service. Some notifications may have been created; items with a key may be repeated.
+        the service. Some notifications may have been created; the call may be repeated if it has a request_id or all items
+        have keys.
         """
 
     @_abc_1.abstractmethod
