@@ -1,8 +1,8 @@
-"""The one tree of errors that use cases raise and edges translate; it knows nothing of gRPC or HTTP.
+"""The errors that use cases raise and edges translate, independent of gRPC and HTTP.
 
 `category` is a canonical code (https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto), which
-decides how a caller reacts; `reason` is stable and UPPER_SNAKE, for programs; `message` is for people and never
-holds a secret or another user's data.
+determines how a caller reacts. `reason` is stable and UPPER_SNAKE, for programs. `message` is for people, and never
+contains a secret or another user's data.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from chassis.process.logs import log_incident
 
 
 class Category(IntEnum):
-    """The canonical codes that Parley uses, by their numbers on the wire."""
+    """The canonical codes that Parley uses, with their numbers on the wire."""
 
     CANCELLED = 1
     UNKNOWN = 2
@@ -42,9 +42,9 @@ class AppError(Exception):
 
     Args:
         reason: stable, UPPER_SNAKE.
-        message: a sentence for the person who reads it.
-        fields: for each bad field, by its name in the contract, what is wrong with it.
-        retry_after_ms: after how many milliseconds a repeat may succeed; None where none will.
+        message: a sentence for people.
+        fields: what is wrong with each invalid field, by its name in the contract.
+        retry_after_ms: the delay after which a repeat may succeed, in ms; None if no repeat will.
     """
 
     category: ClassVar[Category] = Category.UNKNOWN
@@ -65,82 +65,82 @@ class AppError(Exception):
 
 
 class InvalidArgumentError(AppError):
-    """The request is wrong whatever the state of the system."""
+    """The request is invalid, independent of the system's state."""
 
     category = Category.INVALID_ARGUMENT
 
 
 class DeadlineExceededError(AppError):
-    """It took too long; whether it happened is unknown."""
+    """The call took too long; its outcome is unknown."""
 
     category = Category.DEADLINE_EXCEEDED
 
 
 class NotFoundError(AppError):
-    """There is no such thing, as far as the caller may know."""
+    """The resource doesn't exist, or the caller may not know that it does."""
 
     category = Category.NOT_FOUND
 
 
 class AlreadyExistsError(AppError):
-    """What was to be made is there already."""
+    """The resource to create exists already."""
 
     category = Category.ALREADY_EXISTS
 
 
 class PermissionDeniedError(AppError):
-    """The caller is known, and may not."""
+    """The caller is authenticated, but not allowed to do this."""
 
     category = Category.PERMISSION_DENIED
 
 
 class ResourceExhaustedError(AppError):
-    """A limit or a full queue; a repeat after `retry_after_ms` may succeed."""
+    """A limit is reached or a queue is full; a repeat after `retry_after_ms` may succeed."""
 
     category = Category.RESOURCE_EXHAUSTED
 
 
 class FailedPreconditionError(AppError):
-    """The system is not in the state that this needs."""
+    """The system is not in the state that the operation requires."""
 
     category = Category.FAILED_PRECONDITION
 
 
 class AbortedError(AppError):
-    """It lost to something concurrent; a repeat may succeed."""
+    """A concurrent operation won; a repeat may succeed."""
 
     category = Category.ABORTED
 
 
 class UnimplementedError(AppError):
-    """There is no such operation."""
+    """The operation doesn't exist."""
 
     category = Category.UNIMPLEMENTED
 
 
 class InternalError(AppError):
-    """A fault of ours; the details stand in the log under the incident id."""
+    """A fault of the server; the log has the details under the incident id."""
 
     category = Category.INTERNAL
 
 
 class UnavailableError(AppError):
-    """Something that this needs can't be reached now; a repeat may succeed."""
+    """A dependency is unreachable for now; a repeat may succeed."""
 
     category = Category.UNAVAILABLE
 
 
 class UnauthenticatedError(AppError):
-    """The caller is not known, or no longer."""
+    """The caller has no valid credentials."""
 
     category = Category.UNAUTHENTICATED
 
 
 class RemoteError(AppError):
-    """A failure that another service reported in a category without a class of its own."""
+    """An error of another service in a category that has no class."""
 
     def __init__(self, category: Category, reason: str, message: str) -> None:
-        self.category = category  # type: ignore[misc]  # per instance here alone
+        self.category = category  # type: ignore[misc]  # per instance in this class only
         super().__init__(reason, message)
 
 
@@ -157,7 +157,7 @@ def make_error(
     fields: Mapping[str, str] | None = None,
     retry_after_ms: int | None = None,
 ) -> AppError:
-    """Makes the error of a category, for edges that translate one from its wire form."""
+    """Makes an error from its wire form."""
     cls = _CLASSES.get(category)
     if cls is None:
         return RemoteError(category, reason, message)

@@ -1,6 +1,6 @@
-"""Who calls: the verified content of a token, and the verifier that every process has of its own.
+"""Callers' identities, and the verifier of the tokens that carry them.
 
-Being inside the network proves nothing: every call carries a token, and every service checks it.
+Every call carries a token, and every process verifies it itself: being inside the network proves nothing.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _MAX_TOKEN_BYTES: Final = 8_192
 class Identity:
     """A verified caller: a user of an organization, or a service.
 
-    `organization_id` is empty for a service that acts for all organizations; `user_id`, `role`, `name` and
-    `session_id` are empty for services; `service` and `scopes` are empty for users.
+    `organization_id` is empty for a service that acts in all organizations. `user_id`, `role`, `name` and `session_id`
+    are empty for services; `service` and `scopes` are empty for users.
     """
 
     organization_id: str
@@ -65,57 +65,53 @@ _token: ContextVar[str] = ContextVar("token", default="")
 
 
 def set_caller(identity: Identity | None, token: str) -> None:
-    """Makes `identity`, who showed `token`, the caller of the task that runs; for the server's edge alone."""
+    """Sets the caller of the running task, and the token that it presented; for the server's interceptor only."""
     _current.set(identity)
     _token.set(token)
 
 
 def caller_token() -> str:
-    """The token that the caller showed, to call another service on the caller's behalf; empty where there is none."""
+    """Returns the caller's token, for calls to other services on the caller's behalf; empty if there is none."""
     return _token.get()
 
 
 def caller() -> Identity:
-    """The verified caller of the call that is being served.
+    """Returns the verified caller of the call in progress.
 
     Raises:
-        UnauthenticatedError: the method is public and the caller showed no token.
+        UnauthenticatedError: the method is public and the caller presented no token.
     """
     identity = _current.get()
     if identity is None:
-        raise UnauthenticatedError("TOKEN_MISSING", "this takes an access token")
+        raise UnauthenticatedError("TOKEN_MISSING", "an access token is required")
     return identity
 
 
 def calling_user() -> Identity:
-    """The caller, who must be a user; see `caller`."""
+    """Returns the caller, who must be a user; see `caller`. Raises PermissionDeniedError USER_REQUIRED."""
     identity = caller()
     if not identity.user_id:
-        raise PermissionDeniedError("USER_REQUIRED", "this is for users, not for services")
+        raise PermissionDeniedError("USER_REQUIRED", "only users may call this, not services")
     return identity
 
 
 def require_organization(identity: Identity, organization_id: str) -> None:
-    """Lets a caller pass that acts in an organization, or in none in particular.
-
-    Raises:
-        PermissionDeniedError: ORGANIZATION_NOT_ALLOWED.
-    """
+    """Checks that a caller may act in an organization. Raises PermissionDeniedError ORGANIZATION_NOT_ALLOWED."""
     if identity.organization_id and identity.organization_id != organization_id:
         raise PermissionDeniedError("ORGANIZATION_NOT_ALLOWED", "the token is for another organization")
 
 
 def caller_if_any() -> Identity | None:
-    """The verified caller, or None where a public method was called without a token."""
+    """Returns the verified caller, or None if a public method was called without a token."""
     return _current.get()
 
 
 class TokenVerifier:
-    """Verifies access tokens with the keys that AuthService publishes, and remembers those it has verified.
+    """Verifies access tokens with AuthService's public keys, and caches the verified ones.
 
     Args:
         fetch_keys: returns a JSON Web Key Set as text.
-        now: returns the time, as Unix time in seconds.
+        now: returns the Unix time, in s.
     """
 
     def __init__(self, fetch_keys: Callable[[], Awaitable[str]], now: Callable[[], float] = time.time) -> None:
@@ -132,7 +128,7 @@ class TokenVerifier:
 
         Raises:
             UnauthenticatedError: TOKEN_INVALID or TOKEN_EXPIRED.
-            UnavailableError: the keys can't be had (as `fetch_keys` says).
+            UnavailableError: the keys can't be fetched; the error of `fetch_keys`.
         """
         identity = self._verified.get(token)
         if identity is None:
@@ -142,16 +138,18 @@ class TokenVerifier:
         return self._unexpired(token, identity)
 
     def verify_cached(self, token: str) -> Identity:
-        """As `verify`, for those who can't wait: with the keys that were fetched last, however old; see `refresh`.
+        """Returns the identity in `token` without waiting: uses the keys fetched last, however old; see `refresh`.
 
         Raises:
-            UnauthenticatedError: TOKEN_INVALID, also where the key is newer than those at hand, or TOKEN_EXPIRED.
+            UnauthenticatedError: TOKEN_EXPIRED, or TOKEN_INVALID, even if the token's key is only newer than the cache.
             UnavailableError: no keys were fetched yet.
         """
         identity = self._verified.get(token)
         if identity is None:
             if self._keys is None:
-                raise UnavailableError("KEYS_UNAVAILABLE", "tokens can't be verified yet", retry_after_ms=1_000)
+                raise UnavailableError(
+                    "KEYS_UNAVAILABLE", "the keys for tokens are not loaded yet", retry_after_ms=1_000
+                )
             if len(token) > _MAX_TOKEN_BYTES or _key_id(token) not in self._key_ids:
                 raise _invalid()
             identity = self._remember(token, _decode(token, self._keys))
@@ -190,7 +188,7 @@ class TokenVerifier:
         self._key_ids = frozenset(key["kid"] for key in document["keys"])
         self._keys = KeySet.import_key_set(document) if document["keys"] else None
         self._fetched_at = self._now()
-        self._verified.clear()  # a key that was withdrawn takes its tokens with it
+        self._verified.clear()  # tokens of a withdrawn key are no longer valid
 
 
 def _decode(token: str, keys: KeySet) -> Identity:
@@ -213,11 +211,11 @@ def _key_id(token: str) -> str:
 
 
 def jwt_header(token: str) -> dict[str, Any]:
-    """Reads a compact JWT's header without verifying anything. Raises ValueError when there is none."""
+    """Reads a compact JWT's header without verifying it. Raises ValueError if it is malformed."""
     part = token.split(".", 1)[0]
     header = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     if not isinstance(header, dict):
-        raise ValueError("not a JWT")  # noqa: TRY004  # one kind of error for every kind of bad token
+        raise ValueError("not a JWT")  # noqa: TRY004  # one error for every malformed token
     return header
 
 
@@ -226,7 +224,7 @@ def _invalid() -> UnauthenticatedError:
 
 
 def _identity_from(claims: dict[str, Any]) -> Identity:
-    """Reads the claims of a token whose signature holds; see architecture, "Identity"."""
+    """Reads the claims of a token whose signature is valid; see "Identity" in docs/architecture.md."""
     try:
         identity = Identity(
             organization_id=str(claims.get("org", "")),

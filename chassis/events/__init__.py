@@ -1,1 +1,1 @@
-"""The event log on Redis Streams, and its fan-out to subscribers."""
+"""The event log on Redis Streams and its fan-out to subscribers."""

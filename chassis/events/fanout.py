@@ -1,7 +1,7 @@
-"""Fan-out of an event log to subscribers: streams of gateways, each holding some users.
+"""Fans an event log out to subscribers: gateways' streams, each with some users attached.
 
-The one mechanism behind every service's `Subscribe`; see protos/parley/stream/v1/stream.proto for what it promises:
-at least once, in the order of the log, resumable by position. One reader follows the log for the whole process.
+Every service's `Subscribe` uses it. protos/parley/stream/v1/stream.proto states the guarantees: at least once, in the
+order of the log, resumable by cursor. One reader follows the log for the whole process.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from chassis.rpc.validation import FieldChecks
 
 
 class Request(Protocol):
-    """What a service's SubscribeRequest looks like."""
+    """The fields that every service's SubscribeRequest has."""
 
     @property
     def attachments(self) -> Attachments:
@@ -38,11 +38,11 @@ class FanOut(Generic[E]):
     """Follows a log, and offers each entry to every subscriber.
 
     Args:
-        log: what to follow.
-        parse: reads the events of an entry's payload.
+        log: the event log.
+        parse: decodes the events of an entry's payload.
         route: see `Route`.
-        observe: is shown every event before subscribers are, such as to refresh a cache.
-        lost: called when the log has lost entries.
+        observe: called with every event before subscribers get it, such as to refresh a cache.
+        lost: called after the log has lost entries.
     """
 
     def __init__(
@@ -64,26 +64,26 @@ class FanOut(Generic[E]):
         self._stopping = False
         self._open = metrics.SUBSCRIBERS.labels(log.name)
         self._pending = metrics.SUBSCRIBER_PENDING.labels(log.name)
-        self._given = metrics.SUBSCRIBER_EVENTS.labels(log.name)
+        self._sent = metrics.SUBSCRIBER_EVENTS.labels(log.name)
         self._overflows = metrics.SUBSCRIBER_OVERFLOWS.labels(log.name)
 
     async def start(self) -> None:
-        """Takes the log's present end as where this process begins; call once, before the server starts."""
+        """Sets the starting position to the log's current end; call once, before the server starts."""
         self._positions = await self._log.end()
         self._ready.set()
 
     async def run(self) -> None:
-        """Follows the log for ever; to be supervised."""
+        """Follows the log until cancelled; to be supervised."""
         await self._ready.wait()
-        async for found in self._log.tail(dict(self._positions)):
-            if isinstance(found, LogTrimmedError):
-                self._begin_anew(found.shards)
+        async for batch in self._log.tail(dict(self._positions)):
+            if isinstance(batch, LogTrimmedError):
+                self._handle_loss(batch.shards)
                 continue
-            for entry in found:
+            for entry in batch:
                 self._deliver(entry)
 
-    def _begin_anew(self, shards: Iterable[int]) -> None:
-        """Takes note of a loss: what comes next in these shards may have any position."""
+    def _handle_loss(self, shards: Iterable[int]) -> None:
+        """Forgets the positions in shards that lost entries: the next entries may have any position."""
         for shard in shards:
             del self._positions[shard]
         for subscriber in self._subscribers:
@@ -93,20 +93,20 @@ class FanOut(Generic[E]):
 
     def _deliver(self, entry: Entry) -> None:
         self._positions[entry.shard] = entry.entry_id
-        wanted = [s for s in self._subscribers if s.live]
-        if self._observe is None and not any(entry.organization_id in s.users for s in wanted):
-            for subscriber in wanted:
+        live = [s for s in self._subscribers if s.live]
+        if self._observe is None and not any(entry.organization_id in s.users for s in live):
+            for subscriber in live:
                 subscriber.offer(entry, ())
             return
         events = list(self._parse(entry.payload))
         if self._observe is not None:
             for event in events:
                 self._observe(event)
-        for subscriber in wanted:
+        for subscriber in live:
             subscriber.offer(entry, events)
 
     async def drain(self) -> None:
-        """Ends every stream; subscribers come back to another replica, and resume."""
+        """Ends every stream; subscribers resume at another replica."""
         self._stopping = True
         for subscriber in self._subscribers:
             subscriber.fail(_shutting_down())
@@ -115,13 +115,13 @@ class FanOut(Generic[E]):
         """Serves one stream.
 
         Yields:
-            What a SubscribeResponse says: (acknowledged, events, positions, lost).
+            The contents of each SubscribeResponse; see `Response`.
 
         Raises:
             InvalidArgumentError: INVALID_FIELDS.
             ResourceExhaustedError: SUBSCRIBER_TOO_SLOW or TOO_MANY_USERS.
             UnavailableError: SHUTTING_DOWN.
-            LogError: the log can't be reached to resume.
+            LogError: Redis is unreachable, so the stream can't resume.
         """
         first = await anext(requests, None)
         if first is None:
@@ -136,11 +136,11 @@ class FanOut(Generic[E]):
         reader = asyncio.create_task(_read(subscriber, requests))
         try:
             async for response in self._catch_up(subscriber, resume_cursors):
-                self._given.inc(len(response[1]))
+                self._sent.inc(len(response[1]))
                 yield response
-            while (given := await subscriber.next()) is not None:
-                self._given.inc(len(given[1]))
-                yield given
+            while (next_response := await subscriber.next()) is not None:
+                self._sent.inc(len(next_response[1]))
+                yield next_response
         finally:
             self._overflows.inc(subscriber.overflowed)
             self._open.dec()
@@ -151,45 +151,45 @@ class FanOut(Generic[E]):
     async def _catch_up(
         self, subscriber: Subscriber[E], resume_cursors: dict[int, str]
     ) -> AsyncGenerator[Response[E], None]:
-        """Gives a subscriber what it missed, then lets it live on the common reader.
+        """Sends a subscriber the entries that it missed, then makes it live: the common reader serves it from then on.
 
-        Turn by turn: no more is read before what was read has been given. It lives when it is at least where the
-        common reader is, in every shard; between that look and `live = True` nothing is awaited.
+        Each part is sent before the next is read. A subscriber becomes live once it is at least at the common reader's
+        position in every shard; nothing is awaited between that check and `live = True`.
         """
         if resume_cursors:
             behind = subscriber.positions = {s: p for s, p in resume_cursors.items() if s < self._log.shards}
             if len(resume_cursors) != len(behind) or len(behind) != self._log.shards:
-                subscriber.mark_lost(())  # the log was spread over others: anything may have been missed
+                subscriber.mark_lost(())  # the number of shards changed: any event may have been missed
             while behind:
                 for entry in await self._missed(subscriber, behind):
-                    held = entry.organization_id in subscriber.users
-                    subscriber.offer(entry, self._parse(entry.payload) if held else ())
+                    attached = entry.organization_id in subscriber.users
+                    subscriber.offer(entry, self._parse(entry.payload) if attached else ())
                     while subscriber.fills_a_response and (response := subscriber.take()):
                         yield response
                 while response := subscriber.take():
                     yield response
                 behind = self._behind(subscriber)
-        subscriber.moved_to({s: p for s, p in self._positions.items() if s not in subscriber.positions})
+        subscriber.advance_to({s: p for s, p in self._positions.items() if s not in subscriber.positions})
         subscriber.live = True
         if response := subscriber.take():
             yield response
 
     async def _missed(self, subscriber: Subscriber[E], behind: dict[int, str]) -> list[Entry]:
-        """Some of what comes after a subscriber's positions in the shards where it is behind."""
-        known = self._behind(subscriber)  # as of now: while the log is asked, the common reader goes on
+        """Returns some of the entries after a subscriber's positions in the shards where it is behind."""
+        behind_now = self._behind(subscriber)  # before the read, during which the common reader advances
         try:
             entries = await self._log.after(behind)
         except LogTrimmedError as error:
             subscriber.mark_lost(error.shards)
-            subscriber.moved_to({s: p for s, p in self._positions.items() if s in error.shards})
+            subscriber.advance_to({s: p for s, p in self._positions.items() if s in error.shards})
             return []
-        if not entries and known:  # what the common reader had is there no more
-            subscriber.mark_lost(known)
-            subscriber.moved_to({s: p for s, p in self._positions.items() if s in known})
+        if not entries and behind_now:  # the log no longer has entries that the common reader read
+            subscriber.mark_lost(behind_now)
+            subscriber.advance_to({s: p for s, p in self._positions.items() if s in behind_now})
         return entries
 
     def _behind(self, subscriber: Subscriber[E]) -> dict[int, str]:
-        """Where a subscriber is, in the shards where the common reader is further."""
+        """Returns a subscriber's positions in the shards where the common reader is ahead."""
         return {
             shard: position
             for shard, position in subscriber.positions.items()
@@ -208,14 +208,14 @@ async def _read(subscriber: Subscriber[E], requests: AsyncIterator[R]) -> None:
 
 
 def _checked(resume_cursors: Cursors) -> dict[int, str]:
-    """The positions to resume after. Raises InvalidArgumentError."""
+    """Returns the positions to resume after. Raises InvalidArgumentError."""
     positions = dict(resume_cursors.shards)
     checks = FieldChecks()
     well_formed = all(map(is_position, positions.values()))
-    checks.require(well_formed, "resumeCursors.shards", "must be positions that a stream gave")
+    checks.require(well_formed, "resumeCursors.shards", "must be positions from an earlier stream")
     checks.done()
     return positions
 
 
 def _shutting_down() -> UnavailableError:
-    return UnavailableError("SHUTTING_DOWN", "this replica is stopping; come back", retry_after_ms=0)
+    return UnavailableError("SHUTTING_DOWN", "this replica is shutting down; reconnect", retry_after_ms=0)

@@ -1,12 +1,11 @@
-"""An event log on Redis Streams: what services say to each other and to gateways, instantly and in order.
+"""An event log on Redis Streams: ordered events from services to each other and to gateways.
 
-Entries are appended to one of a fixed number of shards, chosen by organization, so entries of one organization
-keep the order in which they were appended. A reader names the position it has reached and gets what came after;
-so a reader that was away for less than the retention misses nothing. Redis may lose all of it: readers then get
-LogTrimmedError, and what is true stands in the service's store.
+An entry is appended to one of a fixed number of shards, chosen by organization, so entries of an organization keep
+their order. A reader names its position and gets the entries after it, so a reader that was away for less than the
+retention misses nothing. Redis may lose the log: readers then get LogTrimmedError, and reload from the service's store.
 
-That a log was lost shows in that it doesn't hold the position of a reader any more. So a position is always an entry:
-a shard that is empty, or has been quiet for long, gets one without events from whoever follows it.
+A reader detects a loss by its position, which the log no longer holds. So a position is always that of an entry: the
+followers of a shard that is empty or has long been quiet append an entry without events, a mark.
 """
 
 from __future__ import annotations
@@ -23,35 +22,35 @@ from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import RedisError, ResponseError
 
 from chassis.backoff import Backoff
-from chassis.events.merging import merged
+from chassis.events.merging import merge
 from chassis.events.redis_cluster import is_cluster, open_cluster
 from chassis.process import metrics
 from chassis.process.logs import logger
 
-_READ_COUNT: Final = 64  # of each shard in one turn: an entry may have a MiB
+_READ_COUNT: Final = 64  # entries of each shard in one read; an entry may have a MiB
 _GROUP_COUNT: Final = 256
 _BLOCK_MS: Final = 5_000
-_SOCKET_TIMEOUT_SECONDS: Final = 10.0  # above _BLOCK_MS, or every quiet spell would look like a lost connection
-_POLL_SECONDS: Final = 0.05  # how often a group's shards are looked at where they can't be waited for at once
+_SOCKET_TIMEOUT_SECONDS: Final = 10.0  # above _BLOCK_MS, or a read of a quiet log would time out
+_POLL_SECONDS: Final = 0.05  # between reads of a group whose shards can't be read in one blocking command
 _BACKOFF: Final = Backoff(base_seconds=0.05, cap_seconds=2.0)
-_LOOK_SECONDS: Final = 1.0
-_QUIET_PART: Final = 4  # a shard that was quiet for the fourth part of the retention gets a mark
+_CHECK_SECONDS: Final = 1.0
+_QUIET_FRACTION: Final = 4  # a shard gets a mark after a quarter of the retention without entries
 _ENTRY_ID: Final = re.compile(r"[0-9]{1,18}-[0-9]{1,18}")
 
 START: Final = "0-0"
-"""The position before the first entry. A reader that is there can't be told of a loss."""
+"""The position before the first entry. A reader at this position can't detect a loss."""
 
 _log = logger("eventlog")
 
 LogError = RedisError
-"""What the methods raise while Redis can't be reached."""
+"""Raised by the methods while Redis is unreachable."""
 
 Positions = Mapping[int, str]
-"""The last entry that a reader has had, for each shard."""
+"""A reader's position in each shard: the id of the last entry that it read."""
 
 
 class Entry(NamedTuple):
-    """One entry: a batch of events of one organization, as bytes that the appender and the reader agree on."""
+    """A batch of events of one organization, in an encoding that the writer and the reader agree on."""
 
     shard: int
     entry_id: str
@@ -60,15 +59,15 @@ class Entry(NamedTuple):
 
     @property
     def is_mark(self) -> bool:
-        """Whether it has no events, and is only there to be a position."""
+        """Whether the entry has no events and only serves as a position."""
         return not self.organization_id
 
 
 class LogTrimmedError(Exception):
-    """The log no longer holds what came after the reader's position.
+    """The log no longer holds the entries after the reader's position.
 
     Attributes:
-        shards: in which shards.
+        shards: the shards in which entries were lost.
     """
 
     def __init__(self, shards: Iterable[int]) -> None:
@@ -77,9 +76,9 @@ class LogTrimmedError(Exception):
 
 
 def open_redis(url: str) -> Redis:
-    """Opens a client that reconnects by itself; the caller closes it. Values are bytes.
+    """Opens a client that reconnects by itself and returns bytes; the caller closes it.
 
-    An address that begins with `redis+cluster://` is that of a Redis Cluster; see `chassis.events.redis_cluster`.
+    A URL with the scheme `redis+cluster` opens a client of a Redis Cluster; see `chassis.events.redis_cluster`.
     """
     if is_cluster(url):
         return cast(Redis, open_cluster(url, timeout_seconds=_SOCKET_TIMEOUT_SECONDS))
@@ -93,23 +92,23 @@ def open_redis(url: str) -> Redis:
 
 
 def is_position(text: str) -> bool:
-    """Whether a text has the form of a position; what comes from outside may have any."""
+    """Reports whether a text from outside has the form of a position."""
     return _ENTRY_ID.fullmatch(text) is not None
 
 
 def position_key(entry_id: str) -> tuple[int, int]:
-    """Gives entry ids their order: (milliseconds, number)."""
+    """Returns the sort key of an entry id: (milliseconds, number)."""
     milliseconds, _, number = entry_id.partition("-")
     return int(milliseconds), int(number or 0)
 
 
 class EventLog:
-    """One log, such as "chat".
+    """One event log, such as "chat".
 
     Args:
-        redis: the client; not closed here.
-        name: what its keys begin with.
-        shards: how many streams it is spread over; the same in every process that uses it.
+        redis: the client, which the caller closes.
+        name: the prefix of the log's keys.
+        shards: the number of streams; the same in every process that uses the log.
         retention_seconds: how long entries are kept.
     """
 
@@ -117,7 +116,7 @@ class EventLog:
         self._redis: Any = redis  # its replies have unions for types that depend on options
         self._name = name
         self._keys = [f"parley:{name}:{{{shard}}}:log" for shard in range(shards)]
-        # Streams of a cluster's nodes can't be waited for in one command.
+        # One command can't read streams of several nodes of a cluster.
         self._parts = [[shard] for shard in range(shards)] if isinstance(redis, RedisCluster) else [[*range(shards)]]
         self._shard_of_key = {key.encode(): shard for shard, key in enumerate(self._keys)}
         self._retention_ms = int(retention_seconds * 1_000)
@@ -131,30 +130,30 @@ class EventLog:
         return self._name
 
     def shard_of(self, organization_id: str) -> int:
-        """The shard that an organization's entries are in."""
+        """Returns the shard of an organization's entries."""
         return crc32(organization_id.encode()) % len(self._keys)
 
     def stream_key(self, shard: int) -> str:
-        """The key of a shard's stream, for a script that appends in one step with what the entry tells of.
+        """Returns the key of a shard's stream, for a script that makes a change and appends its event atomically.
 
-        Such a script adds the fields that `append` does, and trims to `retention_ms`. The shard is the key's hash tag.
+        The script must add the same fields as `append`, and trim to `retention_ms`. The shard is the key's hash tag.
         """
         return self._keys[shard]
 
     @property
     def shards(self) -> int:
-        """Over how many streams it is spread."""
+        """The number of shards."""
         return len(self._keys)
 
     @property
     def retention_ms(self) -> int:
-        """How long entries are kept, in milliseconds."""
+        """How long entries are kept, in ms."""
         return self._retention_ms
 
     async def append(self, batches: Sequence[tuple[str, bytes]]) -> None:
-        """Appends batches, each (organization, payload), in order and in one round trip.
+        """Appends batches, each (organization, payload), in order and in one round trip; at least once.
 
-        At least once: after an error, some may have been appended. Raises LogError.
+        Raises LogError: some batches may have been appended.
         """
         oldest = int(time.time() * 1_000) - self._retention_ms
         with self._failures.count_exceptions(RedisError), self._append_seconds.time():
@@ -170,59 +169,59 @@ class EventLog:
         self._appended.inc(len(batches))
 
     async def end(self) -> dict[int, str]:
-        """The position of a reader that starts now: the last entry of each shard. Raises LogError."""
+        """Returns the position of a reader that starts now: the last entry of each shard. Raises LogError."""
         states = await self._states(range(len(self._keys)))
         marks = await self._mark(shard for shard, state in states.items() if not state.newest)
         return {shard: marks.get(shard) or state.newest for shard, state in states.items()}
 
     async def after(self, positions: Positions) -> list[Entry]:
-        """Up to some hundreds of entries after a position, those of each shard in order; none at the end of the log.
+        """Returns up to 64 entries of each shard after its position, in order; none at the end of the log.
 
         Raises:
-            LogTrimmedError: the log no longer reaches back that far, or never held the position.
-            LogError: Redis can't be reached.
+            LogTrimmedError: the log no longer holds a position, or never did.
+            LogError: Redis is unreachable.
         """
         entries: list[Entry] = []
         lost = [shard for shard in positions if shard >= len(self._keys)]
         for shard in positions.keys() - set(lost):
-            async with self._redis.pipeline(transaction=True) as pipeline:  # one moment: nothing goes in between
+            async with self._redis.pipeline(transaction=True) as pipeline:  # the state must be that of the same moment
                 pipeline.xrange(self._keys[shard], min=f"({positions[shard]}", count=_READ_COUNT)
-                _ask_state(pipeline, self._keys[shard])
-                found, *state = await pipeline.execute()
+                _request_state(pipeline, self._keys[shard])
+                items, *state = await pipeline.execute()
             if _state(*state).has_lost(positions[shard]):
                 lost.append(shard)
-            entries += [_entry(shard, entry_id, fields) for entry_id, fields in found]
+            entries += [_entry(shard, entry_id, fields) for entry_id, fields in items]
         if lost:
             raise LogTrimmedError(lost)
         return entries
 
     async def tail(self, positions: Positions) -> AsyncGenerator[list[Entry] | LogTrimmedError]:
-        """Follows the log for ever, from a position on; survives that Redis is away.
+        """Follows the log from a position until closed; retries while Redis is unreachable.
 
-        At least once a second while entries come, it is looked whether the log still holds what it held at the last
-        look: Redis may have lost everything and taken new entries since, on a connection that seems never to break.
+        While entries arrive, it checks at least once a second that the log still holds what it held at the last check:
+        Redis may have lost its data and received new entries without the connection breaking.
 
         Yields:
-            Entries, those of each shard in order; or a LogTrimmedError where entries were lost, after which the
-            following goes on with the oldest that there are.
+            Entries, those of each shard in order; or a LogTrimmedError if entries were lost. After that it continues
+            with the oldest entries of those shards.
         """
         reached = {shard: positions.get(shard, START) for shard in range(len(self._keys))}
         tails = [self._tail({shard: reached[shard] for shard in part}) for part in self._parts]
-        async with aclosing(merged(tails)) as found:
-            async for entries in found:
-                yield entries
+        async with aclosing(merge(tails)) as batches:
+            async for batch in batches:
+                yield batch
 
     async def _tail(self, reached: dict[int, str]) -> AsyncGenerator[list[Entry] | LogTrimmedError]:
-        """Follows shards that can be read in one command; see `tail`."""
-        held, looked, failures = dict(reached), time.monotonic(), 0
+        """Follows shards that one command can read; see `tail`."""
+        held, checked_at, failures = dict(reached), time.monotonic(), 0
         while True:
             lost: list[int] = []
             try:
                 streams = {self._keys[shard]: entry_id for shard, entry_id in reached.items()}
-                found = await self._redis.xread(streams, count=_READ_COUNT, block=_BLOCK_MS)
-                due = failures > 0 or time.monotonic() - looked > _LOOK_SECONDS
-                if due:
-                    lost = await self._look(held)
+                reply = await self._redis.xread(streams, count=_READ_COUNT, block=_BLOCK_MS)
+                check_due = failures > 0 or time.monotonic() - checked_at > _CHECK_SECONDS
+                if check_due:
+                    lost = await self._check(held)
             except RedisError as error:
                 failures += 1
                 self._failures.inc()
@@ -235,39 +234,39 @@ class EventLog:
                 held = dict(reached)
                 yield LogTrimmedError(lost)
                 continue
-            entries = self._entries(found)
+            entries = self._entries(reply)
             for entry in entries:
                 reached[entry.shard] = entry.entry_id
-            if due:
-                held, looked = dict(reached), time.monotonic()
+            if check_due:
+                held, checked_at = dict(reached), time.monotonic()
             if entries:
                 yield entries
 
-    async def _look(self, held: Positions) -> list[int]:
-        """The shards that don't hold what they held; marks those that are empty or quiet."""
+    async def _check(self, held: Positions) -> list[int]:
+        """Returns the shards that no longer hold these positions; marks shards that are empty or quiet."""
         states = await self._states(held)
-        quiet_since = int(time.time() * 1_000) - self._retention_ms // _QUIET_PART
+        quiet_since = int(time.time() * 1_000) - self._retention_ms // _QUIET_FRACTION
         await self._mark(shard for shard, state in states.items() if state.is_quiet(quiet_since))
         return [shard for shard, position in held.items() if states[shard].has_lost(position)]
 
     async def _states(self, shards: Iterable[int]) -> dict[int, _State]:
-        chosen = list(shards)
+        numbers = list(shards)
         async with self._redis.pipeline(transaction=False) as pipeline:
-            for shard in chosen:
-                _ask_state(pipeline, self._keys[shard])
+            for shard in numbers:
+                _request_state(pipeline, self._keys[shard])
             replies = await pipeline.execute()
-        return {shard: _state(*pair) for shard, *pair in zip(chosen, replies[::2], replies[1::2], strict=True)}
+        return {shard: _state(*pair) for shard, *pair in zip(numbers, replies[::2], replies[1::2], strict=True)}
 
     async def _mark(self, shards: Iterable[int]) -> dict[int, str]:
-        """Appends an entry without events to shards; gives its ids."""
-        chosen = list(shards)
+        """Appends an entry without events to each shard; returns their ids."""
+        numbers = list(shards)
         async with self._redis.pipeline(transaction=False) as pipeline:
-            for shard in chosen:
+            for shard in numbers:
                 pipeline.xadd(self._keys[shard], {"o": "", "p": b""})
-            return {shard: entry_id.decode() for shard, entry_id in zip(chosen, await pipeline.execute(), strict=True)}
+            return {shard: entry_id.decode() for shard, entry_id in zip(numbers, await pipeline.execute(), strict=True)}
 
-    def _entries(self, found: Any) -> list[Entry]:
-        streams = found.items() if isinstance(found, dict) else found or ()
+    def _entries(self, reply: Any) -> list[Entry]:
+        streams = reply.items() if isinstance(reply, dict) else reply or ()
         return [
             _entry(self._shard_of_key[key], entry_id, fields)
             for key, items in streams
@@ -277,10 +276,10 @@ class EventLog:
     async def read_group(
         self, group: str, consumer: str, *, count: int = _GROUP_COUNT, block_ms: int = _BLOCK_MS
     ) -> list[Entry]:
-        """Takes entries that no consumer of the group has taken, each for this one; they stay its own until `ack`.
+        """Reads entries that no consumer of the group has read; they are this consumer's until `ack` or `claim`.
 
-        At least once: what a consumer took and didn't acknowledge is there for `claim`. Makes the group, from the
-        log's beginning, where it isn't there. Raises LogError.
+        At least once: another consumer can claim entries that this one read and did not acknowledge. Creates the group
+        at the log's beginning if it doesn't exist. Raises LogError.
         """
         if len(self._parts) == 1:
             return await self._read_part(self._parts[0], group, consumer, count, block_ms)
@@ -296,32 +295,32 @@ class EventLog:
     async def _read_part(
         self, part: Sequence[int], group: str, consumer: str, count: int, block_ms: int | None
     ) -> list[Entry]:
-        """Takes entries of shards that can be read in one command; see `read_group`."""
+        """Reads entries of shards that one command can read; see `read_group`."""
         streams = {self._keys[shard]: ">" for shard in part}
         try:
-            found = await self._redis.xreadgroup(group, consumer, streams, count=count, block=block_ms)
+            reply = await self._redis.xreadgroup(group, consumer, streams, count=count, block=block_ms)
         except ResponseError as error:
             if not str(error).startswith("NOGROUP"):
                 raise
-            await self._make_group(group)
-            found = await self._redis.xreadgroup(group, consumer, streams, count=count, block=block_ms)
-        return self._entries(found)
+            await self._create_group(group)
+            reply = await self._redis.xreadgroup(group, consumer, streams, count=count, block=block_ms)
+        return self._entries(reply)
 
     async def claim(self, group: str, consumer: str, *, idle_ms: int, count: int = _GROUP_COUNT) -> list[Entry]:
-        """Takes over entries that a consumer took at least `idle_ms` ago and never acknowledged. Raises LogError."""
+        """Claims entries that a consumer read at least `idle_ms` ago and did not acknowledge. Raises LogError."""
         entries = []
         for shard, key in enumerate(self._keys):
             try:
-                _, found, *_ = await self._redis.xautoclaim(key, group, consumer, idle_ms, count=count)
+                _, items, *_ = await self._redis.xautoclaim(key, group, consumer, idle_ms, count=count)
             except ResponseError as error:
                 if not str(error).startswith("NOGROUP"):
                     raise
                 continue
-            entries += [_entry(shard, entry_id, fields) for entry_id, fields in found if fields]
+            entries += [_entry(shard, entry_id, fields) for entry_id, fields in items if fields]
         return entries
 
     async def ack(self, group: str, entries: Sequence[Entry]) -> None:
-        """Marks entries as dealt with. Raises LogError."""
+        """Acknowledges entries for a group. Raises LogError."""
         async with self._redis.pipeline(transaction=False) as pipeline:
             for shard in {entry.shard for entry in entries}:
                 ids = [entry.entry_id for entry in entries if entry.shard == shard]
@@ -329,8 +328,8 @@ class EventLog:
             await pipeline.execute()
 
     async def backlog(self, group: str) -> int:
-        """How many entries a group has yet to acknowledge, taken or not. Raises LogError."""
-        waiting = 0
+        """Returns the number of entries that a group has not acknowledged, read or not. Raises LogError."""
+        count = 0
         for key in self._keys:
             try:
                 groups = await self._redis.xinfo_groups(key)
@@ -338,10 +337,10 @@ class EventLog:
                 if "no such key" not in str(error):
                     raise
                 continue
-            waiting += sum(each["pending"] + (each["lag"] or 0) for each in groups if each["name"] == group.encode())
-        return waiting
+            count += sum(each["pending"] + (each["lag"] or 0) for each in groups if each["name"] == group.encode())
+        return count
 
-    async def _make_group(self, group: str) -> None:
+    async def _create_group(self, group: str) -> None:
         for key in self._keys:
             try:
                 await self._redis.xgroup_create(key, group, id="0", mkstream=True)
@@ -351,13 +350,13 @@ class EventLog:
 
 
 class _State(NamedTuple):
-    """The first and the last entry of a shard; empty where there is none."""
+    """The ids of a shard's first and last entries; empty if there are none."""
 
     oldest: str
     newest: str
 
     def has_lost(self, position: str) -> bool:
-        """Whether what came after a position may be missing: it is before the oldest entry, or after the newest."""
+        """Reports whether entries after a position may be missing: it is before the oldest or after the newest one."""
         if position == START:
             return False
         if not self.newest:
@@ -365,11 +364,11 @@ class _State(NamedTuple):
         return not position_key(self.oldest) <= position_key(position) <= position_key(self.newest)
 
     def is_quiet(self, since_ms: int) -> bool:
-        """Whether nothing was appended since a time."""
+        """Reports whether no entry was appended since a time."""
         return not self.newest or position_key(self.newest)[0] < since_ms
 
 
-def _ask_state(pipeline: Any, key: str) -> None:
+def _request_state(pipeline: Any, key: str) -> None:
     pipeline.xrange(key, count=1)
     pipeline.xrevrange(key, count=1)
 
@@ -383,7 +382,7 @@ def _entry(shard: int, entry_id: bytes, fields: dict[bytes, bytes]) -> Entry:
 
 
 def _flat(items: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:
-    """The items of a stream: RESP3 nests them one level deeper than RESP2."""
+    """Returns the items of a stream, which RESP3 nests one level deeper than RESP2."""
     if items and isinstance(items[0], list):
         return [pair for nested in items for pair in nested]
     return list(items)

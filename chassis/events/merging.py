@@ -1,4 +1,4 @@
-"""Several endless sources, read as one."""
+"""Merges several endless asynchronous generators."""
 
 from __future__ import annotations
 
@@ -12,49 +12,48 @@ from chassis.process.supervise import end_tasks
 T = TypeVar("T")
 
 
-class _Given(NamedTuple, Generic[T]):
-    """An item of a source, which goes on when it was taken."""
+class _Item(NamedTuple, Generic[T]):
+    """An item of a source; the source continues once `taken` is set."""
 
     item: T
     taken: asyncio.Event
 
 
 class _Failure(NamedTuple):
-    """What a source raised, in its place among what it gave."""
+    """The error of a source, queued in order with its items."""
 
     error: Exception
 
 
-async def merged(sources: Sequence[AsyncGenerator[T]]) -> AsyncGenerator[T]:
-    """Gives the items of all sources as they come, those of each in its order; raises what a source raises.
+async def merge(sources: Sequence[AsyncGenerator[T]]) -> AsyncGenerator[T]:
+    """Yields the items of all sources as they arrive, those of one source in order; raises a source's error.
 
-    No source comes twice before another that has something. They are closed with the reader.
+    No source yields twice while another one has an item waiting. Closing the generator closes the sources.
     """
     if len(sources) == 1:
         async with aclosing(sources[0]) as only:
             async for item in only:
                 yield item
-    queue: asyncio.Queue[_Given[T] | _Failure] = asyncio.Queue()
+    queue: asyncio.Queue[_Item[T] | _Failure] = asyncio.Queue()
     readers = [asyncio.create_task(_read(source, queue)) for source in sources]
     try:
         while True:
-            found = await queue.get()
-            if isinstance(found, _Failure):
-                raise found.error
-            found.taken.set()
-            yield found.item
+            result = await queue.get()
+            if isinstance(result, _Failure):
+                raise result.error
+            result.taken.set()
+            yield result.item
     finally:
-        # Goes on to its end, though whoever cancels us may do so again meanwhile.
-        await asyncio.shield(end_tasks(readers))
+        await asyncio.shield(end_tasks(readers))  # finishes even if this task is cancelled again meanwhile
 
 
-async def _read(source: AsyncGenerator[T], queue: asyncio.Queue[_Given[T] | _Failure]) -> None:
-    """Reads a source, and closes it; so nobody else runs it at that moment."""
+async def _read(source: AsyncGenerator[T], queue: asyncio.Queue[_Item[T] | _Failure]) -> None:
+    """Reads a source and closes it. Only this task runs the source, so closing can't meet a running generator."""
     async with aclosing(source):
         try:
             async for item in source:
                 taken = asyncio.Event()
-                queue.put_nowait(_Given(item, taken))
+                queue.put_nowait(_Item(item, taken))
                 await taken.wait()
-        except Exception as error:  # not to be lost: whoever reads all sources raises it
+        except Exception as error:  # `merge` raises it
             queue.put_nowait(_Failure(error))

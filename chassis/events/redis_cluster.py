@@ -1,7 +1,7 @@
-"""Redis Cluster behind the same interface as one server: `redis+cluster://` in an address asks for it.
+"""A Redis Cluster client with the interface of a single server's, for URLs with the scheme `redis+cluster://`.
 
-All that belongs to one shard of an event log has one hash tag, so it is on one node; nothing here spans two. While
-slots move from node to node, some of what is appended at once may be appended twice, or in another order.
+The keys of one shard of an event log have one hash tag, so they are on one node; no command spans two. While slots
+migrate between nodes, entries appended concurrently may be duplicated or reordered.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from redis.exceptions import RedisClusterException
 
 _SCHEMES: Final = {"redis+cluster": "redis", "rediss+cluster": "rediss"}
 _ATTEMPTS: Final = 3
-"""How often a command is sent again while the cluster finds out who has what, as after the loss of a node."""
+"""How often a command is retried while the cluster reassigns slots, such as after the loss of a node."""
 
 
 class Cluster(RedisCluster):
-    """A client of a cluster. Like one of a single server it raises nothing but RedisError when there is nobody."""
+    """A client of a cluster. Like a single server's client, it raises only RedisError if no server is reachable."""
 
     async def __aenter__(self) -> RedisCluster:
         with _unreachable():
             return await super().__aenter__()
 
     async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
-        """Sends a command to whoever has its key."""
+        """Sends a command to the node that has its key."""
         with _unreachable():
             return await super().execute_command(*args, **kwargs)
 
     def pipeline(self, transaction: Any | None = None, shard_hint: Any | None = None) -> ClusterPipeline:
-        """Commands that are sent together, to each node its own."""
+        """Returns a pipeline, which sends each node its commands together."""
         del shard_hint  # clusters have none
-        return _Pipeline(self, transaction)  # type: ignore[abstract]  # redis-py says so of its own class, too
+        return _Pipeline(self, transaction)  # type: ignore[abstract]  # so is redis-py's own class
 
 
 class _Pipeline(ClusterPipeline):
@@ -53,24 +53,24 @@ class _Pipeline(ClusterPipeline):
 
 @contextmanager
 def _unreachable() -> Iterator[None]:
-    """Makes connection errors of what redis-py raises besides, which is no RedisError.
+    """Turns redis-py's cluster errors that are no RedisError into connection errors.
 
-    Its own exception says that no node can be reached. An AttributeError is met by a command whose connection another
-    one closed under it, having found that the cluster has changed.
+    RedisClusterException means that no node is reachable. redis-py raises AttributeError in a command whose connection
+    another command closed, as it had noticed a change of the cluster.
     """
     try:
         yield
     except (RedisClusterException, AttributeError) as error:
-        raise RedisConnectionError(f"the cluster can't be reached, or is changing: {error}") from error
+        raise RedisConnectionError(f"the cluster is unreachable or changing: {error}") from error
 
 
 def is_cluster(url: str) -> bool:
-    """Whether an address is that of a cluster."""
+    """Reports whether a URL is a cluster's."""
     return urlsplit(url).scheme in _SCHEMES
 
 
 def open_cluster(url: str, *, timeout_seconds: float) -> RedisCluster:
-    """Opens a client; the caller closes it. Any one node of the cluster that the address names is enough to begin."""
+    """Opens a client, which the caller closes. One reachable node among those that the URL names is enough."""
     scheme, _, rest = url.partition("://")
     return Cluster.from_url(
         f"{_SCHEMES[scheme]}://{rest}",

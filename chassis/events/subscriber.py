@@ -1,4 +1,4 @@
-"""One open stream of events: the users that it holds, and what it has not been given yet, within bounds."""
+"""One open stream of events: its attached users, and its bounded queue of events to send."""
 
 from __future__ import annotations
 
@@ -20,33 +20,33 @@ MAX_PENDING_BYTES: Final = 64 << 20
 MAX_RESPONSE_EVENTS: Final = 2_000
 MAX_RESPONSE_BYTES: Final = 4 << 20  # gRPC's limit here is 16 MiB
 MAX_USERS: Final = 200_000
-_TOLD_EVERY_MS: Final = 60_000
+_REPORT_EVERY_MS: Final = 60_000
 
 
 class Sized(Protocol):
-    """What an event is here: a message of the contract."""
+    """An event: a protobuf message."""
 
     def ByteSize(self) -> int:  # noqa: N802  # protobuf's name
-        """How many bytes it takes on the wire."""
+        """Returns the encoded size in bytes."""
 
 
 E = TypeVar("E", bound=Sized)
 Users = set[str]
 Route = Callable[[E, Users], "E | None"]
-"""Gives the event for a subscriber that holds these users of its organization, or None if it is for none of them."""
+"""Returns the event for a subscriber that has these users of its organization attached; None if it concerns none."""
 Response = tuple[int, list[E], Cursors | None, bool]
-"""What a SubscribeResponse says: (acknowledged, events, positions, lost)."""
+"""The contents of a SubscribeResponse: (acked_sequence, events, resume_cursors, resync_required)."""
 
 
 @dataclass(slots=True)
-class _Part(Generic[E]):
-    """Events that are given together.
+class _Chunk(Generic[E]):
+    """Events of one entry that are sent together.
 
     Attributes:
-        shard: where they are from.
+        shard: the entry's shard.
         events: at least one.
-        size: their bytes, or those of the entry that they are from, which they keep in memory.
-        reached: where the subscriber is once it has them; empty while more of the same entry are to come.
+        size: the bytes of the events, or of the whole entry, which they keep in memory.
+        reached: the subscriber's position after the events; empty if more chunks of the entry follow.
     """
 
     shard: int
@@ -56,11 +56,11 @@ class _Part(Generic[E]):
 
 
 class Subscriber(Generic[E]):
-    """What one stream has yet to be given.
+    """The state of one stream: attached users, positions, and pending events.
 
     Args:
         route: see `Route`.
-        pending: the metric of how many events are pending in all streams.
+        pending: the metric of the events pending in all streams.
     """
 
     def __init__(self, route: Route[E], pending: Gauge) -> None:
@@ -74,21 +74,21 @@ class Subscriber(Generic[E]):
         self._error: AppError | None = None
         self._ending = False
         self._lost = False
-        self._acknowledged = 0
-        self._queue: deque[_Part[E]] = deque()
-        self._last: dict[int, _Part[E]] = {}
+        self._acked_sequence = 0
+        self._queue: deque[_Chunk[E]] = deque()
+        self._last: dict[int, _Chunk[E]] = {}
         self._events, self._bytes = 0, 0
-        self._moved: dict[int, str] = {}
-        self._told: dict[int, int] = {}
+        self._advanced: dict[int, str] = {}
+        self._reported_ms: dict[int, int] = {}
         self._wake = asyncio.Event()
 
     @property
     def fills_a_response(self) -> bool:
-        """Whether as many events are pending as a response may hold."""
+        """Whether the pending events fill a response."""
         return self._events >= MAX_RESPONSE_EVENTS or self._bytes >= MAX_RESPONSE_BYTES
 
     def attach(self, attachments: Attachments) -> None:
-        """Adds and removes users, and acknowledges that.
+        """Attaches and detaches users, and acknowledges the change.
 
         Raises:
             InvalidArgumentError: INVALID_FIELDS.
@@ -96,28 +96,28 @@ class Subscriber(Generic[E]):
         """
         _check(attachments)
         for key in attachments.add:
-            held = self.users.setdefault(key.organization_id, set())
-            self._user_count += key.user_id not in held
-            held.add(key.user_id)
+            attached = self.users.setdefault(key.organization_id, set())
+            self._user_count += key.user_id not in attached
+            attached.add(key.user_id)
         for key in attachments.remove:
             self._remove(key.organization_id, key.user_id)
         if self._user_count > MAX_USERS:
-            raise ResourceExhaustedError("TOO_MANY_USERS", f"a stream may hold {MAX_USERS} users")
+            raise ResourceExhaustedError("TOO_MANY_USERS", f"a stream may attach {MAX_USERS} users")
         if attachments.request_sequence:
-            self._acknowledged = attachments.request_sequence
+            self._acked_sequence = attachments.request_sequence
             self._wake.set()
 
     def _remove(self, organization_id: str, user_id: str) -> None:
-        held = self.users.get(organization_id, set())
-        self._user_count -= user_id in held
-        held.discard(user_id)
-        if not held:
+        attached = self.users.get(organization_id, set())
+        self._user_count -= user_id in attached
+        attached.discard(user_id)
+        if not attached:
             self.users.pop(organization_id, None)
 
     def offer(self, entry: Entry, events: Iterable[E]) -> None:
-        """Queues what of an entry is for this subscriber; an entry that it has had already is passed over.
+        """Queues an entry's events for this subscriber's users; skips an entry that was offered before.
 
-        Past the bounds all that is pending is dropped, and the stream ends: the subscriber comes back and resumes.
+        Past the bounds, the stream ends and drops its pending events; the subscriber resumes with a new stream.
         """
         shard, reached = entry.shard, self.positions.get(entry.shard)
         if self._error is not None or (reached and position_key(entry.entry_id) <= position_key(reached)):
@@ -130,17 +130,17 @@ class Subscriber(Generic[E]):
         elif last := self._last.get(shard):
             last.reached = entry.entry_id
         else:
-            self._moved[shard] = entry.entry_id
+            self._advanced[shard] = entry.entry_id
             at_ms = position_key(entry.entry_id)[0]
-            if at_ms - self._told.setdefault(shard, at_ms) > _TOLD_EVERY_MS:
+            if at_ms - self._reported_ms.setdefault(shard, at_ms) > _REPORT_EVERY_MS:
                 self._wake.set()
 
     def _put(self, entry: Entry, events: list[E]) -> None:
-        for part in _parts(entry, events):
-            self._queue.append(part)
-            self._last[entry.shard] = part
-            self._events += len(part.events)
-            self._bytes += part.size
+        for chunk in _chunks(entry, events):
+            self._queue.append(chunk)
+            self._last[entry.shard] = chunk
+            self._events += len(chunk.events)
+            self._bytes += chunk.size
         self._pending.inc(len(events))
         if self._events > MAX_PENDING_EVENTS or self._bytes > MAX_PENDING_BYTES:
             self.overflowed = True
@@ -149,43 +149,43 @@ class Subscriber(Generic[E]):
             )
         self._wake.set()
 
-    def moved_to(self, positions: dict[int, str]) -> None:
-        """Sets where this subscriber is, and that it has to be told."""
+    def advance_to(self, positions: dict[int, str]) -> None:
+        """Sets the subscriber's positions, and reports them in the next response."""
         self.positions.update(positions)
-        self._moved.update(positions)
+        self._advanced.update(positions)
 
     def mark_lost(self, shards: Iterable[int]) -> None:
-        """Notes that events were missed, and that the log of some shards begins anew: no position there holds."""
+        """Records that events were missed, and resets the positions in shards that lost entries."""
         for shard in shards:
             self.positions[shard] = START
-            self._moved.pop(shard, None)
+            self._advanced.pop(shard, None)
             self._last.pop(shard, None)
-            for part in self._queue:
-                if part.shard == shard:
-                    part.reached = ""
+            for chunk in self._queue:
+                if chunk.shard == shard:
+                    chunk.reached = ""
         self._lost = True
         self._wake.set()
 
     def end(self) -> None:
-        """Ends the stream when what is pending has been given."""
+        """Ends the stream once the pending events have been taken."""
         self._ending = True
         self._wake.set()
 
     def fail(self, error: AppError) -> None:
-        """Ends the stream with an error, the first one; what is pending is dropped, and nothing more is taken."""
+        """Ends the stream with an error, the first one given; drops the pending events and takes no more."""
         self._error = self._error or error
         self.drop()
         self._wake.set()
 
     def drop(self) -> None:
-        """Lets go of what is pending."""
+        """Drops the pending events."""
         self._pending.dec(self._events)
         self._queue.clear()
         self._last.clear()
         self._events, self._bytes = 0, 0
 
     async def next(self) -> Response[E] | None:
-        """Waits for something to say, and takes it; None at the end. Raises AppError: what the stream failed with."""
+        """Waits for a response and takes it; None at the end. Raises the AppError of `fail`."""
         while True:
             await self._wake.wait()
             if response := self.take():
@@ -194,59 +194,59 @@ class Subscriber(Generic[E]):
                 return None
 
     def take(self) -> Response[E] | None:
-        """Takes as much of what there is to say as a response may hold; None when there is nothing. Raises AppError."""
+        """Takes the next response, filled up to its bounds; None if there is none. Raises the AppError of `fail`."""
         if self._error is not None:
             raise self._error
-        moved, self._moved = self._moved, {}
-        events = self._take_events(moved)
-        acknowledged, self._acknowledged = self._acknowledged, 0
+        advanced, self._advanced = self._advanced, {}
+        events = self._take_events(advanced)
+        acked_sequence, self._acked_sequence = self._acked_sequence, 0
         lost, self._lost = self._lost, False
         if not (self._queue or self._ending):
             self._wake.clear()
-        if not (acknowledged or events or moved or lost):
+        if not (acked_sequence or events or advanced or lost):
             return None
-        self._told |= {shard: position_key(position)[0] for shard, position in moved.items()}
-        return acknowledged, events, Cursors(shards=moved) if moved else None, lost
+        self._reported_ms |= {shard: position_key(position)[0] for shard, position in advanced.items()}
+        return acked_sequence, events, Cursors(shards=advanced) if advanced else None, lost
 
-    def _take_events(self, moved: dict[int, str]) -> list[E]:
-        """Events for one response; notes in `moved` where the subscriber is once it has them."""
+    def _take_events(self, advanced: dict[int, str]) -> list[E]:
+        """Takes the events for one response; adds the positions after them to `advanced`."""
         events: list[E] = []
         size = 0
         while self._queue:
-            part = self._queue[0]
-            full = len(events) + len(part.events) > MAX_RESPONSE_EVENTS or size + part.size > MAX_RESPONSE_BYTES
+            chunk = self._queue[0]
+            full = len(events) + len(chunk.events) > MAX_RESPONSE_EVENTS or size + chunk.size > MAX_RESPONSE_BYTES
             if events and full:
                 break
             self._queue.popleft()
-            events += part.events
-            size += part.size
-            if part.reached:
-                moved[part.shard] = part.reached
-            if self._last.get(part.shard) is part:
-                del self._last[part.shard]
+            events += chunk.events
+            size += chunk.size
+            if chunk.reached:
+                advanced[chunk.shard] = chunk.reached
+            if self._last.get(chunk.shard) is chunk:
+                del self._last[chunk.shard]
         self._events -= len(events)
         self._bytes -= size
         self._pending.dec(len(events))
         return events
 
 
-def _parts(entry: Entry, events: list[E]) -> Iterator[_Part[E]]:
-    """The events of an entry, in parts of which each fits in a response, but for a single event that doesn't."""
+def _chunks(entry: Entry, events: list[E]) -> Iterator[_Chunk[E]]:
+    """Splits an entry's events into chunks that fit in a response; a single event that doesn't is a chunk, too."""
     size = len(entry.payload)
     if size <= MAX_RESPONSE_BYTES and len(events) <= MAX_RESPONSE_EVENTS:
-        yield _Part(entry.shard, events, size, entry.entry_id)
+        yield _Chunk(entry.shard, events, size, entry.entry_id)
         return
-    part = _Part[E](entry.shard, [], 0, "")
+    chunk = _Chunk[E](entry.shard, [], 0, "")
     for event in events:
         size = event.ByteSize()
-        full = part.size + size > MAX_RESPONSE_BYTES or len(part.events) >= MAX_RESPONSE_EVENTS
-        if part.events and full:
-            yield part
-            part = _Part[E](entry.shard, [], 0, "")
-        part.events.append(event)
-        part.size += size
-    part.reached = entry.entry_id
-    yield part
+        full = chunk.size + size > MAX_RESPONSE_BYTES or len(chunk.events) >= MAX_RESPONSE_EVENTS
+        if chunk.events and full:
+            yield chunk
+            chunk = _Chunk[E](entry.shard, [], 0, "")
+        chunk.events.append(event)
+        chunk.size += size
+    chunk.reached = entry.entry_id
+    yield chunk
 
 
 def _check(attachments: Attachments) -> None:

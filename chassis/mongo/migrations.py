@@ -1,10 +1,10 @@
-"""Changes of a service's database, such as indexes, that are made once, by whichever process comes first.
+"""Migrations: changes of a service's database, such as indexes, that one process makes once.
 
-A service's store lists its migrations, and asks for them when it starts. The database says which have been made, in the
-collection `migrations`, and who makes them now: a lease that ends by the database's own clock, so that a process that
-was killed half-way keeps nobody waiting for long. Whoever takes over makes what was begun again. So a migration must
-- come to the same when it is made twice, even by two at once: one that was frozen may go on after its lease;
-- leave the database such that the version before can use it, for replicas of both run at once during an upgrade.
+A service's store lists its migrations, and runs the missing ones when it starts. The collection `migrations` records
+which have been made, and a lease on making them. The lease expires by the database's clock, so other processes soon
+take over from one that was killed, and run its unfinished migration again. So a migration must
+- be idempotent, even when two processes run it at once: a process that was frozen may continue after its lease;
+- leave the database usable for the previous version, as replicas of both versions run during an upgrade.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from chassis.process.logs import logger
 
 COLLECTION: Final = "migrations"
 UNFINISHED_RESTORE: Final = "unfinished_restore"
-"""The collection that a restore has in the database of the service that starts first, until it is finished."""
+"""The collection that an unfinished restore leaves in the database of the service that starts first."""
 
 LEASE_SECONDS: Final = 30.0
-_LOOK_SECONDS: Final = 0.1
-_LONGEST_SECONDS: Final = 86_400.0  # a migration may take long: the client's own deadline is not for it
+_POLL_SECONDS: Final = 0.1
+_TIMEOUT_SECONDS: Final = 86_400.0  # a migration may take longer than the client's timeout
 _LEASE: Final = {"_id": "lease"}
 _NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -38,7 +38,7 @@ _log = logger("migrations")
 
 
 class Migration(NamedTuple):
-    """A change: its name, for ever, what it does, for people, and how it is made."""
+    """A migration: its permanent name, a summary for people, and the function that makes it."""
 
     name: str
     summary: str
@@ -46,11 +46,11 @@ class Migration(NamedTuple):
 
 
 class UnfinishedRestoreError(Exception):
-    """The database holds a part of a backup; whoever works with it would take the rest for lost."""
+    """The database holds only a part of a backup: a service would treat the rest as lost."""
 
 
 async def pending(database: Database, migrations: Sequence[Migration]) -> list[Migration]:
-    """Those that have not been made, in their order. Changes nothing."""
+    """Returns the migrations that have not been made, in order. Changes nothing."""
     made = {document["_id"] async for document in database[COLLECTION].find({}, {"_id": 1})}
     return [migration for migration in migrations if migration.name not in made]
 
@@ -58,15 +58,15 @@ async def pending(database: Database, migrations: Sequence[Migration]) -> list[M
 async def migrate(
     database: Database, migrations: Sequence[Migration], *, lease_seconds: float = LEASE_SECONDS
 ) -> list[str]:
-    """Sees to it that all have been made, by this process or by others; gives the names of those it made itself.
+    """Makes all migrations, or waits until other processes have; returns the names of those that this process made.
 
     Raises:
         UnfinishedRestoreError: the database is being restored.
-        PyMongoError: the database can't be reached, or refuses; what was being made is made again by whoever is next.
+        PyMongoError: the database is unreachable or refused; another call runs the unfinished migration again.
     """
     if await database[UNFINISHED_RESTORE].find_one():
-        raise UnfinishedRestoreError("the database is being restored: finish that first, with `parley restore`")
-    own: list[str] = []
+        raise UnfinishedRestoreError("the database is partly restored: finish the restore with `parley restore`")
+    completed: list[str] = []
     awaited = False
     while missing := await pending(database, migrations):
         lease = _Lease(database, lease_seconds)
@@ -74,17 +74,17 @@ async def migrate(
             if not awaited:
                 _log.info("migrations_awaited", names=[migration.name for migration in missing])
             awaited = True
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
             continue
         try:
-            await _while_held(lease, _make_all(database, migrations, own))
+            await _while_held(lease, _run_all(database, migrations, completed))
         finally:
             await lease.release()
-    return own
+    return completed
 
 
 async def _while_held(lease: _Lease, work: Coroutine[None, None, None]) -> None:
-    """Works until it is done or the lease has ended, whichever comes first."""
+    """Runs the work until it is done or the lease is lost, whichever comes first."""
     working, keeping = asyncio.create_task(work), asyncio.create_task(lease.keep())
     try:
         await asyncio.wait({working, keeping}, return_when=asyncio.FIRST_COMPLETED)
@@ -98,16 +98,16 @@ async def _while_held(lease: _Lease, work: Coroutine[None, None, None]) -> None:
         await asyncio.gather(working, keeping, return_exceptions=True)
 
 
-async def _make_all(database: Database, migrations: Sequence[Migration], own: list[str]) -> None:
+async def _run_all(database: Database, migrations: Sequence[Migration], completed: list[str]) -> None:
     for migration in await pending(database, migrations):
-        await _make(database, migration)
-        own.append(migration.name)
+        await _run(database, migration)
+        completed.append(migration.name)
 
 
-async def _make(database: Database, migration: Migration) -> None:
+async def _run(database: Database, migration: Migration) -> None:
     began = time.monotonic()
     _log.info("migration_begun", name=migration.name, summary=migration.summary)
-    with pymongo.timeout(_LONGEST_SECONDS):
+    with pymongo.timeout(_TIMEOUT_SECONDS):
         await migration.apply(database)
     await database[COLLECTION].update_one(
         {"_id": migration.name}, {"$set": {"summary": migration.summary}, "$currentDate": {"time": True}}, upsert=True
@@ -116,7 +116,7 @@ async def _make(database: Database, migration: Migration) -> None:
 
 
 class _Lease:
-    """The right to make migrations of one database."""
+    """The lease on making migrations of one database."""
 
     def __init__(self, database: Database, seconds: float) -> None:
         self._collection = database[COLLECTION]
@@ -124,15 +124,15 @@ class _Lease:
         self._holder = secrets.token_hex(8)
 
     async def acquire(self) -> bool:
-        """Takes it, unless another holder's has not ended."""
+        """Acquires the lease unless another holder has it; reports success."""
         await self._collection.update_one(_LEASE, {"$setOnInsert": {"until": _NEVER}}, upsert=True)
         free = {
             "$or": [{"$lt": ["$until", "$$NOW"]}, {"$eq": ["$holder", self._holder]}]
-        }  # its own: the driver repeats
+        }  # its own, as the driver may repeat the command
         return await self._extend({**_LEASE, "$expr": free})
 
     async def keep(self) -> None:
-        """Renews it; returns when it has ended, or may have."""
+        """Renews the lease until it is lost, or may be."""
         renewed = time.monotonic()
         while True:
             await asyncio.sleep(self._seconds / 4)
@@ -147,7 +147,7 @@ class _Lease:
                     return
 
     async def release(self) -> None:
-        """Gives it back, if it is still held."""
+        """Releases the lease if it is still held."""
         await self._collection.update_one({**_LEASE, "holder": self._holder}, {"$set": {"until": _NEVER}})
 
     async def _extend(self, condition: dict[str, Any]) -> bool:

@@ -1,6 +1,6 @@
-"""What MongoDB's driver tells of itself, as metrics: how long commands take, which fail, whether there is a primary.
+"""Metrics from the events of MongoDB's driver: command durations, failures, and whether a primary is known.
 
-A command carries a batch, so nothing here is paid for each message.
+A command carries a batch of messages, so the cost per message is small.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class _Commands(CommandListener):
 
 @cache
 def _of(command: str) -> tuple[Histogram, Counter]:
-    """The metrics of a command; made together, so that the first failure is seen as a change from 0."""
+    """Returns the metrics of a command. Both are created together, so that the first failure is a change from 0."""
     return STORE_SECONDS.labels(command), STORE_FAILURES.labels(command)
 
 
@@ -56,5 +56,5 @@ class _Topology(TopologyListener):
 
 
 def store_listeners() -> tuple[CommandListener | TopologyListener, ...]:
-    """What to give a client of MongoDB as its `event_listeners`."""
+    """Returns the `event_listeners` for a MongoDB client."""
     return _Commands(), _Topology()

@@ -1,1 +1,1 @@
-"""The life cycle of a process: settings, logs, metrics, tracing, supervision and start-up errors."""
+"""A process's life cycle: settings, logs, metrics, tracing, supervision and start-up errors."""

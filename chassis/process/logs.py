@@ -1,6 +1,6 @@
-"""Structured logs on standard output: a constant event name and fields, one line each.
+"""Structured logs on standard output: one line for each event, with a constant name and fields.
 
-Never a message's text, a token, a password or an address of a person: what is not logged can't leak.
+Never log a message's text, a token, a password or a person's address: what is not logged can't leak.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import structlog
 
 
 def configure(service: str, replica: str, level: str, form: Literal["json", "console"]) -> None:
-    """Sets up structlog, and routes the standard library's logging (of libraries, from WARNING) through it."""
+    """Configures structlog, and routes the standard library's logging, from WARNING, through it."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -47,7 +47,7 @@ def configure(service: str, replica: str, level: str, form: Literal["json", "con
 
 
 def logger(name: str) -> structlog.typing.FilteringBoundLogger:
-    """The logger of a module; `name` says which part of the process speaks."""
+    """Returns a module's logger; `name` becomes the field `part`."""
     bound: structlog.typing.FilteringBoundLogger = structlog.get_logger(part=name)
     return bound
 

@@ -1,4 +1,4 @@
-"""The life of a process: settings, logs, metrics, then whatever it serves until SIGTERM or SIGINT."""
+"""Runs a process: loads settings, starts logs and metrics, and serves until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
@@ -31,46 +31,46 @@ _log = logger("process")
 
 
 def run_process(name: str, settings_class: type[P], serve: Callable[[P], AbstractAsyncContextManager[object]]) -> None:
-    """Runs a process until it is told to stop.
+    """Runs a process until SIGTERM or SIGINT.
 
     Args:
-        name: what it calls itself in logs.
-        settings_class: what it is told; see `chassis.process.settings.load`.
-        serve: entered when the process starts, left when it is to stop; it drains on leaving.
+        name: the process's name in logs.
+        settings_class: its settings; see `chassis.process.settings.load`.
+        serve: entered when the process starts; left when it stops, to drain.
     """
     settings = load(settings_class)
     logs.configure(name, settings.replica, settings.log_level, settings.log_format)
-    _open_as_many_files_as_allowed()
-    _collect_rarely()
+    _raise_open_file_limit()
+    _tune_garbage_collector()
     try:
-        uvloop.run(_live(name, settings, serve))
+        uvloop.run(_run(name, settings, serve))
     except Exception as error:
-        if found := outage(error):
-            _log.error("process_failed", store=found.store, reason=found.reason)
+        if cause := outage(error):
+            _log.error("process_failed", store=cause.store, reason=cause.reason)
         else:
             _log.error("process_failed", exc_info=error)
         raise SystemExit(1) from None
 
 
-def _open_as_many_files_as_allowed() -> None:
-    """Raises the soft limit on open files to the hard one, which is a program's own affair.
+def _raise_open_file_limit() -> None:
+    """Raises the soft limit on open files to the hard limit.
 
-    Container runtimes leave it at systemd's 1,024, for programs that know no better; every connection takes one.
+    Each connection takes a file, and container runtimes leave the soft limit at systemd's 1,024.
     """
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _collect_rarely() -> None:
-    """Lets the cycle collector pass over what is loaded by now, and look at the rest less often.
+def _tune_garbage_collector() -> None:
+    """Excludes the objects loaded so far from the cycle collector, and lets it run less often.
 
-    A batch makes thousands of objects without a cycle among them; by default each thousand is looked at.
+    By default it runs after about a thousand allocations. A batch allocates thousands of objects without any cycle.
     """
     gc.freeze()
     gc.set_threshold(_ALLOCATIONS_BETWEEN_COLLECTIONS)
 
 
-async def _live(name: str, settings: P, serve: Callable[[P], AbstractAsyncContextManager[object]]) -> None:
+async def _run(name: str, settings: P, serve: Callable[[P], AbstractAsyncContextManager[object]]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -87,7 +87,7 @@ async def _live(name: str, settings: P, serve: Callable[[P], AbstractAsyncContex
 
 
 def run_service(name: str, settings_class: type[S], wire: Callable[[S], AbstractAsyncContextManager[Service]]) -> None:
-    """Runs a gRPC service until it is told to stop; `wire` is its composition root."""
+    """Runs a gRPC service until SIGTERM or SIGINT; `wire` is its composition root."""
 
     @asynccontextmanager
     async def serve(settings: S) -> AsyncIterator[None]:

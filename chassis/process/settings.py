@@ -1,4 +1,4 @@
-"""Settings come from environment variables named PARLEY_*, are checked once at start, and never change after."""
+"""Settings from environment variables PARLEY_*: validated at start, and constant after that."""
 
 from __future__ import annotations
 
@@ -24,71 +24,73 @@ def _address(value: str) -> str:
 
 
 Address = Annotated[str, AfterValidator(_address)]
-"""An address of the form host:port; port 0 takes a free one where a process listens."""
+"""An address of the form host:port; with port 0, a process listens on a free port."""
 
 
 class ProcessSettings(BaseSettings):
-    """What every process is told. A subclass adds its own fields; each has a description, a default or none."""
+    """The settings of every process. A subclass adds its own; each has a description, and perhaps a default."""
 
     model_config = SettingsConfigDict(env_prefix="PARLEY_", frozen=True, extra="ignore")
 
-    metrics_listen: Address = Field("127.0.0.1:0", description="where Prometheus reads metrics, over HTTP at /metrics")
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="the least level that is logged"
+    metrics_listen: Address = Field(
+        "127.0.0.1:0", description="address of the metrics endpoint for Prometheus, /metrics over HTTP"
     )
-    log_format: Literal["json", "console"] = Field("json", description="json for machines, console for people")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="minimum log level")
+    log_format: Literal["json", "console"] = Field(
+        "json", description="log format: json for machines, console for people"
+    )
     drain_seconds: float = Field(
-        10.0, ge=0, le=300, description="how long work in flight may go on after SIGTERM, in s"
+        10.0, ge=0, le=300, description="time for work in progress to finish after SIGTERM, in s"
     )
     replica: str = Field(
         default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}",
         min_length=1,
         max_length=128,
-        description="this process's name, unique among its replicas",
+        description="name of this process, unique among its replicas",
     )
     otlp_endpoint: str = Field(
         default_factory=lambda: os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
-        description="where traces are sent by OTLP over gRPC, http://host:4317; else OTEL_EXPORTER_OTLP_ENDPOINT; "
-        "none for no traces",
+        description="OTLP endpoint for traces over gRPC, http://host:4317; defaults to OTEL_EXPORTER_OTLP_ENDPOINT; "
+        "empty for no traces",
     )
-    trace_ratio: float = Field(0.01, ge=0, le=1, description="the part of batches and calls that is traced")
-    auth_target: Address = Field(description="where AuthService is reached, for keys and service tokens")
-    service_name: str = Field(min_length=1, description="the name that this process shows to AuthService")
-    service_secret: SecretStr = Field(description="the secret that goes with service_name")
+    trace_ratio: float = Field(0.01, ge=0, le=1, description="fraction of batches and calls that are traced")
+    auth_target: Address = Field(description="address of AuthService, for keys and service tokens")
+    service_name: str = Field(min_length=1, description="name of this process for AuthService")
+    service_secret: SecretStr = Field(description="secret of service_name")
     tls_certificate: Path | None = Field(
         None,
-        description="the file of the certificate that this process shows to the others, in PEM; with tls_key and "
-        "tls_ca it talks to them by mutual TLS, and without all three by none",
+        description="file of this process's certificate, in PEM; set it with tls_key and tls_ca for mutual TLS between "
+        "processes, or none of them for no TLS",
     )
-    tls_key: Path | None = Field(None, description="the file of the key that goes with tls_certificate, in PEM")
+    tls_key: Path | None = Field(None, description="file of the private key of tls_certificate, in PEM")
     tls_ca: Path | None = Field(
-        None, description="the file of the authority's certificates, in PEM: whose certificates this process believes"
+        None, description="file of the certificates of the authority that this process trusts, in PEM"
     )
     health_listen: Address | None = Field(
         None,
-        description="where health, and nothing else, is told without TLS to those who have no certificate, such as "
-        "kubelets: by gRPC, and of the gateway by HTTP; nowhere when not given",
+        description="address of a health endpoint without TLS, for clients without a certificate such as kubelets: "
+        "gRPC, and HTTP for the gateway; unset for none",
     )
 
     @model_validator(mode="after")
     def _has_all_of_tls_or_none(self) -> Self:
         if len({path is None for path in (self.tls_certificate, self.tls_key, self.tls_ca)}) > 1:
-            raise ValueError("tls_certificate, tls_key and tls_ca must be given together")
+            raise ValueError("tls_certificate, tls_key and tls_ca must be set together")
         return self
 
     @property
     def tls(self) -> TlsFiles | None:
-        """What this process shows to others, and whom it believes; None where it talks to them without TLS."""
+        """The files for mutual TLS with other processes; None without TLS."""
         if self.tls_certificate is None or self.tls_key is None or self.tls_ca is None:
             return None
         return TlsFiles(self.tls_certificate, self.tls_key, self.tls_ca)
 
 
 class ServiceSettings(ProcessSettings):
-    """What every gRPC service is told."""
+    """The settings of every gRPC service."""
 
-    listen: Address = Field("127.0.0.1:0", description="where gRPC is served")
-    reflection: bool = Field(False, description="whether gRPC reflection is on")
+    listen: Address = Field("127.0.0.1:0", description="address of the gRPC server")
+    reflection: bool = Field(False, description="serves gRPC reflection")
     shutdown_delay_seconds: float = Field(
         0.0,
         ge=0,
@@ -96,13 +98,13 @@ class ServiceSettings(ProcessSettings):
         description="how long a stopping process still serves after it reports NOT_SERVING, in s",
     )
     redis_url: str = Field(
-        description="the Redis or Valkey server, redis://..., or a cluster of them, redis+cluster://..."
+        description="URL of the Redis or Valkey server, redis://..., or cluster, redis+cluster://..."
     )
-    mongodb_uri: str = Field(description="the MongoDB replica set, mongodb://...")
+    mongodb_uri: str = Field(description="URI of the MongoDB replica set, mongodb://...")
 
 
 def load(cls: type[S]) -> S:
-    """Reads the settings of a process, or ends it, naming every variable that is missing or wrong."""
+    """Loads the settings of a process; exits, naming every missing or invalid variable, if that fails."""
     try:
         return cls()
     except ValidationError as error:

@@ -1,7 +1,7 @@
-"""Says in a line which store a process could not do without, and why: a driver's traceback of forty calls does not.
+"""Summarizes store errors at start-up in one line, instead of a driver's long traceback.
 
-Without a store a process does not start, and is started again until it is there: so this is what a log is full of when
-an address or a password is wrong.
+A process that can't reach its store exits, and is restarted until it can. So a wrong address or password fills the log
+with these lines.
 """
 
 from __future__ import annotations
@@ -10,28 +10,28 @@ import re
 from typing import Final, NamedTuple
 
 _DETAILS: Final = re.compile(r" \(configured timeouts|, Timeout: |, full error: ")
-"""What drivers say more: their own timeouts, and everything that they know of the servers."""
+"""Where the details begin that drivers append: their timeouts, and the state of all servers."""
 
 _UNAUTHORIZED: Final = frozenset({13, 18})
 
 
 class Outage(NamedTuple):
-    """A store that was away, or refused us."""
+    """A store that is unreachable, or refused this process."""
 
     store: str
     reason: str
 
 
 def outage(error: Exception) -> Outage | None:
-    """What a driver's error means; None for an error that is no store's fault."""
-    # Here, since a process that has no stores has no need of their drivers.
+    """Returns the outage that a driver's error means; None for other errors."""
+    # Imported here: a process without stores doesn't load their drivers.
     from pymongo.errors import ConnectionFailure, OperationFailure  # noqa: PLC0415
     from redis import exceptions as redis  # noqa: PLC0415
 
     if isinstance(error, ConnectionFailure) or (isinstance(error, OperationFailure) and error.code in _UNAUTHORIZED):
         return Outage("mongodb", _short(error))
-    away = (redis.ConnectionError, redis.TimeoutError, redis.RedisClusterException)
-    if isinstance(error, (*away, redis.NoPermissionError, redis.OutOfMemoryError, redis.ReadOnlyError)):
+    unreachable = (redis.ConnectionError, redis.TimeoutError, redis.RedisClusterException)
+    if isinstance(error, (*unreachable, redis.NoPermissionError, redis.OutOfMemoryError, redis.ReadOnlyError)):
         return Outage("redis", _short(error))
     return None
 

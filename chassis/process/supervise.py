@@ -1,4 +1,4 @@
-"""Long-running tasks, none of which may die in silence: the end of one is the end of all, and of the process."""
+"""Supervises long-running tasks: if one ends, all end, and the process with them."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _CANCEL_AGAIN_SECONDS: Final = 0.1
 
 
 class TaskEndedError(Exception):
-    """A task that was to run for ever came to an end; its own error, if any, is the cause."""
+    """A supervised task ended; its own error, if any, is the cause."""
 
 
 @asynccontextmanager
 async def supervised(tasks: Mapping[str, Callable[[], Coroutine[Any, Any, None]]]) -> AsyncIterator[None]:
     """Runs the tasks while the context is open, and cancels them on leaving.
 
-    A task that ends before cancels the body of the context, which then raises TaskEndedError in an ExceptionGroup.
+    If a task ends before that, the context's body is cancelled, and raises TaskEndedError in an ExceptionGroup.
     """
     async with asyncio.TaskGroup() as group:
         running = [group.create_task(_never_ending(name, task), name=name) for name, task in tasks.items()]
@@ -29,10 +29,10 @@ async def supervised(tasks: Mapping[str, Callable[[], Coroutine[Any, Any, None]]
 
 
 async def end_tasks(tasks: Iterable[asyncio.Task[Any]]) -> None:
-    """Cancels tasks and waits for their end; more than once where need be, since a cancellation can get lost.
+    """Cancels tasks and waits for their end; cancels again if needed, as a cancellation can get lost.
 
-    Before Python 3.12, asyncio.wait_for gives a result that is there at the same moment precedence over it; redis-py
-    writes to its sockets that way. See https://github.com/python/cpython/issues/86296.
+    Before Python 3.12, asyncio.wait_for drops a cancellation that arrives together with the result. redis-py uses it to
+    write to its sockets. See https://github.com/python/cpython/issues/86296.
     """
     pending = set(tasks)
     while pending:

@@ -1,11 +1,11 @@
-"""OpenTelemetry traces: one for a batch of messages, from the gateway's call through chat's commit to its publication.
+"""OpenTelemetry traces of batches of messages, from the gateway's call through chat's commit to its publication.
 
-Off unless an endpoint is set: then neither tracer nor exporter is loaded, and what stands on the way of messages is a
-look at a variable for each batch. A batch is written together with others, so spans of later steps are made for each
-trace that the step works for. Spans carry sizes and names of methods; never ids of users, texts or tokens.
+Tracing is off unless an endpoint is set. Then neither tracer nor exporter is loaded, and the cost is the check of a
+variable for each batch. Chat writes several batches together, so a later step adds a span to each of their traces.
+Spans carry sizes and method names, never ids of users, texts or tokens.
 
-What a trace is part of travels as W3C's `traceparent` in the metadata of calls (https://www.w3.org/TR/trace-context/),
-through Envoy too. It is believed of services alone: a user must not decide what is sampled.
+Calls carry the trace context in their metadata as W3C's `traceparent` (https://www.w3.org/TR/trace-context/), through
+Envoy too. Only that of services is used: users must not decide what is sampled.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ _FLUSH_SECONDS: Final = 2.0
 _OFF: Final[AbstractContextManager[None]] = nullcontext()
 
 Exemplar = dict[str, str]
-"""What links a measured value to a trace; see prometheus_client."""
+"""The labels that link a measured value to a trace; see prometheus_client."""
 
 _tracer: Tracer | None = None
 _current: ContextVar[SpanContext | None] = ContextVar("trace", default=None)
 
 current_trace: Final = _current.get
-"""Gives the sampled trace that the running task works for; None for none."""
+"""Returns the running task's sampled trace; None if there is none."""
 
 
 @contextmanager
 def exporting(service: str, settings: ProcessSettings) -> Iterator[None]:
-    """Samples and exports traces while the context is open, if the settings say where to."""
-    global _tracer  # noqa: PLW0603  # one for the process, as with OpenTelemetry's own
+    """Samples and exports traces while the context is open, if the settings have an endpoint."""
+    global _tracer  # noqa: PLW0603  # one for each process, like OpenTelemetry's own
     if not settings.otlp_endpoint:
         yield
         return
@@ -61,19 +61,19 @@ def exporting(service: str, settings: ProcessSettings) -> Iterator[None]:
         yield
     finally:
         _tracer = None
-        # It sends what is left, and would wait long for a collector that is away: a process that stops does not.
+        # The shutdown exports pending spans. It could wait long for an unreachable collector, so its time is limited.
         ending = Thread(target=provider.shutdown, name="traces-ending", daemon=True)
         ending.start()
         ending.join(_FLUSH_SECONDS)
 
 
 def calling(method: str, items: int) -> AbstractContextManager[None]:
-    """Begins a trace, if it is sampled, with the call that a batch goes out with."""
+    """Starts a trace, if it is sampled, with the span of a client's call for a batch."""
     return _OFF if _tracer is None else _calling(_tracer, method, items)
 
 
 def trace_headers() -> tuple[tuple[str, str], ...]:
-    """The metadata that makes a call part of the current trace; none for none."""
+    """Returns the metadata that makes a call part of the current trace; empty if there is none."""
     trace = _current.get()
     if trace is None:
         return ()
@@ -81,19 +81,19 @@ def trace_headers() -> tuple[tuple[str, str], ...]:
 
 
 def serving(method: str, metadata: Iterable[Any] | None, *, trusted: bool) -> AbstractContextManager[None]:
-    """Goes on with the trace of a caller that is trusted, or begins one, if it is sampled, for a call that came."""
+    """Continues the trace of a trusted caller, or starts one, if it is sampled, with the span of a served call."""
     return _OFF if _tracer is None else _serving(_tracer, method, metadata if trusted else None)
 
 
 def spanning(name: str, traces: Iterable[SpanContext | None], **sizes: int) -> AbstractContextManager[Exemplar | None]:
-    """Adds a step to each of the traces that it is done for; gives one of them as exemplar."""
+    """Adds the span of a step to each of the traces that the step works for; yields one of them as exemplar."""
     if _tracer is None:
         return _OFF
     return _spanning(_tracer, name, list({trace.span_id: trace for trace in traces if trace}.values()), sizes)
 
 
 def exemplar() -> Exemplar | None:
-    """The current trace as exemplar of a measured value."""
+    """Returns the current trace as the exemplar of a measured value; None if there is none."""
     trace = _current.get()
     return None if trace is None else {"trace_id": f"{trace.trace_id:032x}"}
 
@@ -121,7 +121,7 @@ def _serving(tracer: Tracer, method: str, metadata: Iterable[Any] | None) -> Ite
 
 @contextmanager
 def _entered(span: Span) -> Iterator[Span]:
-    """Makes a span the current one, if it is sampled, and ends it."""
+    """Makes a sampled span the current one, and ends the span on leaving."""
     token = _current.set(span.get_span_context() if span.is_recording() else None)
     try:
         with _ended([span]):
@@ -146,7 +146,7 @@ def _spanning(
 
 @contextmanager
 def _ended(spans: Sequence[Span]) -> Iterator[None]:
-    """Ends spans, and says of an error only of what kind it was."""
+    """Ends spans on leaving; an error sets their status to its type's name only."""
     from opentelemetry.trace import StatusCode  # noqa: PLC0415
 
     try:

@@ -1,4 +1,4 @@
-"""Who may call a method: the rules that stand beside the methods in protos/, read from the descriptors."""
+"""Authorization of callers: reads the rules of methods in protos/ from the descriptors, and applies them."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from chassis.identity import Identity, require_organization
 _ORGANIZATION: Final = "organization_id"
 
 Path = tuple[FieldDescriptor, ...]
-"""The way from a message to a field, however deep."""
+"""The path from a message to a field, at any depth."""
 
 
 class MissingRuleError(Exception):
-    """A method has no rule: the server must not start."""
+    """A method has no access rule; the server must not start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What is asked of the callers of one method.
+    """The access rule of one method.
 
     Attributes:
-        rule: who may call it.
-        organizations: where its requests name organizations.
+        rule: the allowed callers.
+        organizations: the paths of the request's fields that name organizations.
     """
 
     rule: rule_pb2.Rule
     organizations: tuple[Path, ...]
 
     def authorize(self, identity: Identity | None) -> None:
-        """Lets a caller pass that the rule allows.
+        """Checks that the rule allows a caller.
 
         Raises:
             UnauthenticatedError: there is no caller, and the method is not public.
@@ -46,26 +46,26 @@ class Access:
         if rule.public:
             return
         if identity is None:
-            raise UnauthenticatedError("TOKEN_MISSING", "this takes an access token")
+            raise UnauthenticatedError("TOKEN_MISSING", "an access token is required")
         allowed = rule.scope in identity.scopes if identity.service else rule.user or identity.role in rule.roles
         if not allowed:
             raise PermissionDeniedError("NOT_ALLOWED", "your role does not allow this")
 
-    def concerns(self, identity: Identity | None) -> bool:
-        """Whether the requests of a caller are to be checked by `check`, for the organizations that they name."""
+    def applies_to(self, identity: Identity | None) -> bool:
+        """Reports whether `check` applies to a caller's requests: it is a service limited to an organization."""
         if identity is None or not identity.service or not identity.organization_id:
             return False
         return bool(self.organizations) and not self.rule.per_item
 
     def check(self, request: Message, identity: Identity) -> None:
-        """Refuses a request that names another organization than the caller's. Raises PermissionDeniedError."""
+        """Raises PermissionDeniedError if a request names an organization other than the caller's."""
         for path in self.organizations:
             for organization_id in _values(request, path):
                 require_organization(identity, organization_id)
 
 
 def access_of(services: Iterable[ServiceDescriptor]) -> Mapping[str, Access]:
-    """What each method asks of callers, by its path on the wire, such as "/parley.auth.v1.AuthService/SignIn".
+    """Returns the access rules of methods, by path, such as "/parley.auth.v1.AuthService/SignIn".
 
     Raises:
         MissingRuleError: a method has no rule, or an empty one.
@@ -82,7 +82,7 @@ def access_of(services: Iterable[ServiceDescriptor]) -> Mapping[str, Access]:
 
 
 def organization_paths(message: Descriptor, above: tuple[Descriptor, ...] = ()) -> Iterator[Path]:
-    """Every way from a message to a field that names an organization; a message within itself is not looked at."""
+    """Yields the paths from a message to its fields that name an organization; stops at recursive messages."""
     if message in above:
         return
     for field in message.fields:
@@ -94,7 +94,7 @@ def organization_paths(message: Descriptor, above: tuple[Descriptor, ...] = ()) 
 
 
 def _values(message: Message, path: Path) -> Iterator[str]:
-    """The values of a field that are given in a message."""
+    """Yields the non-empty values of a field in a message."""
     field, *rest = path
     value: Any = getattr(message, field.name)
     if not rest:

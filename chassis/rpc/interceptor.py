@@ -1,4 +1,4 @@
-"""The edge of every gRPC server: who calls, whether they may, how failures leave, what is measured."""
+"""The interceptor of every gRPC server: authenticates and authorizes callers, maps errors, and records metrics."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class AuthInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps each method that has a rule; health and reflection, which have none, pass untouched."""
+    """Wraps each method that has an access rule. Health and reflection have none, and stay as they are."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Any, Any] | None:
-        """Returns the method's handler inside the edge; made once for each method."""
+        """Returns the method's wrapped handler, which is made once for each method."""
         path = handler_call_details.method
         handler = self._wrapped.get(path)
         if handler is None:
@@ -66,7 +66,7 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
     ) -> grpc.RpcMethodHandler[Any, Any]:
         method = _Method(path, _kind(handler), access, self._verifier, self._outages)
         codecs = {
-            "request_deserializer": _forgiving(handler.request_deserializer),
+            "request_deserializer": _tolerant(handler.request_deserializer),
             "response_serializer": handler.response_serializer,
         }
         if handler.request_streaming and handler.response_streaming:
@@ -79,7 +79,7 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
 
 
 def _kind(handler: grpc.RpcMethodHandler[Any, Any]) -> str:
-    """The method's `grpc_type`, as those who watch gRPC servers name it."""
+    """Returns the method's `grpc_type`, by the names customary in metrics of gRPC servers."""
     if not handler.response_streaming:
         return "client_stream" if handler.request_streaming else "unary"
     return "bidi_stream" if handler.request_streaming else "server_stream"
@@ -93,22 +93,22 @@ def _token_of(context: Context) -> str:
     return ""
 
 
-class _Unreadable:
-    """Stands for a request that is no message of its type: without it gRPC would answer UNKNOWN."""
+class _MalformedRequest:
+    """A request that could not be decoded. If the deserializer raised instead, gRPC would respond with UNKNOWN."""
 
 
-def _forgiving(deserialize: Any) -> Callable[[bytes], Any]:
+def _tolerant(deserialize: Any) -> Callable[[bytes], Any]:
     def read(data: bytes) -> Any:
         try:
             return deserialize(data)
         except DecodeError:
-            return _Unreadable()
+            return _MalformedRequest()
 
     return read
 
 
 class _CheckedRequests:
-    """A stream of requests that ends with an error at the first one that is refused."""
+    """A stream of requests that raises at the first one that fails a check."""
 
     def __init__(self, requests: AsyncIterator[Any], check: Callable[[Any], None]) -> None:
         self._requests = aiter(requests)
@@ -124,7 +124,7 @@ class _CheckedRequests:
 
 
 class _Method:
-    """What the edge does for one method."""
+    """The wrapper of one method."""
 
     def __init__(
         self, path: str, kind: str, access: Access, verifier: TokenVerifier, outages: tuple[type[Exception], ...]
@@ -137,24 +137,24 @@ class _Method:
         self._started = metrics.RPC_STARTED.labels(*self._labels)
         self._seconds = metrics.RPC_SECONDS.labels(*self._labels)
         ends = ("OK", *(code.name for code in CODES.values()))
-        self._ends = {code: metrics.RPC_HANDLED.labels(*self._labels, code) for code in ends}  # each begins at 0
-        self._ok = self._ends["OK"]
+        self._ended = {code: metrics.RPC_HANDLED.labels(*self._labels, code) for code in ends}  # each begins at 0
+        self._ok = self._ended["OK"]
 
     def unary(self, behaviour: Any) -> Any:
-        """Wraps a behaviour that answers once, and gives it a deadline when the caller gave none."""
+        """Wraps a handler with a single response, and sets a deadline if the caller set none."""
 
         async def handle(request: Any, context: Context) -> Any:
             began = time.perf_counter()
             self._started.inc()
             try:
-                identity = await self._admit(context)
+                identity = await self._authenticate(context)
                 request = self._checked(request, identity)
                 response = await self._respond(behaviour, request, context, identity)
                 self._ok.inc()
             except asyncio.CancelledError:
-                self._ended("CANCELLED")
+                self._count_end("CANCELLED")
                 raise
-            except Exception as error:  # the edge is where every failure gets its form
+            except Exception as error:  # maps every error to its wire form
                 await self._fail(context, error)
             finally:
                 self._seconds.observe(time.perf_counter() - began)
@@ -170,25 +170,25 @@ class _Method:
                 return await behaviour(request, context)
 
     def streaming(self, behaviour: Any) -> Any:
-        """Wraps a behaviour that answers with a stream, and closes it whatever happens."""
+        """Wraps a handler with a stream of responses, and always closes the stream."""
 
         async def handle(request: Any, context: Context) -> AsyncIterator[Any]:
             self._started.inc()
             try:
-                request = self._checked(request, await self._admit(context))
+                request = self._checked(request, await self._authenticate(context))
                 async with aclosing(behaviour(request, context)) as responses:
                     async for response in responses:
                         yield response
                 self._ok.inc()
             except (asyncio.CancelledError, GeneratorExit):
-                self._ended("CANCELLED")
+                self._count_end("CANCELLED")
                 raise
             except Exception as error:
                 await self._fail(context, error)
 
         return handle
 
-    async def _admit(self, context: Context) -> Identity | None:
+    async def _authenticate(self, context: Context) -> Identity | None:
         token = _token_of(context)
         identity = await self._verifier.verify(token) if token else None
         self._access.authorize(identity)
@@ -196,32 +196,32 @@ class _Method:
         return identity
 
     def _checked(self, request: Any, identity: Identity | None) -> Any:
-        """A request that can be read, and that the caller may make; a stream of them checks each as it comes."""
-        if not isinstance(request, Message | _Unreadable):
+        """Returns the request once it is checked; checks a stream of requests one by one as they arrive."""
+        if not isinstance(request, Message | _MalformedRequest):
             return _CheckedRequests(request, lambda each: self._check(each, identity))
         self._check(request, identity)
         return request
 
-    def _check(self, request: Message | _Unreadable, identity: Identity | None) -> None:
-        if isinstance(request, _Unreadable):
-            raise InvalidArgumentError("MALFORMED_REQUEST", "the request is no message of its type")
-        if identity is not None and self._access.concerns(identity):
+    def _check(self, request: Message | _MalformedRequest, identity: Identity | None) -> None:
+        if isinstance(request, _MalformedRequest):
+            raise InvalidArgumentError("MALFORMED_REQUEST", "the request can't be decoded")
+        if identity is not None and self._access.applies_to(identity):
             self._access.check(request, identity)
 
     async def _fail(self, context: Context, error: Exception) -> NoReturn:
         if isinstance(error, grpc.aio.AbortError):
             raise error
         if isinstance(error, TimeoutError):
-            error = DeadlineExceededError("DEADLINE_EXCEEDED", "it took too long")
+            error = DeadlineExceededError("DEADLINE_EXCEEDED", "the call took too long")
         elif isinstance(error, self._outages):
             _log.warning("store_unavailable", method=self._path, error=type(error).__name__)
-            error = UnavailableError("STORE_UNAVAILABLE", "a store can't be reached", retry_after_ms=1_000)
+            error = UnavailableError("STORE_UNAVAILABLE", "a store is unreachable", retry_after_ms=1_000)
         elif not isinstance(error, AppError):
             error = unexpected_error(_log, "rpc_failed", error, method=self._path)
         code = CODES[error.category]
-        self._ended(code.name)
+        self._count_end(code.name)
         await context.abort(code, error.message, ((DETAILS_KEY, to_status(error).SerializeToString()),))
         raise AssertionError  # abort never returns
 
-    def _ended(self, code: str) -> None:
-        self._ends[code].inc()
+    def _count_end(self, code: str) -> None:
+        self._ended[code].inc()

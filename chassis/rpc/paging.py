@@ -1,4 +1,4 @@
-"""Page sizes and page tokens: where a listing goes on, opaque to callers."""
+"""Page sizes and page tokens of listings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MAX_TOKEN_CHARACTERS: Final = 2_000
 
 
 def page_size(requested: int) -> int:
-    """The size of a page: 50 for 0, at most 200. Raises InvalidArgumentError below 0."""
+    """Returns the size of a page: 50 for 0, at most 200. Raises InvalidArgumentError below 0."""
     if requested < 0:
         raise InvalidArgumentError(
             "INVALID_PAGE_SIZE", "the page size is negative", fields={"pageSize": "must be at least 0"}
@@ -30,30 +30,30 @@ def page_size(requested: int) -> int:
 
 
 def encode_token(cursor: list[Any], query: str) -> str:
-    """Makes the token that goes on after `cursor` in the listing that `query` describes.
+    """Encodes the token of the page after `cursor` in the listing that `query` describes; opaque to callers.
 
-    The checksum notices damage and use with another query. It is no secret and needs none: whatever the cursor
-    says, a listing gives a caller only what the caller may see.
+    The checksum detects corruption and use with another query. It needs no secret: with any cursor, a listing returns
+    only what the caller may see.
     """
     payload = msgspec.msgpack.encode(cursor)
     return base64.urlsafe_b64encode(_checksum(payload, query) + payload).decode().rstrip("=")
 
 
 def decode_token(token: str, query: str, cursor: type[C]) -> C | None:
-    """Reads a token of the same query back; None for an empty one.
+    """Decodes a token of the same query; returns None for an empty one.
 
     Args:
-        token: as it came; anyone can make one.
+        token: as the caller sent it.
         query: see `encode_token`.
-        cursor: what the cursor must be, such as `tuple[Milliseconds, str]`.
+        cursor: the cursor's type, such as `tuple[Milliseconds, str]`.
 
     Raises:
-        InvalidArgumentError: the token was tampered with, or is of another query.
+        InvalidArgumentError: the token is corrupt, or belongs to another query.
     """
     if not token:
         return None
     try:
-        token = token[: _MAX_TOKEN_CHARACTERS + 1]  # too long a one fails on its checksum, not on our time
+        token = token[: _MAX_TOKEN_CHARACTERS + 1]  # bounds the work for a long token, whose checksum then fails
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         check, payload = raw[:_CHECK_BYTES], raw[_CHECK_BYTES:]
         if check == _checksum(payload, query):
@@ -62,8 +62,8 @@ def decode_token(token: str, query: str, cursor: type[C]) -> C | None:
         pass
     raise InvalidArgumentError(
         "INVALID_PAGE_TOKEN",
-        "the page token is not one of this listing",
-        fields={"pageToken": "is not one of this listing"},
+        "the page token is not valid for this listing",
+        fields={"pageToken": "is not valid for this listing"},
     )
 
 

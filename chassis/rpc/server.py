@@ -1,4 +1,4 @@
-"""The gRPC server of a service: the edge round every method, health, reflection, and a stop that loses nothing."""
+"""The gRPC server of a service, with the interceptor, health, reflection, and a graceful stop."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _OPTIONS: Final = (
     ("grpc.absolute_max_metadata_size", 32 * 1024),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.http2.max_ping_strikes", 0),
-    ("grpc.so_reuseport", 0),  # a taken port is an error, not a second server behind it
+    ("grpc.so_reuseport", 0),  # makes a port in use an error, instead of sharing it with another server
 )
 
 
 class Registration(NamedTuple):
-    """A servicer, and what the generated code needs to serve it."""
+    """A servicer, its descriptor, and the generated function that adds it to a server."""
 
     descriptor: ServiceDescriptor
     add_to_server: Callable[[Any, grpc.aio.Server], None]
@@ -54,14 +54,14 @@ async def _nothing() -> None:
 
 @dataclass(frozen=True)
 class Service:
-    """What a service's wiring hands to the server.
+    """A wired service, ready to serve.
 
     Attributes:
         registrations: the servicers.
         verifier: verifies callers' tokens.
-        tasks: what runs beside the calls for as long as the process does, by name; one that ends, ends the process.
-        outages: what it raises while a store that it needs can't be reached: callers get UNAVAILABLE, and may repeat.
-        drain: called once when the server is to stop, before calls in flight are waited for: ends the streams.
+        tasks: background tasks by name; if one ends, the process ends.
+        outages: the exceptions that mean that a store is unreachable; callers get UNAVAILABLE, and may retry.
+        drain: called once on stopping, before the server waits for calls in progress; ends the streams.
     """
 
     registrations: Sequence[Registration]
@@ -72,16 +72,16 @@ class Service:
 
 
 class PortTakenError(Exception):
-    """The address to listen on is in use or not ours."""
+    """The address to listen on is in use, or not an address of this host."""
 
 
 @asynccontextmanager
 async def serving(service: Service, settings: ServiceSettings) -> AsyncIterator[int]:
     """Serves while the context is open; yields the port.
 
-    On leaving: health says NOT_SERVING, and calls are still served for `settings.shutdown_delay_seconds`, so that none
-    is sent here in vain. Then the service drains, and calls in flight end; `settings.drain_seconds` for both. Then the
-    service's tasks are cancelled.
+    On leaving, health turns NOT_SERVING, and the server still serves calls for `settings.shutdown_delay_seconds`, until
+    load balancers have noticed. Then it drains the service and waits for calls in progress, together for at most
+    `settings.drain_seconds`. Finally it cancels the service's tasks.
     """
     server = grpc.aio.server(
         interceptors=[
@@ -97,7 +97,7 @@ async def serving(service: Service, settings: ServiceSettings) -> AsyncIterator[
     if settings.reflection:
         reflection.enable_server_reflection([*names, HEALTH_NAME, reflection.SERVICE_NAME], server)
     port = _listen(server, settings.listen, settings.tls)
-    async with _telling_health(checks, settings.health_listen), supervised(service.tasks):
+    async with _serving_health(checks, settings.health_listen), supervised(service.tasks):
         await server.start()
         for name in ("", *names):
             await checks.set(name, health_pb2.HealthCheckResponse.SERVING)
@@ -112,12 +112,14 @@ def _listen(server: grpc.aio.Server, address: str, tls: TlsFiles | None) -> int:
     try:
         return server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
     except RuntimeError as error:
-        raise PortTakenError(f"can't listen on {address}: the port is taken or the address is not ours") from error
+        raise PortTakenError(
+            f"can't listen on {address}: the port is in use, or the address is not one of this host"
+        ) from error
 
 
 @asynccontextmanager
-async def _telling_health(checks: health.HealthServicer, address: str | None) -> AsyncIterator[None]:
-    """Tells health without TLS, in the same event loop: when that hangs, so does this."""
+async def _serving_health(checks: health.HealthServicer, address: str | None) -> AsyncIterator[None]:
+    """Serves health without TLS in the same event loop, so that it hangs if the loop does."""
     if address is None:
         yield
         return
@@ -134,7 +136,7 @@ async def _telling_health(checks: health.HealthServicer, address: str | None) ->
 async def _stop(
     server: grpc.aio.Server, checks: health.HealthServicer, service: Service, settings: ServiceSettings
 ) -> None:
-    """Drains, then stops; whatever keeps the service from draining doesn't keep the process from ending."""
+    """Drains, then stops the server. A drain that fails or takes too long doesn't prevent the stop."""
     seconds = settings.drain_seconds
     await checks.enter_graceful_shutdown()
     await asyncio.sleep(settings.shutdown_delay_seconds)

@@ -1,4 +1,4 @@
-"""Errors to and from their gRPC form: a canonical code, and details as https://google.aip.dev/193 lays them out."""
+"""Converts errors to and from their gRPC form: a canonical code, and details as https://google.aip.dev/193 defines."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CATEGORIES: Final = {code: category for category, code in CODES.items()}
 
 
 def to_status(error: AppError) -> Status:
-    """Gives an error its wire form: ErrorInfo, then BadRequest and RetryInfo where they apply."""
+    """Encodes an error: ErrorInfo, then BadRequest and RetryInfo if they apply."""
     status = Status(code=int(error.category), message=error.message)
     status.details.add().Pack(ErrorInfo(reason=error.reason, domain=DOMAIN))
     if error.fields:
@@ -36,7 +36,7 @@ def to_status(error: AppError) -> Status:
 
 
 def from_status(status: Status) -> AppError:
-    """Reads an error back from its wire form; details that Parley doesn't use are passed over."""
+    """Decodes an error; ignores details that Parley doesn't use."""
     reason, fields, retry_after_ms = "", dict[str, str](), None
     for detail in status.details:
         if detail.Unpack(info := ErrorInfo()):
@@ -53,9 +53,9 @@ def from_status(status: Status) -> AppError:
 
 
 def from_rpc_error(error: grpc.aio.AioRpcError) -> AppError:
-    """Reads the error of a call that failed: the service's own, or one of the way there, such as UNAVAILABLE.
+    """Returns the error of a failed call: the service's own, or that of the transport, such as UNAVAILABLE.
 
-    The text of the way's own failures (addresses, transport errors) is left out: it is not for users.
+    A transport error's text, such as addresses, is left out: it is not for users.
     """
     for key, value in error.trailing_metadata() or ():
         if key == DETAILS_KEY and isinstance(value, bytes):

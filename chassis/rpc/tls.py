@@ -1,7 +1,6 @@
-"""Mutual TLS between processes: what each shows, whom it believes, and how it notices that certificates were renewed.
+"""Mutual TLS between processes, with certificates that are renewed on disk while processes run.
 
-Certificates are renewed on disk while processes run. Whoever shakes hands, on either side, does so with what is in the
-files by then; connections that are open stay open. Nothing is restarted for it.
+Each handshake uses the current files, on both sides. Open connections stay open, and nothing is restarted.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from chassis.process.logs import logger
 
 T = TypeVar("T")
 
-_LOOK_SECONDS: Final = 1.0
+_CHECK_SECONDS: Final = 1.0
 _Stamp = tuple[tuple[int, int, int], ...]
 
 _log = logger("tls")
@@ -31,21 +30,21 @@ _log = logger("tls")
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """Where a process's certificate, its key, and the certificates of the authority that it believes are, in PEM."""
+    """The files of a process's certificate, its key, and the certificates of the authority it trusts, in PEM."""
 
     certificate: Path
     key: Path
     authority: Path
 
 
-class Renewed(Generic[T]):
-    """Something that is made of the files, and anew when they have changed; any thread may ask for it.
+class Reloading(Generic[T]):
+    """A value made from the files, which is made again when they change. Thread-safe.
 
-    While what is in the files can't be used, such as a key that came before its certificate, the last one stays.
+    While the files are unusable, such as a new key before its certificate, the previous value stays.
 
     Args:
-        files: what it is made of. They are looked at once a second at most.
-        make: makes it. Raises OSError or ValueError when it can't.
+        files: the files, which are checked at most once a second.
+        make: makes the value. Raises OSError or ValueError if the files are unusable.
     """
 
     def __init__(self, files: TlsFiles, make: Callable[[TlsFiles], T]) -> None:
@@ -54,23 +53,23 @@ class Renewed(Generic[T]):
         self._lock = threading.Lock()
         self._stamp = _stamp(files)
         self._value = make(files)
-        self._look_at = time.monotonic() + _LOOK_SECONDS
+        self._check_at = time.monotonic() + _CHECK_SECONDS
 
     def current(self) -> T:
-        """What is made of the files as they are now."""
+        """Returns the value of the current files."""
         with self._lock:
-            if time.monotonic() >= self._look_at:
-                self._look()
-                self._look_at = time.monotonic() + _LOOK_SECONDS
+            if time.monotonic() >= self._check_at:
+                self._check_files()
+                self._check_at = time.monotonic() + _CHECK_SECONDS
             return self._value
 
-    def _look(self) -> None:
+    def _check_files(self) -> None:
         try:
             stamp = _stamp(self._files)
             if stamp == self._stamp:
                 return
             value = self._make(self._files)
-            if _stamp(self._files) != stamp:  # in the midst of being replaced: the next look sees them whole
+            if _stamp(self._files) != stamp:  # the files are being replaced; the next check sees all of them
                 return
         except (OSError, ValueError) as error:
             _log.warning("certificate_unusable", error=type(error).__name__)
@@ -80,12 +79,12 @@ class Renewed(Generic[T]):
 
 
 def seconds_left(files: TlsFiles) -> float:
-    """How long a process's certificate is still valid, as it is on disk; 0 when it can't be read."""
+    """Returns the time until the certificate on disk expires, in s; 0 if it can't be read."""
     try:
-        ends = x509.load_pem_x509_certificates(files.certificate.read_bytes())[0].not_valid_after_utc
+        expires_at = x509.load_pem_x509_certificates(files.certificate.read_bytes())[0].not_valid_after_utc
     except (OSError, ValueError):
         return 0.0
-    return ends.timestamp() - time.time()
+    return expires_at.timestamp() - time.time()
 
 
 def _stamp(files: TlsFiles) -> _Stamp:
@@ -101,34 +100,34 @@ class _Pems(NamedTuple):
 
 def _pems(files: TlsFiles) -> _Pems:
     pems = _Pems(files.key.read_bytes(), files.certificate.read_bytes(), files.authority.read_bytes())
-    shown = x509.load_pem_x509_certificates(pems.certificate)[0].public_key()
-    if load_pem_private_key(pems.key, None).public_key() != shown:
+    certified_key = x509.load_pem_x509_certificates(pems.certificate)[0].public_key()
+    if load_pem_private_key(pems.key, None).public_key() != certified_key:
         raise ValueError(f"{files.key} is not the key of {files.certificate}")
     x509.load_pem_x509_certificates(pems.authority)
     return pems
 
 
 def grpc_server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
-    """What a gRPC server shows; it takes calls from those alone who show a certificate of the authority.
+    """Returns the credentials of a gRPC server that requires clients to have a certificate of the authority.
 
     Raises:
         OSError: a file can't be read.
-        ValueError: a file is not what it should be.
+        ValueError: a file is invalid.
     """
-    renewed = Renewed(files, _configuration)
-    used = renewed.current()
+    configurations = Reloading(files, _configuration)
+    in_use = configurations.current()
 
     def fetch() -> grpc.ServerCertificateConfiguration | None:
-        """Asked before each handshake, in a thread of gRPC's; None leaves everything as it is."""
-        nonlocal used
-        now = renewed.current()
-        if now is used:
+        """Returns a changed configuration, or None. gRPC calls it before each handshake, in its own thread."""
+        nonlocal in_use
+        current = configurations.current()
+        if current is in_use:
             return None
-        used = now
-        return now
+        in_use = current
+        return current
 
-    # Its stub leaves out that None is an answer.
-    return grpc.dynamic_ssl_server_credentials(used, fetch, require_client_authentication=True)  # type: ignore[arg-type]
+    # The stub lacks that the fetcher may return None.
+    return grpc.dynamic_ssl_server_credentials(in_use, fetch, require_client_authentication=True)  # type: ignore[arg-type]
 
 
 def _configuration(files: TlsFiles) -> grpc.ServerCertificateConfiguration:
@@ -137,14 +136,14 @@ def _configuration(files: TlsFiles) -> grpc.ServerCertificateConfiguration:
 
 
 @cache
-def grpc_channel_credentials(files: TlsFiles) -> Renewed[grpc.ChannelCredentials]:
-    """What channels show, and believe. All of a process's are given the same: so they share connections.
+def grpc_channel_credentials(files: TlsFiles) -> Reloading[grpc.ChannelCredentials]:
+    """Returns the credentials of channels. They are the same for all of a process's channels, which share connections.
 
     Raises:
         OSError: a file can't be read.
-        ValueError: a file is not what it should be.
+        ValueError: a file is invalid.
     """
-    return Renewed(files, _channel_credentials)
+    return Reloading(files, _channel_credentials)
 
 
 def _channel_credentials(files: TlsFiles) -> grpc.ChannelCredentials:
@@ -153,26 +152,26 @@ def _channel_credentials(files: TlsFiles) -> grpc.ChannelCredentials:
 
 
 def server_context(files: TlsFiles) -> ssl.SSLContext:
-    """The same as `grpc_server_credentials` for servers that go by Python's own TLS.
+    """Returns the same as `grpc_server_credentials` for servers that use Python's ssl module.
 
     Raises:
-        OSError: a file can't be read, or is not what it should be.
+        OSError: a file can't be read, or is invalid.
     """
-    renewed = Renewed(files, _context)
-    first = renewed.current()
+    contexts = Reloading(files, _context)
+    first = contexts.current()
 
-    def greet(connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, context: ssl.SSLContext) -> None:
-        """Called at the begin of each handshake, whether or not the peer names whom it wants."""
-        connection.context = renewed.current()
+    def use_current(connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, context: ssl.SSLContext) -> None:
+        """Called at the start of each handshake, even if the peer sends no server name."""
+        connection.context = contexts.current()
 
-    first.sni_callback = greet
+    first.sni_callback = use_current
     return first
 
 
 def _context(files: TlsFiles) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.num_tickets = 0  # nobody comes back without showing a certificate again
+    context.num_tickets = 0  # no session resumption: every connection presents its certificate
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(files.authority)
     context.load_cert_chain(files.certificate, files.key)

@@ -1,4 +1,4 @@
-"""Checks of what callers send: every problem of a request reported at once, by the field's name in the contract."""
+"""Validation of requests: reports all invalid fields of a request at once, by their names in the contract."""
 
 from __future__ import annotations
 
@@ -11,22 +11,19 @@ USER_ID_PATTERN: Final = re.compile(r"[A-Za-z0-9_.:@-]{1,64}")
 MAX_REQUEST_ID_CHARACTERS: Final = 64
 
 MAX_PROBLEMS: Final = 20
-"""How many fields an error names: it travels in headers, which hold a few KB, and thousands of items may be wrong."""
+"""The most fields that an error names: headers, which hold a few KB, carry the error."""
 
 
 class FieldChecks:
-    """Collects what is wrong with a request's fields.
-
-    Fields are named as browsers see them (lowerCamelCase), which is their JSON name in the protos too.
-    """
+    """Collects the invalid fields of a request, by their JSON names (lowerCamelCase)."""
 
     def __init__(self) -> None:
         self._problems: dict[str, str] = {}
 
     def require(self, holds: bool, field: str, sentence: str) -> bool:
-        """Notes `sentence` against `field` unless the condition holds; the first problem of a field counts.
+        """Records `sentence` for `field` unless the condition holds; returns whether it holds.
 
-        Past MAX_PROBLEMS fields no more are noted.
+        Keeps the first sentence of each field, and at most MAX_PROBLEMS fields.
         """
         if not holds and len(self._problems) < MAX_PROBLEMS:
             self._problems.setdefault(field, sentence)
@@ -48,7 +45,7 @@ class FieldChecks:
         self.text("requestId", value, at_most=MAX_REQUEST_ID_CHARACTERS)
 
     def done(self) -> None:
-        """Raises InvalidArgumentError (INVALID_FIELDS) with all that was noted, if anything was."""
+        """Raises InvalidArgumentError (INVALID_FIELDS) with all invalid fields, if there are any."""
         if self._problems:
             summary = "; ".join(f"{field} {sentence}" for field, sentence in self._problems.items())
             raise InvalidArgumentError("INVALID_FIELDS", summary, fields=self._problems)

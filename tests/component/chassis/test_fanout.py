@@ -1,4 +1,4 @@
-"""Subscribers that come and go while the log grows: each gets all of what is its own, in order, and exactly once."""
+"""Subscribers that disconnect and resume while the log grows get all of their events, in order and once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Log = tuple[EventLog, FanOut[event_pb2.Event]]
 
 @pytest.fixture
 async def log(redis_url: str) -> AsyncIterator[Log]:
-    """A log of its own, and a fan-out that follows it."""
+    """A log, and a fan-out that follows it."""
     async with aclosing(open_redis(redis_url)) as writing, aclosing(open_redis(redis_url)) as following:
         name = f"test-{secrets.token_hex(8)}"
         fanout = FanOut(EventLog(following, name), parse, route)
@@ -49,29 +49,29 @@ async def append(log: EventLog, numbers: Sequence[int]) -> None:
         await log.append(entries)
 
 
-async def requests(resume_after: dict[int, str], until: asyncio.Event) -> AsyncIterator[event_pb2.SubscribeRequest]:
-    """What a gateway sends that holds Ann everywhere."""
+async def requests(cursors: dict[int, str], until: asyncio.Event) -> AsyncIterator[event_pb2.SubscribeRequest]:
+    """Yields the requests of a gateway that attaches Ann in every organization."""
     keys = [UserKey(organization_id=organization, user_id="ann") for organization in ORGANIZATIONS]
     yield event_pb2.SubscribeRequest(
-        attachments=Attachments(add=keys, request_sequence=1), resume_cursors=Cursors(shards=resume_after)
+        attachments=Attachments(add=keys, request_sequence=1), resume_cursors=Cursors(shards=cursors)
     )
     await until.wait()
 
 
 class Gateway:
-    """One that loses its stream now and then, and resumes where it was."""
+    """A gateway that sometimes loses its stream, and resumes at its position."""
 
     def __init__(self, fanout: FanOut[event_pb2.Event], positions: dict[int, str], seed: int) -> None:
         self._fanout = fanout
-        self._random = random.Random(seed)  # noqa: S311  # the same each time
+        self._random = random.Random(seed)  # noqa: S311  # reproducible
         self.positions = positions
-        self.got: dict[str, list[int]] = {organization: [] for organization in ORGANIZATIONS}
+        self.received: dict[str, list[int]] = {organization: [] for organization in ORGANIZATIONS}
         self.lost = 0
         self.streams = 0
 
     async def run(self, last: int) -> None:
-        """Takes streams until it has everything."""
-        while any(not got or got[-1] < last for got in self.got.values()):
+        """Opens streams until it has received everything."""
+        while any(not numbers or numbers[-1] < last for numbers in self.received.values()):
             await self._stream(last, self._random.randrange(1, 12))
 
     async def _stream(self, last: int, responses: int) -> None:
@@ -80,17 +80,17 @@ class Gateway:
         async with aclosing(self._fanout.serve(requests(self.positions, done))) as stream:
             async for _, events, positions, lost in stream:
                 for event in events:
-                    self.got[event.organization_id].append(int(event.origin))
+                    self.received[event.organization_id].append(int(event.origin))
                 self.positions |= positions.shards if positions else {}
                 self.lost += lost
                 responses -= 1
-                if not responses or all(got and got[-1] >= last for got in self.got.values()):
+                if not responses or all(numbers and numbers[-1] >= last for numbers in self.received.values()):
                     break
         done.set()
         await asyncio.sleep(self._random.random() / 50)
 
 
-async def test_gateways_that_lose_their_streams_all_the_time_miss_nothing(log: Log) -> None:
+async def test_gateways_that_keep_losing_their_streams_miss_nothing(log: Log) -> None:
     appending, fanout = log
     start = await appending.end()
     numbers = range(1, 301)
@@ -104,19 +104,19 @@ async def test_gateways_that_lose_their_streams_all_the_time_miss_nothing(log: L
     assert sum(gateway.streams for gateway in gateways) > len(gateways)
     for gateway in gateways:
         assert not gateway.lost
-        for got in gateway.got.values():
-            assert sorted(set(got)) == list(numbers)
-            assert got == sorted(got)  # nothing is given again: positions are told with what they cover
+        for received in gateway.received.values():
+            assert sorted(set(received)) == list(numbers)
+            assert received == sorted(received)  # no repeats: a response's position covers its events
 
 
-async def test_a_fan_out_that_stops_takes_no_stream(log: Log) -> None:
+async def test_a_stopping_fan_out_accepts_no_stream(log: Log) -> None:
     _, fanout = log
     await fanout.drain()
     with pytest.raises(UnavailableError, match="SHUTTING_DOWN"):
         await anext(fanout.serve(requests({}, asyncio.Event())))
 
 
-async def test_a_stream_whose_later_request_is_malformed_ends_with_that(log: Log) -> None:
+async def test_a_malformed_later_request_ends_the_stream(log: Log) -> None:
     _, fanout = log
 
     async def badly() -> AsyncIterator[event_pb2.SubscribeRequest]:

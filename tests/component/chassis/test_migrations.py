@@ -1,4 +1,4 @@
-"""Migrations are made once, in order, by one process at a time; what a killed one began is made by the next."""
+"""Migrations run once, in order, in one process at a time; the next process repeats one that was interrupted."""
 
 from __future__ import annotations
 
@@ -36,78 +36,79 @@ async def database(mongodb_uri: str, database_name: str) -> AsyncIterator[Databa
         await client.drop_database(database_name)
 
 
-def noting(name: str, seconds: float = 0.0) -> Migration:
-    """A migration that notes each time it is made."""
+def recording(name: str, seconds: float = 0.0) -> Migration:
+    """Returns a migration that records each time it runs."""
 
     async def apply(database: Database) -> None:
         await asyncio.sleep(seconds)
         await database["steps"].insert_one({"step": name})
 
-    return Migration(name, f"notes {name}", apply)
+    return Migration(name, f"records {name}", apply)
 
 
 async def steps(database: Database) -> list[str]:
     return [document["step"] async for document in database["steps"].find().sort("_id", 1)]
 
 
-async def test_many_processes_at_once_make_each_once_and_in_order(mongodb_uri: str, database: Database) -> None:
-    migrations = [noting("0001", 0.2), noting("0002", 0.2), noting("0003")]
+async def test_concurrent_processes_make_each_migration_once_and_in_order(mongodb_uri: str, database: Database) -> None:
+    migrations = [recording("0001", 0.2), recording("0002", 0.2), recording("0003")]
     clients = [AsyncMongoClient[dict[str, Any]](mongodb_uri) for _ in range(6)]
-    made = await asyncio.gather(*(migrate(client[database.name], migrations) for client in clients))
+    results = await asyncio.gather(*(migrate(client[database.name], migrations) for client in clients))
     await asyncio.gather(*(client.close() for client in clients))
     assert await steps(database) == ["0001", "0002", "0003"]
-    assert sorted(made) == [[]] * 5 + [["0001", "0002", "0003"]]
+    assert sorted(results) == [[]] * 5 + [["0001", "0002", "0003"]]
 
 
-async def test_a_log_tells_what_a_process_that_does_not_start_yet_is_at(mongodb_uri: str, database: Database) -> None:
-    with capture_logs() as told:
+async def test_the_log_shows_why_a_process_has_not_started(mongodb_uri: str, database: Database) -> None:
+    with capture_logs() as logs:
 
         async def until_awaited(_: Database) -> None:
-            while not any(line["event"] == "migrations_awaited" for line in told):
+            while not any(line["event"] == "migrations_awaited" for line in logs):
                 await asyncio.sleep(0.01)
 
         slow = Migration("0001", "ends when another process waits for it", until_awaited)
         async with AsyncMongoClient[dict[str, Any]](mongodb_uri) as another:
             await asyncio.gather(*(migrate(d, [slow]) for d in (database, another[database.name])))
-    own = [line for line in told if line.get("part") == "migrations"]  # services of other tests may still run
+    own = [line for line in logs if line.get("part") == "migrations"]  # services of other tests may still run
     events = [(line["event"], line.get("name") or line.get("names")) for line in own]
     assert ("migrations_awaited", ["0001"]) in events
     assert events.index(("migration_begun", "0001")) < events.index(("migration_made", "0001"))
     assert len(events) == 3
 
 
-async def test_only_new_ones_are_made_later(database: Database) -> None:
-    await migrate(database, [noting("0001")])
-    assert await migrate(database, [noting("0001"), noting("0002")]) == ["0002"]
-    assert await migrate(database, [noting("0001"), noting("0002")]) == []
+async def test_later_runs_make_new_migrations_only(database: Database) -> None:
+    await migrate(database, [recording("0001")])
+    assert await migrate(database, [recording("0001"), recording("0002")]) == ["0002"]
+    assert await migrate(database, [recording("0001"), recording("0002")]) == []
     assert await steps(database) == ["0001", "0002"]
 
 
-async def test_what_a_killed_process_began_is_made_by_the_next_when_its_lease_has_ended(
+async def test_a_killed_processs_migration_is_repeated_once_its_lease_expired(
     mongodb_uri: str, database: Database
 ) -> None:
     arguments = (mongodb_uri, database.name, "2")
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.component.chassis.half_way", *arguments), stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-m", "tests.component.chassis.unfinished_migration", *arguments),
+        stdout=asyncio.subprocess.PIPE,
     )
     assert process.stdout is not None
     while await process.stdout.readline() != b"begun\n":  # its log comes first
         assert process.returncode is None
     process.kill()
     await process.communicate()
-    assert [migration.name for migration in await pending(database, [noting("0001")])] == ["0001"]
-    assert await migrate(database, [noting("0001")]) == ["0001"]
-    assert await steps(database) == ["half-way", "0001"]
+    assert [migration.name for migration in await pending(database, [recording("0001")])] == ["0001"]
+    assert await migrate(database, [recording("0001")]) == ["0001"]
+    assert await steps(database) == ["unfinished", "0001"]
 
 
-async def test_one_that_takes_longer_than_a_lease_keeps_others_out(database: Database) -> None:
-    slow = noting("0001", 7.0)
-    made = await asyncio.gather(*(migrate(database, [slow], lease_seconds=3.0) for _ in range(2)))
-    assert sorted(made) == [[], ["0001"]]
+async def test_a_migration_longer_than_the_lease_keeps_the_lease(database: Database) -> None:
+    slow = recording("0001", 7.0)
+    results = await asyncio.gather(*(migrate(database, [slow], lease_seconds=3.0) for _ in range(2)))
+    assert sorted(results) == [[], ["0001"]]
     assert await steps(database) == ["0001"]
 
 
-async def test_who_has_lost_the_lease_stops_and_leaves_it_to_the_holder(database: Database) -> None:
+async def test_a_process_that_lost_the_lease_stops(database: Database) -> None:
     begun, ended = asyncio.Event(), asyncio.Event()
 
     async def hang(_: Database) -> None:
@@ -130,32 +131,32 @@ async def test_who_has_lost_the_lease_stops_and_leaves_it_to_the_holder(database
     assert lease["holder"] == "another"
 
 
-async def test_one_that_fails_is_made_again_by_the_next_and_those_before_it_are_not(database: Database) -> None:
+async def test_a_failed_migration_is_repeated_and_those_before_it_are_not(database: Database) -> None:
     async def fail(database: Database) -> None:
         await database.command("nonsense")
 
     with pytest.raises(OperationFailure):
-        await migrate(database, [noting("0001"), Migration("0002", "fails", fail)])
-    assert await migrate(database, [noting("0001"), noting("0002")]) == ["0002"]
+        await migrate(database, [recording("0001"), Migration("0002", "fails", fail)])
+    assert await migrate(database, [recording("0001"), recording("0002")]) == ["0002"]
     assert await steps(database) == ["0001", "0002"]
 
 
-async def test_a_database_that_is_being_restored_is_left_alone(database: Database) -> None:
+async def test_a_partly_restored_database_is_not_migrated(database: Database) -> None:
     await database[UNFINISHED_RESTORE].insert_one({"_id": "restore"})
     with pytest.raises(UnfinishedRestoreError, match="parley restore"):
-        await migrate(database, [noting("0001")])
+        await migrate(database, [recording("0001")])
     assert await steps(database) == []
     await database[UNFINISHED_RESTORE].drop()
-    assert await migrate(database, [noting("0001")]) == ["0001"]
+    assert await migrate(database, [recording("0001")]) == ["0001"]
 
 
-async def test_looking_changes_nothing(database: Database) -> None:
-    assert len(await pending(database, [noting("0001"), noting("0002")])) == 2
+async def test_listing_pending_migrations_changes_nothing(database: Database) -> None:
+    assert len(await pending(database, [recording("0001"), recording("0002")])) == 2
     assert await database.list_collection_names() == []
 
 
 @pytest.mark.parametrize("service", ALL)
-async def test_a_services_migrations_may_be_repeated_and_are_in_order(database: Database, service: str) -> None:
+async def test_a_services_migrations_are_idempotent_and_numbered_in_order(database: Database, service: str) -> None:
     migrations = ALL[service]
     assert await migrate(database, migrations) == [migration.name for migration in migrations]
     assert [m.name for m in migrations] == [f"{number:04}" for number in range(1, len(migrations) + 1)]
@@ -172,7 +173,7 @@ async def indexes(database: Database) -> dict[str, Any]:
 
 
 async def parley(uri: str, database: Database, *arguments: str) -> tuple[int, str]:
-    """Runs the command, with all services' databases named after this one."""
+    """Runs `parley migrate` with databases named after this one."""
     names = [f"--database={service}={database.name}_{service}" for service in ALL]
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "cli", "migrate", *names, *arguments),
@@ -184,7 +185,7 @@ async def parley(uri: str, database: Database, *arguments: str) -> tuple[int, st
     return process.returncode or 0, printed.decode()
 
 
-async def test_the_command_tells_what_it_would_make_then_makes_it_then_has_nothing_to_do(
+async def test_the_command_shows_pending_migrations_makes_them_and_then_has_nothing_to_do(
     mongodb_uri: str, database: Database
 ) -> None:
     status, printed = await parley(mongodb_uri, database, "--dry-run")
@@ -200,7 +201,7 @@ async def test_the_command_tells_what_it_would_make_then_makes_it_then_has_nothi
         await database.client.drop_database(f"{database.name}_{service}")
 
 
-async def test_the_command_says_what_is_wrong(mongodb_uri: str, database: Database) -> None:
+async def test_the_command_reports_errors(mongodb_uri: str, database: Database) -> None:
     status, printed = await parley("mongodb://ann:pass-word@127.0.0.1:1", database)
     assert (status, "does not answer" in printed, "pass-word" in printed) == (1, True, False), printed
     status, printed = await parley(mongodb_uri, database, "--database", "chat")

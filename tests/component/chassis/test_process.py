@@ -1,4 +1,4 @@
-"""What a process sees to before it serves."""
+"""A process's start: limits, and errors of its stores."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _ENVIRONMENT: Final = {
 
 
 async def run(begin: str, **options: Any) -> tuple[int, list[str]]:
-    """Runs a process that begins with a line of Python, and ends; gives its status and the lines that it said."""
+    """Runs a process that executes a line of Python and stops; returns its status and output lines."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
@@ -50,36 +50,36 @@ async def run(begin: str, **options: Any) -> tuple[int, list[str]]:
         stdout=asyncio.subprocess.PIPE,
         **options,
     )
-    said, _ = await process.communicate()
-    return process.returncode or 0, said.decode().splitlines()
+    output, _ = await process.communicate()
+    return process.returncode or 0, output.decode().splitlines()
 
 
-async def test_a_process_may_open_as_many_files_as_the_system_lets_it() -> None:
-    """A container begins with few; each connection takes one."""
+async def test_a_process_raises_its_limit_on_open_files() -> None:
+    """Containers start with a low limit, and each connection takes a file."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
 
-    status, said = await run(_LIMIT, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (_FEW, most)))
+    status, lines = await run(_LIMIT, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (_FEW, most)))
 
     assert status == 0
-    assert f"limit {most}" in said
+    assert f"limit {most}" in lines
 
 
 @pytest.mark.parametrize(("store", "begin"), [("mongodb", _MONGODB), ("redis", _REDIS)])
-async def test_a_process_without_its_store_says_so_in_a_line(store: str, begin: str) -> None:
-    status, said = await run(begin)
+async def test_a_process_without_its_store_logs_one_line(store: str, begin: str) -> None:
+    status, lines = await run(begin)
 
     assert status == 1
-    (line,) = said
-    told = json.loads(line)
-    assert (told["event"], told["store"]) == ("process_failed", store)
-    assert "127.0.0.1:1" in told["reason"]
+    (line,) = lines
+    entry = json.loads(line)
+    assert (entry["event"], entry["store"]) == ("process_failed", store)
+    assert "127.0.0.1:1" in entry["reason"]
     assert "Topology" not in line
     assert "hush" not in line
-    assert "exception" not in told
+    assert "exception" not in entry
 
 
-async def test_a_process_that_fails_by_a_fault_says_where() -> None:
-    status, said = await run("dict()['colour']")
+async def test_a_process_that_fails_by_a_bug_logs_the_traceback() -> None:
+    status, lines = await run("dict()['colour']")
 
     assert status == 1
-    assert "KeyError: 'colour'" in json.loads(said[-1])["exception"]
+    assert "KeyError: 'colour'" in json.loads(lines[-1])["exception"]

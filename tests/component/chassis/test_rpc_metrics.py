@@ -1,4 +1,4 @@
-"""Every call is counted when it begins and when it ends, however it ends, and its time is taken."""
+"""RPC metrics count the start, end and duration of every call."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from parley.presence.v1 import presence_pb2, presence_pb2_grpc
 from prometheus_client import REGISTRY
 
 from chassis.rpc.channel import bearer
-from tests.component.chassis import test_edge
-from tests.component.chassis.test_edge import asking, failure, token
+from tests.component.chassis import test_interceptor
+from tests.component.chassis.test_interceptor import failure, request_for, token
 
-grpc_service = test_edge.grpc_service
-servicer = test_edge.servicer
+grpc_service = test_interceptor.grpc_service
+servicer = test_interceptor.servicer
 ANN = bearer(token())
 UNARY = {"grpc_type": "unary", "grpc_service": "parley.presence.v1.PresenceService", "grpc_method": "BatchGetPresence"}
 STREAM = {**UNARY, "grpc_type": "server_stream", "grpc_method": "WatchPresence"}
@@ -27,12 +27,12 @@ def grpc_stub_cls() -> Callable[[grpc.aio.Channel], presence_pb2_grpc.PresenceSe
 
 
 def value(name: str, labels: dict[str, str], code: str = "") -> float:
-    found = REGISTRY.get_sample_value(name, {**labels, "grpc_code": code} if code else labels)
-    return found or 0.0
+    sample = REGISTRY.get_sample_value(name, {**labels, "grpc_code": code} if code else labels)
+    return sample or 0.0
 
 
 class Counted:
-    """What was added to the metrics since this was made."""
+    """The increase of the metrics since the object was created."""
 
     def __init__(self, labels: dict[str, str], code: str) -> None:
         self._labels, self._code = labels, code
@@ -51,7 +51,7 @@ class Counted:
 
 
 async def until(counted: Counted, expected: tuple[float, float, float]) -> None:
-    """A caller may know the end of its call before the server has counted it."""
+    """Waits for the counts: a caller may see its call's end before the server has counted it."""
     async with asyncio.timeout(60.0):
         while counted.since != expected:
             await asyncio.sleep(0.01)
@@ -59,19 +59,19 @@ async def until(counted: Counted, expected: tuple[float, float, float]) -> None:
 
 async def test_a_call_that_succeeds(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
     counted = Counted(UNARY, "OK")
-    await grpc_stub.BatchGetPresence(asking("x"), metadata=ANN)
+    await grpc_stub.BatchGetPresence(request_for("x"), metadata=ANN)
     await until(counted, (1, 1, 1))
 
 
 async def test_a_call_that_is_refused(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
     counted = Counted(UNARY, "RESOURCE_EXHAUSTED")
-    assert (await failure(grpc_stub.BatchGetPresence(asking("busy"), metadata=ANN))).reason == "BUSY"
+    assert (await failure(grpc_stub.BatchGetPresence(request_for("busy"), metadata=ANN))).reason == "BUSY"
     await until(counted, (1, 1, 1))
 
 
 async def test_a_call_that_its_caller_gives_up(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
     counted = Counted(UNARY, "CANCELLED")
-    call = grpc_stub.BatchGetPresence(asking("slow"), metadata=ANN)
+    call = grpc_stub.BatchGetPresence(request_for("slow"), metadata=ANN)
     await until(counted, (1, 0, 0))
     call.cancel()
     await until(counted, (1, 1, 1))
@@ -85,9 +85,9 @@ async def test_a_stream_that_its_reader_leaves(grpc_stub: presence_pb2_grpc.Pres
     await until(counted, (1, 1, 0))
 
 
-async def test_what_has_not_happened_yet_is_there_as_nothing(
+async def test_codes_that_have_not_occurred_are_exported_as_zero(
     grpc_stub: presence_pb2_grpc.PresenceServiceStub,
 ) -> None:
-    await grpc_stub.BatchGetPresence(asking("x"), metadata=ANN)
+    await grpc_stub.BatchGetPresence(request_for("x"), metadata=ANN)
     labels = {**UNARY, "grpc_code": "DATA_LOSS"}
     assert REGISTRY.get_sample_value("grpc_server_handled_total", labels) == 0

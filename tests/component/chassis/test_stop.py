@@ -1,4 +1,4 @@
-"""How a process stops: it says that it is about to go, and serves until those who send it calls can have noticed."""
+"""A stopping process reports NOT_SERVING, and serves calls during the shutdown delay."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ async def no_keys() -> str:
     return '{"keys": []}'
 
 
-async def test_calls_are_served_while_health_says_that_the_process_is_about_to_go_and_before_it_drains() -> None:
+async def test_calls_are_served_while_health_is_not_serving_and_before_the_drain() -> None:
     settings = ServiceSettings(
         auth_target="127.0.0.1:1",
         service_name="test",
@@ -28,10 +28,10 @@ async def test_calls_are_served_while_health_says_that_the_process_is_about_to_g
         mongodb_uri="mongodb://127.0.0.1:1",
         shutdown_delay_seconds=SHUTDOWN_DELAY_SECONDS,
     )
-    said: list[str] = []
+    events: list[str] = []
 
     async def drain() -> None:
-        said.append("draining")
+        events.append("draining")
 
     stop = asyncio.Event()
 
@@ -44,12 +44,12 @@ async def test_calls_are_served_while_health_says_that_the_process_is_about_to_g
     server = asyncio.create_task(serve(port))
     async with grpc.aio.insecure_channel(f"127.0.0.1:{await port}") as channel:
         check = health_pb2_grpc.HealthStub(channel).Check  # type: ignore[attr-defined]
-        while not said:
+        while not events:
             answer = await check(health_pb2.HealthCheckRequest(), timeout=30)
             status = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
             stop.set()
             if status == "NOT_SERVING":
-                said.append(status)
-        assert said == ["NOT_SERVING"]
+                events.append(status)
+        assert events == ["NOT_SERVING"]
         await server
-    assert said == ["NOT_SERVING", "draining"]
+    assert events == ["NOT_SERVING", "draining"]

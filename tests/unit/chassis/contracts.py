@@ -1,4 +1,4 @@
-"""All services of the contract, as their descriptors say."""
+"""The descriptors of all services and methods."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A service that is limited to an organization may name no other one, wherever in a request that might stand."""
+"""A service limited to an organization may not name another one, in any field of a request."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ NAMING = {
     "NotificationService/Subscribe": ["attachments.add.organization_id", "attachments.remove.organization_id"],
     "PresenceService/Attach": ["upsert.organization_id"],
 }
-"""Every method whose requests name organizations; written down, so that a look is taken at each new one."""
+"""Every method whose requests name organizations; listed here so that each new one is reviewed."""
 
 
 def identity(organization_id: str, *, service: bool) -> Identity:
@@ -45,8 +45,8 @@ def identity(organization_id: str, *, service: bool) -> Identity:
     )
 
 
-def naming(method: str, path: tuple[Any, ...], organization_id: str) -> Message:
-    """A request that names an organization at a place, after another message there that names our own."""
+def request_naming(method: str, path: tuple[Any, ...], organization_id: str) -> Message:
+    """Makes a request that names an organization at a path, after another message there that names the caller's."""
     request = GetMessageClass(METHODS[method].input_type)()
     for value in ("own", organization_id):
         message: Any = request
@@ -58,11 +58,11 @@ def naming(method: str, path: tuple[Any, ...], organization_id: str) -> Message:
 
 
 def test_the_methods_that_name_organizations_are_known() -> None:
-    found = {
+    paths_by_method = {
         name: sorted(".".join(field.name for field in path) for path in organization_paths(method.input_type))
         for name, method in METHODS.items()
     }
-    assert {name: paths for name, paths in found.items() if paths} == NAMING
+    assert {name: paths for name, paths in paths_by_method.items() if paths} == NAMING
 
 
 PLACES = [
@@ -73,27 +73,30 @@ PLACES = [
 
 
 @pytest.mark.parametrize(("method", "path"), PLACES)
-def test_another_organization_is_refused_wherever_it_stands(method: str, path: tuple[Any, ...]) -> None:
+def test_another_organization_is_refused_in_every_field(method: str, path: tuple[Any, ...]) -> None:
     limited = identity("own", service=True)
-    ACCESS[method].check(naming(method, path, "own"), limited)
+    ACCESS[method].check(request_naming(method, path, "own"), limited)
     with pytest.raises(PermissionDeniedError) as refused:
-        ACCESS[method].check(naming(method, path, "other"), limited)
+        ACCESS[method].check(request_naming(method, path, "other"), limited)
     assert refused.value.reason == "ORGANIZATION_NOT_ALLOWED"
 
 
 @pytest.mark.parametrize("name", ACCESS)
-def test_only_those_are_checked_whom_it_concerns(name: str) -> None:
+def test_only_services_limited_to_an_organization_are_checked(name: str) -> None:
     access = ACCESS[name]
-    assert not access.concerns(None)
-    assert not access.concerns(identity("own", service=False))
-    assert not access.concerns(identity("", service=True))
-    in_the_edge = bool(NAMING.get(name)) and name not in {"MessageService/SendMessages", "MessageService/SendSignals"}
-    assert access.concerns(identity("own", service=True)) is in_the_edge
+    assert not access.applies_to(None)
+    assert not access.applies_to(identity("own", service=False))
+    assert not access.applies_to(identity("", service=True))
+    checked_by_interceptor = bool(NAMING.get(name)) and name not in {
+        "MessageService/SendMessages",
+        "MessageService/SendSignals",
+    }
+    assert access.applies_to(identity("own", service=True)) is checked_by_interceptor
 
 
-def test_whoever_answers_item_by_item_refuses_item_by_item() -> None:
-    """The edge leaves methods with `per_item` to their services: each has a test of its own, named here."""
-    left = {name for name, access in ACCESS.items() if access.rule.per_item}
-    assert left == {"MessageService/SendMessages", "MessageService/SendSignals"}
-    specified = (Path(__file__).parents[2] / "component/chat/test_organizations.py").read_text()
-    assert all(f"{name.partition('/')[2]}Request" in specified for name in left)
+def test_methods_with_an_outcome_per_item_refuse_each_item() -> None:
+    """The interceptor leaves methods with `per_item` to their services, whose tests must name the requests."""
+    per_item = {name for name, access in ACCESS.items() if access.rule.per_item}
+    assert per_item == {"MessageService/SendMessages", "MessageService/SendSignals"}
+    tests_of_chat = (Path(__file__).parents[2] / "component/chat/test_organizations.py").read_text()
+    assert all(f"{name.partition('/')[2]}Request" in tests_of_chat for name in per_item)

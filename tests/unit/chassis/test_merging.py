@@ -1,4 +1,4 @@
-"""Several sources read as one: nothing of any is lost, and none outlives the reader."""
+"""Merged sources lose no item, and end with the reader."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from contextlib import aclosing
 
 import pytest
 
-from chassis.events.merging import merged
+from chassis.events.merging import merge
 
 TIMEOUT = 60.0
 
 
 class Source:
-    """Gives numbers of its own for ever, or until it fails, and remembers that it was closed."""
+    """Yields numbers until it fails, and records that it was closed."""
 
     def __init__(self, name: str, fails_at: int = -1) -> None:
         self.name = name
         self.fails_at = fails_at
-        self.given = 0
+        self.yielded = 0
         self.closed = False
 
     async def items(self) -> AsyncGenerator[str]:
         try:
-            while self.given != self.fails_at:
-                self.given += 1
-                yield f"{self.name}{self.given}"
+            while self.yielded != self.fails_at:
+                self.yielded += 1
+                yield f"{self.name}{self.yielded}"
                 await asyncio.sleep(0)
             raise OSError(self.name)
         finally:
@@ -35,14 +35,14 @@ class Source:
 
 async def _first(sources: list[Source], count: int) -> list[str]:
     taken: list[str] = []
-    async with asyncio.timeout(TIMEOUT), aclosing(merged([source.items() for source in sources])) as found:
+    async with asyncio.timeout(TIMEOUT), aclosing(merge([source.items() for source in sources])) as merged:
         while len(taken) < count:
-            taken.append(await anext(found))
+            taken.append(await anext(merged))
     return taken
 
 
 @pytest.mark.parametrize("names", ["a", "abc"])
-async def test_each_source_is_given_in_its_order_and_none_waits_for_ever(names: str) -> None:
+async def test_each_sources_items_are_in_order_and_none_starves(names: str) -> None:
     taken = await _first([Source(name) for name in names], 300)
 
     for name in names:
@@ -60,28 +60,28 @@ async def test_sources_are_closed_with_their_reader(names: str) -> None:
 
 
 @pytest.mark.parametrize("names", ["a", "abc"])
-async def test_what_a_source_raises_is_raised_after_what_it_gave(names: str) -> None:
+async def test_a_sources_error_is_raised_after_its_items(names: str) -> None:
     sources = [Source(name, fails_at=3 if name == "a" else -1) for name in names]
     taken: list[str] = []
     with pytest.raises(OSError, match="a"):
-        async with asyncio.timeout(TIMEOUT), aclosing(merged([source.items() for source in sources])) as found:
-            async for item in found:
-                taken.append(item)  # noqa: PERF401  # what came before the error counts
+        async with asyncio.timeout(TIMEOUT), aclosing(merge([source.items() for source in sources])) as merged:
+            async for item in merged:
+                taken.append(item)  # noqa: PERF401  # keeps the items before the error
 
     assert [item for item in taken if item[0] == "a"] == ["a1", "a2", "a3"]
     assert all(source.closed for source in sources)
 
 
-async def test_a_source_goes_on_when_what_it_gave_was_taken() -> None:
+async def test_a_source_continues_once_its_item_is_taken() -> None:
     source = Source("a")
-    async with aclosing(merged([source.items(), Source("b").items()])) as found:
-        await anext(found)
+    async with aclosing(merge([source.items(), Source("b").items()])) as merged:
+        await anext(merged)
         for _ in range(100):
             await asyncio.sleep(0)
-        assert source.given <= 3
+        assert source.yielded <= 3
 
 
-async def test_a_reader_may_be_cancelled_again_while_sources_take_their_time_to_close() -> None:
+async def test_a_reader_may_be_cancelled_again_while_sources_close_slowly() -> None:
     closing, may_close, closed = asyncio.Event(), asyncio.Event(), 0
 
     async def reluctant() -> AsyncGenerator[str]:
@@ -100,7 +100,7 @@ async def test_a_reader_may_be_cancelled_again_while_sources_take_their_time_to_
             closed += 1
 
     async def read() -> None:
-        async for _ in merged([reluctant(), reluctant()]):
+        async for _ in merge([reluctant(), reluctant()]):
             pass
 
     reading = asyncio.create_task(read())

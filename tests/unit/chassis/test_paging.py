@@ -1,4 +1,4 @@
-"""Page tokens come back from anywhere: what they say is what was given, or they are refused."""
+"""Page tokens from callers decode to the encoded cursor, or are refused."""
 
 from __future__ import annotations
 
@@ -24,20 +24,18 @@ def decoded(token: str, query: str) -> tuple[int, str] | None:
 
 
 @given(cursors, st.text())
-def test_a_token_says_what_it_was_made_of(cursor: tuple[int, str], query: str) -> None:
+def test_a_token_decodes_to_its_cursor(cursor: tuple[int, str], query: str) -> None:
     assert decoded(encode_token(list(cursor), query), query) == cursor
 
 
-def test_no_token_is_no_cursor() -> None:
+def test_an_empty_token_is_no_cursor() -> None:
     assert decoded("", "query") is None
 
 
 @given(cursors, st.integers(0), st.characters())
-def test_a_token_that_was_tampered_with_is_refused_or_says_the_same(
-    cursor: tuple[int, str], place: int, character: str
-) -> None:
+def test_a_corrupt_token_is_refused_or_decodes_to_the_same(cursor: tuple[int, str], index: int, character: str) -> None:
     token = encode_token(list(cursor), "query")
-    at = place % len(token)
+    at = index % len(token)
     try:
         assert decoded(token[:at] + character + token[at + 1 :], "query") == cursor
     except InvalidArgumentError as refused:
@@ -45,38 +43,38 @@ def test_a_token_that_was_tampered_with_is_refused_or_says_the_same(
 
 
 @given(st.lists(anything, max_size=4))
-def test_a_forged_token_is_refused_unless_it_could_have_been_given(cursor: list[Any]) -> None:
-    """The checksum is no secret, so a forged one may be right."""
+def test_a_forged_token_is_refused_unless_its_cursor_is_valid(cursor: list[Any]) -> None:
+    """The checksum has no secret, so anyone can forge one."""
     try:
-        read = decoded(encode_token(cursor, "query"), "query")
+        position = decoded(encode_token(cursor, "query"), "query")
     except InvalidArgumentError as refused:
         assert list(refused.fields) == ["pageToken"]
         return
-    assert read is not None
-    at_ms, key = read
+    assert position is not None
+    at_ms, key = position
     assert 0 <= at_ms <= 253_402_300_799_999
     assert isinstance(key, str)
 
 
 @given(st.text())
-def test_any_text_is_a_token_or_none(text: str) -> None:
+def test_any_text_decodes_or_is_refused(text: str) -> None:
     try:
         decoded(text, "query")
     except InvalidArgumentError as refused:
         assert refused.reason == "INVALID_PAGE_TOKEN"
 
 
-def test_a_token_is_of_one_listing_and_of_bounded_length() -> None:
+def test_tokens_of_other_listings_and_long_ones_are_refused() -> None:
     for token in (encode_token([1, "x"], "another"), encode_token([1, "x" * 3_000], "query"), "A" * 1_000_000):
         with pytest.raises(InvalidArgumentError):
             decoded(token, "query")
 
 
 @pytest.mark.parametrize(
-    ("requested", "given"), [(0, DEFAULT_PAGE_SIZE), (1, 1), (200, 200), (201, MAX_PAGE_SIZE), (2**31 - 1, 200)]
+    ("requested", "expected"), [(0, DEFAULT_PAGE_SIZE), (1, 1), (200, 200), (201, MAX_PAGE_SIZE), (2**31 - 1, 200)]
 )
-def test_page_sizes_have_a_default_and_a_limit(requested: int, given: int) -> None:
-    assert page_size(requested) == given
+def test_page_sizes_have_a_default_and_a_limit(requested: int, expected: int) -> None:
+    assert page_size(requested) == expected
 
 
 @pytest.mark.parametrize("requested", [-1, -(2**31)])

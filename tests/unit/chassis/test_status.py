@@ -1,4 +1,4 @@
-"""Errors survive the way over the wire whole; what others send can't break their readers."""
+"""Errors survive encoding and decoding; malformed ones don't break the decoder."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def rpc_error(code: grpc.StatusCode, *trailing: tuple[str, Any], details: str = 
     return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(*trailing), details)
 
 
-def same(one: AppError, other: AppError) -> bool:
+def same(error: AppError, other: AppError) -> bool:
     return all(
-        getattr(one, name) == getattr(other, name)
+        getattr(error, name) == getattr(other, name)
         for name in ("category", "reason", "message", "fields", "retry_after_ms")
     )
 
@@ -32,7 +32,7 @@ def same(one: AppError, other: AppError) -> bool:
     st.dictionaries(st.text(), st.text(), max_size=5),
     st.none() | st.integers(0, 10**9),
 )
-def test_an_error_comes_back_as_it_was(
+def test_an_error_survives_encoding(
     category: Category, reason: str, message: str, fields: dict[str, str], retry_after_ms: int | None
 ) -> None:
     error = make_error(category, reason, message, fields=fields, retry_after_ms=retry_after_ms)
@@ -42,12 +42,12 @@ def test_an_error_comes_back_as_it_was(
     assert same(from_rpc_error(carried), error)
 
 
-def test_a_code_that_there_is_not_is_unknown() -> None:
+def test_an_invalid_code_decodes_to_unknown() -> None:
     assert from_status(Status(code=99, message="?")).category is Category.UNKNOWN
 
 
 @pytest.mark.parametrize("code", [c for c in grpc.StatusCode if c is not grpc.StatusCode.OK])
-def test_the_ways_own_failures_say_nothing_of_addresses(code: grpc.StatusCode) -> None:
+def test_transport_errors_contain_no_addresses(code: grpc.StatusCode) -> None:
     error = from_rpc_error(rpc_error(code, details="ipv4:10.0.0.7:50051: connection refused"))
     assert CODES[error.category] is code
     assert "10.0.0.7" not in error.message
@@ -55,6 +55,6 @@ def test_the_ways_own_failures_say_nothing_of_addresses(code: grpc.StatusCode) -
 
 
 @given(st.binary())
-def test_details_that_are_none_are_passed_over(data: bytes) -> None:
+def test_malformed_details_are_ignored(data: bytes) -> None:
     error = from_rpc_error(rpc_error(grpc.StatusCode.ABORTED, (DETAILS_KEY, data)))
     assert isinstance(error, AppError)

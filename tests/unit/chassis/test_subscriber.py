@@ -1,4 +1,4 @@
-"""What one stream is given: all of it, in order and in bearable parts, and nothing once it fell too far behind."""
+"""A stream sends all events in order and in bounded responses, and ends if it falls too far behind."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def pending_metric() -> Gauge:
 
 
 def subscriber(gauge: Gauge | None = None) -> Subscriber[event_pb2.Event]:
-    made = Subscriber[event_pb2.Event](route, gauge or pending_metric())
-    made.attach(Attachments(add=[UserKey(organization_id=ORGANIZATION, user_id="ann")]))
-    return made
+    new = Subscriber[event_pb2.Event](route, gauge or pending_metric())
+    new.attach(Attachments(add=[UserKey(organization_id=ORGANIZATION, user_id="ann")]))
+    return new
 
 
 def event(name: str, size: int = 0, recipient: str = "ann") -> event_pb2.Event:
-    made = event_pb2.Event(organization_id=ORGANIZATION, recipients=[recipient], origin=name)
-    made.message_created.message.text = "x" * size
-    return made
+    new = event_pb2.Event(organization_id=ORGANIZATION, recipients=[recipient], origin=name)
+    new.message_created.message.text = "x" * size
+    return new
 
 
 def entry(number: int, events: list[event_pb2.Event], *, shard: int = 0, organization: str = ORGANIZATION) -> Entry:
@@ -58,7 +58,7 @@ def taken(of: Subscriber[event_pb2.Event]) -> Iterator[tuple[list[event_pb2.Even
         yield events, dict(positions.shards) if positions else {}
 
 
-def test_a_large_backlog_is_given_in_parts_far_below_the_limit_of_a_call() -> None:
+def test_a_large_backlog_is_sent_in_responses_far_below_the_message_limit() -> None:
     stream = subscriber()
     for number in range(1, 41):
         offer(stream, number, event(f"{number} a", 700_000), event(f"{number} b", 300_000))
@@ -70,17 +70,17 @@ def test_a_large_backlog_is_given_in_parts_far_below_the_limit_of_a_call() -> No
     assert [positions[0] for _, positions in parts][-1] == "40-0"
 
 
-def test_one_large_entry_is_split_and_its_position_told_at_its_end() -> None:
+def test_a_large_entry_is_split_and_its_position_reported_at_its_end() -> None:
     stream = subscriber()
     offer(stream, 1, *(event(str(n), 1 << 20) for n in range(9)))
     offer(stream, 2, *(event(str(n)) for n in range(MAX_RESPONSE_EVENTS + 1)))
     parts = list(taken(stream))
     assert sum(len(events) for events, _ in parts) == 9 + MAX_RESPONSE_EVENTS + 1
     assert all(event_pb2.EventBatch(events=events).ByteSize() <= MAX_RESPONSE_BYTES for events, _ in parts)
-    told = [(sum(len(e) for e, _ in parts[: at + 1]), positions) for at, (_, positions) in enumerate(parts)]
-    assert all(("1-0" in positions.values()) <= (given >= 9) for given, positions in told)
+    reported = [(sum(len(e) for e, _ in parts[: at + 1]), positions) for at, (_, positions) in enumerate(parts)]
+    assert all(("1-0" in positions.values()) <= (count >= 9) for count, positions in reported)
     assert parts[-1][1] == {0: "2-0"}
-    assert not any("2-0" in positions.values() for _, positions in told[:-1])
+    assert not any("2-0" in positions.values() for _, positions in reported[:-1])
 
 
 @given(
@@ -89,10 +89,10 @@ def test_one_large_entry_is_split_and_its_position_told_at_its_end() -> None:
         max_size=30,
     )
 )
-def test_a_position_is_told_only_when_all_before_it_was_given(offers: list[tuple[int, int, bool]]) -> None:
-    """Whatever is told, resuming there misses nothing: each event is given at or before its entry's position."""
+def test_a_position_is_reported_only_after_all_events_before_it(offers: list[tuple[int, int, bool]]) -> None:
+    """Resuming at a reported position misses nothing: each event is sent with or before its entry's position."""
     stream = subscriber()
-    given: list[str] = []
+    sent: list[str] = []
     reached: dict[int, int] = {}
     expected: dict[tuple[int, int], set[str]] = {}
     for number, (shard, count, take) in enumerate(offers, 1):
@@ -100,14 +100,14 @@ def test_a_position_is_told_only_when_all_before_it_was_given(offers: list[tuple
         expected[shard, number] = {e.origin for e in events}
         offer(stream, number, *events, shard=shard)
         if take and (response := stream.take()):
-            given += [e.origin for e in response[1]]
+            sent += [e.origin for e in response[1]]
             reached |= {s: int(p.split("-")[0]) for s, p in response[2].shards.items()} if response[2] else {}
             for (of_shard, of_number), names in expected.items():
                 if of_number <= reached.get(of_shard, 0):
-                    assert names <= set(given)
-    given += [e.origin for events, _ in taken(stream) for e in events]
-    assert len(given) == len(set(given))
-    assert set(given) == set[str]().union(*expected.values())
+                    assert names <= set(sent)
+    sent += [e.origin for events, _ in taken(stream) for e in events]
+    assert len(sent) == len(set(sent))
+    assert set(sent) == set[str]().union(*expected.values())
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ async def test_a_stream_that_fell_too_far_behind_ends_and_keeps_nothing(count: i
         await stream.next()
 
 
-def test_what_is_pending_is_measured() -> None:
+def test_pending_events_are_measured() -> None:
     gauge = pending_metric()
     stream = subscriber(gauge)
     offer(stream, 1, event("a"), event("b"), event("for another", recipient="bob"))
@@ -139,7 +139,7 @@ def test_what_is_pending_is_measured() -> None:
     assert gauge._value.get() == 0
 
 
-async def test_entries_for_others_move_the_position_and_wake_nobody_for_a_minute() -> None:
+async def test_entries_for_others_advance_the_position_without_a_response_for_a_minute() -> None:
     stream = subscriber()
     stream.offer(entry(1_000, [event("e")], organization="other"), [event("e")])
     stream.offer(entry(61_000, [], organization="other"), [])
@@ -152,14 +152,14 @@ async def test_entries_for_others_move_the_position_and_wake_nobody_for_a_minute
     assert (response[1], dict(response[2].shards)) == ([], {0: "61001-0"})
 
 
-def test_an_entry_that_it_has_had_is_passed_over() -> None:
+def test_an_entry_offered_again_is_skipped() -> None:
     stream = subscriber()
     for number in (1, 2, 1, 2, 3):
         offer(stream, number, event(str(number)))
     assert [e.origin for events, _ in taken(stream) for e in events] == ["1", "2", "3"]
 
 
-def test_after_a_loss_a_lower_position_counts_again_and_the_old_one_is_never_told() -> None:
+def test_after_a_loss_lower_positions_are_valid_and_old_ones_are_not_reported() -> None:
     stream = subscriber()
     offer(stream, 1_000, event("before"))
     stream.mark_lost([0])
@@ -173,7 +173,7 @@ def test_after_a_loss_a_lower_position_counts_again_and_the_old_one_is_never_tol
     assert stream.positions[0] == START
 
 
-def test_users_come_and_go() -> None:
+def test_users_are_attached_and_detached() -> None:
     stream = subscriber()
     offer(stream, 1, event("one"))
     stream.attach(Attachments(remove=[UserKey(organization_id=ORGANIZATION, user_id="ann")], request_sequence=3))
@@ -188,7 +188,7 @@ BAD_ATTACHMENTS = {
     "no user": Attachments(add=[UserKey(organization_id="acme")]),
     "a long user": Attachments(add=[UserKey(organization_id="acme", user_id="x" * 65)]),
     "a strange organization": Attachments(remove=[UserKey(organization_id="a/b", user_id="ann")]),
-    "a negative number": Attachments(request_sequence=-1),
+    "a negative sequence": Attachments(request_sequence=-1),
 }
 
 
@@ -200,7 +200,7 @@ def test_malformed_attachments_change_nothing(attachments: Attachments) -> None:
     assert stream.users == {ORGANIZATION: {"ann"}}
 
 
-def test_a_stream_holds_a_bounded_number_of_users() -> None:
+def test_a_stream_attaches_a_bounded_number_of_users() -> None:
     stream = subscriber()
     half = MAX_USERS // 2
     for start in (0, half):
@@ -214,7 +214,7 @@ def test_a_stream_holds_a_bounded_number_of_users() -> None:
         stream.attach(Attachments(add=[UserKey(organization_id="more", user_id=str(n)) for n in range(3)]))
 
 
-async def test_the_end_comes_after_what_is_pending_and_an_error_at_once() -> None:
+async def test_the_end_comes_after_pending_events_and_an_error_at_once() -> None:
     ending, failing = subscriber(), subscriber()
     for stream in (ending, failing):
         offer(stream, 1, event("e"))

@@ -1,4 +1,4 @@
-"""Long-running tasks end when they are told to, and not in silence."""
+"""Supervised tasks end when cancelled, and their end ends the process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from chassis.process.supervise import TaskEndedError, end_tasks, supervised
 
 
-async def test_a_task_that_loses_a_cancellation_is_ended_all_the_same() -> None:
+async def test_a_task_that_loses_a_cancellation_still_ends() -> None:
     lost = asyncio.Event()
 
     async def loses_one() -> None:
@@ -25,7 +25,7 @@ async def test_a_task_that_loses_a_cancellation_is_ended_all_the_same() -> None:
     assert lost.is_set() and task.cancelled()
 
 
-async def test_a_task_that_ends_ends_the_whole() -> None:
+async def test_a_task_that_ends_ends_the_others() -> None:
     async def ends() -> None:
         await asyncio.sleep(0)
 

@@ -1,4 +1,4 @@
-"""The edge round every method: who may call, how failures leave, what deadlines do. Through a real server."""
+"""The interceptor: authorization, errors and deadlines, through a real server."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ DESCRIPTOR = presence_pb2.DESCRIPTOR.services_by_name["PresenceService"]
 OUTAGE = ConnectionResetError
 
 
-class Edgy(presence_pb2_grpc.PresenceServiceServicer):
-    """Does what the first user id asks for; says who calls in the presence's text."""
+class ScriptedPresence(presence_pb2_grpc.PresenceServiceServicer):
+    """Behaves as the first user id says; returns the caller in the presence's text."""
 
     def __init__(self) -> None:
         self.streams_closed = 0
@@ -49,8 +49,8 @@ class Edgy(presence_pb2_grpc.PresenceServiceServicer):
             case ["slow"]:
                 await asyncio.sleep(60)
         assert caller_token()
-        who = calling_user()
-        text = f"{who.organization_id} {who.role} {','.join(who.teams)}"
+        user = calling_user()
+        text = f"{user.organization_id} {user.role} {','.join(user.teams)}"
         return presence_pb2.BatchGetPresenceResponse(
             presences=[presence_pb2.Presence(user_id=caller().user_id, text=text)]
         )
@@ -93,7 +93,7 @@ def token(key: ECKey = KEY, **claims: object) -> str:
 
 
 def signed_with_the_public_key() -> str:
-    """What verifies where the algorithm is taken from the token: https://www.rfc-editor.org/rfc/rfc8725#section-2.1."""
+    """Makes a token that a verifier accepts if it trusts the token's algorithm; see RFC 8725, section 2.1."""
     head = base64.urlsafe_b64encode(b'{"alg":"HS256","kid":"one"}').rstrip(b"=") + b"." + token().split(".")[1].encode()
     signature = hmac.new(KEY.as_pem(private=False), head, hashlib.sha256).digest()
     return f"{head.decode()}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
@@ -104,12 +104,12 @@ def service_token(*scopes: str) -> str:
 
 
 @pytest.fixture
-def servicer() -> Edgy:
-    return Edgy()
+def servicer() -> ScriptedPresence:
+    return ScriptedPresence()
 
 
 @pytest.fixture
-def grpc_service(servicer: Edgy) -> Service:
+def grpc_service(servicer: ScriptedPresence) -> Service:
     async def fetch() -> str:
         return public_keys()
 
@@ -128,12 +128,12 @@ async def failure(call: Awaitable[object]) -> AppError:
     return from_rpc_error(raised.value)
 
 
-def asking(*user_ids: str) -> presence_pb2.BatchGetPresenceRequest:
+def request_for(*user_ids: str) -> presence_pb2.BatchGetPresenceRequest:
     return presence_pb2.BatchGetPresenceRequest(user_ids=user_ids)
 
 
 async def test_a_verified_user_is_known_to_the_servicer(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
-    answer = await grpc_stub.BatchGetPresence(asking(), metadata=bearer(token()), timeout=30)
+    answer = await grpc_stub.BatchGetPresence(request_for(), metadata=bearer(token()), timeout=30)
     assert (answer.presences[0].user_id, answer.presences[0].text) == ("ann", "acme manager east")
 
 
@@ -163,10 +163,10 @@ BAD_CALLERS: dict[str, tuple[Metadata, Category, str]] = {
 
 
 @pytest.mark.parametrize(("metadata", "category", "reason"), BAD_CALLERS.values(), ids=BAD_CALLERS)
-async def test_a_caller_who_may_not_is_told_so(
+async def test_a_caller_who_is_not_allowed_gets_the_reason(
     grpc_stub: presence_pb2_grpc.PresenceServiceStub, metadata: Metadata, category: Category, reason: str
 ) -> None:
-    error = await failure(grpc_stub.BatchGetPresence(asking(), metadata=metadata, timeout=30))
+    error = await failure(grpc_stub.BatchGetPresence(request_for(), metadata=metadata, timeout=30))
     assert (error.category, error.reason) == (category, reason)
 
 
@@ -178,14 +178,14 @@ async def test_a_scope_opens_the_methods_that_ask_for_it(grpc_stub: presence_pb2
     assert answer.acked_sequence == 7
     call.cancel()
     refused = grpc_stub.Attach(metadata=bearer(service_token("users.act")), timeout=30)
-    error = await failure(refused.read())  # nothing is written: the refusal may be there before
+    error = await failure(refused.read())  # writes nothing, as the refusal may arrive before
     assert error.category is Category.PERMISSION_DENIED
 
 
 @pytest.mark.parametrize(
     "data", [b"\x0a\x02\xff\xfe", b"\x0a\x7f\x61", b"\x0f"], ids=["no UTF-8", "cut off", "no type"]
 )
-async def test_bytes_that_are_no_request_are_the_callers_fault(grpc_channel: Any, data: bytes) -> None:
+async def test_malformed_bytes_are_an_invalid_argument(grpc_channel: Any, data: bytes) -> None:
     path = f"/{DESCRIPTOR.full_name}/"
     error = await failure(
         grpc_channel.unary_unary(path + "BatchGetPresence")(data, metadata=bearer(token()), timeout=30)
@@ -201,34 +201,34 @@ async def test_bytes_that_are_no_request_are_the_callers_fault(grpc_channel: Any
     assert (error.category, error.reason) == (Category.INVALID_ARGUMENT, "MALFORMED_REQUEST")
 
 
-async def test_an_expected_failure_arrives_whole(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
-    error = await failure(grpc_stub.BatchGetPresence(asking("busy"), metadata=bearer(token()), timeout=30))
+async def test_an_expected_error_arrives_complete(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
+    error = await failure(grpc_stub.BatchGetPresence(request_for("busy"), metadata=bearer(token()), timeout=30))
     assert isinstance(error, ResourceExhaustedError)
     assert (error.reason, error.message, error.retry_after_ms) == ("BUSY", "come back", 250)
     assert error.fields == {"userIds": "too many"}
 
 
-async def test_a_bug_leaves_as_an_incident_and_nothing_else(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
-    error = await failure(grpc_stub.BatchGetPresence(asking("bug"), metadata=bearer(token()), timeout=30))
+async def test_a_bug_is_reported_as_an_incident_only(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
+    error = await failure(grpc_stub.BatchGetPresence(request_for("bug"), metadata=bearer(token()), timeout=30))
     assert (error.category, error.reason) == (Category.INTERNAL, "INTERNAL")
     assert "incident" in error.message
     assert "secret" not in error.message
 
 
-async def test_a_store_that_is_away_is_unavailable(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
-    error = await failure(grpc_stub.BatchGetPresence(asking("outage"), metadata=bearer(token()), timeout=30))
+async def test_an_unreachable_store_is_unavailable(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
+    error = await failure(grpc_stub.BatchGetPresence(request_for("outage"), metadata=bearer(token()), timeout=30))
     assert (error.category, error.reason) == (Category.UNAVAILABLE, "STORE_UNAVAILABLE")
     assert error.retry_after_ms
     assert "mongodb" not in error.message
 
 
 async def test_the_callers_deadline_ends_a_slow_call(grpc_stub: presence_pb2_grpc.PresenceServiceStub) -> None:
-    error = await failure(grpc_stub.BatchGetPresence(asking("slow"), metadata=bearer(token()), timeout=0.2))
+    error = await failure(grpc_stub.BatchGetPresence(request_for("slow"), metadata=bearer(token()), timeout=0.2))
     assert error.category is Category.DEADLINE_EXCEEDED
 
 
 async def test_a_stream_is_closed_however_it_ends(
-    servicer: Edgy, grpc_stub: presence_pb2_grpc.PresenceServiceStub
+    servicer: ScriptedPresence, grpc_stub: presence_pb2_grpc.PresenceServiceStub
 ) -> None:
     abandoned = grpc_stub.WatchPresence(presence_pb2.WatchPresenceRequest(), metadata=bearer(token()), timeout=30)
     await abandoned.read()
@@ -249,13 +249,13 @@ async def test_a_server_does_not_start_on_a_port_that_is_taken(
     grpc_server: str, grpc_service: Service, grpc_settings: ServiceSettings
 ) -> None:
     taken = grpc_settings.model_copy(update={"listen": grpc_server})
-    with pytest.raises(PortTakenError, match="taken"):
+    with pytest.raises(PortTakenError, match="in use"):
         async with serving(grpc_service, taken):
             pass
 
 
 def test_a_method_without_a_rule_keeps_a_server_from_starting() -> None:
-    from grpc_health.v1 import health_pb2  # noqa: PLC0415  # a contract that knows nothing of our rules
+    from grpc_health.v1 import health_pb2  # noqa: PLC0415  # a service without access rules
 
     with pytest.raises(MissingRuleError, match=r"grpc\.health\.v1\.Health\.Check"):
         access_of([health_pb2.DESCRIPTOR.services_by_name["Health"]])  # type: ignore[list-item]  # its stubs' own class

@@ -1,4 +1,4 @@
-"""The event log on a real Valkey: who reads it misses nothing, or is told so."""
+"""The event log on a real Valkey: readers miss nothing, or detect the loss."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ TIMEOUT = 20.0
 
 @pytest.fixture
 async def log(redis_url: str) -> AsyncIterator[EventLog]:
-    """A log of its own, in one shard."""
+    """A log with one shard."""
     async with aclosing(open_redis(redis_url)) as redis:
-        made = EventLog(redis, f"test-{secrets.token_hex(8)}", shards=1)
-        yield made
-        await redis.delete(made.stream_key(0))
+        new = EventLog(redis, f"test-{secrets.token_hex(8)}", shards=1)
+        yield new
+        await redis.delete(new.stream_key(0))
 
 
 async def lose(log: EventLog) -> None:
-    """What a Valkey does that starts anew."""
+    """Loses the log's data, as a restarted Valkey does."""
     await log._redis.delete(log.stream_key(0))
 
 
@@ -46,7 +46,7 @@ async def test_a_reader_gets_what_came_after_its_position(log: EventLog) -> None
     assert await read(log, (await log.end())[0]) == []
 
 
-async def test_one_turn_reads_a_bounded_number_of_entries(log: EventLog) -> None:
+async def test_one_read_returns_a_bounded_number_of_entries(log: EventLog) -> None:
     start = (await log.end())[0]
     await append(log, *(str(n).encode() for n in range(eventlog._READ_COUNT + 10)))
     entries = await log.after({0: start})
@@ -54,11 +54,11 @@ async def test_one_turn_reads_a_bounded_number_of_entries(log: EventLog) -> None
     assert len(await log.after({0: entries[-1].entry_id})) == 10
 
 
-async def test_the_end_of_an_empty_log_is_a_position_too_and_so_can_be_lost(log: EventLog) -> None:
+async def test_the_end_of_an_empty_log_is_a_position_whose_loss_is_detected(log: EventLog) -> None:
     start = (await log.end())[0]
     assert start != START
     assert await read(log, start) == []
-    await append(log, b"seen by nobody")
+    await append(log, b"never read")
     await lose(log)
     with pytest.raises(LogTrimmedError) as lost:
         await log.after({0: start})
@@ -66,7 +66,7 @@ async def test_the_end_of_an_empty_log_is_a_position_too_and_so_can_be_lost(log:
 
 
 @pytest.mark.parametrize("since", ["nothing", "later entries", "entries of a clock that went back"])
-async def test_a_position_of_a_log_that_was_lost_is_noticed(log: EventLog, since: str) -> None:
+async def test_a_position_of_a_lost_log_is_detected(log: EventLog, since: str) -> None:
     await append(log, b"old")
     position = (await log.end())[0]
     await lose(log)
@@ -78,33 +78,33 @@ async def test_a_position_of_a_log_that_was_lost_is_noticed(log: EventLog, since
         await log.after({0: position})
 
 
-async def test_a_shard_that_there_is_not_is_lost(log: EventLog) -> None:
+async def test_a_shard_that_does_not_exist_is_lost(log: EventLog) -> None:
     with pytest.raises(LogTrimmedError):
         await log.after({7: "1-1"})
 
 
 class Following:
-    """What a reader that follows the log has been given."""
+    """A reader that follows the log."""
 
     def __init__(self, log: EventLog, position: str) -> None:
         self._entries = log.tail({0: position})
 
     async def next(self) -> list[bytes] | LogTrimmedError:
-        """Waits for the next news that isn't a mere mark."""
+        """Waits for the next entries other than marks, or a loss."""
         async with asyncio.timeout(TIMEOUT):
             while True:
-                found = await anext(self._entries)
-                if isinstance(found, LogTrimmedError):
-                    return found
-                if payloads := [entry.payload for entry in found if not entry.is_mark]:
+                batch = await anext(self._entries)
+                if isinstance(batch, LogTrimmedError):
+                    return batch
+                if payloads := [entry.payload for entry in batch if not entry.is_mark]:
                     return payloads
 
 
 @pytest.mark.parametrize("clock", ["goes on", "went back"])
-async def test_whoever_follows_is_told_of_a_loss_though_the_connection_held(
+async def test_a_follower_detects_a_loss_without_a_broken_connection(
     log: EventLog, clock: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(eventlog, "_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(eventlog, "_CHECK_SECONDS", 0.0)
     monkeypatch.setattr(eventlog, "_BLOCK_MS", 100)
     await append(log, b"old")
     position = (await log.end())[0]
@@ -119,10 +119,10 @@ async def test_whoever_follows_is_told_of_a_loss_though_the_connection_held(
     assert await reader.next() == [b"two"]
 
 
-async def test_a_loss_of_everything_is_noticed_without_anything_new(
+async def test_a_loss_of_everything_is_detected_without_new_entries(
     log: EventLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(eventlog, "_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(eventlog, "_CHECK_SECONDS", 0.0)
     monkeypatch.setattr(eventlog, "_BLOCK_MS", 100)
     reader = Following(log, (await log.end())[0])
     await lose(log)
@@ -131,31 +131,31 @@ async def test_a_loss_of_everything_is_noticed_without_anything_new(
     assert await reader.next() == [b"new"]
 
 
-async def test_a_quiet_shard_gets_a_mark_so_that_positions_stay_young(
+async def test_a_quiet_shard_gets_a_mark_so_that_positions_stay_recent(
     redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(eventlog, "_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(eventlog, "_CHECK_SECONDS", 0.0)
     monkeypatch.setattr(eventlog, "_BLOCK_MS", 50)
     async with aclosing(open_redis(redis_url)) as redis:
         log = EventLog(redis, f"test-{secrets.token_hex(8)}", shards=1, retention_seconds=1.0)
         async with asyncio.timeout(TIMEOUT):
-            async for found in log.tail(await log.end()):
-                assert isinstance(found, list) and isinstance(found[0], Entry)
-                assert all(entry.is_mark for entry in found)
+            async for batch in log.tail(await log.end()):
+                assert isinstance(batch, list) and isinstance(batch[0], Entry)
+                assert all(entry.is_mark for entry in batch)
                 break
         await redis.delete(log.stream_key(0))
 
 
 @pytest.mark.parametrize("text", ["", "abc", "1", "-1-0", "1-2-3", "1-", "-", "$", "+", "(1-1", "9" * 19 + "-0", "٣-1"])
-def test_what_is_no_position_is_known_by_its_form(text: str) -> None:
+def test_texts_of_another_form_are_no_positions(text: str) -> None:
     assert not is_position(text)
 
 
-def test_positions_are_known_by_their_form() -> None:
+def test_entry_ids_are_positions() -> None:
     assert all(map(is_position, (START, "1700000000000-0", "1-12")))
 
 
-async def test_a_groups_backlog_is_what_it_has_not_acknowledged_taken_or_not(log: EventLog) -> None:
+async def test_a_groups_backlog_is_what_it_has_not_acknowledged_read_or_not(log: EventLog) -> None:
     assert await log.backlog("readers") == 0
     await log.read_group("readers", "one", block_ms=1)
     await append(log, b"1", b"2", b"3")

@@ -1,4 +1,4 @@
-"""The event log on a real cluster: its shards are on several nodes, and readers notice nothing of it."""
+"""The event log on a real cluster, whose shards are on several nodes."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ async def log(cluster: RunningCluster) -> AsyncIterator[EventLog]:
         yield EventLog(redis, f"test-{secrets.token_hex(8)}")
 
 
-async def _take(found: AsyncIterator[list[Entry] | LogTrimmedError], count: int) -> list[Entry]:
-    """The next so many entries."""
+async def _take(batches: AsyncIterator[list[Entry] | LogTrimmedError], count: int) -> list[Entry]:
+    """Reads the next `count` entries."""
     taken: list[Entry] = []
     async with asyncio.timeout(TIMEOUT):
         while len(taken) < count:
-            part = await anext(found)
+            part = await anext(batches)
             assert not isinstance(part, LogTrimmedError)
             taken += [entry for entry in part if not entry.is_mark]
     return taken
@@ -63,10 +63,10 @@ async def test_the_shards_are_on_several_nodes(cluster: RunningCluster) -> None:
     assert {slot // 5_461 for slot in slots} == {0, 1, 2}
 
 
-async def test_whoever_follows_gets_what_all_shards_get_in_the_order_of_each_organization(log: EventLog) -> None:
-    async with aclosing(log.tail(await log.end())) as found:
+async def test_a_follower_gets_the_entries_of_all_shards_in_each_organizations_order(log: EventLog) -> None:
+    async with aclosing(log.tail(await log.end())) as batches:
         await log.append(_batches(rounds=5))
-        assert _in_order(await _take(found, 5 * len(ORGANIZATIONS)), rounds=5)
+        assert _in_order(await _take(batches, 5 * len(ORGANIZATIONS)), rounds=5)
 
 
 async def test_a_position_is_resumed(log: EventLog) -> None:
@@ -79,7 +79,7 @@ async def test_a_position_is_resumed(log: EventLog) -> None:
     assert await log.after({entry.shard: entry.entry_id for entry in entries}) == []
 
 
-async def test_a_group_takes_what_all_shards_have_once(log: EventLog) -> None:
+async def test_a_group_reads_the_entries_of_all_shards_once(log: EventLog) -> None:
     await log.append(_batches(rounds=2))
 
     taken = [entry for name in ("a", "b", "a", "b") for entry in await log.read_group("group", name, block_ms=1)]
@@ -91,7 +91,7 @@ async def test_a_group_takes_what_all_shards_have_once(log: EventLog) -> None:
     assert await log.backlog("group") == 0
 
 
-async def test_a_group_waits_for_what_comes(log: EventLog) -> None:
+async def test_a_group_waits_for_entries(log: EventLog) -> None:
     await log.read_group("group", "a", block_ms=1)
     waiting = asyncio.create_task(log.read_group("group", "a", block_ms=int(TIMEOUT * 1_000)))
     await log.append([("acme", b"late")])
@@ -99,11 +99,11 @@ async def test_a_group_waits_for_what_comes(log: EventLog) -> None:
         assert [entry.payload for entry in await waiting] == [b"late"]
 
 
-async def test_whoever_follows_goes_on_when_a_node_was_away(cluster: RunningCluster, log: EventLog) -> None:
-    """What it held is still there, as it keeps a file; meanwhile callers are told, and nothing else breaks."""
-    async with aclosing(log.tail(await log.end())) as found:
+async def test_a_follower_continues_after_a_node_was_away(cluster: RunningCluster, log: EventLog) -> None:
+    """The node persists its data; meanwhile callers get errors."""
+    async with aclosing(log.tail(await log.end())) as batches:
         await log.append(_batches(rounds=1))
-        await _take(found, len(ORGANIZATIONS))
+        await _take(batches, len(ORGANIZATIONS))
         process = cluster.nodes[1].process
         process.kill()
         await process.wait_stopped()
@@ -111,17 +111,17 @@ async def test_whoever_follows_goes_on_when_a_node_was_away(cluster: RunningClus
             await log.append(_batches(rounds=1))
         await process.start()
         await process.wait_healthy()
-        await _append_at_last(log, "back")
+        await _append_eventually(log, "back")
 
         async with asyncio.timeout(TIMEOUT):
             back: set[str] = set()
             while back != set(ORGANIZATIONS):
-                part = await anext(found)
+                part = await anext(batches)
                 assert not isinstance(part, LogTrimmedError)
                 back |= {entry.organization_id for entry in part if entry.payload == b"back"}
 
 
-async def _append_at_last(log: EventLog, payload: str) -> None:
+async def _append_eventually(log: EventLog, payload: str) -> None:
     async with asyncio.timeout(TIMEOUT):
         while True:
             try:

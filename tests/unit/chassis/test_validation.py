@@ -1,4 +1,4 @@
-"""What is wrong with a request is told all at once, by field, and never at more length than headers hold."""
+"""All invalid fields of a request are reported at once, within the size of headers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def refusal(checks: FieldChecks) -> InvalidArgumentError:
     return refused.value
 
 
-def test_nothing_wrong_is_nothing_said() -> None:
+def test_a_valid_request_raises_nothing() -> None:
     checks = FieldChecks()
     assert checks.require(True, "name", "must hold")
     checks.text("name", "Ann", at_least=1, at_most=3)
@@ -23,7 +23,7 @@ def test_nothing_wrong_is_nothing_said() -> None:
     checks.done()
 
 
-def test_all_problems_are_told_and_the_first_of_each_field() -> None:
+def test_all_fields_are_reported_with_the_first_problem_of_each() -> None:
     checks = FieldChecks()
     checks.text("name", "", at_least=1, at_most=3)
     checks.require(False, "name", "must be a second thing")
@@ -37,7 +37,7 @@ def test_all_problems_are_told_and_the_first_of_each_field() -> None:
 
 
 @pytest.mark.parametrize("value", ["", "x" * 65, "a b", "a/b", "ä", "a\n", "a\x00", "$", "{}", "\u202e"])
-def test_what_is_no_user_id(value: str) -> None:
+def test_invalid_user_ids_are_refused(value: str) -> None:
     checks = FieldChecks()
     checks.user_id("userId", value)
     assert list(refusal(checks).fields) == ["userId"]

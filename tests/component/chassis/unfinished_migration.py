@@ -1,4 +1,4 @@
-"""A process that makes one migration, says that it has begun, and never ends: to be killed."""
+"""Runs a migration that prints "begun" and never ends, for tests to kill."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from chassis.mongo.migrations import Database, Migration, migrate
 
 
 async def _begin(database: Database) -> None:
-    await database["steps"].insert_one({"step": "half-way"})
+    await database["steps"].insert_one({"step": "unfinished"})
     sys.stdout.write("begun\n")
     sys.stdout.flush()
     await asyncio.Event().wait()
 
 
 async def main(uri: str, database: str, lease_seconds: float) -> None:
-    """Makes the migration that `test_migrations` makes too."""
+    """Runs the migration of `test_migrations`."""
     async with AsyncMongoClient[dict[str, Any]](uri) as client:
         await migrate(client[database], [Migration("0001", "one", _begin)], lease_seconds=lease_seconds)
 
