@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from importlib.metadata import version
 from itertools import groupby
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from starlette.middleware.cors import CORSMiddleware
@@ -14,13 +14,15 @@ from starlette.responses import Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from chassis.contract.methods import Method, all_services, methods_of
 from chassis.identity import TokenVerifier
 from gateway.rest.auth import Auth
+from gateway.rest.contract import IDEMPOTENCY_HEADER, contract_operations
 from gateway.rest.conversations import Conversations
 from gateway.rest.dialect_views import DialectViews
 from gateway.rest.endpoint import Endpoint
 from gateway.rest.errors import PathNotFoundError, problem_response
-from gateway.rest.messages import IDEMPOTENCY_HEADER, Messages
+from gateway.rest.messages import Messages
 from gateway.rest.meta import Meta
 from gateway.rest.middleware import RequestMiddleware
 from gateway.rest.notifications import Notifications
@@ -28,7 +30,6 @@ from gateway.rest.openapi import document
 from gateway.rest.operation import Group, Operation
 from gateway.rest.pages import page_routes
 from gateway.rest.readiness import Readiness
-from gateway.rest.users import Users
 from gateway.upstream.clients import Upstreams
 from gateway.upstream.user_cache import UserCache
 
@@ -39,17 +40,54 @@ _REQUEST_HEADERS: Final = ("Authorization", "Content-Type", IDEMPOTENCY_HEADER, 
 _ANSWER_HEADERS: Final = ("Location", "Retry-After", "WWW-Authenticate", "X-Request-Id")
 
 
-def table(upstreams: Upstreams, people: UserCache, readiness: Readiness, trusted_proxies: int) -> tuple[Group, ...]:
-    """The one table of operations, which makes both the routes and the OpenAPI document."""
-    shaping = DialectViews(upstreams, people)
+_GROUPS: Final = {
+    "auth": "Signing in and out",
+    "users": "The directory",
+    "chat": "Conversations, messages and receipts",
+    "presence": "Who is online",
+    "notifications": "The caller's notifications",
+}
+"""The groups of the document, by the first part of their paths below /api, with what they are about."""
+
+
+def table(
+    upstreams: Upstreams,
+    user_cache: UserCache,
+    readiness: Readiness,
+    trusted_proxies: int,
+    methods: Iterable[Method] | None = None,
+) -> tuple[Group, ...]:
+    """Returns the one table of operations, which makes both the routes and the OpenAPI document.
+
+    Args:
+        upstreams: the services.
+        user_cache: the names of users.
+        readiness: whether this gateway can do its work.
+        trusted_proxies: how many proxies of ours stand in front; see `client_address`.
+        methods: the RPCs of the contract; by default those of all services.
+    """
+    listed = contract_operations(methods_of(all_services()) if methods is None else methods, upstreams)
+    contract = {(row.method, row.path): operation for operation in listed for row in [operation.operation()]}
+    by_hand = (
+        *Auth(upstreams, trusted_proxies).operations(),
+        *Conversations(upstreams, DialectViews(upstreams, user_cache), contract).operations(),
+        *Messages(upstreams, DialectViews(upstreams, user_cache), contract).operations(),
+        *Notifications(contract).operations(),
+    )
+    rows = {key: operation.operation() for key, operation in contract.items()}
+    rows |= {(row.method, row.path): row for row in by_hand}
+    groups: dict[str, list[Operation]] = {name: [] for name in _GROUPS}
+    for row in rows.values():
+        groups.setdefault(_group_of(row.path), []).append(row)
     return (
-        Auth(upstreams, trusted_proxies).group(),
-        Users(upstreams).group(),
-        Conversations(upstreams, shaping).group(),
-        Messages(upstreams, shaping).group(),
-        Notifications(upstreams).group(),
+        *(Group(name, _GROUPS.get(name, name.capitalize()), tuple(listed)) for name, listed in groups.items()),
         Meta(upstreams, readiness, VERSION).group(),
     )
+
+
+def _group_of(path: str) -> str:
+    """Returns the part of a path after /api, without a custom method such as ":search"."""
+    return path.split("/")[2].partition(":")[0]
 
 
 def application(groups: Sequence[Group], verifier: TokenVerifier, allowed_origins: Collection[str]) -> ASGIApp:
@@ -80,10 +118,15 @@ def health_alone(groups: Sequence[Group], verifier: TokenVerifier) -> ASGIApp:
     return RequestMiddleware(Router(routes(operations, verifier), redirect_slashes=False, default=_not_found))
 
 
-def routes(operations: Iterable[Operation[Any, Any]], verifier: TokenVerifier) -> list[Route]:
+def routes(operations: Iterable[Operation], verifier: TokenVerifier) -> list[Route]:
     """One route for each path; those without parameters come first, so that /users/me is no user's id."""
-    ordered = sorted(operations, key=lambda operation: ("{" in operation.path, operation.path))
+    ordered = sorted(operations, key=lambda operation: _specificity(operation.path))
     return [Route(path, Endpoint(same_path, verifier)) for path, same_path in groupby(ordered, lambda one: one.path)]
+
+
+def _specificity(path: str) -> tuple[bool, bool, str]:
+    """Orders paths: those without parameters come first, then those that end in a custom method."""
+    return "{" in path, ":" not in path, path
 
 
 async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:

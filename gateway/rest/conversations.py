@@ -1,220 +1,131 @@
-"""The caller's conversations."""
+"""Conversations at paths that are not one RPC: a front-end's shapes, one kind, or a read mark without a seq."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
 
-from google.protobuf.timestamp_pb2 import Timestamp
-from msgspec import Meta, Struct
 from parley.chat.v1 import chat_pb2, conversation_pb2, message_pb2
 
-from gateway.rest.dialect_views import DialectViews, Shaped
-from gateway.rest.operation import Call, Group, Nothing, Operation
-from gateway.rest.parameters import MAX_SAFE_INTEGER, AnyUserId, ConversationId, PageSize, PageToken
-from gateway.rest.schemas import ConversationAnswer, ConversationKind, ConversationPage, Empty
+from chassis.contract.fields import MAX_INTEGER
+from gateway.rest.contract import ContractOperation, read_call
+from gateway.rest.dialect_views import DIALECT, DialectViews, dialect_of, in_any_shape
+from gateway.rest.operation import Call, Handler, Operation, Schema
+from gateway.rest.schemas import body_of, object_of, ref
 from gateway.upstream.clients import Upstreams
-from gateway.wire.enum_names import CONVERSATION_KINDS
 from gateway.wire.json_objects import Object
+from gateway.wire.json_reader import request_fields
 
-
-class KindQuery(Shaped, rename="camel"):
-    """Which conversations of a kind to list."""
-
-    archived: Annotated[bool, Meta(description="Only archived ones, or only others; both when left out.")] | None = None
-    updated_after: (
-        Annotated[datetime, Meta(tz=True, description="Only those with a change at or after this time.")] | None
-    ) = None
-    page_size: PageSize | None = None
-    page_token: PageToken = ""
-
-
-class Listing(KindQuery, rename="camel"):
-    """Which conversations to list."""
-
-    kind: ConversationKind | None = None
-
-
-class DirectRequest(Struct, rename="camel"):
-    """With whom to talk."""
-
-    user_id: AnyUserId
-
-
-class ConversationRef(Struct, rename="camel"):
-    """Which conversation."""
-
-    conversation_id: ConversationId
+_LIST: Final = "/api/chat/conversations"
+_GET: Final = "/api/chat/conversations/{conversationId}"
+_DIRECT: Final = "/api/chat/direct/create"
+_EMPTY: Final[Schema] = object_of({}, description="Done.")
 
 
 class Conversations:
-    """The operations under /api/chat that are about conversations."""
+    """The operations under /api/chat about conversations.
 
-    def __init__(self, upstreams: Upstreams, shaping: DialectViews) -> None:
+    Args:
+        upstreams: the services.
+        views: writes conversations in the shapes of front-ends.
+        contract: the operations of the contract, by method and path; those with `?dialect=` build on them.
+    """
+
+    def __init__(
+        self, upstreams: Upstreams, views: DialectViews, contract: Mapping[tuple[str, str], ContractOperation]
+    ) -> None:
         self._upstreams = upstreams
-        self._shaping = shaping
+        self._views = views
+        self._list = contract["GET", _LIST]
+        self._get = contract["GET", _GET]
+        self._direct = contract["POST", _DIRECT]
 
-    async def list_conversations(self, call: Call[Listing, Nothing]) -> Object:
+    async def list_conversations(self, call: Call) -> Object:
         """Lists all kinds, or one."""
-        kind = CONVERSATION_KINDS.number(call.query.kind) if call.query.kind else None
-        return await self._list(call, kind or 0)
+        return await self._listed(call, {})
 
-    async def list_direct(self, call: Call[KindQuery, Nothing]) -> Object:
+    async def list_direct(self, call: Call) -> Object:
         """Lists direct conversations."""
-        return await self._list(call, chat_pb2.CONVERSATION_KIND_DIRECT)
+        return await self._listed(call, {"kind": "direct"})
 
-    async def list_projects(self, call: Call[KindQuery, Nothing]) -> Object:
-        """Lists project conversations: none while the services have no such kind; to front-ends, groups are."""
-        kind = CONVERSATION_KINDS.number("project") or (chat_pb2.CONVERSATION_KIND_GROUP if call.query.dialect else 0)
-        return await self._list(call, kind) if kind else {"conversations": [], "nextPageToken": ""}
+    async def list_projects(self, call: Call) -> Object:
+        """Lists projects; to front-ends, which know no others, groups are projects too."""
+        return await self._listed(call, {"kind": "group" if dialect_of(call) else "project"})
 
-    async def _list(self, call: Call[Any, Nothing], kind: int) -> Object:
-        query: KindQuery = call.query
-        response = await self._upstreams.call(
-            self._upstreams.conversations.ListConversations,
-            conversation_pb2.ListConversationsRequest(
-                kind=chat_pb2.ConversationKind.ValueType(kind),
-                archived=query.archived,
-                updated_after=_timestamp(query.updated_after),
-                page_size=query.page_size or 0,
-                page_token=query.page_token,
-            ),
-            token=call.token,
-        )
+    async def _listed(self, call: Call, preset: Mapping[str, Any]) -> Object:
+        dialect = dialect_of(call)
+        response = await self._list.call(call, preset)
         return {
-            "conversations": await self._shaping.conversations(call, call.query.dialect, response.conversations),
+            "conversations": await self._views.conversations(call, dialect, response.conversations),
             "nextPageToken": response.next_page_token,
         }
 
-    async def get_conversation(self, call: Call[Shaped, Nothing]) -> Object:
-        """Reads one."""
-        conversation_id = call.path["conversationId"]
-        response = await self._upstreams.call(
-            self._upstreams.conversations.GetConversation,
-            conversation_pb2.GetConversationRequest(conversation_id=conversation_id),
-            token=call.token,
-            conversation_id=conversation_id,
-        )
-        return await self._one(call, response.conversation)
+    async def get_conversation(self, call: Call) -> Object:
+        """Returns one."""
+        return await self._one(call, self._get)
 
-    async def _one(self, call: Call[Shaped, Any], conversation: chat_pb2.Conversation) -> Object:
-        (shape,) = await self._shaping.conversations(call, call.query.dialect, [conversation])
+    async def open_direct(self, call: Call) -> Object:
+        """Returns the direct conversation with a user, created if there is none."""
+        return await self._one(call, self._direct)
+
+    async def _one(self, call: Call, operation: ContractOperation) -> Object:
+        dialect = dialect_of(call)
+        response = await operation.call(call)
+        (shape,) = await self._views.conversations(call, dialect, [response.conversation])
         return {"conversation": shape}
 
-    async def open_direct(self, call: Call[Shaped, DirectRequest]) -> Object:
-        """Gets or makes the direct conversation with a user."""
-        response = await self._upstreams.call(
-            self._upstreams.conversations.GetOrCreateDirectConversation,
-            conversation_pb2.GetOrCreateDirectConversationRequest(user_id=str(call.body.user_id)),
-            token=call.token,
-        )
-        return await self._one(call, response.conversation)
-
-    async def mark_read(self, call: Call[Nothing, Nothing]) -> Object:
-        """Marks the conversation in the path as read."""
-        return await self._mark_read(call.path["conversationId"], call.token)
-
-    async def mark_read_by_body(self, call: Call[Nothing, ConversationRef]) -> Object:
-        """Marks the conversation in the body as read."""
-        return await self._mark_read(call.body.conversation_id, call.token)
-
-    async def _mark_read(self, conversation_id: str, token: str) -> Object:
-        """A seq beyond the last message counts as the last, so nothing has to be looked up first."""
+    async def mark_read(self, call: Call) -> Object:
+        """Marks the conversation in the path or in the body as read: a seq beyond the last message means the last."""
+        in_path = "conversationId" in call.request.path_params
+        request = await read_call(call, conversation_pb2.GetConversationRequest.DESCRIPTOR, has_body=not in_path)
         await self._upstreams.call(
             self._upstreams.messages.MarkRead,
-            message_pb2.MarkReadRequest(conversation_id=conversation_id, seq=MAX_SAFE_INTEGER),
-            token=token,
-            conversation_id=conversation_id,
+            message_pb2.MarkReadRequest(conversation_id=request.conversation_id, seq=MAX_INTEGER),
+            token=call.token,
+            conversation_id=request.conversation_id,
         )
         return {}
 
-    def group(self) -> Group:
-        """The rows of the table."""
-        return Group(
-            "conversations",
-            "The caller's conversations",
-            (
-                Operation(
-                    "GET",
-                    "/api/chat/conversations",
-                    "listConversations",
-                    "The caller's conversations with their unread counts, latest activity first.",
-                    self.list_conversations,
-                    query=Listing,
-                    body=Nothing,
-                    answer=ConversationPage,
-                ),
-                Operation(
-                    "GET",
-                    "/api/chat/conversations/{conversationId}",
-                    "getConversation",
-                    "One conversation.",
-                    self.get_conversation,
-                    query=Shaped,
-                    body=Nothing,
-                    answer=ConversationAnswer,
-                    failures=(403,),
-                ),
-                Operation(
-                    "POST",
-                    "/api/chat/conversations/{conversationId}/read",
-                    "markConversationRead",
-                    "Marks everything in a conversation as read by the caller.",
-                    self.mark_read,
-                    query=Nothing,
-                    body=Nothing,
-                    answer=Empty,
-                    failures=(403,),
-                ),
-                Operation(
-                    "POST",
-                    "/api/chat/mark-read",
-                    "markRead",
-                    "Marks everything in a conversation as read by the caller.",
-                    self.mark_read_by_body,
-                    query=Nothing,
-                    body=ConversationRef,
-                    answer=Empty,
-                    failures=(403, 404),
-                ),
-                Operation(
-                    "GET",
-                    "/api/chat/direct",
-                    "listDirectConversations",
-                    "The caller's direct conversations.",
-                    self.list_direct,
-                    query=KindQuery,
-                    body=Nothing,
-                    answer=ConversationPage,
-                ),
-                Operation(
-                    "POST",
-                    "/api/chat/direct/create",
-                    "openDirectConversation",
-                    "The direct conversation with a user; it is made when there is none, and the same one ever after.",
-                    self.open_direct,
-                    query=Shaped,
-                    body=DirectRequest,
-                    answer=ConversationAnswer,
-                    failures=(403, 404),
-                ),
-                Operation(
-                    "GET",
-                    "/api/chat/project",
-                    "listProjectConversations",
-                    "The caller's project conversations.",
-                    self.list_projects,
-                    query=KindQuery,
-                    body=Nothing,
-                    answer=ConversationPage,
-                ),
-            ),
+    def operations(self) -> tuple[Operation, ...]:
+        """Returns the rows of the table."""
+        listed = self._list.operation()
+        of_a_kind = [given for given in listed.parameters if given["name"] != "kind"]
+        body = body_of(request_fields(conversation_pb2.GetConversationRequest.DESCRIPTOR))
+        conversations: Schema = object_of(
+            {
+                "conversations": {"type": "array", "items": ref(chat_pb2.Conversation.DESCRIPTOR)},
+                "nextPageToken": {"type": "string", "description": "Empty on the last page."},
+            },
+            description="A page of conversations, latest activity first.",
+        )
+        return (
+            _shaped(listed, self.list_conversations),
+            _shaped(self._get.operation(), self.get_conversation),
+            _shaped(self._direct.operation(), self.open_direct),
+            _of_a_kind("/api/chat/direct", "listDirectConversations", self.list_direct, conversations, of_a_kind),
+            _of_a_kind("/api/chat/project", "listProjectConversations", self.list_projects, conversations, of_a_kind),
+            _marking(f"{_GET}/read", "markConversationRead", self.mark_read),
+            replace(_marking("/api/chat/mark-read", "markRead", self.mark_read), body=body),
         )
 
 
-def _timestamp(moment: datetime | None) -> Timestamp | None:
-    if moment is None:
-        return None
-    timestamp = Timestamp()
-    timestamp.FromDatetime(moment)
-    return timestamp
+def _shaped(operation: Operation, handler: Handler) -> Operation:
+    return replace(
+        operation,
+        handler=handler,
+        parameters=(*operation.parameters, DIALECT),
+        answer=in_any_shape(operation.answer),  # type: ignore[arg-type]  # the contract answers JSON
+    )
+
+
+def _of_a_kind(path: str, name: str, handler: Handler, answer: Schema, parameters: list[Schema]) -> Operation:
+    return Operation("GET", path, name, _summary(handler), handler, in_any_shape(answer), (*parameters, DIALECT))
+
+
+def _marking(path: str, name: str, handler: Handler) -> Operation:
+    return Operation("POST", path, name, _summary(handler), handler, _EMPTY)
+
+
+def _summary(handler: Handler) -> str:
+    return (handler.__doc__ or "").partition("\n")[0]

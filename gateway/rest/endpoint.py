@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from starlette.requests import Request
@@ -14,7 +14,7 @@ from chassis.errors import PermissionDeniedError
 from chassis.identity import Identity, TokenVerifier
 from gateway.rest.errors import MethodNotAllowedError, problem_response
 from gateway.rest.operation import Call, Operation
-from gateway.rest.request_parsing import bearer_token, read_body, read_query
+from gateway.rest.request_parsing import bearer_token
 from gateway.wire.json_objects import Object
 
 NOBODY: Final = Identity("", "", "", (), "", "", "", frozenset(), 0.0)
@@ -29,7 +29,7 @@ class Endpoint:
         verifier: verifies callers' tokens.
     """
 
-    def __init__(self, operations: Iterable[Operation[Any, Any]], verifier: TokenVerifier) -> None:
+    def __init__(self, operations: Iterable[Operation], verifier: TokenVerifier) -> None:
         self._operations = {operation.method: operation for operation in operations}
         self._path = next(iter(self._operations.values())).path
         self._verifier = verifier
@@ -56,26 +56,17 @@ class Endpoint:
         answer = await operation.handler(await self._admit(operation, request))
         return answer if isinstance(answer, Response) else json_response(answer, operation.status)
 
-    async def _admit(self, operation: Operation[Any, Any], request: Request) -> Call[Any, Any]:
-        """Who calls is asked first: what is wrong with a request is no business of strangers."""
-        token, identity = ("", NOBODY) if operation.public else await self._caller(request)
-        return Call(
-            request=request,
-            path=request.path_params,
-            query=read_query(request, operation.query),
-            body=await read_body(request, operation.body),
-            token=token,
-            identity=identity,
-        )
-
-    async def _caller(self, request: Request) -> tuple[str, Identity]:
+    async def _admit(self, operation: Operation, request: Request) -> Call:
+        """Verifies the caller first: what is wrong with a request is no business of strangers."""
+        if operation.public:
+            return Call(request, "", NOBODY)
         token = bearer_token(request)
         identity = await self._verifier.verify(token)
         if not identity.user_id:
             raise PermissionDeniedError("USER_REQUIRED", "this is for users, not for services")
-        return token, identity
+        return Call(request, token, identity)
 
 
 def json_response(answer: Object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """An answer in JSON."""
+    """Returns an answer in JSON."""
     return Response(msgspec.json.encode(answer), status, headers, media_type="application/json")

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from typing import Final
 
-import msgspec
 from parley.auth.v1 import auth_pb2
 from starlette.responses import Response
 
 from gateway.rest.endpoint import json_response
-from gateway.rest.operation import Call, Group, Handler, Nothing, Operation
+from gateway.rest.operation import Call, Group, Handler, Operation, Schema
 from gateway.rest.pages import own_page, wants_page
 from gateway.rest.readiness import Readiness, TtlCache
-from gateway.rest.schemas import Health, KeySet, Welcome
+from gateway.rest.schemas import object_of
 from gateway.upstream.clients import Upstreams
 from gateway.wire.json_objects import Object
 
 KEYS_MAX_AGE_SECONDS: Final = 300
 """As long as the services themselves remember keys."""
 _KEYS_REMEMBER_SECONDS: Final = 5.0
+
+
+_TEXT: Final[Schema] = {"type": "string"}
+_WELCOME: Final = object_of(
+    {"message": _TEXT, "version": _TEXT, "documentation": _TEXT}, description="What this is, and where its pages are."
+)
+_HEALTH: Final = object_of({"status": {"const": "ok"}}, description="The state of this process.")
+_KEY_SET: Final = object_of(
+    {"keys": {"type": "array", "items": {"type": "object"}}}, description="A JSON Web Key Set (RFC 7517)."
+)
 
 
 class Meta:
@@ -37,7 +46,7 @@ class Meta:
         self._keys = TtlCache(_KEYS_REMEMBER_SECONDS, self._fetch_keys)
         self._home = own_page("index.html")
 
-    async def welcome(self, call: Call[Nothing, Nothing]) -> Response:
+    async def welcome(self, call: Call) -> Response:
         """A page for browsers, JSON for everyone else."""
         if wants_page(call.request.headers.get("accept", "")):
             response = self._home.response(call.request)
@@ -48,16 +57,16 @@ class Meta:
         response.headers.add_vary_header("Accept")
         return response
 
-    async def live(self, _call: Call[Nothing, Nothing]) -> Object:
+    async def live(self, _call: Call) -> Object:
         """Answers while the process does."""
         return {"status": "ok"}
 
-    async def ready(self, _call: Call[Nothing, Nothing]) -> Object:
+    async def ready(self, _call: Call) -> Object:
         """Answers while the process can do its work."""
         await self._readiness.check()
         return {"status": "ok"}
 
-    async def keys(self, _call: Call[Nothing, Nothing]) -> Response:
+    async def keys(self, _call: Call) -> Response:
         """The keys, as auth publishes them."""
         headers = {"Cache-Control": f"public, max-age={KEYS_MAX_AGE_SECONDS}"}
         return Response(await self._keys.get(), headers=headers, media_type="application/json")
@@ -72,21 +81,19 @@ class Meta:
             "meta",
             "Health and keys",
             (
-                _row("/", "welcome", "What this is; for a browser, a page.", self.welcome, Welcome),
-                _row("/healthz", "live", "Answers while the process lives.", self.live, Health),
-                _row("/readyz", "ready", "Answers 200 while auth and chat can be reached.", self.ready, Health),
+                _row("/", "welcome", "What this is; for a browser, a page.", self.welcome, _WELCOME),
+                _row("/healthz", "live", "Answers while the process lives.", self.live, _HEALTH),
+                _row("/readyz", "ready", "Answers 200 while auth and chat can be reached.", self.ready, _HEALTH),
                 _row(
                     "/.well-known/jwks.json",
                     "listKeys",
                     "The keys that access tokens are verified with.",
                     self.keys,
-                    KeySet,
+                    _KEY_SET,
                 ),
             ),
         )
 
 
-def _row(
-    path: str, name: str, summary: str, handler: Handler[Nothing, Nothing], answer: type[msgspec.Struct]
-) -> Operation[Nothing, Nothing]:
-    return Operation("GET", path, name, summary, handler, query=Nothing, body=Nothing, answer=answer, public=True)
+def _row(path: str, name: str, summary: str, handler: Handler, answer: Schema) -> Operation:
+    return Operation("GET", path, name, summary, handler, answer, public=True)

@@ -1,153 +1,86 @@
-"""The caller's notifications."""
+"""Notifications at paths that are not one RPC: numbered pages, and a count by the name that front-ends know."""
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
 
-from msgspec import Meta, Struct
 from parley.notify.v1 import notification_pb2
 
 from chassis.rpc.paging import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
-from gateway.rest.operation import Call, Group, Nothing, Operation
-from gateway.rest.parameters import PageSize
-from gateway.rest.schemas import Count, NotificationPage, UnreadCount
-from gateway.upstream.clients import Upstreams
+from gateway.rest.contract import ContractOperation
+from gateway.rest.operation import Call, Operation, Schema
+from gateway.rest.request_parsing import query_integer
+from gateway.rest.schemas import object_of, parameter, ref
 from gateway.wire.json_objects import Object, notification_object
 
 MAX_PAGE: Final = 50
-"""A numbered page is reached by walking over those before it; who wants more reads them as they come."""
+"""A numbered page is reached by walking over those before it; who wants more reads them by token."""
 
-
-class Listing(Struct, rename="camel"):
-    """Which notifications to list."""
-
-    page: Annotated[int, Meta(ge=1, le=MAX_PAGE, description="1 is the newest.")] = 1
-    limit: PageSize = DEFAULT_PAGE_SIZE
-    unread_only: Annotated[bool, Meta(description="Leaves out what is read.")] = False
+_OF_THE_CONTRACT: Final = ("pageSize", "pageToken")
 
 
 class Notifications:
-    """The operations under /api/notifications."""
+    """The operations under /api/notifications that the contract does not give by itself.
 
-    def __init__(self, upstreams: Upstreams) -> None:
-        self._upstreams = upstreams
+    Args:
+        contract: the operations of the contract, by method and path.
+    """
 
-    async def list_notifications(self, call: Call[Listing, Nothing]) -> Object:
-        """Lists one numbered page."""
-        skip, page_token = (call.query.page - 1) * call.query.limit, ""
+    def __init__(self, contract: Mapping[tuple[str, str], ContractOperation]) -> None:
+        self._list = contract["GET", "/api/notifications"]
+        self._count = contract["GET", "/api/notifications/unread-count"]
+
+    async def list_notifications(self, call: Call) -> Any:
+        """Lists one page, by its number or by a page token."""
+        if any(name in call.request.query_params for name in _OF_THE_CONTRACT):
+            return await self._list.handle(call)
+        number = query_integer(call.request, "page", 1, most=MAX_PAGE)
+        limit = query_integer(call.request, "limit", DEFAULT_PAGE_SIZE, most=MAX_PAGE_SIZE)
+        skip, token = (number - 1) * limit, ""
         while skip:
-            response = await self._list(call, min(skip, MAX_PAGE_SIZE), page_token)
+            response = await self._list.call(call, {"pageSize": min(skip, MAX_PAGE_SIZE), "pageToken": token})
             skip -= len(response.notifications)
-            page_token = response.next_page_token
-            if not page_token:
-                return _page(call.query.page, [], False, response.unread_count)
-        response = await self._list(call, call.query.limit, page_token)
+            token = response.next_page_token
+            if not token:
+                return _page(number, [], False, response.unread_count)
+        response = await self._list.call(call, {"pageSize": limit, "pageToken": token})
         notifications = [notification_object(notification) for notification in response.notifications]
-        return _page(call.query.page, notifications, bool(response.next_page_token), response.unread_count)
+        return _page(number, notifications, bool(response.next_page_token), response.unread_count)
 
-    async def _list(
-        self, call: Call[Listing, Nothing], size: int, page_token: str
-    ) -> notification_pb2.ListNotificationsResponse:
-        request = notification_pb2.ListNotificationsRequest(
-            unread_only=call.query.unread_only, page_size=size, page_token=page_token
+    async def count_unread(self, call: Call) -> Object:
+        """Counts what is unread; `count` is what front-ends call it."""
+        response = await self._count.call(call)
+        return {"count": response.unread_count, "unreadCount": response.unread_count}
+
+    def operations(self) -> tuple[Operation, ...]:
+        """Returns the rows of the table."""
+        listed, count = self._list.operation(), self._count.operation()
+        size: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE}
+        number: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_PAGE}
+        own = (
+            parameter("page", number, "The number of the page; 1 is the newest, and the default."),
+            parameter("limit", size, f"How many notifications at most; {DEFAULT_PAGE_SIZE} by default."),
         )
-        return await self._upstreams.call(self._upstreams.notifications.ListNotifications, request, token=call.token)
-
-    async def count_unread(self, call: Call[Nothing, Nothing]) -> Object:
-        """Counts what is unread."""
-        response = await self._upstreams.call(
-            self._upstreams.notifications.GetUnreadCount,
-            notification_pb2.GetUnreadCountRequest(),
-            token=call.token,
+        page = object_of(
+            {
+                "notifications": {"type": "array", "items": ref(notification_pb2.Notification.DESCRIPTOR)},
+                "hasMore": {"type": "boolean"},
+                "unreadCount": {"type": "integer", "description": "Of all the caller's notifications."},
+                "page": {"type": "integer"},
+            },
+            description="A numbered page of notifications, latest first.",
         )
-        return {"count": response.unread_count}
-
-    async def mark_read(self, call: Call[Nothing, Nothing]) -> Object:
-        """Marks one as read."""
-        response = await self._upstreams.call(
-            self._upstreams.notifications.MarkNotificationRead,
-            notification_pb2.MarkNotificationReadRequest(notification_id=call.path["notificationId"]),
-            token=call.token,
+        counted = object_of(
+            {"count": {"type": "integer"}, "unreadCount": {"type": "integer"}}, description="The count."
         )
-        return {"unreadCount": response.unread_count}
-
-    async def mark_all_read(self, call: Call[Nothing, Nothing]) -> Object:
-        """Marks all as read."""
-        response = await self._upstreams.call(
-            self._upstreams.notifications.MarkAllNotificationsRead,
-            notification_pb2.MarkAllNotificationsReadRequest(),
-            token=call.token,
-        )
-        return {"unreadCount": response.unread_count}
-
-    async def delete(self, call: Call[Nothing, Nothing]) -> Object:
-        """Deletes one."""
-        response = await self._upstreams.call(
-            self._upstreams.notifications.DeleteNotification,
-            notification_pb2.DeleteNotificationRequest(notification_id=call.path["notificationId"]),
-            token=call.token,
-        )
-        return {"unreadCount": response.unread_count}
-
-    def group(self) -> Group:
-        """The rows of the table."""
-        return Group(
-            "notifications",
-            "What the caller should hear of",
-            (
-                Operation(
-                    "GET",
-                    "/api/notifications",
-                    "listNotifications",
-                    "A page of the caller's notifications, latest first.",
-                    self.list_notifications,
-                    query=Listing,
-                    body=Nothing,
-                    answer=NotificationPage,
-                ),
-                Operation(
-                    "GET",
-                    "/api/notifications/unread-count",
-                    "countUnreadNotifications",
-                    "How many of the caller's notifications are unread.",
-                    self.count_unread,
-                    query=Nothing,
-                    body=Nothing,
-                    answer=Count,
-                ),
-                Operation(
-                    "POST",
-                    "/api/notifications/read-all",
-                    "markAllNotificationsRead",
-                    "Marks all of the caller's notifications as read.",
-                    self.mark_all_read,
-                    query=Nothing,
-                    body=Nothing,
-                    answer=UnreadCount,
-                ),
-                Operation(
-                    "POST",
-                    "/api/notifications/{notificationId}/read",
-                    "markNotificationRead",
-                    "Marks a notification as read.",
-                    self.mark_read,
-                    query=Nothing,
-                    body=Nothing,
-                    answer=UnreadCount,
-                ),
-                Operation(
-                    "DELETE",
-                    "/api/notifications/{notificationId}",
-                    "deleteNotification",
-                    "Deletes a notification.",
-                    self.delete,
-                    query=Nothing,
-                    body=Nothing,
-                    answer=UnreadCount,
-                ),
-            ),
+        answer: Schema = {"anyOf": [page, listed.answer]}
+        return (
+            replace(listed, handler=self.list_notifications, parameters=(*listed.parameters, *own), answer=answer),
+            replace(count, handler=self.count_unread, answer=counted),
         )
 
 
-def _page(page: int, notifications: list[Object], has_more: bool, unread_count: int) -> Object:
-    return {"notifications": notifications, "hasMore": has_more, "unreadCount": unread_count, "page": page}
+def _page(number: int, notifications: list[Object], has_more: bool, unread_count: int) -> Object:
+    return {"notifications": notifications, "hasMore": has_more, "unreadCount": unread_count, "page": number}

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
-import msgspec
+from google.protobuf.descriptor import Descriptor
+from parley.auth.v1.user_pb2 import User
+from parley.chat.v1.chat_pb2 import Conversation, Message
+from parley.notify.v1.notification_pb2 import Notification
 
-from gateway.rest.operation import Group, Nothing, Operation
-from gateway.rest.schemas import Failure
+from chassis.contract.methods import all_services, methods_of
+from gateway.rest.operation import Group, Operation
+from gateway.rest.schemas import FAILURE, answers
 from gateway.wire.json_objects import Object
 
-_REFERENCE: Final = "#/components/schemas/{name}"
+_SIGN_IN: Final = frozenset({"logIn", "refreshTokens", "exchangeToken"})
 _DESCRIPTION: Final = (
     "People and agents talk here. Times are RFC 3339 in UTC; integers are below 2^53; unknown fields are ignored. "
     "Sign in for a token, and show it as `Authorization: Bearer <token>`."
@@ -37,7 +41,7 @@ _HEADERS: Final = {
 
 
 def document(groups: Sequence[Group], version: str) -> Object:
-    """Makes the document.
+    """Returns the document.
 
     Args:
         groups: the table.
@@ -59,36 +63,48 @@ def document(groups: Sequence[Group], version: str) -> Object:
         "tags": [{"name": group.name, "description": group.summary} for group in groups],
         "paths": paths,
         "components": {
-            "schemas": _schemas(groups),
+            "schemas": {"Failure": FAILURE, **answers(_messages())},
             "securitySchemes": {"accessToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }
 
 
-def _operation(operation: Operation[Any, Any], tag: str) -> Object:
-    made: Object = {"operationId": operation.name, "summary": operation.summary, "tags": [tag]}
-    if parameters := [*_path_parameters(operation.path), *_query_parameters(operation.query)]:
-        made["parameters"] = parameters
-    if operation.body is not Nothing:
-        made["requestBody"] = {"required": True, "content": {"application/json": {"schema": _ref(operation.body)}}}
-    made["responses"] = {str(operation.status): _success(operation)} | {
+def _messages() -> Iterator[Descriptor]:
+    """Returns the messages that answers refer to."""
+    yield from (method.output for method in methods_of(all_services()) if method.bindings)
+    yield from (User.DESCRIPTOR, Conversation.DESCRIPTOR, Message.DESCRIPTOR, Notification.DESCRIPTOR)
+
+
+def _operation(operation: Operation, tag: str) -> Object:
+    described: Object = {"operationId": operation.name, "summary": operation.summary, "tags": [tag]}
+    if parameters := [*_path_parameters(operation.path), *operation.parameters]:
+        described["parameters"] = parameters
+    if operation.body is not None:
+        required = bool(operation.body.get("required"))
+        described["requestBody"] = {
+            "required": required,
+            "content": {"application/json": {"schema": operation.body}},
+        }
+    described["responses"] = {str(operation.status): _success(operation)} | {
         str(status): _failure(status) for status in sorted(failures_of(operation))
     }
-    made["security"] = [] if operation.public else [{"accessToken": []}]
-    return made
+    described["security"] = [] if operation.public else [{"accessToken": []}]
+    return described
 
 
-def failures_of(operation: Operation[Any, Any]) -> set[int]:
-    """The statuses of the failures that an operation may answer."""
-    failures = {429, 500, 503, *operation.failures}
-    if not operation.public:
+def failures_of(operation: Operation) -> set[int]:
+    """Returns the statuses of the failures that an operation may answer."""
+    failures = {429, 500, 503}
+    if operation.name in _SIGN_IN:
         failures.add(401)
-    if operation.query is not Nothing:
+    if not operation.public:
+        failures |= {401, 403}
+    if operation.parameters:
         failures.add(400)
-    if operation.body is not Nothing:
-        failures |= {400, 413, 415}
+    if operation.body is not None:
+        failures |= {400, 404, 409, 413, 415}
     if "{" in operation.path:
-        failures |= {400, 404}
+        failures |= {400, 404, 409}
     return failures
 
 
@@ -97,52 +113,18 @@ def _path_parameters(path: str) -> Iterator[Object]:
         yield {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
 
 
-def _query_parameters(shape: type[msgspec.Struct]) -> Iterator[Object]:
-    (_, components) = msgspec.json.schema_components([shape])
-    schema = components[shape.__name__]
-    for name, property_ in schema["properties"].items():
-        inner = _without_null(property_)
-        made = {"name": name, "in": "query", "required": name in schema.get("required", ())}
-        if "description" in inner:
-            made["description"] = inner.pop("description")
-        yield {**made, "schema": inner}
-
-
-def _without_null(schema: Object) -> Object:
-    """A query can't say null: what may be null in Python may be left out here."""
-    options = [option for option in schema.get("anyOf", ()) if option != {"type": "null"}]
-    return dict(options[0]) if len(options) == 1 else dict(schema)
-
-
-def _success(operation: Operation[Any, Any]) -> Object:
+def _success(operation: Operation) -> Object:
     if isinstance(operation.answer, str):
         return {"description": "Done.", "content": {operation.answer: {"schema": {"type": "string"}}}}
-    description = (operation.answer.__doc__ or "Done.").strip()
-    schema = _ref(operation.answer)
-    if "dialect" in operation.query.__struct_fields__:
-        schema = {"anyOf": [schema, {"type": "object", "description": "With `dialect`: as that front-end has it."}]}
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
+    description = operation.answer.get("description") or "Done."
+    return {"description": description, "content": {"application/json": {"schema": operation.answer}}}
 
 
 def _failure(status: int) -> Object:
-    made: Object = {
+    described: Object = {
         "description": _FAILURES[status],
-        "content": {"application/json": {"schema": _ref(Failure)}},
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Failure"}}},
     }
     if status in _HEADERS:
-        made["headers"] = _HEADERS[status]
-    return made
-
-
-def _ref(shape: type[msgspec.Struct]) -> Object:
-    return {"$ref": _REFERENCE.format(name=shape.__name__)}
-
-
-def _schemas(groups: Sequence[Group]) -> dict[str, Any]:
-    shapes: list[type[msgspec.Struct]] = [Failure]
-    for group in groups:
-        for operation in group.operations:
-            shapes += [shape for shape in (operation.body, operation.answer) if not isinstance(shape, str)]
-    wanted = [shape for shape in dict.fromkeys(shapes) if shape is not Nothing]
-    _, components = msgspec.json.schema_components(wanted, ref_template=_REFERENCE)
-    return dict(sorted(components.items()))
+        described["headers"] = _HEADERS[status]
+    return described

@@ -3,42 +3,42 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Any, Final, TypeVar
+from collections.abc import Collection
+from typing import Any, Final
 
 import msgspec
+from google.protobuf.descriptor import Descriptor
 from starlette.requests import Request
 
 from chassis import identity
+from chassis.contract.validator import invalid_fields
 from chassis.errors import InvalidArgumentError, UnauthenticatedError
-from chassis.rpc.validation import FieldChecks
 from gateway.rest.errors import BodyTooLargeError, UnsupportedMediaTypeError
-from gateway.rest.fields import read_fields
-from gateway.rest.operation import Nothing
-
-S = TypeVar("S", bound=msgspec.Struct)
+from gateway.wire.json_reader import body_from_texts
 
 MAX_BODY_BYTES: Final = 65_536
 _JSON: Final = "application/json"
 
 
-async def read_body(request: Request, shape: type[S]) -> S:
-    """Reads a JSON body.
+async def read_json(request: Request) -> dict[str, Any]:
+    """Reads a JSON body; no body at all is an empty object.
 
     Raises:
-        UnsupportedMediaTypeError: it is not said to be JSON in UTF-8.
+        UnsupportedMediaTypeError: its media type is not JSON in UTF-8.
         BodyTooLargeError: it is over the limit; the rest of it is not read.
-        InvalidArgumentError: it is no JSON object, or fields of it are wrong.
+        InvalidArgumentError: MALFORMED_JSON: it is not a JSON object.
     """
-    if shape is Nothing:
-        return shape()
+    content = await _read_limited(request)
+    if not content and "content-type" not in request.headers:
+        return {}
     _check_media_type(request)
     try:
-        raw = msgspec.json.decode(await _read_limited(request))
+        body = msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise InvalidArgumentError("MALFORMED_JSON", "the body is not well-formed JSON") from None
-    if not isinstance(raw, dict):
+    if not isinstance(body, dict):
         raise InvalidArgumentError("MALFORMED_JSON", "the body is not a JSON object")
-    return read_fields(raw, shape)
+    return body
 
 
 def _check_media_type(request: Request) -> None:
@@ -66,17 +66,38 @@ def _too_large() -> BodyTooLargeError:
     return BodyTooLargeError("BODY_TOO_LARGE", f"the body is larger than {MAX_BODY_BYTES} bytes")
 
 
-def read_query(request: Request, shape: type[S]) -> S:
-    """Reads the query's parameters. Raises InvalidArgumentError with each that is wrong or given twice."""
-    checks = FieldChecks()
-    raw: dict[str, Any] = {}
-    known = {field.encode_name for field in msgspec.structs.fields(shape)}
+def read_texts(request: Request, message: Descriptor) -> dict[str, Any]:
+    """Reads the fields of a request from the query. Raises InvalidArgumentError for one that is given twice."""
+    texts: dict[str, list[str]] = {}
     for name, value in request.query_params.multi_items():
-        if name in known:
-            checks.require(name not in raw, name, "is given more than once")
-            raw[name] = value
-    checks.done()
-    return read_fields(raw, shape, texts=True)
+        texts.setdefault(name, []).append(value)
+    return body_from_texts(texts, message)
+
+
+def query_integer(request: Request, name: str, default: int, *, most: int) -> int:
+    """Reads a positive integer of the query that no RPC has. Raises InvalidArgumentError."""
+    text = query_text(request, name)
+    if not text:
+        return default
+    if text.isascii() and text.isdecimal() and 1 <= int(text) <= most:
+        return int(text)
+    raise invalid_fields({name: f"must be 1 to {most:,}"})
+
+
+def query_choice(request: Request, name: str, choices: Collection[str]) -> str | None:
+    """Reads one of some words from the query. Raises InvalidArgumentError."""
+    text = query_text(request, name)
+    if text and text not in choices:
+        raise invalid_fields({name: "must be one of " + ", ".join(choices)})
+    return text or None
+
+
+def query_text(request: Request, name: str) -> str:
+    """Reads a text of the query; empty if it is not there. Raises InvalidArgumentError if it is given twice."""
+    texts: list[str] = request.query_params.getlist(name)
+    if len(texts) > 1:
+        raise invalid_fields({name: "is given more than once"})
+    return texts[0] if texts else ""
 
 
 def bearer_token(request: Request) -> str:

@@ -1,241 +1,196 @@
-"""The shapes of the answers, for the OpenAPI document, as `gateway.wire.json_objects` makes them.
-
-Answers are made from the services' protos, not from these; the tests check each of them against its shape. Fields
-that may be absent have the default UNSET.
-"""
+"""JSON schemas for the OpenAPI document, from the descriptors: of requests' fields and of the objects in answers."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
-
-from msgspec import UNSET, Meta, Struct, UnsetType
-
-from gateway.wire.enum_names import CONVERSATION_KINDS, MEMBER_ROLES, MESSAGE_KINDS, NOTIFICATION_TYPES, ROLES
-
-Time = Annotated[str, Meta(extra_json_schema={"format": "date-time"}, description="RFC 3339, UTC, with milliseconds.")]
-
-if TYPE_CHECKING:
-    Role: TypeAlias = str
-    ConversationKind: TypeAlias = str
-    MemberRole: TypeAlias = str
-    MessageKind: TypeAlias = str
-    NotificationType: TypeAlias = str
-else:  # the names of the protos' enums, which are known when the program runs
-    Role = Literal[ROLES.names]
-    ConversationKind = Literal[CONVERSATION_KINDS.names]
-    MemberRole = Literal[MEMBER_ROLES.names]
-    MessageKind = Literal[MESSAGE_KINDS.names]
-    NotificationType = Literal[NOTIFICATION_TYPES.names]
-
-
-class Shape(Struct, rename="camel"):
-    """A JSON object with lowerCamelCase names."""
-
-
-class Problem(Shape):
-    """Why a request failed."""
-
-    code: Annotated[str, Meta(description="A canonical gRPC code, such as PERMISSION_DENIED.")]
-    reason: Annotated[str, Meta(description="Stable, for programs, such as NOT_A_MEMBER.")]
-    message: Annotated[str, Meta(description="A sentence for people.")]
-    retry_after_ms: Annotated[int, Meta(description="After how many ms a repeat may succeed.")] | UnsetType = UNSET
-    fields: Annotated[dict[str, str], Meta(description="What is wrong, by field.")] | UnsetType = UNSET
-
-
-class Failure(Shape):
-    """The answer to a request that failed."""
-
-    error: Problem
-
-
-class Empty(Shape):
-    """Done; there is nothing to say."""
-
-
-class Welcome(Shape):
-    """What this is."""
-
-    message: str
-    version: str
-    documentation: Annotated[str, Meta(description="The path of the documentation.")]
-
-
-class Health(Shape):
-    """How this process is."""
-
-    status: Literal["ok"]
-
-
-class KeySet(Shape):
-    """A JSON Web Key Set (RFC 7517)."""
-
-    keys: list[dict[str, Any]]
-
-
-class User(Shape):
-    """A person or bot of the organization."""
-
-    user_id: str
-    name: str
-    role: Role
-    teams: list[str]
-    avatar_url: str | UnsetType = UNSET
-
-
-class Account(User, kw_only=True):
-    """A user as the organization's admins see it."""
-
-    email: str | UnsetType = UNSET
-    disabled: bool
-
-
-class Session(Shape):
-    """The tokens of a session."""
-
-    access_token: Annotated[str, Meta(description="A JWT for the Authorization header: Bearer <token>.")]
-    refresh_token: Annotated[str, Meta(description="For /api/auth/refresh, once.")]
-    expires_in: Annotated[int, Meta(description="How long the access token is valid, in seconds.")]
-    user: User
-
-
-class UserAnswer(Shape):
-    """One user."""
-
-    user: User
-
-
-class AccountAnswer(Shape):
-    """One user, as the organization's admins see it."""
-
-    user: Account
-
-
-class UserPage(Shape):
-    """A page of users."""
-
-    users: list[User]
-    next_page_token: Annotated[str, Meta(description="Empty on the last page.")]
-
-
-class Attachment(Shape):
-    """Something that a message carries by reference."""
-
-    url: str
-    name: str | UnsetType = UNSET
-    content_type: str | UnsetType = UNSET
-    size_bytes: int | UnsetType = UNSET
-
-
-class Message(Shape, kw_only=True):
-    """A message; a deleted one keeps its ids, seq, sender and times, and its text is empty."""
-
-    message_id: str
-    conversation_id: str
-    seq: Annotated[int, Meta(description="The place in the conversation: 1, 2, 3, without gaps.")]
-    rev: Annotated[int, Meta(description="The conversation's rev at the message's latest change.")]
-    sender_id: str
-    client_message_id: str
-    kind: MessageKind
-    text: str
-    attachments: list[Attachment] | UnsetType = UNSET
-    reply_to: str | UnsetType = UNSET
-    mentions: list[str] | UnsetType = UNSET
-    create_time: Time
-    edit_time: Time | UnsetType = UNSET
-    delete_time: Time | UnsetType = UNSET
-
-
-class Member(Shape):
-    """A user's place in a conversation."""
-
-    user_id: str
-    role: MemberRole
-    read_seq: int
-    delivered_seq: int
-
-
-class Conversation(Shape, kw_only=True):
-    """A conversation; readSeq, unreadCount and mutedUntil are the caller's own."""
-
-    conversation_id: str
-    kind: ConversationKind
-    name: str | UnsetType = UNSET
-    description: str | UnsetType = UNSET
-    external_ref: str | UnsetType = UNSET
-    created_by: str
-    seq: Annotated[int, Meta(description="The seq of the latest message; 0 before the first.")]
-    rev: Annotated[int, Meta(description="The rev of the latest change.")]
-    last_message: Message | UnsetType = UNSET
-    last_activity_time: Time
-    archived: bool
-    tags: list[str]
-    members: Annotated[list[Member], Meta(description="Left out above 200 members.")] | UnsetType = UNSET
-    member_count: int
-    read_seq: int
-    unread_count: int
-    muted_until: Time | UnsetType = UNSET
-
-
-class ConversationAnswer(Shape):
-    """One conversation."""
-
-    conversation: Conversation
-
-
-class ConversationPage(Shape):
-    """A page of conversations, latest activity first."""
-
-    conversations: list[Conversation]
-    next_page_token: Annotated[str, Meta(description="Empty on the last page.")]
-
-
-class History(Shape):
-    """A page of a conversation's messages, by seq ascending."""
-
-    messages: list[Message]
-    has_more: Annotated[bool, Meta(description="Whether there are older ones.")]
-    page: Annotated[int, Meta(description="The page asked for; left out with beforeSeq.")] | UnsetType = UNSET
-
-
-class Sent(Shape):
-    """Where a message landed."""
-
-    message_id: str
-    seq: int
-    rev: int
-    create_time: Time
-    client_message_id: Annotated[str, Meta(description="The key by which a repeat is known.")]
-
-
-class Notification(Shape):
-    """Something that the user should hear of."""
-
-    notification_id: str
-    type: NotificationType
-    title: str
-    body: str
-    data: dict[str, Any]
-    count: Annotated[int, Meta(description="How many things it stands for.")]
-    read: bool
-    create_time: Time
-
-
-class NotificationPage(Shape):
-    """A page of notifications, latest first."""
-
-    notifications: list[Notification]
-    has_more: bool
-    unread_count: Annotated[int, Meta(description="Of all the caller's notifications.")]
-    page: int
-
-
-class Count(Shape):
-    """How many."""
-
-    count: int
-
-
-class UnreadCount(Shape):
-    """How many of the caller's notifications are unread now."""
-
-    unread_count: int
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from parley.comments import COMMENTS
+
+from chassis.contract.fields import (
+    INTEGERS,
+    MAX_INTEGER,
+    STRUCT,
+    TIMESTAMP,
+    accepted_names,
+    enum_names,
+    enum_of,
+    integer_bounds,
+    is_inlined,
+    is_message,
+    least_length,
+    message_of,
+    options_of,
+)
+from gateway.rest.operation import Schema
+from gateway.wire.json_reader import RequestField, request_fields
+from gateway.wire.json_writer import written_fields
+
+_REFERENCE: Final = "#/components/schemas/"
+_ID_PATTERN: Final = "^[A-Za-z0-9_.:@-]{1,64}$"
+_SENTENCE: Final = re.compile(r"(?<=\.)\s")
+
+FAILURE: Final[Schema] = {
+    "type": "object",
+    "description": "The answer to a request that failed.",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["code", "reason", "message"],
+            "properties": {
+                "code": {"type": "string", "description": "A canonical gRPC code, such as PERMISSION_DENIED."},
+                "reason": {"type": "string", "description": "Stable, for programs, such as NOT_A_MEMBER."},
+                "message": {"type": "string", "description": "A sentence for people."},
+                "retryAfterMs": {"type": "integer", "description": "After how many ms a repeat may succeed."},
+                "fields": {
+                    "type": "object",
+                    "description": "What is wrong, by field.",
+                    "additionalProperties": {"type": "string"},
+                },
+            },
+        }
+    },
+}
+
+
+def comment_of(descriptor: Descriptor | FieldDescriptor) -> str:
+    """Returns what the contract says of a message or field."""
+    return COMMENTS.get(descriptor.full_name, "")
+
+
+def first_sentence(text: str) -> str:
+    """Returns the first sentence of a comment, for a summary."""
+    return _SENTENCE.split(text, maxsplit=1)[0]
+
+
+def ref(message: Descriptor) -> Schema:
+    """Returns the reference to the schema of a message in answers."""
+    return {"$ref": _REFERENCE + message.name}
+
+
+def object_of(properties: Mapping[str, Schema], *, optional: Iterable[str] = (), description: str = "") -> Schema:
+    """Returns the schema of an object whose properties are all there, but for the optional ones."""
+    left_out = set(optional)
+    return {
+        "type": "object",
+        "description": description,
+        "required": [name for name in properties if name not in left_out],
+        "properties": dict(properties),
+    }
+
+
+def query_parameters(fields: Iterable[RequestField]) -> Iterator[Schema]:
+    """Returns the parameters of a query that holds fields of a request."""
+    for field in fields:
+        yield parameter(field.name, _request_schema(field.field), comment_of(field.field), required=field.required)
+
+
+def parameter(name: str, schema: Schema, description: str, *, required: bool = False) -> Schema:
+    """Returns one parameter of a query."""
+    return {"name": name, "in": "query", "required": required, "description": description, "schema": schema}
+
+
+def body_of(fields: Iterable[RequestField]) -> Schema | None:
+    """Returns the schema of a body that holds fields of a request; None for no fields."""
+    listed = list(fields)
+    if not listed:
+        return None
+    properties = {
+        field.name: {**_request_schema(field.field), "description": comment_of(field.field)} for field in listed
+    }
+    return {
+        "type": "object",
+        "required": [field.name for field in listed if field.required],
+        "properties": properties,
+    }
+
+
+def _request_schema(field: FieldDescriptor) -> Schema:
+    if not field.is_repeated:
+        return _request_value(field)
+    options = options_of(field)
+    schema: dict[str, Any] = {"type": "array", "items": _request_value(field)}
+    if options.max_items:
+        schema |= {"minItems": options.min_items, "maxItems": options.max_items}
+    return schema
+
+
+def _request_value(field: FieldDescriptor) -> Schema:
+    if field.message_type is not None:
+        return _well_known(field) or body_of(request_fields(message_of(field))) or {"type": "object"}
+    if field.enum_type is not None:
+        return {"type": "string", "enum": list(accepted_names(field))}
+    if field.cpp_type == FieldDescriptor.CPPTYPE_BOOL:
+        return {"type": "boolean"}
+    if field.cpp_type in INTEGERS:
+        least, most = integer_bounds(field)
+        return {"type": "integer", "minimum": least, "maximum": most}
+    return _string_schema(field)
+
+
+def _well_known(field: FieldDescriptor) -> Schema | None:
+    """Returns the schema of a message that JSON writes in a form of its own."""
+    if is_message(field, TIMESTAMP):
+        return {"type": "string", "format": "date-time"}
+    return {"type": "object"} if is_message(field, STRUCT) else None
+
+
+def _string_schema(field: FieldDescriptor) -> Schema:
+    options = options_of(field)
+    if options.id:
+        number = {"type": "integer", "minimum": 0, "maximum": MAX_INTEGER, "description": "An id that is all digits."}
+        return {"anyOf": [{"type": "string", "pattern": _ID_PATTERN}, number]}
+    schema: dict[str, Any] = {"type": "string"}
+    if least := least_length(field):
+        schema["minLength"] = least
+    if most := options.max_len or options.max_bytes:
+        schema["maxLength"] = most
+    return schema
+
+
+def answers(messages: Iterable[Descriptor]) -> dict[str, Schema]:
+    """Returns the schemas of messages in answers, and of all that are in them, by name."""
+    found: dict[str, Schema] = {}
+    waiting = list(messages)
+    while waiting:
+        message = waiting.pop()
+        if message.name not in found:
+            found[message.name] = _answer(message)
+            waiting += [message_of(field) for field, _ in written_fields(message) if _is_object(field)]
+    return dict(sorted(found.items()))
+
+
+def _is_object(field: FieldDescriptor) -> bool:
+    return field.message_type is not None and _well_known(field) is None
+
+
+def _answer(message: Descriptor) -> Schema:
+    fields = list(written_fields(message))
+    inlined = [message_of(field) for field, _ in fields if is_inlined(field)]
+    fields = [field for field in fields if not is_inlined(field[0])]
+    fields += [field for inner in inlined for field in written_fields(inner)]
+    return {
+        "type": "object",
+        "description": comment_of(message),
+        "required": [field.json_name for field, always in fields if always],
+        "properties": {
+            field.json_name: {**_answer_schema(field), "description": comment_of(field)} for field, _ in fields
+        },
+    }
+
+
+def _answer_schema(field: FieldDescriptor) -> Schema:
+    return {"type": "array", "items": _answer_value(field)} if field.is_repeated else _answer_value(field)
+
+
+def _answer_value(field: FieldDescriptor) -> Schema:
+    if field.message_type is not None:
+        return _well_known(field) or ref(message_of(field))
+    if field.enum_type is not None:
+        return {"type": "string", "enum": list(enum_names(enum_of(field)).values())}
+    if field.cpp_type == FieldDescriptor.CPPTYPE_BOOL:
+        return {"type": "boolean"}
+    return {"type": "integer" if field.cpp_type in INTEGERS else "string"}

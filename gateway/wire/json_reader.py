@@ -18,6 +18,7 @@ from google.protobuf.struct_pb2 import Struct
 from chassis.contract.fields import (
     INTEGERS,
     IS_REQUIRED,
+    MAX_INTEGER,
     STRUCT,
     TIMESTAMP,
     accepted_names,
@@ -222,7 +223,16 @@ def _parser(field: FieldDescriptor) -> Callable[[Any], Any]:
     if field.cpp_type in INTEGERS:
         least, most = integer_bounds(field)
         return lambda value: value if type(value) is int and least <= value <= most else _ABSENT
+    if options_of(field).id:
+        return _id_of
     return lambda value: value if isinstance(value, str) and _is_unicode(value) else _ABSENT
+
+
+def _id_of(value: Any) -> Any:
+    """Returns a user's id; a CRM whose ids are numbers may write them as such."""
+    if type(value) is int and 0 <= value <= MAX_INTEGER:
+        return str(value)
+    return value if isinstance(value, str) and _is_unicode(value) else _ABSENT
 
 
 def _is_unicode(text: str) -> bool:
