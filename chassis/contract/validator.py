@@ -85,8 +85,9 @@ def _inline_check(field: FieldDescriptor, mask: FieldDescriptor | None) -> Check
     """Checks those fields of an inlined message that the request may set; with a mask, those that it names."""
     inline, inner = options_of(field).inline, message_of(field).fields_by_name
     keys = [check for name in inline.keys if (check := _check_field(inner[name], required=True)) is not None]
-    new = [check for name in inline.fields if (check := _check_field(inner[name])) is not None]
-    changed = {name: _check_field(inner[name], required=_must_say_something(inner[name])) for name in inline.fields}
+    fields = [(inner[name], _must_say_something(inner[name])) for name in inline.fields]
+    new = [check for each, needed in fields if (check := _check_field(each, required=needed)) is not None]
+    changed = {each.name: _check_field(each, required=needed) for each, needed in fields}
     sentence = "may only have " + ", ".join(inline.fields)
 
     def check_new(request: Any) -> Iterator[Problem]:
@@ -108,7 +109,7 @@ def _inline_check(field: FieldDescriptor, mask: FieldDescriptor | None) -> Check
 
 
 def _must_say_something(field: FieldDescriptor) -> bool:
-    """Reports whether a field that an update names must not be empty."""
+    """Reports whether a field that a request sets must not be empty."""
     options = options_of(field)
     return not field.is_repeated and (options.required or options.not_blank)
 

@@ -30,6 +30,7 @@ from gateway.rest.openapi import document
 from gateway.rest.operation import Group, Operation
 from gateway.rest.pages import page_routes
 from gateway.rest.readiness import Readiness
+from gateway.rest.users import Users
 from gateway.upstream.clients import Upstreams
 from gateway.upstream.user_cache import UserCache
 
@@ -70,6 +71,7 @@ def table(
     contract = {(row.method, row.path): operation for operation in listed for row in [operation.operation()]}
     by_hand = (
         *Auth(upstreams, trusted_proxies).operations(),
+        *Users(contract).operations(),
         *Conversations(upstreams, DialectViews(upstreams, user_cache), contract).operations(),
         *Messages(upstreams, DialectViews(upstreams, user_cache), contract).operations(),
         *Notifications(contract).operations(),

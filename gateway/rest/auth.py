@@ -19,7 +19,7 @@ from gateway.upstream.clients import Upstreams
 from gateway.wire.json_objects import Object, user_object
 from gateway.wire.json_reader import request_fields
 
-_SESSION: Schema = object_of(
+SESSION: Schema = object_of(
     {
         "accessToken": {"type": "string", "description": "A JWT for the Authorization header: Bearer <token>."},
         "refreshToken": {"type": "string", "description": "For /api/auth/refresh, once."},
@@ -100,4 +100,4 @@ class Auth:
 
 def _row(path: str, name: str, summary: str, handler: Handler, request: Descriptor) -> Operation:
     body = body_of(request_fields(request))
-    return Operation("POST", path, name, summary, handler, answer=_SESSION, body=body, public=True)
+    return Operation("POST", path, name, summary, handler, answer=SESSION, body=body, public=True)

@@ -22,6 +22,7 @@ from gateway.rest.operation import Call, Operation
 from gateway.rest.request_parsing import read_json, read_texts
 from gateway.rest.schemas import body_of, comment_of, first_sentence, query_parameters, ref
 from gateway.upstream.clients import Upstreams
+from gateway.wire.json_objects import Object
 from gateway.wire.json_reader import body_from_texts, read_request, request_fields
 from gateway.wire.json_writer import writer_of
 
@@ -50,7 +51,11 @@ class ContractOperation:
     async def handle(self, call: Call) -> Response:
         """Reads the request, makes the call, and answers in JSON."""
         response = await self.call(call)
-        return json_response(self._write(response), self._status, self._location(response))
+        return self.respond(response, self._write(response))
+
+    def respond(self, response: Any, answer: Object) -> Response:
+        """Returns an answer with the status and headers of the operation."""
+        return json_response(answer, self._status, self._location(response))
 
     async def call(self, call: Call, preset: Mapping[str, Any] | None = None) -> Any:
         """Reads the request and makes the call; `preset` fields replace the request's. Raises AppError."""

@@ -31,6 +31,27 @@ _NAMES: Final = {"text": "content", "kind": "type"}
 """What `POST /api/chat/send` calls fields of a draft, by their names in the contract."""
 
 
+HISTORY: Final = object_of(
+    {
+        "messages": {"type": "array", "items": ref(chat_pb2.Message.DESCRIPTOR)},
+        "hasMore": {"type": "boolean", "description": "Whether there are older ones."},
+        "page": {"type": "integer", "description": "The page asked for; left out with beforeSeq."},
+    },
+    optional=("page",),
+    description="A page of a conversation's messages, by seq ascending.",
+)
+SENT: Final = object_of(
+    {
+        "messageId": {"type": "string"},
+        "seq": {"type": "integer"},
+        "rev": {"type": "integer"},
+        "createTime": {"type": "string", "format": "date-time"},
+        "clientMessageId": {"type": "string", "description": "The key by which a repeat is known."},
+    },
+    description="Where a message landed.",
+)
+
+
 class Messages:
     """The operations under /api/chat about messages.
 
@@ -110,7 +131,7 @@ class Messages:
                 "sendMessageByName",
                 "Sends a message; repeating it with the same key sends it once.",
                 self.send,
-                in_any_shape(_sent()),
+                in_any_shape(SENT),
                 (DIALECT,),
                 _outgoing(),
             ),
@@ -125,27 +146,7 @@ def _history(contract: Operation) -> Operation:
         parameter("limit", size, f"How many messages at most; {DEFAULT_PAGE_SIZE} by default."),
         DIALECT,
     )
-    answer = object_of(
-        {
-            "messages": {"type": "array", "items": ref(chat_pb2.Message.DESCRIPTOR)},
-            "hasMore": {"type": "boolean", "description": "Whether there are older ones."},
-            "page": {"type": "integer", "description": "The page asked for; left out with beforeSeq."},
-        },
-        optional=("page",),
-        description="A page of a conversation's messages, by seq ascending.",
-    )
-    return replace(contract, parameters=(*contract.parameters, *own), answer=in_any_shape(answer))
-
-
-def _sent() -> Schema:
-    result = {
-        "messageId": {"type": "string"},
-        "seq": {"type": "integer"},
-        "rev": {"type": "integer"},
-        "createTime": {"type": "string", "format": "date-time"},
-        "clientMessageId": {"type": "string", "description": "The key by which a repeat is known."},
-    }
-    return object_of(result, description="Where a message landed.")
+    return replace(contract, parameters=(*contract.parameters, *own), answer=in_any_shape(HISTORY))
 
 
 def _outgoing() -> Schema:

@@ -21,11 +21,11 @@ _KEYS_REMEMBER_SECONDS: Final = 5.0
 
 
 _TEXT: Final[Schema] = {"type": "string"}
-_WELCOME: Final = object_of(
+WELCOME: Final = object_of(
     {"message": _TEXT, "version": _TEXT, "documentation": _TEXT}, description="What this is, and where its pages are."
 )
-_HEALTH: Final = object_of({"status": {"const": "ok"}}, description="The state of this process.")
-_KEY_SET: Final = object_of(
+HEALTH: Final = object_of({"status": {"const": "ok"}}, description="The state of this process.")
+KEY_SET: Final = object_of(
     {"keys": {"type": "array", "items": {"type": "object"}}}, description="A JSON Web Key Set (RFC 7517)."
 )
 
@@ -81,15 +81,15 @@ class Meta:
             "meta",
             "Health and keys",
             (
-                _row("/", "welcome", "What this is; for a browser, a page.", self.welcome, _WELCOME),
-                _row("/healthz", "live", "Answers while the process lives.", self.live, _HEALTH),
-                _row("/readyz", "ready", "Answers 200 while auth and chat can be reached.", self.ready, _HEALTH),
+                _row("/", "welcome", "What this is; for a browser, a page.", self.welcome, WELCOME),
+                _row("/healthz", "live", "Answers while the process lives.", self.live, HEALTH),
+                _row("/readyz", "ready", "Answers 200 while auth and chat can be reached.", self.ready, HEALTH),
                 _row(
                     "/.well-known/jwks.json",
                     "listKeys",
                     "The keys that access tokens are verified with.",
                     self.keys,
-                    _KEY_SET,
+                    KEY_SET,
                 ),
             ),
         )

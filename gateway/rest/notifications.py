@@ -21,6 +21,18 @@ MAX_PAGE: Final = 50
 _OF_THE_CONTRACT: Final = ("pageSize", "pageToken")
 
 
+PAGE: Final = object_of(
+    {
+        "notifications": {"type": "array", "items": ref(notification_pb2.Notification.DESCRIPTOR)},
+        "hasMore": {"type": "boolean"},
+        "unreadCount": {"type": "integer", "description": "Of all the caller's notifications."},
+        "page": {"type": "integer"},
+    },
+    description="A numbered page of notifications, latest first.",
+)
+COUNT: Final = object_of({"count": {"type": "integer"}}, description="How many are unread.")
+
+
 class Notifications:
     """The operations under /api/notifications that the contract does not give by itself.
 
@@ -52,7 +64,7 @@ class Notifications:
     async def count_unread(self, call: Call) -> Object:
         """Counts what is unread; `count` is what front-ends call it."""
         response = await self._count.call(call)
-        return {"count": response.unread_count, "unreadCount": response.unread_count}
+        return {"count": response.unread_count}
 
     def operations(self) -> tuple[Operation, ...]:
         """Returns the rows of the table."""
@@ -63,22 +75,10 @@ class Notifications:
             parameter("page", number, "The number of the page; 1 is the newest, and the default."),
             parameter("limit", size, f"How many notifications at most; {DEFAULT_PAGE_SIZE} by default."),
         )
-        page = object_of(
-            {
-                "notifications": {"type": "array", "items": ref(notification_pb2.Notification.DESCRIPTOR)},
-                "hasMore": {"type": "boolean"},
-                "unreadCount": {"type": "integer", "description": "Of all the caller's notifications."},
-                "page": {"type": "integer"},
-            },
-            description="A numbered page of notifications, latest first.",
-        )
-        counted = object_of(
-            {"count": {"type": "integer"}, "unreadCount": {"type": "integer"}}, description="The count."
-        )
-        answer: Schema = {"anyOf": [page, listed.answer]}
+        answer: Schema = {"anyOf": [PAGE, listed.answer]}
         return (
             replace(listed, handler=self.list_notifications, parameters=(*listed.parameters, *own), answer=answer),
-            replace(count, handler=self.count_unread, answer=counted),
+            replace(count, handler=self.count_unread, answer=COUNT),
         )
 
 

@@ -232,7 +232,7 @@ def _id_of(value: Any) -> Any:
     """Returns a user's id; a CRM whose ids are numbers may write them as such."""
     if type(value) is int and 0 <= value <= MAX_INTEGER:
         return str(value)
-    return value if isinstance(value, str) and _is_unicode(value) else _ABSENT
+    return value if isinstance(value, str) and value and _is_unicode(value) else _ABSENT
 
 
 def _is_unicode(text: str) -> bool:

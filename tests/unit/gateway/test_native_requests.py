@@ -207,7 +207,7 @@ BAD_FIELDS: list[tuple[str, dict[str, Any], set[str]]] = [
     ("receipt.read", {"conversationId": "c", "seq": True}, {"seq"}),
     ("typing.set", {"conversationId": "c", "active": "yes"}, {"active"}),
     ("conversation.create", {"kind": "club", "name": "G", "memberIds": []}, {"kind"}),
-    ("conversation.create", {"kind": "group", "name": "", "memberIds": [1]}, {"name", "memberIds"}),
+    ("conversation.create", {"kind": "group", "name": "", "memberIds": [True]}, {"name", "memberIds"}),
     ("conversation.list", {"updatedAfter": "yesterday"}, {"updatedAfter"}),
     ("conversation.list", {"updatedAfter": "2026-02-30T00:00:00Z"}, {"updatedAfter"}),
     ("conversation.list", {"archived": 1}, {"archived"}),

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.rest import readiness
 from tests.component.auth_service import running_auth
-from tests.component.gateway.rest.harness import Harness, serving_chat, serving_notify, serving_rest
+from tests.component.gateway.rest.harness import Harness, serving_chat, serving_notify, serving_presence, serving_rest
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,7 +26,10 @@ async def house(mongodb_uri: str, redis_url: str) -> AsyncIterator[Harness]:
         running_auth(mongodb_uri, redis_url, scopes=("notifications.write", "streams.subscribe")) as auth,
         serving_chat(auth, mongodb_uri, redis_url) as chat_target,
         serving_notify(auth, mongodb_uri, redis_url) as notify_target,
-        serving_rest(auth, chat_target=chat_target, notify_target=notify_target) as http,
+        serving_presence(auth, mongodb_uri, redis_url) as presence_target,
+        serving_rest(
+            auth, chat_target=chat_target, notify_target=notify_target, presence_target=presence_target
+        ) as http,
     ):
         yield Harness(auth, http, notify_target)
 

@@ -24,6 +24,8 @@ from services.chat.settings import Settings as ChatSettings
 from services.chat.wiring import wire as wire_chat
 from services.notify.settings import Settings as NotifySettings
 from services.notify.wiring import wire as wire_notify
+from services.presence.settings import Settings as PresenceSettings
+from services.presence.wiring import wire as wire_presence
 from tests.component.auth_service import RunningAuth, SignedIn
 
 NOWHERE = "127.0.0.1:1"
@@ -111,6 +113,14 @@ async def serving_notify(auth: RunningAuth, mongodb_uri: str, redis_url: str) ->
         yield f"127.0.0.1:{port}"
 
 
+@asynccontextmanager
+async def serving_presence(auth: RunningAuth, mongodb_uri: str, redis_url: str) -> AsyncIterator[str]:
+    """Runs presence; yields where."""
+    settings = PresenceSettings(**_common(auth, mongodb_uri, redis_url))
+    async with _database(settings), wire_presence(settings) as service, serving(service, settings) as port:
+        yield f"127.0.0.1:{port}"
+
+
 def _common(auth: RunningAuth, mongodb_uri: str, redis_url: str) -> dict[str, Any]:
     service, secret = auth.service_credentials
     return {
@@ -125,7 +135,7 @@ def _common(auth: RunningAuth, mongodb_uri: str, redis_url: str) -> dict[str, An
 
 
 @asynccontextmanager
-async def _database(settings: ChatSettings | NotifySettings) -> AsyncIterator[None]:
+async def _database(settings: ChatSettings | NotifySettings | PresenceSettings) -> AsyncIterator[None]:
     """Removes the database on leaving."""
     yield
     async with AsyncMongoClient[dict[str, object]](settings.mongodb_uri) as client:

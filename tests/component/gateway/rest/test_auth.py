@@ -12,7 +12,7 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 from parley.auth.v1 import user_pb2
 
-from gateway.rest.schemas import Session
+from gateway.rest.auth import SESSION
 from tests.component.auth_service import PASSWORD, auth_settings, drop_database, running_auth
 from tests.component.gateway.rest.harness import Harness, Person, answer_of, problem_of, serving_rest
 from tests.rest_shapes import check_shape
@@ -27,7 +27,7 @@ async def log_in(http: httpx.AsyncClient, email: str, password: str = PASSWORD, 
 async def test_an_address_and_a_password_give_tokens(house: Harness, organization: str) -> None:
     ada = await house.join(organization, "admin")
     answer = answer_of(await log_in(house.http, ada.signed_in.user.email))
-    check_shape(answer, Session)
+    check_shape(answer, SESSION)
     assert answer["user"]["userId"] == ada.id
     assert 0 < answer["expiresIn"] <= house.auth.settings.access_token_seconds
 
@@ -46,7 +46,7 @@ async def test_a_refresh_token_gives_new_tokens_that_work(house: Harness, organi
     answer = answer_of(
         await house.http.post("/api/auth/refresh", json={"refreshToken": ada.signed_in.tokens.refresh_token})
     )
-    check_shape(answer, Session)
+    check_shape(answer, SESSION)
     me = await house.http.get("/api/users/me", headers={"authorization": f"Bearer {answer['accessToken']}"})
     assert answer_of(me)["user"]["userId"] == ada.id
 
@@ -74,7 +74,7 @@ async def test_the_crms_own_token_gives_tokens_without_a_sign_up(house: Harness,
     claims = {"iss": issuer, "aud": "parley", "sub": "crm-7", "name": "Ada", "role": "sales", "exp": time.time() + 60}
     token = jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(SHARED_SECRET))
     answer = answer_of(await house.http.post("/api/auth/exchange", json={"token": token}))
-    check_shape(answer, Session)
+    check_shape(answer, SESSION)
     assert (answer["user"]["userId"], answer["user"]["role"]) == ("crm-7", "sales")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from gateway.rest.schemas import ConversationAnswer, ConversationPage
 from tests.component.gateway.rest.harness import Harness, problem_of
 from tests.component.notify.waiting import eventually
 from tests.rest_shapes import check_shape
@@ -11,7 +10,7 @@ from tests.rest_shapes import check_shape
 async def test_both_sides_and_every_call_get_the_same_direct_conversation(house: Harness, organization: str) -> None:
     admin, client = await house.join(organization, "admin"), await house.join(organization, "client")
     first = await admin.post("/api/chat/direct/create", {"userId": client.id})
-    check_shape(first, ConversationAnswer)
+    check_shape(first, "GetConversationResponse")
     assert first["conversation"]["kind"] == "direct"
     assert {member["userId"] for member in first["conversation"]["members"]} == {admin.id, client.id}
     assert await admin.direct(client) == await client.direct(admin) == first["conversation"]["conversationId"]
@@ -31,7 +30,7 @@ async def test_conversations_are_listed_with_unread_counts(house: Harness, organ
 
     async def listed() -> tuple[int, str]:
         page = await client.get("/api/chat/conversations")
-        check_shape(page, ConversationPage)
+        check_shape(page, "ListConversationsResponse")
         (conversation,) = page["conversations"]
         return conversation["unreadCount"], conversation["lastMessage"]["text"]
 
@@ -51,7 +50,7 @@ async def test_there_are_no_project_conversations_among_others(house: Harness, o
     admin, client = await house.join(organization, "admin"), await house.join(organization, "client")
     await admin.direct(client)
     page = await admin.get("/api/chat/project")
-    check_shape(page, ConversationPage)
+    check_shape(page, "ListConversationsResponse")
     assert page["conversations"] == []
 
 
@@ -82,7 +81,7 @@ async def test_one_conversation_is_read(house: Harness, organization: str) -> No
     admin, client = await house.join(organization, "admin"), await house.join(organization, "client")
     conversation_id = await admin.direct(client)
     answer = await client.get(f"/api/chat/conversations/{conversation_id}")
-    check_shape(answer, ConversationAnswer)
+    check_shape(answer, "GetConversationResponse")
     assert answer["conversation"]["conversationId"] == conversation_id
 
 

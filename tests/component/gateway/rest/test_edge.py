@@ -11,8 +11,8 @@ import pytest
 from prometheus_client import REGISTRY
 
 from chassis.rpc.server import PortTakenError
+from gateway.rest.meta import HEALTH, KEY_SET, WELCOME
 from gateway.rest.request_parsing import MAX_BODY_BYTES
-from gateway.rest.schemas import Health, KeySet, Welcome
 from tests.component.gateway.rest.harness import NOWHERE, ORIGIN, Harness, answer_of, problem_of, serving_rest
 from tests.rest_shapes import check_shape
 
@@ -22,7 +22,7 @@ BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;
 @pytest.mark.parametrize("accept", ["*/*", "application/json", "application/json, text/plain, */*"])
 async def test_programs_are_welcomed_in_json(house: Harness, accept: str) -> None:
     answer = answer_of(await house.http.get("/", headers={"accept": accept}))
-    check_shape(answer, Welcome)
+    check_shape(answer, WELCOME)
     assert answer["message"] == "Welcome to the CRM chat API"
     assert re.match(r"\d+\.\d+", answer["version"])
 
@@ -46,7 +46,7 @@ async def test_pages_and_all_that_they_need_are_served(house: Harness) -> None:
 
 async def test_it_lives_and_is_ready(house: Harness) -> None:
     for path in ("/healthz", "/readyz"):
-        check_shape(answer_of(await house.http.get(path)), Health)
+        check_shape(answer_of(await house.http.get(path)), HEALTH)
 
 
 async def test_it_is_not_ready_without_chat_but_lives(house: Harness) -> None:
@@ -68,7 +68,7 @@ async def test_it_is_not_ready_once_it_is_to_stop(house: Harness) -> None:
 
 async def test_the_keys_are_public_and_may_be_kept_for_a_while(house: Harness) -> None:
     response = await house.http.get("/.well-known/jwks.json")
-    check_shape(answer_of(response), KeySet)
+    check_shape(answer_of(response), KEY_SET)
     assert response.json()["keys"]
     assert all("d" not in key for key in response.json()["keys"])
     assert re.fullmatch(r"public, max-age=\d+", response.headers["cache-control"])

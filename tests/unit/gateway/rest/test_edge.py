@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 
 import httpx
 from starlette.types import ASGIApp
@@ -14,8 +13,7 @@ from chassis.identity import TokenVerifier
 from gateway.rest.app import routes
 from gateway.rest.endpoint import Endpoint
 from gateway.rest.middleware import RequestMiddleware
-from gateway.rest.operation import Call, Nothing, Operation
-from gateway.rest.schemas import Empty
+from gateway.rest.operation import Call, Operation
 from gateway.wire.json_objects import Object
 
 
@@ -23,10 +21,8 @@ async def no_keys() -> str:
     raise AssertionError("nothing here takes a token")
 
 
-def operation(method: str, handler: Callable[[Call[Nothing, Nothing]], Awaitable[Object]]) -> Operation[Any, Any]:
-    return Operation(
-        method, "/thing", "thing", "A thing.", handler, query=Nothing, body=Nothing, answer=Empty, public=True
-    )
+def operation(method: str, handler: Callable[[Call], Awaitable[Object]]) -> Operation:
+    return Operation(method, "/thing", "thing", "A thing.", handler, {}, public=True)
 
 
 @asynccontextmanager
@@ -36,7 +32,7 @@ async def client_of(app: ASGIApp) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def test_an_unexpected_error_is_answered_with_an_incident() -> None:
-    async def fail(_call: Call[Nothing, Nothing]) -> Object:
+    async def fail(_call: Call) -> Object:
         raise RuntimeError("a secret")
 
     async with client_of(RequestMiddleware(Endpoint([operation("GET", fail)], TokenVerifier(no_keys)))) as client:
@@ -50,7 +46,7 @@ async def test_an_unexpected_error_is_answered_with_an_incident() -> None:
 async def test_past_the_bound_requests_are_told_to_come_back() -> None:
     begun, go_on = asyncio.Event(), asyncio.Event()
 
-    async def wait(_call: Call[Nothing, Nothing]) -> Object:
+    async def wait(_call: Call) -> Object:
         begun.set()
         await go_on.wait()
         return {}
@@ -69,14 +65,12 @@ async def test_past_the_bound_requests_are_told_to_come_back() -> None:
 
 
 async def test_paths_without_parameters_are_tried_before_those_with() -> None:
-    async def nothing(_call: Call[Nothing, Nothing]) -> Object:
+    async def nothing(_call: Call) -> Object:
         return {}
 
-    paths = ["/a/{id}", "/a/me", "/a/{id}/b", "/a"]
-    operations = [
-        Operation("GET", path, path, path, nothing, query=Nothing, body=Nothing, answer=Empty, public=True)
-        for path in paths
-    ]
+    paths = ["/a/{id}", "/a/me", "/a/{id}/b", "/a", "/a/{id}:end"]
+    operations = [Operation("GET", path, path, path, nothing, {}, public=True) for path in paths]
     ordered = [route.path for route in routes(operations, TokenVerifier(no_keys))]
     assert ordered.index("/a/me") < ordered.index("/a/{id}")
+    assert ordered.index("/a/{id}:end") < ordered.index("/a/{id}")
     assert sorted(ordered) == sorted(paths)

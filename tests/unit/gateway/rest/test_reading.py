@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from urllib.parse import quote
 
 import pytest
-from msgspec import Meta, Struct
+from parley.notify.v1.notification_pb2 import ListNotificationsRequest
 
 from chassis.errors import AppError, InvalidArgumentError, UnauthenticatedError
 from gateway.rest.errors import BodyTooLargeError, UnsupportedMediaTypeError
-from gateway.rest.operation import Nothing
-from gateway.rest.request_parsing import MAX_BODY_BYTES, bearer_token, client_address, read_body, read_query
+from gateway.rest.request_parsing import (
+    MAX_BODY_BYTES,
+    bearer_token,
+    client_address,
+    query_choice,
+    query_integer,
+    read_json,
+    read_texts,
+)
 from tests.unit.gateway.rest.requests import request
 
 JSON = {"content-type": "application/json"}
-
-
-class Note(Struct):
-    text: str
-
-
-class Paging(Struct, rename="camel"):
-    page_size: Annotated[int, Meta(ge=1, le=200)] = 50
 
 
 @pytest.mark.parametrize(
@@ -29,8 +28,8 @@ class Paging(Struct, rename="camel"):
     ["application/json", "Application/JSON", "application/json; charset=utf-8", 'application/json;charset="UTF-8"'],
 )
 async def test_json_in_utf8_is_read(content_type: str) -> None:
-    note = await read_body(request(headers={"content-type": content_type}, body=[b'{"te', b'xt":"h\xc3\xa9"}']), Note)
-    assert note == Note("hé")
+    note = await read_json(request(headers={"content-type": content_type}, body=[b'{"te', b'xt":"h\xc3\xa9"}']))
+    assert note == {"text": "hé"}
 
 
 @pytest.mark.parametrize(
@@ -48,7 +47,7 @@ async def test_json_in_utf8_is_read(content_type: str) -> None:
 )
 async def test_anything_else_is_an_unsupported_media_type(headers: dict[str, str]) -> None:
     with pytest.raises(UnsupportedMediaTypeError):
-        await read_body(request(headers=headers, body=[b'{"text":"x"}']), Note)
+        await read_json(request(headers=headers, body=[b'{"text":"x"}']))
 
 
 @pytest.mark.parametrize(
@@ -73,36 +72,58 @@ async def test_anything_else_is_an_unsupported_media_type(headers: dict[str, str
 )
 async def test_a_body_that_is_no_json_object_is_malformed(body: bytes) -> None:
     with pytest.raises(InvalidArgumentError) as caught:
-        await read_body(request(headers=JSON, body=[body]), Note)
+        await read_json(request(headers=JSON, body=[body]))
     assert caught.value.reason == "MALFORMED_JSON"
 
 
 async def test_a_body_of_exactly_the_limit_is_read() -> None:
     text = "x" * (MAX_BODY_BYTES - len('{"text":""}'))
-    assert await read_body(request(headers=JSON, body=[f'{{"text":"{text}"}}'.encode()]), Note) == Note(text)
+    assert await read_json(request(headers=JSON, body=[f'{{"text":"{text}"}}'.encode()])) == {"text": text}
 
 
 async def test_a_body_said_to_be_too_large_is_refused_unread() -> None:
     with pytest.raises(BodyTooLargeError):
-        await read_body(request(headers={**JSON, "content-length": str(MAX_BODY_BYTES + 1)}, body=[b"{}"]), Note)
+        await read_json(request(headers={**JSON, "content-length": str(MAX_BODY_BYTES + 1)}, body=[b"{}"]))
 
 
 async def test_a_body_that_turns_out_too_large_is_refused() -> None:
     with pytest.raises(BodyTooLargeError):
-        await read_body(request(headers=JSON, body=[b" " * 40_000, b" " * 40_000]), Note)
+        await read_json(request(headers=JSON, body=[b" " * 40_000, b" " * 40_000]))
 
 
-async def test_a_body_that_nobody_wants_is_not_looked_at() -> None:
-    assert await read_body(request(body=[b"\xff" * 100_000]), Nothing) == Nothing()
+async def test_no_body_at_all_is_an_empty_object() -> None:
+    assert await read_json(request()) == {}
 
 
 def test_a_query_is_read() -> None:
-    assert read_query(request(query="pageSize=7&unknown=1&unknown=2"), Paging) == Paging(7)
+    query = "pageSize=7&unreadOnly=true&type=MENTION&pageToken=&unknown=1&unknown=2"
+    texts = read_texts(request(query=query), ListNotificationsRequest.DESCRIPTOR)
+    assert texts == {"pageSize": 7, "unreadOnly": True, "type": "MENTION"}
+
+
+@pytest.mark.parametrize(("text", "number"), [("", 50), ("1", 1), ("200", 200)])
+def test_an_integer_of_the_query_has_a_default(text: str, number: int) -> None:
+    assert query_integer(request(query=f"limit={text}"), "limit", 50, most=200) == number
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "201", "1.5", "x", "\u0661", "1e2", "99999999999999999999"])
+def test_a_bad_integer_of_the_query_is_named(text: str) -> None:
+    with pytest.raises(InvalidArgumentError) as caught:
+        query_integer(request(query=f"limit={quote(text)}"), "limit", 50, most=200)
+    assert caught.value.fields == {"limit": "must be 1 to 200"}
+
+
+def test_a_choice_of_the_query_is_one_of_those_that_there_are() -> None:
+    assert query_choice(request(query="dialect=telecom"), "dialect", ["projects", "telecom"]) == "telecom"
+    assert query_choice(request(), "dialect", ["projects", "telecom"]) is None
+    with pytest.raises(InvalidArgumentError) as caught:
+        query_choice(request(query="dialect=other"), "dialect", ["projects", "telecom"])
+    assert caught.value.fields == {"dialect": "must be one of projects, telecom"}
 
 
 def test_a_parameter_given_twice_is_refused() -> None:
     with pytest.raises(InvalidArgumentError) as caught:
-        read_query(request(query="pageSize=7&pageSize=8"), Paging)
+        read_texts(request(query="pageSize=7&pageSize=8"), ListNotificationsRequest.DESCRIPTOR)
     assert caught.value.fields == {"pageSize": "is given more than once"}
 
 

@@ -11,8 +11,7 @@ from parley.auth.v1 import user_pb2
 from parley.chat.v1 import chat_pb2, message_pb2
 from parley.notify.v1 import notification_pb2
 
-from gateway.rest import schemas
-from gateway.rest.users import account_object
+from gateway.rest.messages import SENT
 from gateway.wire import json_objects
 from tests.rest_shapes import check_shape
 
@@ -74,19 +73,18 @@ FULL_CONVERSATION = chat_pb2.Conversation(
 @pytest.mark.parametrize(
     ("made", "shape"),
     [
-        (json_objects.user_object(user_pb2.User(role=user_pb2.ROLE_BOT)), schemas.User),
-        (account_object(FULL_USER), schemas.Account),
-        (account_object(user_pb2.User(role=user_pb2.ROLE_BOT)), schemas.Account),
-        (json_objects.message_object(FULL_MESSAGE), schemas.Message),
-        (json_objects.message_object(chat_pb2.Message(kind=chat_pb2.MESSAGE_KIND_TEXT)), schemas.Message),
-        (json_objects.conversation_object(FULL_CONVERSATION), schemas.Conversation),
+        (json_objects.user_object(FULL_USER), "User"),
+        (json_objects.user_object(user_pb2.User(role=user_pb2.ROLE_BOT)), "User"),
+        (json_objects.message_object(FULL_MESSAGE), "Message"),
+        (json_objects.message_object(chat_pb2.Message(kind=chat_pb2.MESSAGE_KIND_TEXT)), "Message"),
+        (json_objects.conversation_object(FULL_CONVERSATION), "Conversation"),
         (
             json_objects.conversation_object(chat_pb2.Conversation(kind=chat_pb2.CONVERSATION_KIND_DIRECT)),
-            schemas.Conversation,
+            "Conversation",
         ),
         (
             json_objects.result_object(message_pb2.SendResult(message_id="m", seq=1, rev=1)) | {"clientMessageId": "k"},
-            schemas.Sent,
+            SENT,
         ),
         (
             json_objects.notification_object(
@@ -94,10 +92,10 @@ FULL_CONVERSATION = chat_pb2.Conversation(
                     notification_id="n", type=notification_pb2.NOTIFICATION_TYPE_REMINDER, data=DATA, update_time=TIME
                 )
             ),
-            schemas.Notification,
+            "Notification",
         ),
     ],
-    ids=lambda value: value.__name__ if isinstance(value, type) else "",
+    ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_objects_have_the_documented_shape(made: dict[str, Any], shape: type[schemas.Shape]) -> None:
+def test_objects_have_the_documented_shape(made: dict[str, Any], shape: str | dict[str, Any]) -> None:
     check_shape(made, shape)
