@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+from parley.chat.v1 import chat_pb2, event_pb2
 from parley.chat.v1 import conversation_pb2 as pb
-from parley.chat.v1 import event_pb2
 from parley.chat.v1.conversation_pb2_grpc import ConversationServiceServicer
 from parley.chat.v1.event_pb2_grpc import EventServiceServicer
 
@@ -17,7 +17,7 @@ from chassis.rpc.paging import Milliseconds, decode_token, encode_token, page_si
 from chassis.rpc.validation import FieldChecks
 from services.chat import convert, requests
 from services.chat.conversations import Conversations
-from services.chat.domain import ConversationKind, MemberRole
+from services.chat.domain import MemberRole
 from services.chat.members import Members
 
 
@@ -79,7 +79,7 @@ class ConversationServicer(ConversationServiceServicer):
     ) -> pb.ListConversationsResponse:
         """Implements the RPC."""
         checks = FieldChecks()
-        checks.require(request.kind in {0, *ConversationKind}, "kind", "must be direct or group")
+        checks.require(request.kind in chat_pb2.ConversationKind.values(), "kind", "must be direct, group or project")
         requests.check_time(checks, "updatedAfter", request.updated_after)
         checks.done()
         updated_after_ms = convert.milliseconds(request.updated_after)
