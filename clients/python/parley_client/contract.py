@@ -202,22 +202,17 @@ class User(WireObject, frozen=True, kw_only=True):
     Attributes:
         user_id: The user's id, unique within the organization; it may be the CRM's own. 1 to 64 of `A-Za-z0-9_.:@-`.
         name: The name shown to others: 1 to 100 characters on one line, without surrounding white space.
-        email: The e-mail address that the user signs in with, unique across all organizations; at most 320 characters,
-            empty for none. Only services, admins, managers and the user see it; others get it empty.
         role: The user's role in the organization; never unspecified in a response.
         teams: Names of the user's teams: at most 50, each 1 to 64 characters, together at most 2,000 bytes as JSON,
             because every access token holds them.
         avatar_url: The https URL of a picture: at most 2,000 characters, empty for none.
-        disabled: Whether the account is disabled. A disabled user cannot sign in, and open sessions have ended.
     """
 
     user_id: str
     name: str = ""
-    email: str = ""
     role: str = ""
     teams: list[str] = []
     avatar_url: str = ""
-    disabled: bool = False
 
 
 class Conversation(WireObject, frozen=True, kw_only=True):
