@@ -18,4 +18,13 @@ async def _make_indexes(database: Database) -> None:
     await sessions.create_index(["organization_id", "user_id"])
 
 
-MIGRATIONS: Final = (Migration("0001", "the indexes of organizations, users and sessions", _make_indexes),)
+async def _index_requests(database: Database) -> None:
+    for name in ("organizations", "users"):
+        present = {"requests.id": {"$exists": True}}
+        await database[name].create_index("requests.id", unique=True, partialFilterExpression=present)
+
+
+MIGRATIONS: Final = (
+    Migration("0001", "the indexes of organizations, users and sessions", _make_indexes),
+    Migration("0002", "the indexes of request ids", _index_requests),
+)

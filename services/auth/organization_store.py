@@ -7,7 +7,19 @@ from dataclasses import asdict
 from chassis.errors import AlreadyExistsError
 from services.auth.domain import Algorithm, ClaimNames, Organization, OrganizationChanges, Role, TrustedIssuer
 from services.auth.sealing import Sealer
-from services.auth.store import Database, Document, DuplicateKeyError, key_pattern, reaching
+from services.auth.store import (
+    WITHOUT_REQUESTS,
+    Database,
+    Document,
+    DuplicateKeyError,
+    RequestPerformedError,
+    find_by_request,
+    key_pattern,
+    reaching,
+    request_entry,
+    set_once,
+    without_request,
+)
 
 
 class OrganizationStore:
@@ -18,8 +30,17 @@ class OrganizationStore:
         self._sealer = sealer
 
     @reaching
-    async def insert(self, organization: Organization) -> None:
-        """Adds an organization. Raises AlreadyExistsError (ORGANIZATION_EXISTS, ISSUER_TAKEN)."""
+    async def insert(self, organization: Organization, request: bytes | None = None) -> None:
+        """Adds an organization.
+
+        Args:
+            organization: the organization.
+            request: the digest of the request; see `find_request`.
+
+        Raises:
+            AlreadyExistsError: ORGANIZATION_EXISTS, ISSUER_TAKEN.
+            RequestPerformedError: another document has the record of the request.
+        """
         organization_id = organization.organization_id
         document = {
             "_id": organization_id,
@@ -27,32 +48,42 @@ class OrganizationStore:
             "trusted_issuers": [self._write(organization_id, issuer) for issuer in organization.trusted_issuers],
             "group_creator_roles": [role.value for role in organization.group_creator_roles],
             "create_time": organization.create_time,
+            **request_entry(request, organization.create_time),
         }
         try:
             await self._collection.insert_one(document)
         except DuplicateKeyError as error:
             if "_id" in key_pattern(error):
                 raise AlreadyExistsError("ORGANIZATION_EXISTS", "an organization with this id exists") from error
-            raise _issuer_taken() from error
+            raise _collision(error) from error
+
+    @reaching
+    async def find_request(self, request: bytes) -> Organization | None:
+        """Returns the organization that a request has created or changed in the last 24 hours, as of now."""
+        document = await find_by_request(self._collection, request)
+        return self._read(document) if document else None
 
     @reaching
     async def get(self, organization_id: str) -> Organization | None:
         """Returns an organization."""
-        document = await self._collection.find_one({"_id": organization_id})
+        document = await self._collection.find_one({"_id": organization_id}, WITHOUT_REQUESTS)
         return self._read(document) if document else None
 
     @reaching
     async def trusting(self, issuer: str) -> Organization | None:
         """Returns the organization that trusts an issuer; there is at most one."""
-        document = await self._collection.find_one({"trusted_issuers.issuer": issuer})
+        document = await self._collection.find_one({"trusted_issuers.issuer": issuer}, WITHOUT_REQUESTS)
         return self._read(document) if document else None
 
     @reaching
-    async def update(self, organization_id: str, changes: OrganizationChanges) -> Organization | None:
-        """Changes an organization, and returns it; None if it does not exist.
+    async def update(
+        self, organization_id: str, changes: OrganizationChanges, request: bytes | None = None
+    ) -> Organization | None:
+        """Changes an organization, and returns it; None if it does not exist, or has the record of the request.
 
         Raises:
             AlreadyExistsError: ISSUER_TAKEN.
+            RequestPerformedError: another document has the record of the request.
         """
         fields: Document = {}
         if changes.name is not None:
@@ -63,10 +94,10 @@ class OrganizationStore:
             fields["group_creator_roles"] = [role.value for role in changes.group_creator_roles]
         try:
             document = await self._collection.find_one_and_update(
-                {"_id": organization_id}, {"$set": fields}, return_document=True
+                {"_id": organization_id, **without_request(request)}, set_once(request, fields), return_document=True
             )
         except DuplicateKeyError as error:
-            raise _issuer_taken() from error
+            raise _collision(error) from error
         return self._read(document) if document else None
 
     @reaching
@@ -121,5 +152,7 @@ def _secret_context(organization_id: str, issuer: str) -> str:
     return f"issuer-secret/{organization_id}/{issuer}"
 
 
-def _issuer_taken() -> AlreadyExistsError:
+def _collision(error: DuplicateKeyError) -> Exception:
+    if "requests.id" in key_pattern(error):
+        return RequestPerformedError()
     return AlreadyExistsError("ISSUER_TAKEN", "an organization trusts this issuer already")

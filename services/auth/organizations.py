@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from chassis.errors import InvalidArgumentError, NotFoundError
+from chassis.errors import AlreadyExistsError, InvalidArgumentError, NotFoundError
 from services.auth.clock import Clock
 from services.auth.domain import (
     DEFAULT_GROUP_CREATORS,
@@ -15,6 +15,7 @@ from services.auth.domain import (
     TrustedIssuer,
 )
 from services.auth.organization_store import OrganizationStore
+from services.auth.store import RequestPerformedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,20 @@ class Organizations:
         self._store = store
         self._now = now
 
-    async def create(self, new: NewOrganization) -> Organization:
-        """Creates an organization. Raises AlreadyExistsError (ORGANIZATION_EXISTS, ISSUER_TAKEN)."""
+    async def repeated(self, request: bytes | None) -> Organization | None:
+        """Returns the organization that a request has created or changed; None if it was not performed."""
+        return None if request is None else await self._store.find_request(request)
+
+    async def create(self, new: NewOrganization, request: bytes | None = None) -> Organization:
+        """Creates an organization; for a request that was performed before, returns the one that it created.
+
+        Args:
+            new: the organization.
+            request: the digest of the request; None if it has no id.
+
+        Raises:
+            AlreadyExistsError: ORGANIZATION_EXISTS, ISSUER_TAKEN.
+        """
         _check_secrets(new.trusted_issuers)
         organization = Organization(
             organization_id=new.organization_id,
@@ -44,7 +57,13 @@ class Organizations:
             group_creator_roles=new.group_creator_roles or DEFAULT_GROUP_CREATORS,
             create_time=self._now(),
         )
-        await self._store.insert(organization)
+        try:
+            await self._store.insert(organization, request)
+        except (AlreadyExistsError, RequestPerformedError):
+            first = await self.repeated(request)
+            if first is None:
+                raise
+            return first
         return organization
 
     async def get(self, organization_id: str) -> Organization:
@@ -54,12 +73,30 @@ class Organizations:
             raise organization_not_found()
         return organization
 
-    async def change(self, organization_id: str, changes: OrganizationChanges) -> Organization:
-        """Changes an organization. Raises NotFoundError (ORGANIZATION_NOT_FOUND), AlreadyExistsError (ISSUER_TAKEN)."""
+    async def change(
+        self, organization_id: str, changes: OrganizationChanges, request: bytes | None = None
+    ) -> Organization:
+        """Changes an organization; a request that was performed before changes nothing.
+
+        Args:
+            organization_id: the organization.
+            changes: the changes.
+            request: the digest of the request; None if it has no id.
+
+        Raises:
+            NotFoundError: ORGANIZATION_NOT_FOUND.
+            AlreadyExistsError: ISSUER_TAKEN.
+        """
         issuers = changes.trusted_issuers
         if issuers is not None:
             issuers = _with_kept_secrets(issuers, await self.get(organization_id))
-        changed = await self._store.update(organization_id, replace(changes, trusted_issuers=issuers))
+        try:
+            changed = await self._store.update(organization_id, replace(changes, trusted_issuers=issuers), request)
+        except (AlreadyExistsError, RequestPerformedError):
+            changed = await self.repeated(request)
+            if changed is None:
+                raise
+        changed = changed or await self.repeated(request)
         if changed is None:
             raise organization_not_found()
         return changed

@@ -15,7 +15,7 @@ from services.auth.bus import to_response
 from services.auth.callers import Callers
 from services.auth.convert import organization_to_proto, timestamp, tokens_to_proto, user_to_proto
 from services.auth.directory import Directory, Search
-from services.auth.domain import MAX_EMAIL_CHARACTERS, Role, User
+from services.auth.domain import MAX_EMAIL_CHARACTERS, Role, User, request_digest
 from services.auth.exchange import Exchange
 from services.auth.keys import KeyRing
 from services.auth.limits import client_address
@@ -205,51 +205,59 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         self, request: directory_pb2.CreateUserRequest, context: Context
     ) -> directory_pb2.CreateUserResponse:
         """Implements the RPC."""
-        identity = caller()
-        await self._callers.require_administrator(identity)
-        user = await self._users.create(identity.organization_id, new_user(request))
+        identity, digest = caller(), _request_digest(request)
+        user = await self._users.repeated(digest)
+        if user is None:
+            await self._callers.require_administrator(identity)
+            user = await self._users.create(identity.organization_id, new_user(request), digest)
         return directory_pb2.CreateUserResponse(user=user_to_proto(user))
 
     async def UpdateUser(
         self, request: directory_pb2.UpdateUserRequest, context: Context
     ) -> directory_pb2.UpdateUserResponse:
         """Implements the RPC."""
-        identity = caller()
-        changes = user_changes(request)
-        own = OWN_FIELDS.issuperset(request.update_mask.paths)
-        await self._callers.require_may_change(identity, request.user.user_id, own_fields=own)
-        user = await self._users.change(identity.organization_id, request.user.user_id, changes)
+        changes, identity, digest = user_changes(request), caller(), _request_digest(request)
+        user = await self._users.repeated(digest)
+        if user is None:
+            own = OWN_FIELDS.issuperset(request.update_mask.paths)
+            await self._callers.require_may_change(identity, request.user.user_id, own_fields=own)
+            user = await self._users.change(identity.organization_id, request.user.user_id, changes, digest)
         return directory_pb2.UpdateUserResponse(user=user_to_proto(user))
 
     async def SetPassword(
         self, request: directory_pb2.SetPasswordRequest, context: Context
     ) -> directory_pb2.SetPasswordResponse:
-        """Sets a user's password."""
-        identity = caller()
-        changes = password_change(request)
-        await self._callers.require_administrator(identity)
-        await self._users.change(identity.organization_id, request.user_id, changes)
+        """Implements the RPC."""
+        changes, identity, digest = password_change(request), caller(), _request_digest(request)
+        if await self._users.repeated(digest) is None:
+            await self._callers.require_administrator(identity)
+            await self._users.change(identity.organization_id, request.user_id, changes, digest)
         return directory_pb2.SetPasswordResponse()
 
     async def DeactivateUser(
         self, request: directory_pb2.DeactivateUserRequest, context: Context
     ) -> directory_pb2.DeactivateUserResponse:
         """Implements the RPC."""
-        identity = caller()
         checks = AuthChecks()
         checks.user_id("userId", request.user_id)
         checks.done()
-        await self._callers.require_administrator(identity)
-        user = await self._users.change(identity.organization_id, request.user_id, UserChanges(disabled=True))
+        identity, digest = caller(), _request_digest(request)
+        user = await self._users.repeated(digest)
+        if user is None:
+            await self._callers.require_administrator(identity)
+            changes = UserChanges(disabled=True)
+            user = await self._users.change(identity.organization_id, request.user_id, changes, digest)
         return directory_pb2.DeactivateUserResponse(user=user_to_proto(user))
 
     async def CreateOrganization(
         self, request: directory_pb2.CreateOrganizationRequest, context: Context
     ) -> directory_pb2.CreateOrganizationResponse:
         """Implements the RPC."""
-        new = new_organization(request)
-        self._callers.require_serves(caller(), new.organization_id)
-        organization = await self._organizations.create(new)
+        new, digest = new_organization(request), _request_digest(request)
+        organization = await self._organizations.repeated(digest)
+        if organization is None:
+            self._callers.require_serves(caller(), new.organization_id)
+            organization = await self._organizations.create(new, digest)
         return directory_pb2.CreateOrganizationResponse(organization=organization_to_proto(organization))
 
     async def GetOrganization(
@@ -264,10 +272,35 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         self, request: directory_pb2.UpdateOrganizationRequest, context: Context
     ) -> directory_pb2.UpdateOrganizationResponse:
         """Implements the RPC."""
-        changes = organization_changes(request)
-        organization_id = await self._callers.administered(caller(), request.organization.organization_id)
-        organization = await self._organizations.change(organization_id, changes)
+        changes, digest = organization_changes(request), _request_digest(request)
+        organization = await self._organizations.repeated(digest)
+        if organization is None:
+            organization_id = await self._callers.administered(caller(), request.organization.organization_id)
+            organization = await self._organizations.change(organization_id, changes, digest)
         return directory_pb2.UpdateOrganizationResponse(organization=organization_to_proto(organization))
+
+
+_Mutation = (
+    directory_pb2.CreateUserRequest
+    | directory_pb2.UpdateUserRequest
+    | directory_pb2.SetPasswordRequest
+    | directory_pb2.DeactivateUserRequest
+    | directory_pb2.CreateOrganizationRequest
+    | directory_pb2.UpdateOrganizationRequest
+)
+
+
+def _request_digest(request: _Mutation) -> bytes | None:
+    """Validates a request id, and returns what identifies the request; None if it has no id.
+
+    A repeat is looked up before permissions are checked: the request itself may have taken them away from the caller.
+    """
+    checks = AuthChecks()
+    checks.request_id(request.request_id)
+    checks.done()
+    identity = caller()
+    name = f"service/{identity.service}" if identity.service else f"user/{identity.user_id}"
+    return request_digest(identity.organization_id, name, request.DESCRIPTOR.name, request.request_id)
 
 
 def _seen_by(identity: Identity, user: User) -> user_pb2.User:

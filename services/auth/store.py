@@ -9,15 +9,19 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
 from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar
 
 from pymongo import ASCENDING, AsyncMongoClient
 from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import ConnectionFailure, DuplicateKeyError, PyMongoError
+from pymongo.read_concern import ReadConcern
 
 from chassis.errors import UnavailableError
+from chassis.mongo import request_ids
 from chassis.mongo.migrations import migrate
 from chassis.mongo.store_metrics import store_listeners
 from services.auth.migrations import MIGRATIONS
@@ -27,13 +31,19 @@ _RETRY_AFTER_MS: Final = 1_000
 
 __all__ = [
     "ASCENDING",
+    "WITHOUT_REQUESTS",
     "Database",
     "Document",
     "DuplicateKeyError",
+    "RequestPerformedError",
     "Transaction",
+    "find_by_request",
     "key_pattern",
     "open_database",
     "reaching",
+    "request_entry",
+    "set_once",
+    "without_request",
 ]
 
 P = ParamSpec("P")
@@ -42,6 +52,48 @@ Document = dict[str, Any]
 Database = AsyncDatabase[Document]
 Transaction = AsyncClientSession
 """The session of a transaction, which its calls share."""
+
+WITHOUT_REQUESTS: Final = {request_ids.FIELD: 0}
+"""The projection of a document without the digests of its requests."""
+
+
+class RequestPerformedError(Exception):
+    """The request was performed already, on this document or another one of the collection; nothing was written."""
+
+
+def request_entry(digest: bytes | None, time: datetime) -> Document:
+    """Returns the fields of a new document that record the request that creates it."""
+    return {} if digest is None else {request_ids.FIELD: [{"id": digest, "at": time}]}
+
+
+def set_once(digest: bytes | None, fields: Document, *, pending: bool = False) -> list[Document]:
+    """Returns the update that sets fields and records the request; filter by `without_request` as well.
+
+    Args:
+        digest: the request; None to record none.
+        fields: the new values.
+        pending: whether the request is to be recorded as unfinished.
+    """
+    values = {name: {"$literal": value} for name, value in fields.items()}
+    details = {"pending": True} if pending else {}
+    return [request_ids.set_once(digest, values, **details)]
+
+
+def without_request(digest: bytes | None) -> Document:
+    """Returns the condition that a document has no record of a request."""
+    return {} if digest is None else {f"{request_ids.FIELD}.id": {"$ne": digest}}
+
+
+async def find_by_request(collection: AsyncCollection[Document], digest: bytes) -> Document | None:
+    """Returns the document with the record of a request, and of its requests that record alone.
+
+    The read is linearizable: it also finds a record that a concurrent request has just collided with.
+    """
+    latest = collection.with_options(read_concern=ReadConcern("linearizable"))
+    document = await latest.find_one({f"{request_ids.FIELD}.id": digest})
+    if document is not None:
+        document[request_ids.FIELD] = [request for request in document[request_ids.FIELD] if request["id"] == digest]
+    return document
 
 
 def reaching(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:

@@ -5,11 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from chassis.errors import AlreadyExistsError, FailedPreconditionError
 from services.auth.contacts import Audience
 from services.auth.domain import Role, User, email_key, search_words
-from services.auth.store import ASCENDING, Database, Document, DuplicateKeyError, Transaction, key_pattern, reaching
+from services.auth.store import (
+    ASCENDING,
+    WITHOUT_REQUESTS,
+    Database,
+    Document,
+    DuplicateKeyError,
+    RequestPerformedError,
+    Transaction,
+    find_by_request,
+    key_pattern,
+    reaching,
+    request_entry,
+    set_once,
+    without_request,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +79,36 @@ class Account:
         return f"Account({self.user.organization_id}/{self.user.user_id})"
 
 
+class PerformedRequest(NamedTuple):
+    """What a request has done.
+
+    Attributes:
+        user: the user that it created or changed, as of now.
+        pending: whether its second part, the end of the user's sessions, may be missing.
+    """
+
+    user: User
+    pending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenWith:
+    """What is written together with a change of a user.
+
+    Attributes:
+        password_hash: the hash of a new password.
+        request: the digest of the request; see `UserStore.find_request`.
+        pending: whether the request also ends the user's sessions; see `UserStore.finish_request`.
+    """
+
+    password_hash: str | None = None
+    request: bytes | None = None
+    pending: bool = False
+
+    def __repr__(self) -> str:
+        return "WrittenWith()"
+
+
 class UserStore:
     """Users. A change is stored only if the user still has the revision that it is based on."""
 
@@ -73,14 +118,27 @@ class UserStore:
         self._organizations = database["organizations"]
 
     @reaching
-    async def insert(self, user: User, password_hash: str | None) -> None:
-        """Adds a user. Raises AlreadyExistsError (USER_EXISTS, EMAIL_TAKEN)."""
-        document = _user_fields(user) | {
-            "_id": _user_key(user.organization_id, user.user_id),
-            "organization_id": user.organization_id,
-            "user_id": user.user_id,
-            "create_time": user.create_time,
-        }
+    async def insert(self, user: User, password_hash: str | None, request: bytes | None = None) -> None:
+        """Adds a user.
+
+        Args:
+            user, password_hash: the user.
+            request: the digest of the request; see `find_request`.
+
+        Raises:
+            AlreadyExistsError: USER_EXISTS, EMAIL_TAKEN.
+            RequestPerformedError: another document has the record of the request.
+        """
+        document = (
+            _user_fields(user)
+            | request_entry(request, user.create_time)
+            | {
+                "_id": _user_key(user.organization_id, user.user_id),
+                "organization_id": user.organization_id,
+                "user_id": user.user_id,
+                "create_time": user.create_time,
+            }
+        )
         if user.email:
             document["email_key"] = email_key(user.email)
         if password_hash is not None:
@@ -90,26 +148,37 @@ class UserStore:
         except DuplicateKeyError as error:
             if "_id" in key_pattern(error):
                 raise AlreadyExistsError("USER_EXISTS", "a user with this id exists") from error
-            raise _email_taken() from error
+            raise _collision(error) from error
+
+    @reaching
+    async def find_request(self, request: bytes) -> PerformedRequest | None:
+        """Returns what a request has done; None if it was not performed in the last 24 hours."""
+        document = await find_by_request(self._collection, request)
+        return PerformedRequest(_user(document), "pending" in document["requests"][0]) if document else None
+
+    @reaching
+    async def finish_request(self, user: User, request: bytes) -> None:
+        """Records that a request is finished."""
+        key = {"_id": _user_key(user.organization_id, user.user_id), "requests.id": request}
+        await self._collection.update_one(key, {"$unset": {"requests.$.pending": ""}})
 
     @reaching
     async def get(self, organization_id: str, user_id: str) -> User | None:
         """Returns a user."""
-        document = await self._collection.find_one({"_id": _user_key(organization_id, user_id)})
+        document = await self._collection.find_one({"_id": _user_key(organization_id, user_id)}, WITHOUT_REQUESTS)
         return _user(document) if document else None
 
     @reaching
     async def get_many(self, organization_id: str, user_ids: Sequence[str]) -> dict[str, User]:
         """Returns those of these users that exist, by user id."""
         keys = [_user_key(organization_id, user_id) for user_id in user_ids]
-        return {
-            document["user_id"]: _user(document) async for document in self._collection.find({"_id": {"$in": keys}})
-        }
+        cursor = self._collection.find({"_id": {"$in": keys}}, WITHOUT_REQUESTS)
+        return {document["user_id"]: _user(document) async for document in cursor}
 
     @reaching
     async def account(self, email: str) -> Account | None:
         """Returns the account of an e-mail address, compared without regard to case."""
-        document = await self._collection.find_one({"email_key": email_key(email)})
+        document = await self._collection.find_one({"email_key": email_key(email)}, WITHOUT_REQUESTS)
         return Account(_user(document), document.get("password_hash")) if document else None
 
     @reaching
@@ -121,12 +190,17 @@ class UserStore:
         )
 
     @reaching
-    async def save(self, user: User, password_hash: str | None = None) -> bool:
-        """Stores a change; returns False if another came first. Raises AlreadyExistsError (EMAIL_TAKEN)."""
-        return await self._save(user, password_hash, None)
+    async def save(self, user: User, written_with: WrittenWith) -> bool:
+        """Stores a change; returns False if another came first.
+
+        Raises:
+            AlreadyExistsError: EMAIL_TAKEN.
+            RequestPerformedError: another document has the record of the request.
+        """
+        return await self._save(user, written_with, None)
 
     @reaching
-    async def save_unless_last_admin(self, user: User, password_hash: str | None = None) -> bool:
+    async def save_unless_last_admin(self, user: User, written_with: WrittenWith) -> bool:
         """Stores a change that removes an enabled administrator, if another one remains; returns False as `save`.
 
         Of two concurrent changes of this kind, neither relies on the administrator that the other removes: each writes
@@ -135,6 +209,7 @@ class UserStore:
         Raises:
             FailedPreconditionError: LAST_ADMIN.
             AlreadyExistsError: EMAIL_TAKEN.
+            RequestPerformedError: another document has the record of the request.
         """
         others = {
             "organization_id": user.organization_id,
@@ -149,25 +224,29 @@ class UserStore:
             )
             if await self._collection.find_one(others, session=session) is None:
                 raise FailedPreconditionError("LAST_ADMIN", "the organization's last administrator has to stay one")
-            return await self._save(user, password_hash, session)
+            return await self._save(user, written_with, session)
 
         async with self._client.start_session() as session:
             return await session.with_transaction(save)
 
-    async def _save(self, user: User, password_hash: str | None, session: Transaction | None) -> bool:
+    async def _save(self, user: User, written_with: WrittenWith, session: Transaction | None) -> bool:
         changes = _user_fields(user)
-        update: Document = {"$set": changes}
         if user.email:
             changes["email_key"] = email_key(user.email)
-        else:
-            update["$unset"] = {"email_key": ""}
-        if password_hash is not None:
-            changes["password_hash"] = password_hash
-        revision = {"_id": _user_key(user.organization_id, user.user_id), "revision": user.revision - 1}
+        if written_with.password_hash is not None:
+            changes["password_hash"] = written_with.password_hash
+        update = set_once(written_with.request, changes, pending=written_with.pending)
+        if not user.email:
+            update.append({"$unset": "email_key"})
+        where = {
+            "_id": _user_key(user.organization_id, user.user_id),
+            "revision": user.revision - 1,
+            **without_request(written_with.request),
+        }
         try:
-            result = await self._collection.update_one(revision, update, session=session)
+            result = await self._collection.update_one(where, update, session=session)
         except DuplicateKeyError as error:
-            raise _email_taken() from error
+            raise _collision(error) from error
         return result.matched_count == 1
 
     @reaching
@@ -181,7 +260,7 @@ class UserStore:
             conditions.append(
                 {"$or": [{"name_key": {"$gt": name_key}}, {"name_key": name_key, "user_id": {"$gt": user_id}}]}
             )
-        cursor = self._collection.find({"$and": conditions})
+        cursor = self._collection.find({"$and": conditions}, WITHOUT_REQUESTS)
         cursor = cursor.sort([("name_key", ASCENDING), ("user_id", ASCENDING)]).limit(limit)
         return [_user(document) async for document in cursor]
 
@@ -190,7 +269,9 @@ def _user_key(organization_id: str, user_id: str) -> str:
     return f"{organization_id}/{user_id}"
 
 
-def _email_taken() -> AlreadyExistsError:
+def _collision(error: DuplicateKeyError) -> Exception:
+    if "requests.id" in key_pattern(error):
+        return RequestPerformedError()
     return AlreadyExistsError("EMAIL_TAKEN", "the e-mail address is in use")
 
 

@@ -6,13 +6,14 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import Final
 
-from chassis.errors import AbortedError, NotFoundError
+from chassis.errors import AbortedError, AlreadyExistsError, NotFoundError
 from services.auth.clock import Clock
 from services.auth.domain import RevocationReason, Role, User
 from services.auth.organization_store import OrganizationStore
 from services.auth.passwords import Passwords
 from services.auth.sessions import Sessions
-from services.auth.user_store import UserStore
+from services.auth.store import RequestPerformedError
+from services.auth.user_store import UserStore, WrittenWith
 
 _TRIES: Final = 10
 
@@ -74,8 +75,20 @@ class Users:
         self._sessions = sessions
         self._now = now
 
-    async def create(self, organization_id: str, new: NewUser) -> User:
-        """Creates a user.
+    async def repeated(self, request: bytes | None) -> User | None:
+        """Returns the user that a request has created or changed; None if it was not performed.
+
+        Ends the user's sessions if the request should have, and failed before that.
+        """
+        performed = await self._store.find_request(request) if request is not None else None
+        if performed is None:
+            return None
+        if performed.pending:
+            await self._end_sessions(performed.user, request)
+        return performed.user
+
+    async def create(self, organization_id: str, new: NewUser, request: bytes | None = None) -> User:
+        """Creates a user; for a request that was performed before, returns the user that it created.
 
         Raises:
             NotFoundError: ORGANIZATION_NOT_FOUND.
@@ -86,7 +99,7 @@ class Users:
         now = self._now()
         user = User(
             organization_id=organization_id,
-            user_id=new.user_id or f"u-{secrets.token_hex(8)}",
+            user_id=new.user_id or f"u-{(request or secrets.token_bytes(8))[:8].hex()}",
             name=new.name,
             email=new.email,
             role=new.role,
@@ -97,13 +110,28 @@ class Users:
             update_time=now,
             revision=1,
         )
-        await self._store.insert(user, await self._passwords.hash(new.password) if new.password else None)
+        password_hash = await self._passwords.hash(new.password) if new.password else None
+        try:
+            await self._store.insert(user, password_hash, request)
+        except (AlreadyExistsError, RequestPerformedError):
+            first = await self.repeated(request)
+            if first is None:
+                raise
+            return first
         return user
 
-    async def change(self, organization_id: str, user_id: str, changes: UserChanges) -> User:
+    async def change(
+        self, organization_id: str, user_id: str, changes: UserChanges, request: bytes | None = None
+    ) -> User:
         """Changes a user. Disabling a user or setting a password ends the user's sessions.
 
-        A repeat after a failure also ends sessions that the first attempt left.
+        A repeat after a failure also ends sessions that the first attempt left. A request that was performed before
+        changes nothing else.
+
+        Args:
+            organization_id, user_id: the user.
+            changes: the changes.
+            request: the digest of the request; None if it has no id.
 
         Raises:
             NotFoundError: USER_NOT_FOUND.
@@ -112,29 +140,44 @@ class Users:
             AbortedError: CONCURRENT_CHANGES, after too many conflicts with other changes.
         """
         password_hash = None if changes.password is None else await self._passwords.hash(changes.password)
-        user = await self._change_stored(organization_id, user_id, changes, password_hash)
-        if changes.disabled:
-            await self._sessions.end_all(user, RevocationReason.ACCOUNT_DISABLED)
-        elif password_hash is not None:
-            await self._sessions.end_all(user, RevocationReason.SESSION_REVOKED)
-        return user
+        ends_sessions = bool(changes.disabled) or password_hash is not None
+        written_with = WrittenWith(password_hash, request, pending=ends_sessions)
+        for _ in range(_TRIES):
+            if (first := await self.repeated(request)) is not None:
+                return first
+            user = await self._change_stored(organization_id, user_id, changes, written_with)
+            if user is not None:
+                if ends_sessions:
+                    await self._end_sessions(user, request)
+                return user
+        raise AbortedError("CONCURRENT_CHANGES", "too many concurrent changes to this user; try again")
 
     async def _change_stored(
-        self, organization_id: str, user_id: str, changes: UserChanges, password_hash: str | None
-    ) -> User:
-        for _ in range(_TRIES):
-            user = await self._store.get(organization_id, user_id)
-            if user is None:
-                raise user_not_found()
-            changed = changes.apply(user)
-            if changed == user and password_hash is None:
+        self, organization_id: str, user_id: str, changes: UserChanges, written_with: WrittenWith
+    ) -> User | None:
+        """Returns the changed user; None if another change came first."""
+        user = await self._store.get(organization_id, user_id)
+        if user is None:
+            raise user_not_found()
+        changed = changes.apply(user)
+        if changed == user and written_with.password_hash is None:
+            if written_with.request is None:
                 return user
-            changed = replace(changed, revision=user.revision + 1, update_time=max(self._now(), user.update_time))
-            loses_admin = user.is_acting_admin and not changed.is_acting_admin
-            save = self._store.save_unless_last_admin if loses_admin else self._store.save
-            if await save(changed, password_hash):
-                return changed
-        raise AbortedError("CONCURRENT_CHANGES", "too many concurrent changes to this user; try again")
+        else:
+            changed = replace(changed, update_time=max(self._now(), user.update_time))
+        changed = replace(changed, revision=user.revision + 1)
+        loses_admin = user.is_acting_admin and not changed.is_acting_admin
+        save = self._store.save_unless_last_admin if loses_admin else self._store.save
+        try:
+            return changed if await save(changed, written_with) else None
+        except RequestPerformedError:
+            return None
+
+    async def _end_sessions(self, user: User, request: bytes | None) -> None:
+        reason = RevocationReason.ACCOUNT_DISABLED if user.disabled else RevocationReason.SESSION_REVOKED
+        await self._sessions.end_all(user, reason)
+        if request is not None:
+            await self._store.finish_request(user, request)
 
 
 def user_not_found() -> NotFoundError:

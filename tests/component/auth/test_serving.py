@@ -81,8 +81,7 @@ async def test_a_process_of_its_own_serves_and_stops_when_told_to(
     assert process.returncode == 0
     events = [json.loads(line)["event"] for line in output.decode().splitlines()]
     assert events == [
-        "migration_begun",
-        "migration_made",
+        *("migration_begun", "migration_made") * 2,
         "key_made",
         "service_listening",
         "process_ready",
