@@ -119,8 +119,9 @@ class Members:
 
         async def attempt(change_id: str) -> chat_pb2.Conversation:
             before = await self._views.get(caller.organization_id, conversation_id, caller.user_id)
-            await self._committer.change(conversation_id, caller.organization_id, decide, change_id)
+            written = await self._committer.change(conversation_id, caller.organization_id, decide, change_id)
             if user_id == caller.user_id:
+                before.rev = written.change.rev  # by which a caller who has returned since recognizes a repeat
                 return before
             return await self._views.get(caller.organization_id, conversation_id, caller.user_id)
 

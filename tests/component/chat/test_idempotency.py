@@ -246,8 +246,9 @@ async def test_who_left_gets_the_outcome_without_what_happened_since(world: Worl
     group, key = await create_group(world), secrets.token_hex(8)
     person, other = (ann, bob) if leaver == "the owner" else (bob, ann)
     leave = c.RemoveMemberRequest(conversation_id=group.conversation_id, user_id=person.user_id, request_id=key)
-    await call(person, leave)
+    left = (await call(person, leave)).conversation
     left_at = (await other.conversation(group.conversation_id)).rev
+    assert left.rev == left_at
     await call(other, renamed(group, "secret"))
     await other.send(group.conversation_id, "secret")
     conversation = (await call(person, leave)).conversation
@@ -255,7 +256,7 @@ async def test_who_left_gets_the_outcome_without_what_happened_since(world: Worl
     assert "secret" not in str(conversation)
     assert not conversation.members
     await other.add(group.conversation_id, person.user_id)
-    await call(person, leave)
+    assert (await call(person, leave)).conversation.rev == left_at
     assert person.user_id in {member.user_id for member in (await other.conversation(group.conversation_id)).members}
 
 
