@@ -149,8 +149,14 @@ class Replica:
         return [] if state is None else self._track(state, state.apply_local_message(message))
 
     def apply_local(self, conversation: Conversation) -> list[Event]:
-        """Applies a conversation that this client created or changed."""
+        """Applies a conversation that this client created or changed.
+
+        The reply to a repeat may come after the user was removed, and then has no member.
+        """
         state = self._states.get(conversation.conversation_id)
+        if conversation.member_count == 0:
+            self.mark_unverified([conversation.conversation_id])
+            return []
         if state is None:
             self._left.pop(conversation.conversation_id, None)
             state = self._add_new(conversation, live=False) if self.loaded else self._add(conversation.conversation_id)
@@ -158,8 +164,10 @@ class Replica:
         return self._track(state, [])
 
     def leave(self, conversation_id: str, rev: int) -> None:
-        """Removes a conversation that this client left."""
-        self._drop(conversation_id, rev)
+        """Removes a conversation that this client left; the reply to a repeat may come after the user's return."""
+        state = self._states.get(conversation_id)
+        if state is None or state.known_member_rev <= rev:
+            self._drop(conversation_id, rev)
 
     def add_history(self, conversation_id: str, messages: Iterable[Message]) -> None:
         """Stores old messages."""

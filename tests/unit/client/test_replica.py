@@ -3,12 +3,14 @@
 import pytest
 from parley_client.apply_response import apply_response
 from parley_client.contract import (
+    AddMembersResponse,
     Conversation,
     CreateConversationResponse,
     EditMessageResponse,
     ListMessagesResponse,
     Member,
     Message,
+    RemoveMemberResponse,
     SendMessageResponse,
     SyncMessagesResponse,
 )
@@ -456,6 +458,34 @@ def test_leaving_by_oneself_ends_it_without_an_event(replica: Replica, log: Conv
     reply = CreateConversationResponse(conversation=log.snapshot())
 
     assert apply_response(replica, ME, "member.remove", {"userId": ME}, reply) == []
+
+    assert CONVERSATION_ID not in replica
+
+
+def test_a_repeat_of_leaving_that_is_answered_after_the_return_changes_nothing(
+    replica: Replica, log: ConversationLog
+) -> None:
+    log.remove(ME)
+    left = log.snapshot()
+    log.add(ME)
+    replica.apply_snapshot(log.snapshot())
+    sync(replica, log)
+    reply = RemoveMemberResponse(conversation=left)
+
+    assert apply_response(replica, ME, "member.remove", {"userId": ME}, reply) == []
+
+    assert CONVERSATION_ID in replica
+
+
+def test_a_repeat_that_is_answered_after_the_removal_does_not_bring_the_conversation_back(
+    replica: Replica, log: ConversationLog
+) -> None:
+    reply = AddMembersResponse(conversation=Conversation(conversation_id=CONVERSATION_ID, rev=log.rev))
+
+    assert apply_response(replica, ME, "member.add", {"userIds": ["cat"]}, reply) == []
+    assert list(replica.out_of_sync) == [CONVERSATION_ID]
+    replica.remove_inaccessible(CONVERSATION_ID)
+    assert apply_response(replica, ME, "member.add", {"userIds": ["cat"]}, reply) == []
 
     assert CONVERSATION_ID not in replica
 
