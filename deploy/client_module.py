@@ -170,7 +170,7 @@ class _Module:
     def _method(self, method: Method) -> str:
         fields = request_fields(method.input)
         reply = _python_name(method.output) if _has_reply(method) else None
-        comments = [(_snake(field.name), self._comment(field.field.full_name)) for field in fields]
+        comments = [(_snake(field.name), self._argument_comment(field)) for field in fields]
         arguments = ["self", *(["*"] if fields else []), *(_argument(field) for field in fields)]
         body = _fitting("request_body(", _body_arguments(fields), ")", indent=3) if fields else "{}"
         call = _fitting("await self.call(", [f'"{method.op.name}"', body, reply or "Empty"], ")", indent=2, extra=7)
@@ -180,6 +180,10 @@ class _Module:
         ]
         header = _fitting(f"async def {_snake(method.op.name)}(", arguments, f") -> {reply}:", indent=1)
         return _indented([header, _indented(lines)]) + "\n"
+
+    def _argument_comment(self, field: RequestField) -> str:
+        comment = self._comment(field.field.full_name)
+        return f"{comment} None clears it." if _is_nullable(field) else comment
 
     def _comment(self, full_name: str) -> str:
         return self._comments.get(full_name) or f"See {full_name}."

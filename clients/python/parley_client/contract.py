@@ -1132,7 +1132,7 @@ class Operations(ABC):
             archived: Whether the conversation is archived, for all members. Messages can still be sent.
             tags: Tags, the same for all members: at most 20, each 1 to 50 characters.
             muted_until: The time until which the viewer gets no notifications of this conversation; absent if not
-                muted.
+                muted. None clears it.
             request_id: Makes a repeat return the first outcome; kept for at least 24 hours. 1 to 64 characters; empty
                 for none.
         """

@@ -8,11 +8,6 @@ from typing import NamedTuple
 
 from parley_client.contract import CHANGES, READS
 
-# The areas whose service does not recognize repeats by their requestId yet.
-PENDING_AREAS = frozenset({"user", "conversation", "member", "message"})
-# Repeats of these change nothing even there.
-_HARMLESS = frozenset({"conversation.direct", "message.delete"})
-
 
 class Operation(NamedTuple):
     """One op of the protocol.
@@ -29,15 +24,12 @@ class Operation(NamedTuple):
     has_request_id: bool = False
 
 
-def _change(op: str) -> Operation:
-    if op.partition(".")[0] in PENDING_AREAS and op not in _HARMLESS:
-        return Operation(False, "a repeat may undo a later change", has_request_id=True)
-    return Operation(True, "the requestId makes every repeat return the first outcome", has_request_id=True)
-
+_READ = Operation(True, "a read")
+_CHANGE = Operation(True, "the requestId makes every repeat return the first outcome", has_request_id=True)
 
 OPERATIONS: dict[str, Operation] = {
-    **dict.fromkeys(sorted(READS), Operation(True, "a read")),
-    **{op: _change(op) for op in sorted(CHANGES)},
+    **dict.fromkeys(sorted(READS), _READ),
+    **dict.fromkeys(sorted(CHANGES), _CHANGE),
     "message.send": Operation(True, "the clientMessageId makes every repeat return the first outcome"),
     "receipt.read": Operation(True, "receipts only move forward"),
     "receipt.delivered": Operation(True, "receipts only move forward"),

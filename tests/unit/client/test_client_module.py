@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
 from importlib.resources import files
@@ -163,6 +164,7 @@ def test_comments_become_docstrings(polls: ModuleType) -> None:
 
     assert docstring.split("\n\n")[:2] == ["Asks.", '        The "kind" says who sees the answers.']
     assert "            kind: " in docstring
+    assert re.search(r"close_time: .* None clears it\.$", polls.Operations.poll_update.__doc__, re.MULTILINE)
     assert polls.Poll.__doc__.startswith("A poll.\n")
 
 
