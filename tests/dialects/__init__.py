@@ -1,1 +1,1 @@
-"""Front-ends as they are: real clients of Socket.IO and WebSocket, in Node, against the whole stack through Envoy."""
+"""Real clients of Socket.IO and WebSocket, in Node, against the whole stack through Envoy."""

@@ -1,4 +1,4 @@
-"""The command line: `python -m tests.dialects`, with what else `node --test` is to be told."""
+"""The command line: `python -m tests.dialects`, with further arguments of `node --test`."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _OLDEST_NODE: Final = 20
 
 
 class NodeMissingError(Exception):
-    """Node.js or npm is not there, or too old."""
+    """Node.js or npm is missing, or too old."""
 
 
 def main() -> None:
-    """Runs the tests; ends with their exit code."""
+    """Runs the tests, and exits with their exit code."""
     try:
         sys.exit(uvloop.run(_run(sys.argv[1:])))
     except NodeMissingError as error:
@@ -49,13 +49,13 @@ async def _run(arguments: list[str]) -> int:
 
 
 def _named(arguments: list[str]) -> list[str]:
-    """Node's own options, then the files that are named, or all."""
+    """Returns Node's own options, then the named files, or all of them."""
     files = [name for name in arguments if name.endswith(".js")]
     return [name for name in arguments if name not in files] + (files or sorted(p.name for p in HERE.glob("*.test.js")))
 
 
 async def _install() -> None:
-    """Installs what the lock file names, once for each state of it."""
+    """Installs the packages of the lock file, once for each version of it."""
     npm, node = shutil.which("npm"), shutil.which("node")
     if npm is None or node is None:
         raise NodeMissingError(f"The tests of the dialects need Node.js {_OLDEST_NODE} or newer, and npm, on the PATH.")

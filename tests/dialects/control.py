@@ -1,4 +1,4 @@
-"""What the tests in Node can't do by themselves: make organizations and users, and kill processes. HTTP on loopback."""
+"""Creates organizations and users, and kills processes, for the tests in Node. HTTP on loopback."""
 
 from __future__ import annotations
 
@@ -53,26 +53,26 @@ class _Control:
         self._companies: dict[str, Company] = {}
 
     async def company(self, _: Request) -> Response:
-        """Makes an organization."""
+        """Creates an organization."""
         company = await self._open.enter_async_context(new_company(self._stack))
         self._companies[company.organization_id] = company
         return JSONResponse({"organizationId": company.organization_id})
 
     async def user(self, request: Request) -> Response:
-        """Makes a user of an organization."""
+        """Creates a user of an organization."""
         asked = await request.json()
         email = await self._companies[asked["organizationId"]].hire(asked["userId"], asked["role"])
         return JSONResponse({"email": email, "password": PASSWORD})
 
     async def kill(self, request: Request) -> Response:
-        """Kills a process, and has it come back."""
+        """Kills a process, and restarts it."""
         process = self._stack.processes[(await request.json())["process"]]
         process.kill()
         await process.wait_stopped()
         return await self._start_again(request)
 
     async def stop(self, request: Request) -> Response:
-        """Stops a process as an operator does, and has it come back."""
+        """Stops a process as an operator does, and restarts it."""
         process = self._stack.processes[(await request.json())["process"]]
         await process.stop()
         return await self._start_again(request)

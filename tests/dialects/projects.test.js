@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { closeAll, company, connect, hasFields, native, rest, untilOnline } from "./stage.js";
+import { closeAll, createCompany, connect, hasFields, native, rest, untilOnline } from "./harness.js";
 
 after(closeAll);
 
@@ -13,7 +13,7 @@ const CONVERSATION = [
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 async function two() {
-  const users = await company({ ann: "manager", bob: "employee" });
+  const users = await createCompany({ ann: "manager", bob: "employee" });
   const [ann, bob] = [await connect("/projects", users.ann), await connect("/projects", users.bob)];
   const { conversation } = await rest("POST", "/api/chat/direct/create?dialect=projects", users.ann, { userId: "bob" });
   return { users, ann, bob, conversationId: conversation._id };
@@ -25,7 +25,7 @@ test("send_message reaches every participant, its sender too, whether they joine
   const answer = await ann.ask("send_message", { conversationId, content: "hello", type: "text" });
   assert.equal(answer.ok, true);
   for (const one of [ann, bob]) {
-    const message = await one.heard("new_message");
+    const message = await one.next("new_message");
     hasFields(message, ...MESSAGE);
     assert.equal(message._id, answer.messageId);
     assert.equal(message.conversation, conversationId);
@@ -37,20 +37,20 @@ test("send_message reaches every participant, its sender too, whether they joine
   }
 });
 
-test("a sender's avatar is told", async () => {
-  const users = await company({ ann: "manager", bob: "employee" });
+test("a message has its sender's avatar", async () => {
+  const users = await createCompany({ ann: "manager", bob: "employee" });
   await rest("PATCH", "/api/users/ann", users.ann, { avatarUrl: "https://crm.example/ann.png" });
   const [ann, bob] = [await connect("/projects", users.ann), await connect("/projects", users.bob)];
   const { conversation } = await rest("POST", "/api/chat/direct/create?dialect=projects", users.ann, { userId: "bob" });
   await ann.ask("send_message", { conversationId: conversation._id, content: "look" });
-  assert.equal((await bob.heard("new_message")).sender.avatar, "https://crm.example/ann.png");
+  assert.equal((await bob.next("new_message")).sender.avatar, "https://crm.example/ann.png");
 });
 
 test("attachments go with a message", async () => {
   const { ann, bob, conversationId } = await two();
   const attachments = [{ url: "https://files.example/a.pdf", name: "a.pdf", type: "application/pdf", size: 1234 }];
   await ann.ask("send_message", { conversationId, content: "", type: "file", attachments });
-  const message = await bob.heard("new_message");
+  const message = await bob.next("new_message");
   assert.deepEqual(message.attachments, attachments);
   assert.equal(message.type, "file");
 });
@@ -62,32 +62,32 @@ test("the front-end's own id of a message makes a repeat harmless, and comes bac
     const message = { conversationId, content: name, ...own };
     const [first, second] = [await ann.ask("send_message", message), await ann.ask("send_message", message)];
     assert.deepEqual([first.messageId, first[name]], [second.messageId, value]);
-    assert.equal((await ann.heard("new_message", { content: name }))[name], value);
-    hasFields(await bob.heard("new_message"), ...MESSAGE);
+    assert.equal((await ann.next("new_message", { content: name }))[name], value);
+    hasFields(await bob.next("new_message"), ...MESSAGE);
   }
   await ann.ask("send_message", { conversationId, content: "last" });
-  assert.equal((await bob.heard("new_message")).content, "last");
+  assert.equal((await bob.next("new_message")).content, "last");
 });
 
 test("user_typing and message_update are for those who joined the conversation, until they leave it", async () => {
   const { users, ann, bob, conversationId } = await two();
   assert.equal((await ann.ask("typing", { conversationId, isTyping: true })).ok, true);
   const before = await ann.ask("send_message", { conversationId, content: "what comes after the typing" });
-  await bob.heard("new_message");
+  await bob.next("new_message");
   assert.equal(bob.all("user_typing").length, 0);
   assert.equal((await bob.ask("join_conversation", { conversationId })).ok, true);
   ann.emit("typing", { conversationId, isTyping: false });
-  assert.deepEqual(await bob.heard("user_typing"), { conversationId, userId: "ann", name: "Ann", isTyping: false });
+  assert.deepEqual(await bob.next("user_typing"), { conversationId, userId: "ann", name: "Ann", isTyping: false });
   assert.equal((await bob.ask("leave_conversation", { conversationId })).ok, true);
   await ann.ask("typing", { conversationId, isTyping: true });
   const owner = await native(users.ann);
   await owner.ask("message.edit", { conversationId, messageId: before.messageId, text: "changed" });
   await ann.ask("send_message", { conversationId, content: "last" });
-  await bob.heard("new_message", { content: "last" });
+  await bob.next("new_message", { content: "last" });
   assert.deepEqual([bob.all("user_typing"), bob.all("message_update")], [[], []]);
 });
 
-test("mark_as_read tells those who joined which messages were read, by whom and when", async () => {
+test("mark_as_read reports to those who joined which messages were read, by whom and when", async () => {
   const { ann, bob, conversationId } = await two();
   const before = await ann.ask("send_message", { conversationId, content: "before joining" });
   await ann.ask("join_conversation", { conversationId });
@@ -96,12 +96,12 @@ test("mark_as_read tells those who joined which messages were read, by whom and 
     sent.push((await ann.ask("send_message", { conversationId, content })).messageId);
   }
   assert.equal((await bob.ask("mark_as_read", { conversationId, messageId: sent[1] })).ok, true);
-  const update = await ann.heard("message_update", (body) => body.readBy[0]?.user === "bob");
+  const update = await ann.next("message_update", (body) => body.readBy[0]?.user === "bob");
   hasFields(update, "conversationId", "messageIds", "readBy");
   assert.deepEqual(update.messageIds, [before.messageId, sent[0], sent[1]]);
   assert.match(update.readBy[0].readAt, ISO);
   assert.equal((await bob.ask("mark_as_read", { conversationId })).ok, true);
-  const rest_ = await ann.heard("message_update", (body) => body.readBy[0]?.user === "bob");
+  const rest_ = await ann.next("message_update", (body) => body.readBy[0]?.user === "bob");
   assert.deepEqual(rest_.messageIds, [sent[2]]);
   assert.equal(bob.all("message_update").length, 0);
 });
@@ -112,16 +112,16 @@ test("edits and deletions come as message_update with the message as it is", asy
   const { messageId } = await ann.ask("send_message", { conversationId, content: "hello" });
   const owner = await native(users.ann);
   await owner.ask("message.edit", { conversationId, messageId, text: "hello!" });
-  const edited = await bob.heard("message_update", (body) => body.message?.content === "hello!");
+  const edited = await bob.next("message_update", (body) => body.message?.content === "hello!");
   assert.deepEqual(edited.messageIds, [messageId]);
   hasFields(edited.message, ...MESSAGE);
   await owner.ask("message.delete", { conversationId, messageId });
-  const deleted = await bob.heard("message_update", (body) => body.message?.isDeleted);
+  const deleted = await bob.next("message_update", (body) => body.message?.isDeleted);
   assert.deepEqual([deleted.messageIds, deleted.message.content], [[messageId], ""]);
 });
 
-test("conversation_update tells of new conversations, of their settings and of their members", async () => {
-  const users = await company({ ann: "manager", bob: "employee", cal: "employee" });
+test("conversation_update reports new conversations, their settings and their members", async () => {
+  const users = await createCompany({ ann: "manager", bob: "employee", cal: "employee" });
   const bob = await connect("/projects", users.bob);
   const owner = await native(users.ann);
   await untilOnline(owner, "bob");
@@ -132,7 +132,7 @@ test("conversation_update tells of new conversations, of their settings and of t
     externalRef: "4711",
   });
   const conversationId = conversation.conversationId;
-  const made = (await bob.heard("conversation_update")).conversation;
+  const made = (await bob.next("conversation_update")).conversation;
   hasFields(made, ...CONVERSATION);
   assert.deepEqual(
     [made._id, made.type, made.name, made.project, made.lastMessage, made.unreadCount],
@@ -143,22 +143,22 @@ test("conversation_update tells of new conversations, of their settings and of t
   assert.deepEqual([me.name, me.role, me.isOnline], ["Bob", "employee", true]);
   assert.match(made.createdAt, ISO);
   await owner.ask("conversation.update", { conversationId, name: "Shop" });
-  await bob.heard("conversation_update", (body) => body.conversation.name === "Shop");
+  await bob.next("conversation_update", (body) => body.conversation.name === "Shop");
   await owner.ask("member.add", { conversationId, userIds: ["cal"] });
-  await bob.heard("conversation_update", (body) => body.conversation.participants.length === 3);
+  await bob.next("conversation_update", (body) => body.conversation.participants.length === 3);
   await owner.ask("member.remove", { conversationId, userId: "cal" });
-  await bob.heard("conversation_update", (body) => body.conversation.participants.length === 2);
+  await bob.next("conversation_update", (body) => body.conversation.participants.length === 2);
   await owner.ask("member.remove", { conversationId, userId: "bob" });
   assert.equal((await bob.ask("send_message", { conversationId, content: "still here?" })).error.reason, "NOT_A_MEMBER");
 });
 
-test("user_online and user_offline tell the others who comes and goes", async () => {
-  const users = await company({ ann: "manager", bob: "employee" });
+test("user_online and user_offline reach the other users", async () => {
+  const users = await createCompany({ ann: "manager", bob: "employee" });
   const ann = await connect("/projects", users.ann);
   const bob = await connect("/projects", users.bob);
-  assert.deepEqual(await ann.heard("user_online"), { userId: "bob" });
+  assert.deepEqual(await ann.next("user_online"), { userId: "bob" });
   bob.socket.close();
-  const gone = await ann.heard("user_offline");
+  const gone = await ann.next("user_offline");
   hasFields(gone, "userId", "lastSeen");
   assert.match(gone.lastSeen, ISO);
   assert.equal(ann.all("user_online").filter((one) => one.userId === "ann").length, 0);
@@ -193,7 +193,7 @@ test("the HTTP interface answers in these shapes", async () => {
 });
 
 test("ids that are all digits are numbers over HTTP too, and come in as either", async () => {
-  const users = await company({ 101: "manager", 202: "employee" });
+  const users = await createCompany({ 101: "manager", 202: "employee" });
   const made = [];
   for (const userId of [202, "202"]) {
     made.push(await rest("POST", "/api/chat/direct/create?dialect=projects", users[101], { userId }));
@@ -204,7 +204,7 @@ test("ids that are all digits are numbers over HTTP too, and come in as either",
 });
 
 test("project conversations are listed to the front-end", async () => {
-  const users = await company({ ann: "manager", bob: "employee" });
+  const users = await createCompany({ ann: "manager", bob: "employee" });
   const owner = await native(users.ann);
   await owner.ask("conversation.create", { kind: "group", name: "Website", memberIds: ["bob"], externalRef: "p-1" });
   const { conversations } = await rest("GET", "/api/chat/project?dialect=projects", users.bob);
@@ -246,7 +246,7 @@ const BAD = [
   ["sendMessage", { conversationId: "HERE", content: "another front-end's" }, "UNIMPLEMENTED"],
 ];
 
-test("whatever is wrong is answered with what it is, and the socket stays open", async () => {
+test("bad input is answered with its error, and the socket stays open", async () => {
   const { ann, conversationId } = await two();
   const filled = (body) => (body.conversationId === "HERE" ? { ...body, conversationId } : body);
   for (const [name, body, code, field] of BAD) {
@@ -255,7 +255,7 @@ test("whatever is wrong is answered with what it is, and the socket stays open",
     assert.equal(answer.error.code, code, `${name} ${JSON.stringify(body)}: ${JSON.stringify(answer)}`);
     if (field) assert.ok(field in (answer.error.fields ?? {}), `${name}: ${JSON.stringify(answer)}`);
     ann.emit(name, filled(body));
-    const error = await ann.heard("error");
+    const error = await ann.next("error");
     assert.deepEqual([error.event, error.code], [name, code]);
   }
   assert.equal((await ann.ask("send_message", { conversationId, content: "still here" })).ok, true);

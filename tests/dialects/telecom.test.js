@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { closeAll, company, connect, hasFields, native, pause, start, until, untilOnline } from "./stage.js";
+import { closeAll, createCompany, connect, hasFields, native, pause, start, until, untilOnline } from "./harness.js";
 
 after(closeAll);
 
@@ -13,7 +13,7 @@ const MESSAGE = [
 const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
 async function two() {
-  const users = await company({ ann: "manager", bob: "employee" });
+  const users = await createCompany({ ann: "manager", bob: "employee" });
   const [ann, bob] = [await connect("/", users.ann), await connect("/telecom", users.bob)];
   const { conversationId } = await ann.ask("getOrCreateConversation", { targetUserId: "bob" });
   return { users, ann, bob, conversationId };
@@ -21,10 +21,10 @@ async function two() {
 
 test("getOrCreateConversation loads the conversation into this socket alone, and both sides get the same", async () => {
   const { users, ann, bob, conversationId } = await two();
-  await ann.heard("conversationLoaded");
+  await ann.next("conversationLoaded");
   await untilOnline(await native(users.ann), "bob");
   await ann.ask("getOrCreateConversation", { targetUserId: "bob" });
-  const loaded = await ann.heard("conversationLoaded");
+  const loaded = await ann.next("conversationLoaded");
   hasFields(loaded, "conversationId", "participants", "messages", "unreadCount");
   assert.deepEqual(loaded.messages, []);
   const participants = Object.fromEntries(loaded.participants.map((one) => [one.userId, one]));
@@ -38,7 +38,7 @@ test("getOrCreateConversation loads the conversation into this socket alone, and
   assert.equal(ann.all("conversationLoaded").length, 0);
 });
 
-test("getOrCreateConversation loads the latest 50 messages, oldest first, and what is unread", async () => {
+test("getOrCreateConversation loads the latest 50 messages, oldest first, and the unread count", async () => {
   const { ann, bob, conversationId } = await two();
   const contents = Array.from({ length: 60 }, (_, n) => `${n}`);
   await Promise.all(contents.map((content) => ann.ask("sendMessage", { conversationId, content, messageType: "text" })));
@@ -53,7 +53,7 @@ test("sendMessage reaches every participant's sockets, tells the sender of deliv
   const answer = await ann.ask("sendMessage", { conversationId, content: "hello", messageType: "text" });
   assert.equal(answer.ok, true);
   for (const one of [ann, bob, secondTab]) {
-    const message = await one.heard("newMessage");
+    const message = await one.next("newMessage");
     hasFields(message, ...MESSAGE);
     assert.equal(message.id, answer.messageId);
     assert.equal(message.conversationId, conversationId);
@@ -68,18 +68,18 @@ test("sendMessage reaches every participant's sockets, tells the sender of deliv
     assert.match(message.createdAt, ISO);
     assert.match(message.updatedAt, ISO);
   }
-  const delivered = await ann.heard("messageDelivered");
+  const delivered = await ann.next("messageDelivered");
   hasFields(delivered, "messageId", "conversationId", "timestamp");
   assert.equal(delivered.messageId, answer.messageId);
-  const notification = await bob.heard("newMessageNotification");
+  const notification = await bob.next("newMessageNotification");
   hasFields(notification, "conversationId", "senderId", "senderName", "content", "messageId", "timestamp");
   assert.equal(notification.messageId, answer.messageId);
   assert.equal(ann.all("newMessageNotification").length, 0);
   assert.equal(bob.all("messageDelivered").length, 0);
 });
 
-test("messageDelivered waits until a recipient is there", async () => {
-  const users = await company({ cal: "manager", dan: "employee" });
+test("messageDelivered waits until a recipient is online", async () => {
+  const users = await createCompany({ cal: "manager", dan: "employee" });
   const cal = await connect("/", users.cal);
   const { conversationId } = await cal.ask("getOrCreateConversation", { targetUserId: "dan" });
   await cal.ask("sendMessage", { conversationId, content: "are you there?", messageType: "text" });
@@ -87,39 +87,39 @@ test("messageDelivered waits until a recipient is there", async () => {
   assert.equal(cal.all("messageDelivered").length, 0);
   const dan = await connect("/", users.dan);
   const second = await cal.ask("sendMessage", { conversationId, content: "now?", messageType: "text" });
-  await cal.heard("messageDelivered", { messageId: second.messageId });
-  await dan.heard("newMessage", { id: second.messageId });
+  await cal.next("messageDelivered", { messageId: second.messageId });
+  await dan.next("newMessage", { id: second.messageId });
   assert.equal(dan.all("newMessage").length, 0);
 });
 
-test("markMessagesAsRead is told to the participants, and shows in what is loaded", async () => {
+test("markMessagesAsRead reaches the participants, and shows in loaded messages", async () => {
   const { ann, bob, conversationId } = await two();
   await ann.ask("sendMessage", { conversationId, content: "read me", messageType: "text" });
-  await bob.heard("newMessage");
+  await bob.next("newMessage");
   assert.deepEqual(await bob.ask("markMessagesAsRead", { conversationId }), { ok: true, conversationId });
-  const read = await ann.heard("messagesRead", { readBy: "bob" });
+  const read = await ann.next("messagesRead", { readBy: "bob" });
   hasFields(read, "conversationId", "readBy", "timestamp");
-  await bob.heard("messagesRead", { readBy: "bob" });
+  await bob.next("messagesRead", { readBy: "bob" });
   const { messages } = await ann.ask("getMessages", { conversationId });
   assert.equal(messages[0].isRead, true);
   assert.match(messages[0].readAt, ISO);
 });
 
-test("typing is told to the others", async () => {
+test("typing reaches the others", async () => {
   const { ann, bob, conversationId } = await two();
   ann.emit("typing", { conversationId, isTyping: true });
-  assert.deepEqual(await bob.heard("userTyping"), { conversationId, userId: "ann", isTyping: true });
+  assert.deepEqual(await bob.next("userTyping"), { conversationId, userId: "ann", isTyping: true });
   ann.emit("typing", { conversationId, isTyping: false });
-  await bob.heard("userTyping", { isTyping: false });
+  await bob.next("userTyping", { isTyping: false });
   assert.equal(ann.all("userTyping").length, 0);
 });
 
-test("getConversations lists them with the last message and what is unread", async () => {
+test("getConversations lists them with the last message and the unread count", async () => {
   const { ann, bob, conversationId } = await two();
   await ann.ask("sendMessage", { conversationId, content: "one", messageType: "text" });
   await ann.ask("sendMessage", { conversationId, content: "two", messageType: "text" });
   bob.emit("getConversations");
-  const { conversations } = await bob.heard("conversationsList");
+  const { conversations } = await bob.next("conversationsList");
   const [one] = conversations;
   hasFields(one, "id", "participants", "lastMessage", "lastMessageAt", "unreadCount", "isActive");
   assert.equal(one.id, conversationId);
@@ -135,21 +135,21 @@ test("getMessages: page 1 is the newest, each page oldest first", async () => {
   const pages = [];
   for (const page of [1, 2, 3]) {
     ann.emit("getMessages", { conversationId, page, limit: 2 });
-    const loaded = await ann.heard("messagesLoaded", { page });
+    const loaded = await ann.next("messagesLoaded", { page });
     hasFields(loaded, "conversationId", "messages", "hasMore", "page");
     pages.push([loaded.messages.map((one) => one.content).join(), loaded.hasMore]);
   }
   assert.deepEqual(pages, [["4,5", true], ["2,3", true], ["1", false]]);
 });
 
-test("deleteMessage is told to the participants; only the sender may", async () => {
+test("deleteMessage reaches the participants; only the sender may delete", async () => {
   const { ann, bob, conversationId } = await two();
   const { messageId } = await ann.ask("sendMessage", { conversationId, content: "oops", messageType: "text" });
   const refused = await bob.ask("deleteMessage", { messageId });
   assert.deepEqual([refused.ok, refused.error.code, refused.error.reason], [false, "PERMISSION_DENIED", "NOT_THE_SENDER"]);
   assert.equal((await ann.ask("deleteMessage", { messageId })).ok, true);
   for (const one of [ann, bob]) {
-    const deleted = await one.heard("messageDeleted");
+    const deleted = await one.next("messageDeleted");
     hasFields(deleted, "messageId", "conversationId", "timestamp");
     assert.equal(deleted.messageId, messageId);
   }
@@ -157,44 +157,44 @@ test("deleteMessage is told to the participants; only the sender may", async () 
   assert.deepEqual([messages[0].content, messages[0].isDeleted], ["", true]);
 });
 
-test("joinOrganization tells who is online, then who comes and goes", async () => {
-  const users = await company({ ann: "manager", bob: "employee" });
+test("joinOrganization sends the online users, then changes", async () => {
+  const users = await createCompany({ ann: "manager", bob: "employee" });
   const bob = await connect("/", users.bob);
   const ann = await connect("/", users.ann);
   assert.deepEqual(await ann.ask("joinOrganization", { organizationId: users.organizationId }), { ok: true });
-  const here = await ann.heard("userStatusChanged", { userId: "bob", isOnline: true });
+  const here = await ann.next("userStatusChanged", { userId: "bob", isOnline: true });
   hasFields(here, "userId", "isOnline", "lastSeen", "timestamp");
   bob.socket.close();
-  const gone = await ann.heard("userStatusChanged", { userId: "bob", isOnline: false });
+  const gone = await ann.next("userStatusChanged", { userId: "bob", isOnline: false });
   assert.match(gone.lastSeen, ISO);
   await connect("/", users.bob);
-  await ann.heard("userStatusChanged", { userId: "bob", isOnline: true });
+  await ann.next("userStatusChanged", { userId: "bob", isOnline: true });
 });
 
-test("who has not joined the organization is not told who comes and goes", async () => {
-  const users = await company({ ann: "manager", bob: "employee" });
+test("a client that has not joined the organization receives no presence", async () => {
+  const users = await createCompany({ ann: "manager", bob: "employee" });
   const ann = await connect("/", users.ann);
   await connect("/", users.bob);
   await pause(500);
   assert.equal(ann.all("userStatusChanged").length, 0);
 });
 
-test("newNotification tells of a message to whoever was not looking", async () => {
+test("newNotification announces a message to a user who was not looking", async () => {
   const { ann, bob, conversationId } = await two();
   await ann.ask("sendMessage", { conversationId, content: "ping", messageType: "text" });
-  const { notification } = await bob.heard("newNotification");
+  const { notification } = await bob.next("newNotification");
   assert.equal(notification.type, "NEW_MESSAGE");
   assert.equal(notification.body, "ping");
   assert.equal(notification.isRead, false);
 });
 
-test("who has muted a conversation gets its messages, and is not notified", async () => {
+test("a user who muted a conversation gets its messages without a notification", async () => {
   const { users, ann, bob, conversationId } = await two();
   const owner = await native(users.bob);
   const isNotified = async () => {
     const { messageId } = await ann.ask("sendMessage", { conversationId, content: "psst", messageType: "text" });
     const last = await ann.ask("sendMessage", { conversationId, content: "and after it", messageType: "text" });
-    for (const id of [messageId, last.messageId]) await bob.heard("newMessage", { id });
+    for (const id of [messageId, last.messageId]) await bob.next("newMessage", { id });
     return bob.all("newMessageNotification").some((one) => one.messageId === messageId);
   };
   assert.equal(await isNotified(), true);
@@ -210,25 +210,25 @@ test("the front-end's own id of a message makes a repeat harmless, and comes bac
   const [first, second] = [await ann.ask("sendMessage", message), await ann.ask("sendMessage", message)];
   assert.equal(first.messageId, second.messageId);
   assert.equal(first.tempId, "tmp-1");
-  assert.equal((await ann.heard("newMessage")).tempId, "tmp-1");
-  hasFields(await bob.heard("newMessage"), ...MESSAGE); // to bob it would be one of his own
+  assert.equal((await ann.next("newMessage")).tempId, "tmp-1");
+  hasFields(await bob.next("newMessage"), ...MESSAGE); // without tempId, which bob would take for his own
   for (const tempId of ["1700000000000", 1_700_000_000_000, "0"]) {
     await ann.ask("sendMessage", { conversationId, content: typeof tempId, messageType: "text", tempId });
-    assert.equal((await ann.heard("newMessage", { content: typeof tempId })).tempId, tempId);
-    await bob.heard("newMessage", { content: typeof tempId });
+    assert.equal((await ann.next("newMessage", { content: typeof tempId })).tempId, tempId);
+    await bob.next("newMessage", { content: typeof tempId });
   }
   assert.equal(bob.all("newMessage").length, 0);
 });
 
 test("ids that are all digits are numbers, and come in as either", async () => {
-  const users = await company({ 101: "manager", 202: "employee" });
+  const users = await createCompany({ 101: "manager", 202: "employee" });
   const [one, other] = [await connect("/", users[101]), await connect("/", users[202])];
   const loaded = await one.ask("getOrCreateConversation", { targetUserId: 202 });
   const again = await one.ask("getOrCreateConversation", { targetUserId: "202" });
   assert.equal(again.conversationId, loaded.conversationId);
   assert.deepEqual(loaded.participants.map((each) => each.userId).sort(), [101, 202]);
   await one.ask("sendMessage", { conversationId: loaded.conversationId, content: "hi", messageType: "text", senderId: 101 });
-  assert.equal((await other.heard("newMessage")).senderId, 101);
+  assert.equal((await other.next("newMessage")).senderId, 101);
 });
 
 // --- bad input
@@ -279,7 +279,7 @@ const BAD = [
   ["__proto__", {}, "UNIMPLEMENTED"],
 ];
 
-test("whatever is wrong is answered with what it is, and the socket stays open", async () => {
+test("bad input is answered with its error, and the socket stays open", async () => {
   const { ann, conversationId } = await two();
   const filled = (body) => (body?.conversationId === "HERE" ? { ...body, conversationId } : body);
   for (const [name, body, code, field] of BAD) {
@@ -288,7 +288,7 @@ test("whatever is wrong is answered with what it is, and the socket stays open",
     assert.equal(answer.error.code, code, `${name} ${JSON.stringify(body).slice(0, 100)}: ${JSON.stringify(answer)}`);
     if (field) assert.ok(field in (answer.error.fields ?? {}), `${name}: ${JSON.stringify(answer)}`);
     ann.emit(name, filled(body));
-    const error = await ann.heard("error");
+    const error = await ann.next("error");
     assert.equal(error.event, name);
     assert.equal(error.code, code);
     assert.ok(error.reason && error.message);
@@ -297,9 +297,9 @@ test("whatever is wrong is answered with what it is, and the socket stays open",
   assert.equal(ann.all("disconnect").length, 0);
 });
 
-test("conversations of others and of other organizations are not there", async () => {
+test("conversations of others and of other organizations are not found", async () => {
   const { ann, conversationId } = await two();
-  const others = await company({ eve: "admin" });
+  const others = await createCompany({ eve: "admin" });
   const eve = await connect("/", others.eve);
   const { messageId } = await ann.ask("sendMessage", { conversationId, content: "private", messageType: "text" });
   for (const [name, body] of [
@@ -318,12 +318,12 @@ test("conversations of others and of other organizations are not there", async (
 });
 
 test("a bad token is refused with connect_error: unauthorized", async () => {
-  const users = await company({ ann: "manager" });
+  const users = await createCompany({ ann: "manager" });
   for (const auth of [{}, { token: "" }, { token: "nonsense" }, { token: 5 }, { token: users.ann.token.slice(0, -4) }]) {
     const refused = start("/", users.ann, { auth });
-    assert.equal((await refused.heard("connect_error")).message, "unauthorized");
+    assert.equal((await refused.next("connect_error")).message, "unauthorized");
     refused.socket.close();
   }
   const byHeader = start("/", users.ann, { auth: {}, extraHeaders: { authorization: `Bearer ${users.ann.token}` } });
-  await byHeader.heard("connect");
+  await byHeader.next("connect");
 });

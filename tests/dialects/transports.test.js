@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { closeAll, company, connect, control, flood, from, pause, start } from "./stage.js";
+import { closeAll, createCompany, connect, control, flood, from, pause, start } from "./harness.js";
 
 after(closeAll);
 
 async function withConversation(options = {}) {
-  const users = await company({ ann: "manager", bob: "employee" });
+  const users = await createCompany({ ann: "manager", bob: "employee" });
   const [ann, bob] = [await connect("/", users.ann, options), await connect("/", users.bob, options)];
   const { conversationId } = await ann.ask("getOrCreateConversation", { targetUserId: "bob" });
   return { users, ann, bob, conversationId };
@@ -24,22 +24,22 @@ for (const [name, options] of [
   test(`messages come once and in order by ${name}`, async () => {
     const { ann, bob, conversationId } = await withConversation(options);
     for (let n = 0; n < 50; n += 1) await say(ann, conversationId, `${n}`);
-    for (let n = 0; n < 50; n += 1) assert.equal((await bob.heard("newMessage")).content, `${n}`);
+    for (let n = 0; n < 50; n += 1) assert.equal((await bob.next("newMessage")).content, `${n}`);
     const expected = options.transports?.[0] ?? "websocket";
     for (const one of [ann, bob]) assert.equal(one.socket.io.engine.transport.name, expected);
   });
 }
 
-test("much that is said at once by polling is taken, and in order", async () => {
+test("many events posted at once by polling are accepted, in order", async () => {
   const { ann, bob, conversationId } = await withConversation({ transports: ["polling"] });
   const contents = Array.from({ length: 100 }, (_, n) => `${n}`);
   const answers = await Promise.all(contents.map((content) => say(ann, conversationId, content)));
   assert.ok(answers.every((answer) => answer.ok));
-  for (const content of contents) assert.equal((await bob.heard("newMessage")).content, content);
+  for (const content of contents) assert.equal((await bob.next("newMessage")).content, content);
 });
 
 test("nothing is lost or out of order while a connection is upgraded", async () => {
-  const users = await company({ ann: "manager", bob: "employee" });
+  const users = await createCompany({ ann: "manager", bob: "employee" });
   const ann = await connect("/", users.ann, { transports: ["websocket"] });
   const { conversationId } = await ann.ask("getOrCreateConversation", { targetUserId: "bob" });
   let sent = 0;
@@ -50,7 +50,7 @@ test("nothing is lost or out of order while a connection is upgraded", async () 
   const tabs = [];
   for (let n = 0; n < 10; n += 1) {
     const tab = start("/", users.bob);
-    await tab.heard("connect");
+    await tab.next("connect");
     tabs.push({ tab, upgraded: new Promise((resolve) => tab.socket.io.engine.once("upgrade", resolve)) });
     await pause(30);
   }
@@ -59,45 +59,45 @@ test("nothing is lost or out of order while a connection is upgraded", async () 
   sending = false;
   await stream;
   for (const { tab } of tabs) {
-    await tab.heard("newMessage", { content: `${sent - 1}` });
+    await tab.next("newMessage", { content: `${sent - 1}` });
     const numbers = tab.all("newMessage").map((message) => Number(message.content));
     numbers.forEach((number, index) => assert.equal(number, numbers[0] + index));
     assert.equal(numbers.at(-1), sent - 2);
   }
 });
 
-test("two tabs of one user hear the same, and each other", async () => {
+test("two tabs of one user receive the same, also from each other", async () => {
   const { users, ann, bob, conversationId } = await withConversation();
   const secondTab = await connect("/", users.ann);
   await say(secondTab, conversationId, "from the second tab");
-  assert.equal((await ann.heard("newMessage")).content, "from the second tab");
+  assert.equal((await ann.next("newMessage")).content, "from the second tab");
   await say(bob, conversationId, "to both");
-  for (const tab of [ann, secondTab]) await tab.heard("newMessage", { content: "to both" });
+  for (const tab of [ann, secondTab]) await tab.next("newMessage", { content: "to both" });
   secondTab.socket.close();
   await say(bob, conversationId, "to the first");
-  await ann.heard("newMessage", { content: "to the first" });
+  await ann.next("newMessage", { content: "to the first" });
 });
 
 test("several namespaces share one connection", async () => {
-  const users = await company({ ann: "manager", bob: "employee" });
+  const users = await createCompany({ ann: "manager", bob: "employee" });
   const telecom = await connect("/telecom", users.ann, { transports: ["websocket"] });
   const projects = start("/projects", users.ann, { over: telecom });
-  await projects.heard("connect");
+  await projects.next("connect");
   assert.equal(projects.socket.io.engine, telecom.socket.io.engine);
   const { conversationId } = await telecom.ask("getOrCreateConversation", { targetUserId: "bob" });
   assert.equal((await projects.ask("send_message", { conversationId, content: "hi" })).ok, true);
-  await telecom.heard("newMessage", { content: "hi" });
-  await projects.heard("new_message", { content: "hi" });
+  await telecom.next("newMessage", { content: "hi" });
+  await projects.next("new_message", { content: "hi" });
   projects.socket.disconnect();
   assert.equal((await telecom.ask("sendMessage", { conversationId, content: "alone", messageType: "text" })).ok, true);
-  await telecom.heard("newMessage", { content: "alone" });
+  await telecom.next("newMessage", { content: "alone" });
 });
 
-test("a namespace that there is not is said to be none", async () => {
-  const users = await company({ ann: "manager" });
+test("an unknown namespace is refused", async () => {
+  const users = await createCompany({ ann: "manager" });
   for (const transport of ["polling", "websocket"]) {
     const lost = start("/nowhere", users.ann, { transports: [transport] });
-    assert.equal((await lost.heard("connect_error")).message, "Invalid namespace");
+    assert.equal((await lost.next("connect_error")).message, "Invalid namespace");
   }
 });
 
@@ -114,68 +114,68 @@ async function answered(one) {
 }
 
 for (const how of ["kill", "stop"]) {
-  test(`clients come back by themselves after a gateway's end (${how}), and go on`, async () => {
+  test(`clients reconnect by themselves after a gateway stops (${how}), and continue`, async () => {
     const { ann, bob, conversationId } = await withConversation();
     await say(ann, conversationId, "before");
-    await bob.heard("newMessage", { content: "before" });
+    await bob.next("newMessage", { content: "before" });
     for (const gateway of ["gateway-1", "gateway-2"]) await control(`/${how}`, { process: gateway });
     for (const one of [ann, bob]) {
-      await one.heard("disconnect");
+      await one.next("disconnect");
       await answered(one);
     }
     const answer = await say(ann, conversationId, "after");
     assert.equal(answer.ok, true);
-    await bob.heard("newMessage", { content: "after" });
+    await bob.next("newMessage", { content: "after" });
     const { messages } = await bob.ask("getMessages", { conversationId });
     assert.deepEqual(messages.map((message) => message.content), ["before", "after"]);
   });
 }
 
-test("a message whose answer was lost is sent again with its own id, and is there once", async () => {
+test("a message whose reply was lost is repeated with its own id, and exists once", async () => {
   const { ann, bob, conversationId } = await withConversation({ transports: ["websocket"] });
   const message = { conversationId, content: "surely", messageType: "text", clientMessageId: "c-1" };
   ann.emit("sendMessage", message);
-  await bob.heard("newMessage", { content: "surely" });
+  await bob.next("newMessage", { content: "surely" });
   ann.socket.io.engine.close();
-  await ann.heard("disconnect");
-  await ann.heard("connect");
+  await ann.next("disconnect");
+  await ann.next("connect");
   assert.equal((await ann.ask("sendMessage", message)).ok, true);
   const { messages } = await bob.ask("getMessages", { conversationId });
   assert.equal(messages.length, 1);
 });
 
-test("clients of different machines, on whatever gateway, hear each other", async () => {
-  const users = await company({ ann: "manager", bob: "employee" });
+test("clients of different machines, on any gateway, reach each other", async () => {
+  const users = await createCompany({ ann: "manager", bob: "employee" });
   const anns = [];
   for (let n = 2; n < 8; n += 1) anns.push(await connect("/", users.ann, from(`127.0.0.${n}`)));
   const bob = await connect("/", users.bob);
   const { conversationId } = await bob.ask("getOrCreateConversation", { targetUserId: "ann" });
   await say(bob, conversationId, "everywhere");
-  for (const one of anns) await one.heard("newMessage", { content: "everywhere" });
+  for (const one of anns) await one.next("newMessage", { content: "everywhere" });
 });
 
 for (const transport of ["polling", "websocket"]) {
-  test(`a flood ends the connection, and its client comes back (${transport})`, async () => {
+  test(`a flood ends the connection, and its client reconnects (${transport})`, async () => {
     const { ann, bob, conversationId } = await withConversation({ transports: [transport] });
     await flood(ann, () => ann.emit("typing", { conversationId, isTyping: true }), "disconnect");
-    await ann.heard("connect");
+    await ann.next("connect");
     assert.equal((await bob.ask("getConversations")).ok, true);
   });
 }
 
-test("too many events that can't be read end the connection for good; fewer are answered", async () => {
+test("too many malformed events end the connection for good; fewer are answered", async () => {
   const { ann } = await withConversation({ transports: ["websocket"] });
   const raw = (packet) => ann.socket.io.engine.write(packet);
   for (let n = 0; n < 5; n += 1) raw("2[5]");
-  for (let n = 0; n < 5; n += 1) assert.equal((await ann.heard("error")).reason, "MALFORMED_EVENT");
+  for (let n = 0; n < 5; n += 1) assert.equal((await ann.next("error")).reason, "MALFORMED_EVENT");
   assert.equal((await ann.ask("getConversations")).ok, true);
   for (let n = 0; n < 12; n += 1) raw("2{broken");
-  assert.equal((await ann.heard("disconnect")).reason, "io server disconnect");
+  assert.equal((await ann.next("disconnect")).reason, "io server disconnect");
 });
 
-test("attachments in binary are not taken", async () => {
+test("binary attachments are rejected", async () => {
   const { ann, bob } = await withConversation({ transports: ["websocket"] });
   ann.emit("sendMessage", { content: Buffer.from("binary") });
-  await ann.heard("disconnect");
+  await ann.next("disconnect");
   assert.equal((await bob.ask("getConversations")).ok, true);
 });

@@ -1,1 +1,1 @@
-"""Input that nobody meant to send, made by chance and guided by what it reaches; each test runs for a bounded time."""
+"""Random input, guided by the code it reaches; each test runs for a limited time."""

@@ -1,7 +1,7 @@
 """Atheris on the decoders of frames: `python -m tests.fuzz.atheris_frames -max_total_time=60 CORPUS`.
 
 Takes libFuzzer's options (https://llvm.org/docs/LibFuzzer.html#options). The first byte of an input chooses the
-dialect. Ends with an error at the first frame of which something doesn't hold, and writes it to a file.
+dialect. Exits with an error at the first frame that breaks a property, and writes it to a file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ NAMES = sorted(DIALECTS)
 
 
 def one_input(data: bytes) -> None:
-    """Decodes what came as a frame would: text that is UTF-8, as the transport has checked."""
+    """Decodes an input as a frame: UTF-8 text, as the transport has checked."""
     if not data:
         return
     try:

@@ -1,4 +1,4 @@
-"""What must hold of every frame, in every dialect, whatever is in it."""
+"""The properties of every frame in every dialect."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _RECEIPT: Final = SendResult(message_id="message-of-22-characte", seq=1)
 
 
 def operations_of(name: str) -> Mapping[str, Any]:
-    """What clients ask for in a dialect: each with its form."""
+    """Returns the operations of a dialect, each with its form."""
     if name == NATIVE:
         return all_commands()
     operations: Mapping[str, Any] = DIALECTS[name]._operations  # type: ignore[attr-defined]
@@ -45,19 +45,19 @@ def operations_of(name: str) -> Mapping[str, Any]:
 
 
 def is_emitting(name: str) -> bool:
-    """Whether a dialect is one of Socket.IO."""
+    """Returns whether a dialect is over Socket.IO."""
     return isinstance(DIALECTS[name], SocketIoDialect)
 
 
 def frame_of(name: str, text: str, acknowledgement: str = "") -> Any:
-    """A frame with a text, as the dialect's transport gives it."""
+    """Returns a frame with a text, in the form of the dialect's transport."""
     return EmittedFrame(text, acknowledgement) if is_emitting(name) else text
 
 
 def request_text(
     name: str, operation: object, body: object, more: Mapping[str, object] = MappingProxyType({})
 ) -> dict[str, Any] | list[Any]:
-    """What a client sends to ask for something, with something more beside it."""
+    """Returns the text of a request, with extra fields."""
     if name == NATIVE:
         return {"id": 1, "op": operation, "body": body, **more}
     if is_emitting(name):
@@ -66,12 +66,12 @@ def request_text(
 
 
 def check_frame(name: str, frame: Any) -> None:
-    """Decodes a frame, and asserts that all that comes of it can be answered, counted and sent on."""
+    """Decodes a frame, and asserts that the result can be answered, counted and forwarded."""
     dialect = DIALECTS[name]
     who = Session("session-1", _WHO, "token", session().limits, dialect.new_state())
     request = dialect.decode(frame, who)
     assert isinstance(request.command, _COMMANDS)
-    assert request.operation in {*operations_of(name), UNKNOWN}  # a label of metrics: never what a client made up
+    assert request.operation in {*operations_of(name), UNKNOWN}  # a metric label: never a client's own text
     _check_reference(request.reference)
     command: Any = request.command
     if isinstance(command, Malformed | Reject):
@@ -97,14 +97,14 @@ def _check_reference(reference: Any) -> None:
 
 
 def _check_answer(dialect: Dialect, reference: Any, error: AppError) -> None:
-    (answer,) = _parsed(_as_deep_as_the_desk_does(dialect, reference, error))
+    (answer,) = _parsed(_as_deep_as_the_dispatcher(dialect, reference, error))
     code = json.dumps(error.category.name)
     assert f'"code":{code}' in answer
-    assert len(answer) < 16_384  # an answer never repeats what was sent at length
+    assert len(answer) < 16_384  # a reply never repeats long input
 
 
-def _as_deep_as_the_desk_does(dialect: Dialect, reference: Any, error: AppError) -> Payloads:
-    """The desk answers from further within than it decodes: what is nested is encoded with less room."""
+def _as_deep_as_the_dispatcher(dialect: Dialect, reference: Any, error: AppError) -> Payloads:
+    """Calls deeper in the stack, as the dispatcher does: encoding has less recursion depth left than decoding had."""
 
     def within(calls: int) -> Payloads:
         return dialect.failed(reference, error) if calls == 0 else within(calls - 1)
@@ -113,7 +113,7 @@ def _as_deep_as_the_desk_does(dialect: Dialect, reference: Any, error: AppError)
 
 
 def _parsed(payloads: Payloads) -> list[str]:
-    """Payloads as texts; each is JSON, but for the digits of its packet."""
+    """Returns payloads as texts; each is JSON after the digits of its packet."""
     texts = [payload.decode() for payload in payloads]
     for text in texts:
         json.loads(text.lstrip("0123456789"))

@@ -1,4 +1,4 @@
-"""Atheris finds nothing in the decoders of frames, for some seconds from good frames on; and finds what there is."""
+"""Atheris finds no error in the decoders within some seconds from valid frames, and finds a planted one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(
 
 
 async def fuzz(corpus: Path, program: str, *options: str) -> tuple[int, str]:
-    """Runs a fuzzer; gives how it ended and what it said."""
+    """Runs a fuzzer; returns its exit code and its output."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, *program.split(), f"-artifact_prefix={corpus}/", "-max_len=4096", *options, str(corpus)),
         stdout=asyncio.subprocess.PIPE,
@@ -47,7 +47,7 @@ async def test_no_frame_breaks_a_decoder(tmp_path: Path) -> None:
 
 
 async def test_a_decoder_that_breaks_ends_the_run_with_an_error(tmp_path: Path) -> None:
-    """The way from a fault to a failed test: a target that dislikes one word."""
+    """A target that fails on one word shows that an error fails the test."""
     target = tmp_path / "target.py"
     target.write_text(
         "import atheris, sys\\n"

@@ -1,4 +1,4 @@
-"""Frames by chance, in every dialect: any text, any JSON, and nearly good requests of every operation."""
+"""Random frames in every dialect: any text, any JSON, and nearly valid requests of every operation."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ every_dialect = pytest.mark.parametrize("name", NAMES)
 
 @cache
 def words(name: str) -> list[str]:
-    """Returns the names of all fields that mean something in a dialect."""
+    """Returns the names of all fields of a dialect."""
     if name == NATIVE:
         return sorted({field.name for method in methods_of(all_services()) for field in request_fields(method.input)})
     forms = [operation.form for operation in operations_of(name).values()]
@@ -51,7 +51,7 @@ def values(name: str) -> st.SearchStrategy[Any]:
 
 @cache
 def nearly_good(name: str) -> st.SearchStrategy[Any]:
-    """A request with a name that there is, mostly, and a body of fields that there are, mostly."""
+    """Returns a request with a mostly known name, and a body of mostly known fields."""
     operation = st.sampled_from(sorted(operations_of(name))) | scalars
     body = st.dictionaries(st.sampled_from(words(name)), values(name), max_size=6) | values(name)
     more = st.dictionaries(st.sampled_from(["id", "op", "body", "type", "tempId", "more"]), scalars, max_size=2)
@@ -94,7 +94,7 @@ def test_what_is_nested_without_end_is_answered(name: str) -> None:
 
 @every_dialect
 def test_what_is_nested_as_deep_as_can_be_read_is_answered(name: str) -> None:
-    """However deep that is, it is not repeated in an answer, which would have to be as deep."""
+    """A reply does not repeat it, since encoding it could exceed the recursion limit."""
     for operation in ("no such thing", next(iter(operations_of(name)))):
         for depth in range(1, 1_000):
             nested = "[" * depth + "]" * depth

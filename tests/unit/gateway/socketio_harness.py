@@ -51,8 +51,8 @@ class RecordingDispatcher(RequestDispatcher):
     def __init__(self, *, ready: bool = True) -> None:
         self.ready = ready
         self.open: list[Connection] = []
-        self.came: list[tuple[Connection, Any]] = []
-        self.unread: list[AppError] = []
+        self.received_frames: list[tuple[Connection, Any]] = []
+        self.unreadable_frames: list[AppError] = []
 
     def opened(self, connection: Connection) -> None:
         """Records an open connection."""
@@ -62,11 +62,11 @@ class RecordingDispatcher(RequestDispatcher):
 
     def received(self, connection: Connection, frame: object) -> None:
         """Records a frame."""
-        self.came.append((connection, frame))
+        self.received_frames.append((connection, frame))
 
     def unreadable(self, connection: Connection, error: AppError) -> None:
         """Records a frame without text."""
-        self.unread.append(error)
+        self.unreadable_frames.append(error)
 
     def closed(self, connection: Connection) -> None:
         """Removes a connection."""
@@ -102,7 +102,7 @@ class SocketIoHarness:
         transport = httpx.ASGITransport(app=self.socketio.wrap(_not_found))
         self.http = httpx.AsyncClient(transport=transport, base_url="http://gateway.example")
 
-    def remembered(self) -> dict[str, int]:
+    def kept(self) -> dict[str, int]:
         """Returns how much each part keeps about clients; all are 0 when there are none."""
         server = self.socketio._server
         return {
@@ -203,11 +203,11 @@ class WebSocketClient:
         self._transport = _Transport()
         self.websocket.on_ws_connected(cast(Any, self._transport))
 
-    def say(self, packet: str) -> None:
+    def send(self, packet: str) -> None:
         """Sends packets."""
         self.websocket.received(packet)
 
-    def go(self) -> None:
+    def break_off(self) -> None:
         """Breaks the WebSocket."""
         self.websocket.on_ws_disconnected(cast(Any, self._transport))
 
@@ -225,7 +225,7 @@ class WebSocketClient:
             packets.append(packet)
         return packets
 
-    async def hears(self, start: str) -> str:
+    async def wait_for(self, start: str) -> str:
         """Waits for a packet that starts so, and returns it; drops those before it."""
         async with asyncio.timeout(20):
             while True:

@@ -1,4 +1,4 @@
-"""A roll keeps the far side in step, and says when it is."""
+"""An attachment tracker keeps the server in step, and calls back when a change is in effect."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from gateway.upstream.attachment_tracker import AttachmentTracker, Changes
 
 
 class TrackerMachine(RuleBasedStateMachine):
-    """Random changes, tellings, acknowledgements and breaks, against a far side that does as it is told."""
+    """Random changes, requests, acknowledgements and breaks, against a server that applies each request."""
 
     def __init__(self) -> None:
         super().__init__()
         self.tracker: AttachmentTracker[int, tuple[int, int]] = AttachmentTracker()
         self.wanted: dict[int, tuple[int, int]] = {}
-        self.under_way: list[Changes[int, tuple[int, int]]] = []
-        self.far: dict[int, tuple[int, int]] = {}
+        self.sent: list[Changes[int, tuple[int, int]]] = []
+        self.server: dict[int, tuple[int, int]] = {}
         self.version = 0
         self.broken_promises: list[int] = []
         self.kept_promises = 0
@@ -32,7 +32,7 @@ class TrackerMachine(RuleBasedStateMachine):
             self.tracker.when_in_effect(key, lambda: self._promise(key, value))
 
     def _promise(self, key: int, value: tuple[int, int]) -> None:
-        held = self.far.get(key)
+        held = self.server.get(key)
         if key in self.wanted and (held is None or held < value):
             self.broken_promises.append(key)
         self.kept_promises += 1
@@ -46,21 +46,21 @@ class TrackerMachine(RuleBasedStateMachine):
     def wake(self, at_most: int | None) -> None:
         changes = self.tracker.changes(at_most)
         assert at_most is None or len(changes.added) + len(changes.removed) <= at_most
-        self.under_way.append(changes)
+        self.sent.append(changes)
 
     @rule()
-    def arrive(self) -> None:
-        if self.under_way:
-            changes = self.under_way.pop(0)
-            self.far.update({value[0]: value for value in changes.added})
+    def acknowledge(self) -> None:
+        if self.sent:
+            changes = self.sent.pop(0)
+            self.server.update({value[0]: value for value in changes.added})
             for key in changes.removed:
-                self.far.pop(key, None)
+                self.server.pop(key, None)
             self.tracker.acknowledge(changes.sequence)
 
     @rule()
     def break_off(self) -> None:
-        self.under_way.clear()
-        self.far.clear()
+        self.sent.clear()
+        self.server.clear()
         self.tracker.restart()
 
     @invariant()
@@ -68,11 +68,11 @@ class TrackerMachine(RuleBasedStateMachine):
         assert self.broken_promises == []
 
     def teardown(self) -> None:
-        while self.tracker.pending or self.under_way:
+        while self.tracker.pending or self.sent:
             if self.tracker.pending:
                 self.wake(2)
-            self.arrive()
-        assert self.far == self.wanted
+            self.acknowledge()
+        assert self.server == self.wanted
 
 
 TrackerMachine.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
@@ -81,23 +81,23 @@ test_the_far_side_ends_with_what_is_wanted_and_nothing_is_promised_early = Track
 
 def test_an_entry_in_effect_is_so_at_once() -> None:
     tracker: AttachmentTracker[str, str] = AttachmentTracker()
-    told: list[str] = []
+    called: list[str] = []
     tracker.add("a", "a")
-    tracker.when_in_effect("a", lambda: told.append("first"))
+    tracker.when_in_effect("a", lambda: called.append("first"))
     tracker.acknowledge(tracker.changes().sequence)
-    tracker.when_in_effect("a", lambda: told.append("second"))
-    assert told == ["first", "second"]
+    tracker.when_in_effect("a", lambda: called.append("second"))
+    assert called == ["first", "second"]
 
 
 def test_an_entry_that_was_told_of_waits_for_the_acknowledgement() -> None:
     tracker: AttachmentTracker[str, str] = AttachmentTracker()
-    told: list[str] = []
+    called: list[str] = []
     tracker.add("a", "a")
     sequence = tracker.changes().sequence
-    tracker.when_in_effect("a", lambda: told.append("a"))
-    assert told == []
+    tracker.when_in_effect("a", lambda: called.append("a"))
+    assert called == []
     tracker.acknowledge(sequence)
-    assert told == ["a"]
+    assert called == ["a"]
 
 
 def test_what_was_dropped_may_be_told_by_itself_before_what_was_put() -> None:
@@ -109,8 +109,8 @@ def test_what_was_dropped_may_be_told_by_itself_before_what_was_put() -> None:
     tracker.remove("a")
     tracker.add("b", "B2")
     tracker.remove("c")
-    told = [tracker.changes(1, removed_first=True) for _ in range(4)]
-    assert [(change.added, change.removed) for change in told] == [
+    called = [tracker.changes(1, removed_first=True) for _ in range(4)]
+    assert [(change.added, change.removed) for change in called] == [
         ([], ["a"]),
         ([], ["c"]),
         (["D"], []),

@@ -1,4 +1,4 @@
-"""Batches keep the order of their lanes, answer every item once, and refuse what is too much."""
+"""A batcher keeps the order of each lane, answers every item once, and refuses items above its capacity."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gateway.upstream.batcher import MAX_ITEMS_PER_CALL, MAX_WAIT_SECONDS, Batch
 
 
 class Far:
-    """The far side: keeps what it is given, and answers each item with itself."""
+    """The server: records the items, and answers each with itself."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[int, list[Any]]] = []

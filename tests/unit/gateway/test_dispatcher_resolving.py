@@ -235,7 +235,7 @@ async def test_what_is_asked_for_before_the_connection_ends_is_done_and_nothing_
 
 
 async def test_who_joins_and_goes_before_it_is_ready_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The services need not be there at all."""
+    """The services are unavailable."""
     monkeypatch.setattr(presence_cache_module, "SYNC_TIMEOUT_SECONDS", 0.01)
     async with helpdesk() as harness:
         harness.dispatcher.opened(harness.connection)

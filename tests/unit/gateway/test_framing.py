@@ -1,4 +1,4 @@
-"""Text frames as another implementation of WebSocket reads them."""
+"""Another implementation of WebSocket reads the text frames."""
 
 from __future__ import annotations
 

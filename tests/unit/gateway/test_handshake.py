@@ -1,4 +1,4 @@
-"""Who may open a WebSocket."""
+"""The authorization of WebSocket upgrades."""
 
 from __future__ import annotations
 

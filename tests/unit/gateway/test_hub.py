@@ -1,4 +1,4 @@
-"""Events go to those whom they are for, encoded once."""
+"""The hub encodes an event once, and delivers it to its recipients only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.unit.gateway.fixtures import RecordingConnection, identity, native_wi
 
 
 class Room:
-    """A hub, and connections of it."""
+    """A hub and its connections."""
 
     def __init__(self) -> None:
         self.hub = new_hub()
@@ -145,8 +145,8 @@ def test_a_user_has_no_more_connections_than_permitted(room: Room) -> None:
     assert room.hub.count == 4
 
 
-class Told:
-    """Events of one conversation that name Bob."""
+class EventsForBob:
+    """Events of one conversation with Bob as their recipient."""
 
     def __init__(self) -> None:
         self.receipt, self.typing, self.removed, self.added = [
@@ -160,7 +160,7 @@ class Told:
 
 
 def test_who_was_removed_hears_no_receipt_of_the_conversation_until_it_is_theirs_again(room: Room) -> None:
-    bob, of = room.join("bob"), Told()
+    bob, of = room.join("bob"), EventsForBob()
     elsewhere = event_pb2.Event(organization_id="acme", recipients=["bob"])
     elsewhere.receipt_updated.conversation_id = "another"
     room.hub.deliver_chat([of.receipt, of.removed, of.receipt, of.typing, elsewhere, of.added, of.receipt, of.typing])
@@ -170,8 +170,8 @@ def test_who_was_removed_hears_no_receipt_of_the_conversation_until_it_is_theirs
 
 @pytest.mark.parametrize("stays", [True, False])
 def test_who_was_removed_and_comes_anew_may_be_a_member_again(room: Room, *, stays: bool) -> None:
-    """What made them one may have been told while they were not here, and so not to this gateway."""
-    first, of = room.join("bob"), Told()
+    """The event that added them again may have happened while they were not connected to this gateway."""
+    first, of = room.join("bob"), EventsForBob()
     room.hub.deliver_chat([of.removed])
     if not stays:
         room.hub.remove(first)
@@ -181,7 +181,7 @@ def test_who_was_removed_and_comes_anew_may_be_a_member_again(room: Room, *, sta
 
 
 def test_removals_are_not_kept_of_those_who_are_gone_or_never_came(room: Room) -> None:
-    ann, bob, of = room.join("ann"), room.join("bob"), Told()
+    ann, bob, of = room.join("ann"), room.join("bob"), EventsForBob()
     room.hub.deliver_chat([of.removed])
     room.hub.remove(bob)
     room.hub.deliver_chat([of.removed])

@@ -1,4 +1,4 @@
-"""A connection that closes while it is told of an event is no loss to the others."""
+"""A connection that closes during the delivery of an event does not affect the others."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from tests.unit.gateway.fixtures import RecordingConnection, identity, native_wi
 
 
 class FullConnection(RecordingConnection):
-    """A connection whose client takes nothing more: it is gone once it is written to."""
+    """A connection that closes at the first write."""
 
     hub: Hub
 
     def write(self, data: bytes) -> None:
-        """Closes, as connections of Socket.IO do that are not on a WebSocket yet."""
+        """Closes, as a polling connection of Socket.IO does when its queue is full."""
         self.hub.remove(self)
 
 
 class Room:
-    """Ann with a connection that closes itself, and after it a good one; Bob as well."""
+    """Ann and Bob, each with a connection that closes itself and then a good one."""
 
     def __init__(self) -> None:
         self.hub = new_hub()
@@ -38,7 +38,7 @@ class Room:
         alone.hub = self.hub
         self.hub.add(alone)
 
-    def told(self) -> list[list[str]]:
+    def received(self) -> list[list[str]]:
         return [connection.events for connection in self.good]
 
 
@@ -47,7 +47,7 @@ def test_an_event_of_a_conversation_reaches_all_others() -> None:
     event = event_pb2.Event(organization_id="acme", recipients=["ann", "bob", "carl"])
     event.receipt_updated.user_id = "bob"
     room.hub.deliver_chat([event])
-    assert room.told() == [["receipt.updated"], ["receipt.updated"]]
+    assert room.received() == [["receipt.updated"], ["receipt.updated"]]
     assert room.hub.count == 2
 
 
@@ -55,11 +55,11 @@ def test_a_notification_reaches_all_others() -> None:
     room = Room()
     updated = notify.NotificationUpdated(unread_count=3)
     room.hub.deliver_notify([notify.Event(organization_id="acme", user_id="ann", notification_updated=updated)])
-    assert room.told() == [["notification.updated"], []]
+    assert room.received() == [["notification.updated"], []]
 
 
 def test_a_presence_reaches_all_others() -> None:
     room = Room()
     room.hub.deliver_presence([presence.Event(organization_id="acme", presence=presence.Presence(user_id="eve"))])
-    assert room.told() == [["presence.updated"], ["presence.updated"]]
+    assert room.received() == [["presence.updated"], ["presence.updated"]]
     assert room.hub.count == 2

@@ -1,4 +1,4 @@
-"""What is counted on the way of messages is seen when somebody asks."""
+"""The counters of the hot path are read at each scrape."""
 
 from __future__ import annotations
 

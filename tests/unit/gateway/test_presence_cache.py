@@ -77,7 +77,7 @@ def test_who_comes_and_goes_is_noticed_once(
 
 
 def test_who_was_here_before_does_not_come_but_goes() -> None:
-    """Presence tells of those first, and then says that these were all."""
+    """Presence reports those users before it marks the organization as synced."""
     presence_cache = tracking("acme", "other")
     assert not presence_cache.apply(event("acme", "bob", presence.PRESENCE_STATUS_ONLINE))
     presence_cache.mark_synced(["acme"])

@@ -1,4 +1,4 @@
-"""What is known of who is here lasts as long as presence takes it for known."""
+"""The gateway keeps an organization's presence exactly as long as the presence service assumes that it does."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BOB = presence.Event(
 
 
 class Gateway:
-    """The hub, who is here, and what presence is told of that."""
+    """A hub, a presence cache, and a presence reporter."""
 
     def __init__(self, dialect: Dialect | None = None) -> None:
         self.presence_cache = PresenceCache()
@@ -40,7 +40,7 @@ class Gateway:
         self._wire_format = native_wire_format() if dialect is None else lines_of(dialect)
 
     def come(self) -> RecordingConnection:
-        """Ann comes."""
+        """Connects Ann."""
         connection = RecordingConnection(self._wire_format, identity("ann"))
         self.hub.add(connection)
         session = presence.Session(
@@ -50,13 +50,13 @@ class Gateway:
         return connection
 
     def go(self, connection: RecordingConnection) -> None:
-        """Ann goes."""
+        """Disconnects Ann."""
         self.hub.remove(connection)
         self.presence_reporter.close(connection.session.session_id)
 
     @property
     def online(self) -> list[str]:
-        """Who is here, as Ann is told."""
+        """The online users, as Ann sees them."""
         return [found.presence.user_id for found in self.presence_cache.online(identity("ann"))]
 
 
@@ -71,7 +71,7 @@ def test_who_is_here_is_known_while_somebody_is_connected() -> None:
 
 
 def test_who_is_here_is_known_when_the_last_one_goes_and_comes_back_in_one_breath() -> None:
-    """A page that is loaded anew: presence is told of the end by itself, and so tells anew who is here."""
+    """As when a page reloads: the close is reported in a request of its own, so presence sends a new snapshot."""
     gateway = Gateway()
     connection = gateway.come()
     gateway.presence_reporter.first_request()
@@ -88,7 +88,7 @@ def test_who_is_here_is_known_when_the_last_one_goes_and_comes_back_in_one_breat
 
 
 def test_those_who_were_here_before_the_first_connection_do_not_come_now() -> None:
-    """They are in the lists that front-ends ask for, and are told before those, as if they had just come."""
+    """Their events come before the organization is synced; front-ends see them in the lists they request."""
     gateway = Gateway(dialects()["helpdesk"])
     ann = gateway.come()
     gateway.presence_reporter.first_request()
@@ -100,7 +100,7 @@ def test_those_who_were_here_before_the_first_connection_do_not_come_now() -> No
 
 
 async def test_a_question_of_one_who_is_gone_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As long as presence has not told of everybody, it is waited for, whoever has given that up before."""
+    """A wait that timed out for an earlier connection must not mark the organization as synced."""
     monkeypatch.setattr(presence_cache_module, "SYNC_TIMEOUT_SECONDS", 0.01)
     gateway = Gateway(dialects()["helpdesk"])
     gateway.go(gateway.come())

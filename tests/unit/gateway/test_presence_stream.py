@@ -1,4 +1,4 @@
-"""A gateway that comes back reports all of its sessions, in requests that presence takes."""
+"""A reconnecting gateway reports all of its sessions, in requests of a limited size."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ async def no_metadata() -> Metadata:
     return ()
 
 
-def attendance_with(sessions: int) -> PresenceReporter:
-    made = PresenceReporter(
+def reporter_with(sessions: int) -> PresenceReporter:
+    reporter = PresenceReporter(
         cast(Any, None),  # the stream itself is not opened here
         gateway_id="gateway-1",
         metadata=no_metadata,
@@ -23,13 +23,13 @@ def attendance_with(sessions: int) -> PresenceReporter:
         mark_synced=lambda _: None,
     )
     for number in range(sessions):
-        made.report(Session(session_id=f"{number}", organization_id="acme", user_id="ann"))
-    return made
+        reporter.report(Session(session_id=f"{number}", organization_id="acme", user_id="ann"))
+    return reporter
 
 
 def test_more_sessions_than_one_request_holds_are_reported_in_several() -> None:
-    presence_reporter = attendance_with(SESSIONS_PER_REQUEST * 2 + 1)
-    requests = [presence_reporter.first_request(), presence_reporter.next_request(), presence_reporter.next_request()]
+    reporter = reporter_with(SESSIONS_PER_REQUEST * 2 + 1)
+    requests = [reporter.first_request(), reporter.next_request(), reporter.next_request()]
     assert [request.gateway_id for request in requests] == ["gateway-1", "", ""]
     assert [len(request.upsert) for request in requests] == [SESSIONS_PER_REQUEST, SESSIONS_PER_REQUEST, 1]
     assert [request.has_more for request in requests] == [True, True, False]
@@ -38,23 +38,23 @@ def test_more_sessions_than_one_request_holds_are_reported_in_several() -> None:
 
 
 def test_a_session_is_known_when_the_request_that_reported_it_is_acknowledged() -> None:
-    presence_reporter, known = attendance_with(SESSIONS_PER_REQUEST + 1), list[str]()
+    reporter, known = reporter_with(SESSIONS_PER_REQUEST + 1), list[str]()
     for session_id in ("0", f"{SESSIONS_PER_REQUEST}"):
-        presence_reporter.when_reported(session_id, lambda session_id=session_id: known.append(session_id))  # type: ignore[misc]
-    first, second = presence_reporter.first_request(), presence_reporter.next_request()
-    presence_reporter.handle(AttachResponse(acked_sequence=first.request_sequence))
+        reporter.when_reported(session_id, lambda session_id=session_id: known.append(session_id))  # type: ignore[misc]
+    first, second = reporter.first_request(), reporter.next_request()
+    reporter.handle(AttachResponse(acked_sequence=first.request_sequence))
     assert known == ["0"]
-    presence_reporter.handle(AttachResponse(acked_sequence=second.request_sequence))
+    reporter.handle(AttachResponse(acked_sequence=second.request_sequence))
     assert known == ["0", f"{SESSIONS_PER_REQUEST}"]
 
 
 def test_later_changes_never_say_that_more_is_to_come() -> None:
-    presence_reporter = attendance_with(1)
-    assert not presence_reporter.first_request().has_more
+    reporter = reporter_with(1)
+    assert not reporter.first_request().has_more
     for number in range(SESSIONS_PER_REQUEST + 1):
-        presence_reporter.report(Session(session_id=f"later-{number}"))
-    presence_reporter.close("0")
-    requests = [presence_reporter.next_request(), presence_reporter.next_request(), presence_reporter.next_request()]
+        reporter.report(Session(session_id=f"later-{number}"))
+    reporter.close("0")
+    requests = [reporter.next_request(), reporter.next_request(), reporter.next_request()]
     assert [request.has_more for request in requests] == [False, False, False]
     assert [list(request.closed) for request in requests] == [["0"], [], []]
     assert [len(request.upsert) for request in requests] == [0, SESSIONS_PER_REQUEST, 1]

@@ -1,4 +1,4 @@
-"""How fast connections are taken."""
+"""The rate limit on new connections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A session decides what becomes of requests, and how much of them is too much."""
+"""A session admits requests, and enforces the limits of a connection."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ REFUSED = Request(2, "unknown", Reject(UnimplementedError("UNKNOWN_OP", "no such
 
 
 def test_a_good_request_is_carried_out() -> None:
-    one = session()
-    assert isinstance(one.admit(SEND), Execute)
-    assert one.in_flight == 1
+    subject = session()
+    assert isinstance(subject.admit(SEND), Execute)
+    assert subject.in_flight == 1
 
 
 def test_a_bad_request_is_answered_with_its_error_and_is_not_in_flight() -> None:
-    one = session()
-    effect = one.admit(REFUSED)
+    subject = session()
+    effect = subject.admit(REFUSED)
     assert isinstance(effect, Reply)
     assert effect.error.reason == "UNKNOWN_OP"
-    assert one.in_flight == 0
+    assert subject.in_flight == 0
 
 
 def test_the_tenth_malformed_frame_in_a_row_ends_the_connection() -> None:
-    one = session()
-    effects = [one.admit(MALFORMED) for _ in range(10)]
+    subject = session()
+    effects = [subject.admit(MALFORMED) for _ in range(10)]
     assert all(isinstance(effect, Reply) for effect in effects[:9])
     last = effects[9]
     assert isinstance(last, Close)
@@ -40,22 +40,22 @@ def test_the_tenth_malformed_frame_in_a_row_ends_the_connection() -> None:
 
 @pytest.mark.parametrize("readable", [SEND, REFUSED])
 def test_a_readable_frame_among_malformed_ones_begins_the_count_anew(readable: Request) -> None:
-    one = session()
+    subject = session()
     for _ in range(3):
         for _ in range(9):
-            assert isinstance(one.admit(MALFORMED), Reply)
-        one.admit(readable)
+            assert isinstance(subject.admit(MALFORMED), Reply)
+        subject.admit(readable)
 
 
 def test_more_requests_than_may_be_unanswered_are_refused_until_one_is_answered() -> None:
-    one = session()
-    assert [type(one.admit(SEND)) for _ in range(4)] == [Execute, Execute, Execute, Reply]
-    refusal = one.admit(SEND)
+    subject = session()
+    assert [type(subject.admit(SEND)) for _ in range(4)] == [Execute, Execute, Execute, Reply]
+    refusal = subject.admit(SEND)
     assert isinstance(refusal, Reply)
     assert refusal.error.reason == "TOO_MANY_REQUESTS"
     assert refusal.error.retry_after_ms
-    one.answered()
-    assert isinstance(one.admit(SEND), Execute)
+    subject.answered()
+    assert isinstance(subject.admit(SEND), Execute)
 
 
 def test_a_flood_of_frames_ends_the_connection() -> None:
@@ -71,12 +71,12 @@ def test_frames_at_the_permitted_rate_are_no_flood() -> None:
 
 
 def test_a_newer_token_of_the_same_user_takes_over() -> None:
-    one = session()
-    one.refresh(identity(name="Anna", expires_at=2_000_000_900.0), "newer")
-    assert one.token == "newer"
-    assert one.identity.expires_at == 2_000_000_900.0
-    assert one.actor.name == "Anna"
-    assert one.actor.connection_id == one.session_id
+    subject = session()
+    subject.refresh(identity(name="Anna", expires_at=2_000_000_900.0), "newer")
+    assert subject.token == "newer"
+    assert subject.identity.expires_at == 2_000_000_900.0
+    assert subject.actor.name == "Anna"
+    assert subject.actor.connection_id == subject.session_id
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,8 @@ def test_a_newer_token_of_the_same_user_takes_over() -> None:
     ],
 )
 def test_another_users_token_or_an_older_one_changes_nothing(other: object, error: type[AppError]) -> None:
-    one = session()
+    subject = session()
     with pytest.raises(error):
-        one.refresh(other, "other")  # type: ignore[arg-type]
-    assert one.token == "token"
-    assert one.identity == identity()
+        subject.refresh(other, "other")  # type: ignore[arg-type]
+    assert subject.token == "token"
+    assert subject.identity == identity()

@@ -1,4 +1,4 @@
-"""Of the receipts and typing of one user that wait together, the one that counts goes out."""
+"""Waiting signals of one type merge into the one that matters."""
 
 from __future__ import annotations
 

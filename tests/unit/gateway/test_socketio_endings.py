@@ -1,4 +1,4 @@
-"""However a client of Socket.IO goes, at whatever moment, nothing is kept of it, and nothing waits for it."""
+"""However and whenever a Socket.IO client disconnects, the gateway keeps no state and no task for it."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ async def turns() -> None:
 
 
 async def breaks(_: SocketIoHarness, client: WebSocketClient) -> None:
-    client.go()
+    client.break_off()
 
 
 async def says_so(_: SocketIoHarness, client: WebSocketClient) -> None:
-    client.say("1")
+    client.send("1")
 
 
 async def leaves_its_namespace_and_breaks(_: SocketIoHarness, client: WebSocketClient) -> None:
-    client.say("41")
-    client.go()
+    client.send("41")
+    client.break_off()
 
 
 async def is_sent_away(harness: SocketIoHarness, client: WebSocketClient) -> None:
@@ -51,7 +51,7 @@ async def is_closed_for_good(harness: SocketIoHarness, _: WebSocketClient) -> No
 
 
 async def talks_nonsense(_: SocketIoHarness, client: WebSocketClient) -> None:
-    client.say("451-[]")
+    client.send("451-[]")
 
 
 WAYS: list[Going] = [
@@ -70,14 +70,14 @@ async def test_nothing_is_kept_of_one_who_was_there(goes: Going) -> None:
     with nothing_logged():
         async with open_harness() as harness:
             client = WebSocketClient(harness)
-            client.say(joining())
-            await client.hears("40")
-            assert set(harness.remembered().values()) == {1}
+            client.send(joining())
+            await client.wait_for("40")
+            assert set(harness.kept().values()) == {1}
             await goes(harness, client)
             await turns()
-            assert set(harness.remembered().values()) == {0}, harness.remembered()
-            client.say('42["typing",{}]')
-            assert harness.dispatcher.came == []
+            assert set(harness.kept().values()) == {0}, harness.kept()
+            client.send('42["typing",{}]')
+            assert harness.dispatcher.received_frames == []
 
 
 @every_way
@@ -85,13 +85,13 @@ async def test_nothing_is_kept_of_one_who_was_there(goes: Going) -> None:
 async def test_nothing_is_kept_of_one_who_goes_while_coming(
     goes: Going, becomes_ready: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What happens to its user need not reach it by then."""
+    """Its session need not be ready by then."""
     monkeypatch.setattr(socketio, "READY_TIMEOUT_SECONDS", 0.5)
     with nothing_logged():
         async with open_harness(RecordingDispatcher(ready=False)) as harness:
             client = WebSocketClient(harness)
-            await client.hears("0")
-            client.say(joining())
+            await client.wait_for("0")
+            client.send(joining())
             await turns()
             assert len(harness.dispatcher.open) == 1
             sessions = [connection.session for connection in harness.dispatcher.open]
@@ -101,12 +101,12 @@ async def test_nothing_is_kept_of_one_who_goes_while_coming(
                 for session in sessions:
                     session.become_ready()
             async with asyncio.timeout(20):
-                while any(harness.remembered().values()):
+                while any(harness.kept().values()):
                     await asyncio.sleep(0.01)
 
 
 async def test_one_who_is_not_let_in_by_the_desk_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Such as one who has too many connections: it is over at once, and not when its patience ends."""
+    """As with too many connections: the wait ends at once, and not at its timeout."""
     monkeypatch.setattr(socketio, "READY_TIMEOUT_SECONDS", 1_000.0)
 
     class FullDispatcher(RecordingDispatcher):
@@ -115,11 +115,11 @@ async def test_one_who_is_not_let_in_by_the_desk_waits_for_nothing(monkeypatch: 
 
     async with open_harness(FullDispatcher()) as harness:
         client = WebSocketClient(harness)
-        await client.hears("0")
-        client.say(joining())
+        await client.wait_for("0")
+        client.send(joining())
         await turns()
         assert client.closed_with is not None
-        assert set(harness.remembered().values()) == {0}, harness.remembered()
+        assert set(harness.kept().values()) == {0}, harness.kept()
 
 
 async def test_one_who_polls_and_goes_while_coming_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,33 +134,33 @@ async def test_one_who_polls_and_goes_while_coming_is_forgotten(monkeypatch: pyt
             await client.post("1")
             await asyncio.wait([coming])
             await turns()
-            assert set(harness.remembered().values()) == {0}, harness.remembered()
+            assert set(harness.kept().values()) == {0}, harness.kept()
 
 
 async def test_a_bad_token_is_refused_and_a_good_one_taken_after_it() -> None:
     async with open_harness() as harness:
         client = WebSocketClient(harness)
-        await client.hears("0")
-        client.say(joining(token="bad"))
-        assert await client.hears("44") == '44{"message":"unauthorized"}'
+        await client.wait_for("0")
+        client.send(joining(token="bad"))
+        assert await client.wait_for("44") == '44{"message":"unauthorized"}'
         assert harness.dispatcher.open == []
-        client.say(joining())
-        await client.hears("40")
+        client.send(joining())
+        await client.wait_for("40")
         assert len(harness.dispatcher.open) == 1
 
 
 async def test_who_joins_a_namespace_twice_is_there_once() -> None:
     async with open_harness() as harness:
         client = WebSocketClient(harness)
-        await client.hears("0")
-        client.say(joining())
-        await client.hears("40")
-        client.say(joining())
-        await client.hears("44")
+        await client.wait_for("0")
+        client.send(joining())
+        await client.wait_for("40")
+        client.send(joining())
+        await client.wait_for("44")
         assert len(harness.dispatcher.open) == 1
-        client.go()
+        client.break_off()
         await turns()
-        assert set(harness.remembered().values()) == {0}
+        assert set(harness.kept().values()) == {0}
 
 
 async def test_the_harness_closes_while_clients_are_there_and_while_they_come() -> None:
@@ -175,11 +175,11 @@ async def test_the_harness_closes_while_clients_are_there_and_while_they_come() 
             )
             await poller.open()
             for client in (there, coming, nobody):
-                await client.hears("0")
-            there.say(joining())
-            await there.hears("40")
+                await client.wait_for("0")
+            there.send(joining())
+            await there.wait_for("40")
             dispatcher.ready = False
-            coming.say(joining(token="bob"))
+            coming.send(joining(token="bob"))
             await turns()
             assert len(dispatcher.open) == 2
             dispatcher.open[1].session.become_ready()
@@ -188,16 +188,16 @@ async def test_the_harness_closes_while_clients_are_there_and_while_they_come() 
 
 
 async def test_who_talks_on_and_on_while_coming_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its packets wait for it to be let in; they don't wait without end."""
+    """Its packets wait while it joins; their number is limited."""
     monkeypatch.setattr(socketio, "READY_TIMEOUT_SECONDS", 0.5)
     async with open_harness(RecordingDispatcher(ready=False)) as harness:
         client = WebSocketClient(harness)
-        await client.hears("0")
-        client.say(joining())
+        await client.wait_for("0")
+        client.send(joining())
         await turns()
         for _ in range(1_000):
-            client.say("43[" + "0," * 1_000 + "0]")
+            client.send("43[" + "0," * 1_000 + "0]")
         assert client.closed_with == close_codes.TOO_MANY
         async with asyncio.timeout(20):
-            while any(harness.remembered().values()):
+            while any(harness.kept().values()):
                 await asyncio.sleep(0.01)

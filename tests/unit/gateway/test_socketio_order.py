@@ -1,4 +1,4 @@
-"""What a client of Socket.IO is told comes in order, and once, however polling, the upgrade and events interleave."""
+"""A Socket.IO client receives events in order and once, however polling, the upgrade and events interleave."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STEPS = st.lists(
 
 
 class Upgrading:
-    """A client that polls and goes over to a WebSocket, as those of Socket.IO do: step by step, when it is told to."""
+    """A client that polls and upgrades to a WebSocket as Socket.IO clients do, one step at a time."""
 
     def __init__(self, harness: SocketIoHarness) -> None:
         self._harness = harness
@@ -38,8 +38,8 @@ class Upgrading:
         self._socket: WebSocketClient | None = None
         self._polling: asyncio.Task[list[str]] | None = None
         self._is_over = False
-        self.heard: list[int] = []
-        self._told = 0
+        self.received: list[int] = []
+        self._sent = 0
 
     async def join(self) -> Connection:
         """Joins by polling."""
@@ -48,59 +48,59 @@ class Upgrading:
         assert (await self._poller.poll())[0].startswith("40")
         return self._harness.dispatcher.open[0]
 
-    def tell(self, connection: Connection, count: int) -> None:
-        """Has the gateway tell it something, several things at once."""
-        numbers = range(self._told, self._told + count)
-        self._told += count
+    def send(self, connection: Connection, count: int) -> None:
+        """Sends it several events at once."""
+        numbers = range(self._sent, self._sent + count)
+        self._sent += count
         connection.send(tuple(b'2["told",%d]' % number for number in numbers))
 
     def poll(self) -> None:
-        """Asks what has come, unless it does so already, or does it no more."""
+        """Polls, unless a poll is in progress or the upgrade is complete."""
         self._look()
         if self._polling is None and not self._is_over:
             self._polling = asyncio.create_task(self._poller.poll())
 
-    def go_on(self) -> None:
-        """The next step of the upgrade."""
+    def upgrade(self) -> None:
+        """Takes the next step of the upgrade."""
         self._look()
         if self._socket is None:
             self._socket = WebSocketClient(self._harness, self._poller.sid)
-            self._socket.say("2probe")
+            self._socket.send("2probe")
         elif self._polling is None and not self._is_over and "3probe" in self._socket.take():
-            self._socket.say("5")
+            self._socket.send("5")
             self._is_over = True
 
     def _look(self) -> None:
         if self._polling is not None and self._polling.done():
-            self._hear(self._polling.result())
+            self._receive(self._polling.result())
             self._polling = None
 
-    def _hear(self, packets: list[str]) -> None:
-        self.heard += [json.loads(packet[2:])[1] for packet in packets if packet.startswith("42")]
+    def _receive(self, packets: list[str]) -> None:
+        self.received += [json.loads(packet[2:])[1] for packet in packets if packet.startswith("42")]
 
-    def _hear_more(self) -> None:
+    def _receive_more(self) -> None:
         self._look()
         if self._socket is not None and not self._is_over:
-            self.go_on()  # nothing more comes by polling once it is begun
+            self.upgrade()  # polls return nothing more once the upgrade has begun
         if self._socket is not None and self._is_over:
-            self._hear(self._socket.take())
-        elif len(self.heard) < self._told:
+            self._receive(self._socket.take())
+        elif len(self.received) < self._sent:
             self.poll()
 
-    async def hear_all(self) -> None:
-        """Goes on until it has heard everything; a message without an end is behind it all."""
+    async def receive_all(self) -> None:
+        """Continues until it has received every event."""
         for _ in range(2_000):
-            if len(self.heard) == self._told:
+            if len(self.received) == self._sent:
                 break
-            self._hear_more()
+            self._receive_more()
             await asyncio.sleep(0)
         if self._is_over and self._socket is not None:
             for _ in range(20):
                 await asyncio.sleep(0)
-            self._hear(self._socket.take())  # nothing comes twice
+            self._receive(self._socket.take())  # no event comes twice
         if self._polling is not None:
             self._polling.cancel()
-        assert self.heard == list(range(self._told))
+        assert self.received == list(range(self._sent))
 
 
 @settings(max_examples=250, deadline=None)
@@ -125,12 +125,12 @@ async def play(steps: list[tuple[str, int]]) -> None:
             connection = await client.join()
             for step, count in steps:
                 if step == "tell":
-                    client.tell(connection, count)
+                    client.send(connection, count)
                 elif step == "wait":
                     for _ in range(count):
                         await asyncio.sleep(0)
                 elif step == "poll":
                     client.poll()
                 else:
-                    client.go_on()
-            await client.hear_all()
+                    client.upgrade()
+            await client.receive_all()

@@ -1,4 +1,4 @@
-"""What is measured of the events that come: how many, and how long after they were published."""
+"""Subscriptions measure the number of events, and their delay since publication."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Times as the contract writes them."""
+"""Timestamps in the format of the contract."""
 
 from __future__ import annotations
 

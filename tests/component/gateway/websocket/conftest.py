@@ -1,4 +1,4 @@
-"""One house for all tests of the WebSocket side; each test has an organization of its own in it."""
+"""One stack for all WebSocket tests; each test has an organization of its own."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SCOPES = ("users.act", "streams.subscribe", "revocations.watch", "directory.read
 
 @pytest.fixture(scope="session")
 def stores(mongodb_uri: str, redis_url: str) -> Databases:
-    """The databases that services share."""
+    """The databases of the services."""
     return Databases(mongodb_uri, redis_url)
 
 
@@ -36,7 +36,7 @@ async def auth(stores: Databases) -> AsyncIterator[RunningAuth]:
 
 @pytest.fixture(scope="session")
 async def stack(auth: RunningAuth, stores: Databases) -> AsyncIterator[Harness]:
-    """All services, and a gateway before them."""
+    """All services and a gateway."""
     async with (
         running_chat(auth, stores) as chat,
         running_presence(auth, stores) as presence,
@@ -68,7 +68,7 @@ async def bob(auth: RunningAuth, organization: str) -> SignedIn:
 
 @pytest.fixture
 def address() -> Iterator[str]:
-    """An address that is the test's, whether or not anybody listens there just now."""
+    """An address reserved for the test; nothing need listen there."""
     ports = PortClaims()
     yield f"{LOOPBACK}:{ports.claim_any()}"
     ports.release()

@@ -1,4 +1,4 @@
-"""The gateway on real ports, before the real services in this process, and people who connect to it."""
+"""The gateway on real ports, the real services in the same process, and clients."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ TIMEOUT_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """Where services are."""
+    """The addresses of the services."""
 
     chat: str = NOWHERE
     presence: str = NOWHERE
@@ -44,19 +44,19 @@ class Targets:
 
 @dataclass(frozen=True, slots=True)
 class Databases:
-    """What services stand on."""
+    """The databases of the services."""
 
     mongodb_uri: str
     redis_url: str
 
 
 def announced(token: str) -> str:
-    """The subprotocol that carries a token."""
+    """Returns the subprotocol that carries a token."""
     return "base64url.bearer.authorization.parley." + base64.urlsafe_b64encode(token.encode()).decode().rstrip("=")
 
 
 class Client:
-    """One connection of a user; reads all the time."""
+    """One connection of a user; reads continuously."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
@@ -86,7 +86,7 @@ class Client:
                 self._news.notify_all()
 
     async def request(self, op: str, **body: Any) -> dict[str, Any]:
-        """Asks, and returns the whole reply."""
+        """Sends a request, and returns the whole reply."""
         number = next(self._ids)
         reply = self._replies[number] = asyncio.get_running_loop().create_future()
         await self.socket.send(json.dumps({"id": number, "op": op, "body": body}))
@@ -94,20 +94,20 @@ class Client:
         return frame
 
     async def ask(self, op: str, **body: Any) -> dict[str, Any]:
-        """Asks what must succeed."""
+        """Sends a request that must succeed, and returns its result."""
         frame = await self.request(op, **body)
         assert "ok" in frame, frame
         answer: dict[str, Any] = frame["ok"]
         return answer
 
     async def refused(self, op: str, **body: Any) -> tuple[str, str]:
-        """Asks what must fail; returns code and reason."""
+        """Sends a request that must fail, and returns its code and reason."""
         frame = await self.request(op, **body)
         assert "error" in frame, frame
         return frame["error"]["code"], frame["error"]["reason"]
 
     async def event(self, name: str, **parts: Any) -> dict[str, Any]:
-        """Waits for an event with these parts in its body, also one that came before; returns its body."""
+        """Waits for an event with these fields, or finds an earlier one; returns its body."""
 
         def found() -> dict[str, Any] | None:
             return next((body for body in self.bodies(name) if parts.items() <= body.items()), None)
@@ -132,24 +132,24 @@ class Client:
         return message
 
     def bodies(self, name: str) -> list[dict[str, Any]]:
-        """The bodies of the events of a name that came so far."""
+        """Returns the bodies of the events of a name received so far."""
         return [event["body"] for event in self.events if event["event"] == name]
 
     async def stray(self) -> dict[str, Any]:
-        """Waits for a reply to nothing that was asked, such as one with id 0."""
+        """Waits for a reply without a request, such as one with id 0."""
         async with asyncio.timeout(TIMEOUT_SECONDS), self._news:
             await self._news.wait_for(lambda: bool(self.strays))
             return self.strays.pop(0)
 
     async def closed(self) -> int | None:
-        """Waits for the end; returns the close code."""
+        """Waits until the connection is closed; returns the close code."""
         async with asyncio.timeout(TIMEOUT_SECONDS):
             await self.socket.wait_closed()
             await self._reading
         return self.socket.close_code
 
     async def close(self) -> None:
-        """Ends the connection."""
+        """Closes the connection."""
         await self.socket.close()
         await self._reading
 
@@ -158,18 +158,18 @@ class Gateway:
     """A running gateway.
 
     Attributes:
-        port: where it serves WebSocket.
-        http_port: where it serves HTTP.
+        port: the WebSocket port.
+        http_port: the HTTP port.
     """
 
-    def __init__(self, port: int, http_port: int, stack: AsyncExitStack) -> None:
+    def __init__(self, port: int, http_port: int, exit_stack: AsyncExitStack) -> None:
         self.port = port
         self.http_port = http_port
-        self._stack = stack
+        self._stack = exit_stack
 
     @property
     def url(self) -> str:
-        """Where clients connect."""
+        """The URL for clients."""
         return f"ws://127.0.0.1:{self.port}/ws"
 
     async def connect(self, user: SignedIn, *, ready: bool = True) -> Client:
@@ -186,7 +186,7 @@ class Gateway:
 async def running_gateway(auth: RunningAuth, targets: Targets, **settings: Any) -> AsyncIterator[Gateway]:
     """Runs a gateway while the context is open."""
     service, secret = auth.service_credentials
-    told = Settings.model_validate(
+    values = Settings.model_validate(
         {
             "auth_target": auth.target,
             "chat_target": targets.chat,
@@ -200,31 +200,34 @@ async def running_gateway(auth: RunningAuth, targets: Targets, **settings: Any) 
         }
         | settings
     )
-    async with AsyncExitStack() as stack, serve(told) as ports:  # clients outlive the gateway, and see how it ends
-        yield Gateway(ports.websocket, ports.http, stack)
+    async with (
+        AsyncExitStack() as exit_stack,
+        serve(values) as ports,
+    ):  # clients outlive the gateway, and see how it stops
+        yield Gateway(ports.websocket, ports.http, exit_stack)
 
 
 @asynccontextmanager
 async def running_chat(auth: RunningAuth, databases: Databases, **settings: Any) -> AsyncIterator[str]:
-    """Runs chat while the context is open; yields where."""
-    told = ChatSettings(**_common(auth, databases) | settings, messages_per_second=10_000, messages_burst=100_000)
-    async with wire_chat(told) as service, serving(service, told) as port:
+    """Runs chat while the context is open; yields its address."""
+    values = ChatSettings(**_common(auth, databases) | settings, messages_per_second=10_000, messages_burst=100_000)
+    async with wire_chat(values) as service, serving(service, values) as port:
         yield f"127.0.0.1:{port}"
 
 
 @asynccontextmanager
 async def running_presence(auth: RunningAuth, databases: Databases) -> AsyncIterator[str]:
-    """Runs presence while the context is open; yields where."""
-    told = PresenceSettings(**_common(auth, databases), coalesce_seconds=0.02, grace_seconds=1.0, sweep_seconds=0.1)
-    async with wire_presence(told) as service, serving(service, told) as port:
+    """Runs presence while the context is open; yields its address."""
+    values = PresenceSettings(**_common(auth, databases), coalesce_seconds=0.02, grace_seconds=1.0, sweep_seconds=0.1)
+    async with wire_presence(values) as service, serving(service, values) as port:
         yield f"127.0.0.1:{port}"
 
 
 @asynccontextmanager
 async def running_notify(auth: RunningAuth, databases: Databases) -> AsyncIterator[str]:
-    """Runs notify, which hears nothing of chat, while the context is open; yields where."""
-    told = NotifySettings(**_common(auth, databases), chat_log=f"test-{secrets.token_hex(8)}")
-    async with wire_notify(told) as service, serving(service, told) as port:
+    """Runs notify without events of chat while the context is open; yields its address."""
+    values = NotifySettings(**_common(auth, databases), chat_log=f"test-{secrets.token_hex(8)}")
+    async with wire_notify(values) as service, serving(service, values) as port:
         yield f"127.0.0.1:{port}"
 
 
@@ -244,19 +247,19 @@ def _common(auth: RunningAuth, databases: Databases) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Harness:
-    """All services, and one gateway before them."""
+    """All services and one gateway."""
 
     auth: RunningAuth
     targets: Targets
     gateway: Gateway
 
     async def join(self, organization_id: str, role: str = "manager", **given: Any) -> SignedIn:
-        """A new user of an organization, signed in."""
+        """Creates a user of an organization and signs in."""
         return await self.auth.sign_in_new(organization_id, role, **given)
 
 
 async def talking(gateway: Gateway, ann: SignedIn, bob: SignedIn) -> tuple[Client, Client, str]:
-    """Two users, connected, and the id of their conversation."""
+    """Connects two users; returns their connections and the id of their conversation."""
     anns, bobs = await asyncio.gather(gateway.connect(ann), gateway.connect(bob))
     answer = await anns.ask("conversation.direct", userId=bob.user_id)
     conversation_id: str = answer["conversation"]["conversationId"]
@@ -265,6 +268,6 @@ async def talking(gateway: Gateway, ann: SignedIn, bob: SignedIn) -> tuple[Clien
 
 
 async def send(client: Client, conversation_id: str, text: str, **fields: Any) -> dict[str, Any]:
-    """Sends a message that must be taken."""
+    """Sends a message; fails unless it is accepted."""
     given = {"clientMessageId": secrets.token_hex(8), **fields}
     return await client.ask("message.send", conversationId=conversation_id, text=text, **given)

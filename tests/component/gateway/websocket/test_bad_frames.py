@@ -1,4 +1,4 @@
-"""Frames that are not as they should be: a clear answer, and nothing else is lost."""
+"""A bad frame gets a clear answer, and nothing else is lost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CONTINUATION, TEXT, BINARY, PING = 0, 1, 2, 9
 
 
 def frame(opcode: int, payload: bytes, *, final: bool = True, reserved: int = 0, masked: bool = True) -> bytes:
-    """One frame as a client sends it; the mask is zero, so that the payload stands as it is."""
+    """Returns a frame as a client sends it; the mask is zero, so the payload is unchanged."""
     head = bytes([(0x80 if final else 0) | reserved | opcode])
     mask = 0x80 if masked else 0
     size = len(payload)
@@ -31,12 +31,12 @@ def frame(opcode: int, payload: bytes, *, final: bool = True, reserved: int = 0,
 
 
 def write(client: Client, data: bytes) -> None:
-    """Sends bytes past the library, which makes no bad frames."""
+    """Sends bytes that the library would not make."""
     client.socket.transport.write(data)
 
 
 def a_request(size: int, request_id: int = 99) -> bytes:
-    """A good request of exactly `size` bytes."""
+    """Returns a valid request of exactly `size` bytes."""
     empty = json.dumps({"id": request_id, "op": "user.me", "body": {"padding": ""}})
     return empty.replace('""', '"' + "x" * (size - len(empty)) + '"').encode()
 

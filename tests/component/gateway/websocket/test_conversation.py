@@ -1,4 +1,4 @@
-"""Two people talk through the gateway."""
+"""Two users talk through the gateway."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ async def test_clients_hear_nothing_of_other_clients(stack: Harness, organizatio
     await cleos.event("presence.updated", userId=ann.user_id)
     await stack.gateway.connect(carl)
     await anns.event("presence.updated", userId=carl.user_id)
-    await cleos.ask("user.me")  # what was told of Carl would have come before the answer
+    await cleos.ask("user.me")  # an event about Carl would come before the reply
     assert {body["userId"] for body in cleos.bodies("presence.updated")} <= {cleo.user_id, ann.user_id}
 
 
@@ -238,7 +238,9 @@ async def test_two_gateways_are_one_place(stack: Harness, ann: SignedIn, bob: Si
         anns_phone = await other.connect(ann)
         answer = await anns.ask("conversation.direct", userId=bob.user_id)
         conversation_id = answer["conversation"]["conversationId"]
-        await bobs.event("conversation.created")  # what is sent before may be told from the store, to the sender too
+        await bobs.event(
+            "conversation.created"
+        )  # an earlier message may be delivered from the store, also to its sender
         await send(anns, conversation_id, "from here")
         await bobs.message("from here")
         await anns_phone.message("from here")

@@ -1,4 +1,4 @@
-"""How connections end, and with what code."""
+"""The ends of connections, and their close codes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LIFETIME_SECONDS = 900.0
 
 
 class LateClock:
-    """The clock of an auth that is late, so that the tokens that it gives from now on expire within seconds."""
+    """A clock for auth that is slow, so that new tokens expire within seconds."""
 
     def __init__(self) -> None:
         self.seconds_left = LIFETIME_SECONDS
@@ -45,13 +45,13 @@ class LateClock:
 
 @pytest.fixture
 def clock() -> LateClock:
-    """Of `hasty_auth`; right until a test says otherwise."""
+    """The clock of `hasty_auth`; correct until a test changes it."""
     return LateClock()
 
 
 @pytest.fixture
 async def hasty_auth(stores: Databases, clock: LateClock) -> AsyncIterator[RunningAuth]:
-    """An auth whose tokens expire as soon as `clock` says."""
+    """An auth whose tokens expire when `clock` says."""
     async with running_auth(stores.mongodb_uri, stores.redis_url, unix_time=clock, scopes=SCOPES) as running:
         yield running
 
@@ -136,7 +136,7 @@ async def test_more_requests_than_may_be_unanswered_are_refused(stack: Harness, 
 async def test_a_reader_that_is_too_slow_is_closed_and_catches_up_while_the_others_go_on(
     stack: Harness, ann: SignedIn, bob: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transport, "LINGER_SECONDS", 60.0)  # it reads when all has been sent, however long that takes
+    monkeypatch.setattr(transport, "LINGER_SECONDS", 60.0)  # it reads after everything is sent, however long that takes
     async with running_gateway(stack.auth, stack.targets, max_send_buffer_bytes=65_536) as gateway:
         anns, bobs, conversation_id = await talking(gateway, ann, bob)
         with socket.socket() as plain:
@@ -159,7 +159,7 @@ async def test_a_reader_that_is_too_slow_is_closed_and_catches_up_while_the_othe
 
 
 async def synced(client: Client, conversation_id: str) -> list[int]:
-    """The seq of each message, as a client learns them that comes back with nothing."""
+    """Returns the seq of each message, by the sync of a client without state."""
     seqs: list[int] = []
     rev, has_more = 0, True
     while has_more:
@@ -173,7 +173,7 @@ async def test_a_silent_peer_is_dropped_and_one_that_answers_pings_is_not(stack:
     async with running_gateway(stack.auth, stack.targets, ping_seconds=0.5, idle_timeout_seconds=4.0) as gateway:
         silent, alive = await gateway.connect(ann), await gateway.connect(ann)
         silent.socket.transport.pause_reading()
-        await asyncio.sleep(6.0)  # longer than the silence, and not as long as it then has to read why
+        await asyncio.sleep(6.0)  # longer than the idle timeout, and shorter than the time to read the close code
         silent.socket.transport.resume_reading()
         assert await silent.closed() == 1001
         await alive.ask("user.me")

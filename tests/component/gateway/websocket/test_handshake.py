@@ -1,4 +1,4 @@
-"""What happens before there is a WebSocket: real HTTP answers."""
+"""The HTTP responses to upgrade requests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ UPGRADE = {
 async def upgrade(
     port: int, token: str = "", *, target: str = "/ws", subprotocols: str | None = None, **headers: str
 ) -> tuple[int, dict[str, str], Any]:
-    """Asks for an upgrade; returns the status, the headers and what the body says."""
+    """Requests an upgrade; returns the status, the headers and the body."""
     offered = (
         subprotocols
         if subprotocols is not None

@@ -1,4 +1,4 @@
-"""The helpdesk's own port, for front-ends that know no path."""
+"""The helpdesk's own port, for front-ends without a path."""
 
 from __future__ import annotations
 

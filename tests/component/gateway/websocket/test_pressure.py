@@ -1,4 +1,4 @@
-"""More than there is room for: it is refused with a time to try again, and nobody else suffers."""
+"""Overload: excess requests are refused with a retry time, and others are not affected."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def test_those_without_a_token_do_not_use_up_the_pace(stack: Harness, ann:
 async def test_when_chat_stalls_what_waits_is_bounded_and_goes_on_afterwards(
     stack: Harness, ann: SignedIn, bob: SignedIn
 ) -> None:
-    """The gateway holds so many messages, those in the call that stalls and those behind it, and refuses the rest."""
+    """The gateway holds the messages of the stalled call and a full queue, and refuses the rest."""
     flowing = asyncio.Event()
     flowing.set()
     async with (
@@ -61,7 +61,7 @@ async def test_when_chat_stalls_what_waits_is_bounded_and_goes_on_afterwards(
             )
             for n in range(200)
         ]
-        await anns.ask("user.me")  # frames are taken in order: by now all of these are held or refused
+        await anns.ask("user.me")  # frames are handled in order: by now all of these are held or refused
         done, waiting = await asyncio.wait(sends, timeout=1)
         assert {task.result()["error"]["reason"] for task in done} == {"OVERLOADED"}
         assert all(task.result()["error"]["retryAfterMs"] > 0 for task in done)
@@ -74,7 +74,7 @@ async def test_when_chat_stalls_what_waits_is_bounded_and_goes_on_afterwards(
 
 @asynccontextmanager
 async def valve(target: str, flowing: asyncio.Event) -> AsyncIterator[str]:
-    """A way to a service that can be shut; yields its address. What is on its way waits, and nothing is lost."""
+    """Proxies to a service, and can be shut; yields its address. Bytes in transit wait, and none is lost."""
     host, _, port = target.rpartition(":")
 
     async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,6 +1,6 @@
-"""What Socket.IO's own clients don't do: say nothing, fetch nothing, come all at once or from elsewhere, talk nonsense.
+"""Clients that behave as Socket.IO's own never do: idle, without polls, in floods, from other origins, with bad data.
 
-What they do is in tests/dialects, with the clients themselves.
+tests/dialects has tests with the real clients.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ POLLING = "/socket.io/?EIO=4&transport=polling"
 
 
 class Poller:
-    """A client that polls, when it is told to."""
+    """A client that polls when the test says so."""
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http
         self.sid = ""
 
     async def open(self) -> httpx.Response:
-        """The handshake."""
+        """Opens a session."""
         response = await self._http.get(POLLING)
         if response.status_code == httpx.codes.OK:
             self.sid = json.loads(response.text[1:])["sid"]
         return response
 
     async def poll(self) -> httpx.Response:
-        """What has come since."""
+        """Returns the packets since the previous poll."""
         return await self._http.get(f"{POLLING}&sid={self.sid}")
 
     async def post(self, *packets: str) -> httpx.Response:
-        """Says something."""
+        """Sends packets."""
         return await self._http.post(f"{POLLING}&sid={self.sid}", content="\x1e".join(packets))
 
     async def join(self, user: SignedIn) -> None:
@@ -55,7 +55,7 @@ class Poller:
 
 @pytest.fixture
 async def http(stack: Harness) -> AsyncIterator[httpx.AsyncClient]:
-    """HTTP to the gateway of the house."""
+    """An HTTP client of the stack's gateway."""
     async with _client(stack.gateway) as client:
         yield client
 
@@ -113,7 +113,7 @@ async def test_who_fetches_nothing_is_given_up(auth: RunningAuth, stack: Harness
         for number in range(30):
             key, text = secrets.token_hex(8), f"{number} " + "x" * 1_000
             await talker.ask("message.send", conversationId=conversation_id, clientMessageId=key, text=text)
-        await beside.message(text)  # all were delivered, and none was fetched
+        await beside.message(text)  # all are delivered, and none is fetched
 
         async def polled() -> int:
             return (await poller.poll()).status_code

@@ -1,4 +1,4 @@
-"""What connections live through, and how they are told when they don't."""
+"""The outages that connections survive, and the close codes for the others."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ async def test_sockets_live_through_a_restart_of_chat_and_miss_nothing(
                 await send(anns, conversation_id, "after")
                 await bobs.message("after")
                 texts = [body["message"]["text"] for body in bobs.bodies("message.created")]
-                assert list(dict.fromkeys(texts)) == ["before", "retried", "after"]  # a restart may tell again
+                assert list(dict.fromkeys(texts)) == ["before", "retried", "after"]  # a restart may repeat events
 
 
 @pytest.fixture
 async def own_stores(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Databases]:
-    """Databases that a test may ruin."""
+    """Databases that a test may break."""
     async with LocalStack(tmp_path_factory.mktemp("own"), services=()) as stack:
         yield Databases(stack.mongodb_uri, stack.redis_url)
 
@@ -114,7 +114,7 @@ async def test_a_stop_tells_clients_finishes_requests_and_closes(stack: Harness,
 async def test_a_stop_waits_for_those_who_have_yet_to_read_of_it(
     stack: Harness, ann: SignedIn, bob: SignedIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A request that was under way for long is answered: its client leaves by itself, with all its answers."""
+    """A slow request is answered: its client closes by itself, with all its replies."""
     monkeypatch.setattr(draining, "_LEAVE_TIMEOUT_SECONDS", 60.0)
     async with AsyncExitStack() as life:
         gateway = await life.enter_async_context(running_gateway(stack.auth, stack.targets))
@@ -122,7 +122,7 @@ async def test_a_stop_waits_for_those_who_have_yet_to_read_of_it(
         await bobs.close()
         stopping = asyncio.create_task(life.aclose())
         await anns.event("session.closing")
-        await asyncio.sleep(4 * draining._IN_TRANSIT_SECONDS)  # as long as others are waited for
+        await asyncio.sleep(4 * draining._IN_TRANSIT_SECONDS)  # longer than the wait for requests in transit
         assert (await send(anns, conversation_id, "late"))["seq"] == 1
         await anns.close()
         await stopping

@@ -1,4 +1,4 @@
-"""The front-end that docs/dialects.md adds works as shown: one short file in a folder of its own."""
+"""The dialect that docs/dialects.md adds works as shown."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ MOST_LINES = 100
 
 
 def worked_example() -> str:
-    """The module that the document shows."""
+    """The module in the document."""
     (code,) = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
     return str(code)
 
 
 class Pager:
-    """A client, which keeps what is said until it is asked for: events and replies overtake each other."""
+    """A client that keeps packets until the test asks for them, since events and replies overtake each other."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
         self._kept: list[str] = []
 
     async def send(self, packet: str) -> None:
-        """Says something."""
+        """Sends a packet."""
         await self._socket.send(packet)
 
     async def packet(self, beginning: str) -> Any:
-        """The content of the next packet that begins so."""
+        """Returns the content of the next packet that begins so."""
         while not (found := [said for said in self._kept if said.startswith(beginning)]):
             said = str(await self._socket.recv())
             if said == "2":

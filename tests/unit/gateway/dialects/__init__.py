@@ -1,1 +1,1 @@
-"""What front-ends send and what they are told, without a socket and without services."""
+"""What front-ends send and receive, without sockets and services."""

@@ -1,4 +1,4 @@
-"""Which events there are, by the protos, and of which of them a dialect has decided what they are to its clients."""
+"""The events in the protos, and those that a dialect has an encoder for."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gateway.dialects.native import dialect as native
 
 
 def events_of(message: Descriptor) -> tuple[str, ...]:
-    """The kinds of events that a message may be: the fields of its oneof."""
+    """Returns the names of the events in a message: the fields of its oneof."""
     return tuple(field.name for field in message.oneofs_by_name["payload"].fields)
 
 
@@ -23,7 +23,7 @@ NOTIFY_EVENTS: Final = events_of(notification_pb2.Event.DESCRIPTOR)
 
 
 def table_of(dialect: Dialect) -> Mapping[str, Any]:
-    """What a dialect makes of each event of a conversation, by the name of the event."""
+    """Returns a dialect's encoder of each event of a conversation, by the event's name."""
     if isinstance(dialect, native.NativeDialect):
         return native._CHAT_EVENTS
     table: Mapping[str, Any] = dialect._chat_events  # type: ignore[attr-defined]  # what all others call it
@@ -31,5 +31,5 @@ def table_of(dialect: Dialect) -> Mapping[str, Any]:
 
 
 def undecided(events: Collection[str], decisions: Collection[str]) -> set[str]:
-    """Events of which nothing is decided, and decisions of events that there are not."""
+    """Returns events without an encoder, and encoders of events that do not exist."""
     return set(events) ^ set(decisions)

@@ -1,11 +1,11 @@
-"""What each dialect says, to the letter, kept in `goldens/`: one file for each, made from `story` and `replies`.
+"""The exact output of each dialect, in `goldens/`: one file for each, made from `story` and `replies`.
 
-In a file, `events` has for each event, and for whom, the payloads that are told; `replies` has for what clients send
-how it is counted and each answer that it may get. A packet of Socket.IO is written as [its type and number, its data],
-and a time that the gateway takes from its clock as "now".
+In a file, `events` has the payloads of each event for each user; `replies` has for each frame the operation that it is
+counted as and every reply that it may get. A packet of Socket.IO is written as [its type and number, its data], and a
+time that the gateway reads from its clock as "now".
 
-    python -m tests.unit.gateway.dialects.golden           says what differs from the files
-    python -m tests.unit.gateway.dialects.golden --write   writes the files anew: look at what changed
+    python -m tests.unit.gateway.dialects.golden           prints what differs from the files
+    python -m tests.unit.gateway.dialects.golden --write   writes the files: review the changes
 """
 
 from __future__ import annotations
@@ -25,32 +25,32 @@ DIRECTORY: Final = Path(__file__).parent / "goldens"
 
 
 def path_of(name: str) -> Path:
-    """Where what a dialect says is kept."""
+    """Returns the path of a dialect's file."""
     return DIRECTORY / f"{name}.json"
 
 
 async def text_of(name: str) -> str:
-    """What a dialect says, as it is to be kept."""
-    events = {event: _together(listeners) for event, listeners in (await play_story(name)).items()}
-    return "\n".join(_delivery_queue({"events": events, "replies": answered(name)})) + "\n"
+    """Returns the text of a dialect's file."""
+    events = {event: _together(connections) for event, connections in (await play_story(name)).items()}
+    return "\n".join(_one_payload_a_line({"events": events, "replies": answered(name)})) + "\n"
 
 
-def _together(listeners: Mapping[str, Frames]) -> dict[str, Frames]:
-    """Those who are told the same, by their names."""
+def _together(connections: Mapping[str, Frames]) -> dict[str, Frames]:
+    """Groups the names of users with the same payloads."""
     groups: dict[str, list[str]] = {}
-    for name, frames in listeners.items():
+    for name, frames in connections.items():
         groups.setdefault(_compact(frames), []).append(name)
     return {", ".join(names): json.loads(frames) for frames, names in groups.items()}
 
 
-def _delivery_queue(value: Any, indent: str = "") -> Iterator[str]:
-    """JSON with one payload in each line."""
+def _one_payload_a_line(value: Any, indent: str = "") -> Iterator[str]:
+    """Returns JSON with one payload in each line."""
     if isinstance(value, dict):
-        inner = [list(_delivery_queue(part, indent + "  ")) for part in value.values()]
+        inner = [list(_one_payload_a_line(part, indent + "  ")) for part in value.values()]
         yield "{"
-        for number, (name, delivery_queue) in enumerate(zip(value, inner, strict=True), 1):
+        for number, (name, lines) in enumerate(zip(value, inner, strict=True), 1):
             comma = "," if number < len(value) else ""
-            yield f"{indent}  {_compact(name)}: " + "\n".join(delivery_queue) + comma
+            yield f"{indent}  {_compact(name)}: " + "\n".join(lines) + comma
         yield indent + "}"
     elif isinstance(value, list) and value:
         yield "[\n" + ",\n".join(f"{indent}  {_compact(part)}" for part in value) + f"\n{indent}]"
@@ -63,10 +63,10 @@ def _compact(value: Any) -> str:
 
 
 def difference(name: str, text: str) -> str:
-    """What is otherwise than in the file; empty when nothing is."""
+    """Returns the difference from the file; empty if there is none."""
     kept = path_of(name).read_text() if path_of(name).exists() else ""
-    delivery_queue = difflib.unified_diff(kept.splitlines(), text.splitlines(), "kept", "said", lineterm="", n=1)
-    return "\n".join(delivery_queue)
+    lines = difflib.unified_diff(kept.splitlines(), text.splitlines(), "kept", "said", lineterm="", n=1)
+    return "\n".join(lines)
 
 
 async def _main(write: bool) -> int:

@@ -1,5 +1,5 @@
-"""What clients send in each dialect, and what they are answered: with and without a number to answer under, with ids of
-their own, and when it fails."""
+"""Frames that clients send in each dialect, and their replies: with and without an acknowledgement number, with own
+ids, and after an error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _emitted(acknowledgement: str, *event: Any) -> EmittedFrame:
 
 
 def _emitting(send: str, body: Mapping[str, Any], act: str) -> dict[str, EmittedFrame]:
-    """What the dialects of Socket.IO have in common."""
+    """Returns the frames that all Socket.IO dialects share."""
     to = {"conversationId": story.DIRECT}
     return {
         "a message": _emitted("", send, body),
@@ -77,7 +77,7 @@ FRAMES: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 """Frames as their transports give them, by dialect."""
 
-RECEIPT: Final = SendResult(message_id="message-to-bob-0000001", seq=1, rev=1, create_time=story.at(1))
+RESULT: Final = SendResult(message_id="message-to-bob-0000001", seq=1, rev=1, create_time=story.at(1))
 ERRORS: Final[Mapping[str, AppError]] = {
     "fields are wrong": InvalidArgumentError("INVALID_FIELDS", "seq is missing", fields={"seq": "is missing"}),
     "it is not permitted": PermissionDeniedError("NOT_A_MEMBER", "you are no member"),
@@ -86,27 +86,27 @@ ERRORS: Final[Mapping[str, AppError]] = {
 
 
 def answered(name: str) -> dict[str, dict[str, Any]]:
-    """By what was sent: what it is counted as, and each answer that it may get."""
+    """Returns for each frame its operation and each reply that it may get."""
     dialect = dialects()[name]
     return {label: _answers(dialect, frame) for label, frame in FRAMES[name].items()}
 
 
 def _answers(dialect: Dialect, frame: Any) -> dict[str, Any]:
     request = dialect.decode(frame, session(identity()))
-    reference, refusal = request.reference, getattr(request.command, "error", None)
-    said: dict[str, Any] = {"operation": request.operation}
-    if refusal is not None:
-        return said | {"refused": _frames(dialect.failed(reference, refusal))}
+    reference, error_of_request = request.reference, getattr(request.command, "error", None)
+    replies: dict[str, Any] = {"operation": request.operation}
+    if error_of_request is not None:
+        return replies | {"refused": _frames(dialect.failed(reference, error_of_request))}
     command = (
         request.command.then(story.DIRECT) if isinstance(request.command, ResolveConversation) else request.command
     )
     if isinstance(command, SendMessage):
-        said["sent"] = _frames(dialect.sent(reference, RECEIPT))
+        replies["sent"] = _frames(dialect.sent(reference, RESULT))
     else:
-        said["done"] = _frames(dialect.done(reference, {}))
+        replies["done"] = _frames(dialect.done(reference, {}))
     for sentence, error in ERRORS.items():
-        said[sentence] = _frames(dialect.failed(reference, error))
-    return said
+        replies[sentence] = _frames(dialect.failed(reference, error))
+    return replies
 
 
 def _frames(payloads: tuple[bytes, ...]) -> Frames:

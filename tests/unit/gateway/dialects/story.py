@@ -1,7 +1,7 @@
-"""One event of every kind that services tell the gateway of: a story of Ann, Bob and Carl, in order.
+"""One event of every type that the services send to the gateway: a story of Ann, Bob and Carl, in order.
 
 Ann writes to Bob directly, and to Bob and Carl in the room `support`. Bob's id is all digits. The events are listed by
-the name of their field in the protos' oneof, with a word behind it where one kind has more than one face.
+the name of their field in the protos' oneof, with a word after it for types with several variants.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ EVERYBODY: Final = (ANN, BOB, CARL)
 
 
 def at(second: int) -> Timestamp:
-    """A moment of the story."""
+    """Returns a time in the story."""
     return Timestamp(seconds=1_767_268_800 + second, nanos=123_456_789)
 
 
 def direct_message(**fields: Any) -> chat_pb2.Message:
-    """What Ann writes to Bob."""
+    """Returns Ann's message to Bob."""
     given: dict[str, Any] = {
         "message_id": "message-to-bob-0000001",
         "conversation_id": DIRECT,
@@ -45,7 +45,7 @@ def direct_message(**fields: Any) -> chat_pb2.Message:
 
 
 def room_message() -> chat_pb2.Message:
-    """What Ann writes in the room."""
+    """Returns Ann's message in the room."""
     return chat_pb2.Message(
         message_id="message-to-room-000001",
         conversation_id=ROOM,
@@ -70,7 +70,7 @@ def room_message() -> chat_pb2.Message:
 
 
 def conversation() -> chat_pb2.Conversation:
-    """The room."""
+    """Returns the room."""
     return chat_pb2.Conversation(
         conversation_id=ROOM,
         kind=chat_pb2.CONVERSATION_KIND_GROUP,
@@ -94,7 +94,7 @@ def conversation() -> chat_pb2.Conversation:
 
 
 def views() -> list[event_pb2.View]:
-    """How each member sees the room."""
+    """Returns each member's view of the room."""
     return [
         event_pb2.View(user_id=ANN, read_seq=1),
         event_pb2.View(user_id=BOB, read_seq=0, muted_until_time=at(60)),
@@ -116,10 +116,10 @@ def _member(role: Any) -> dict[str, Any]:
 
 
 def chat_events(origin: str) -> dict[str, event_pb2.Event]:
-    """Events of conversations.
+    """Returns the events of conversations.
 
     Args:
-        origin: the connection with which Ann sends.
+        origin: the connection from which Ann sends.
     """
     in_room: dict[str, Any] = {"kind": chat_pb2.CONVERSATION_KIND_GROUP, "room": "support"}
     member = chat_pb2.MEMBER_ROLE_MEMBER
@@ -210,7 +210,7 @@ def chat_events(origin: str) -> dict[str, event_pb2.Event]:
 
 
 def notify_events() -> dict[str, notify.Event]:
-    """Events of Bob's notifications."""
+    """Returns the events of Bob's notifications."""
     made = notify.Notification(
         notification_id="notification-000000001",
         type=notify.NOTIFICATION_TYPE_LEAD_ASSIGNED,
@@ -219,7 +219,7 @@ def notify_events() -> dict[str, notify.Event]:
         count=1,
         update_time=at(7),
     )
-    made.data.update({"senderId": BOB})  # one alone: a Struct keeps no order
+    made.data.update({"senderId": BOB})  # only one: a Struct keeps no order
     created = notify.NotificationCreated(notification=made, unread_count=2)
     made.read = True
     updated = notify.NotificationUpdated(notification=made, unread_count=1)
@@ -238,7 +238,7 @@ def _presence(status: Any, **fields: Any) -> presence.Event:
 
 
 def presence_events() -> dict[str, presence.Event]:
-    """Bob comes, is away from the device, and goes."""
+    """Returns the events of Bob coming online, being idle and going offline."""
     return {
         "presence, came": _presence(presence.PRESENCE_STATUS_ONLINE, text="at work"),
         "presence, changed": _presence(presence.PRESENCE_STATUS_AWAY),

@@ -1,4 +1,4 @@
-"""No event is without a decision, in any dialect: an event that the protos gain fails a test until it has one."""
+"""Every dialect has an encoder for every event: an event added to the protos fails a test until it has one."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def test_each_dialect_has_decided_of_every_event(name: str) -> None:
 
 
 def test_the_story_has_every_event() -> None:
-    """So the files in `goldens/` have what each dialect makes of it."""
+    """So the files in `goldens/` show every event in every dialect."""
     assert undecided(CHAT_EVENTS, {event.WhichOneof("payload") or "" for event in chat_events("").values()}) == set()
     assert undecided(NOTIFY_EVENTS, {event.WhichOneof("payload") or "" for event in notify_events().values()}) == set()
 
 
 def with_one_more_event(message: Descriptor, name: str) -> Descriptor:
-    """The message as it were if its proto gained an event."""
+    """Returns a message whose proto has one more event."""
     file: Any = descriptor_pb2.FileDescriptorProto()
     message.file.CopyToProto(file)
     described = next(one for one in file.message_type if one.name == message.name)

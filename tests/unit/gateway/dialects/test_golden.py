@@ -1,4 +1,4 @@
-"""What each dialect says is what is kept in `goldens/`; see `golden.py` for how to write it anew."""
+"""The output of each dialect equals the files in `goldens/`; `golden.py` writes them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_no_file_is_of_a_dialect_that_there_is_not() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_sender_hears_of_a_message_by_an_event_or_by_the_answer(name: str) -> None:
-    """Never by neither: by both where the front-end asks for an answer, and by the answer alone in Parley's own."""
+    """By both in dialects with acknowledgements, and by the reply alone in Parley's own."""
     everything = kept(name)
     to_sender = next(
         frames for names, frames in everything["events"]["message_created"].items() if "ann" in names.split(", ")

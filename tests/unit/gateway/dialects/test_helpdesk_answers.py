@@ -1,4 +1,4 @@
-"""What the helpdesk is answered: who is here at that moment, and ids as in everything else that it is told."""
+"""The replies to the helpdesk: the users online at that moment, and ids as in its events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A payload may say who sends it, if that is so."""
+"""A payload may claim an identity only if it is the true one."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_a_role_is_no_number() -> None:
 
 
 def test_an_id_is_not_taken_for_a_role() -> None:
-    """The other names are of roles alone."""
+    """Only roles have other names."""
     who = identity("agent_l1", role="client")
     with pytest.raises(PermissionDeniedError):
         check_claims({"userId": "employee_l1"}, who, their_role)

@@ -1,4 +1,4 @@
-"""Ids go out as numbers where they are such, and come back as they were."""
+"""Ids that are numbers go out as numbers, and come back as the same ids."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_an_id_that_went_out_means_the_same_when_it_comes_back(known: str) -> No
 
 @given(texts)
 def test_a_front_end_in_javascript_keeps_it(known: str) -> None:
-    """Numbers there have 53 bits."""
+    """Its integers are exact up to 53 bits."""
     said = json.loads(json.dumps(format_id(known)))
     assert not isinstance(said, int) or int(float(said)) == said
     assert parse_id(said) == known
@@ -71,7 +71,7 @@ def test_a_front_ends_own_id_comes_back_as_it_was(own: str | int) -> None:
 
 @given(texts | numbers, texts | numbers)
 def test_own_ids_that_differ_have_keys_that_differ(one: str | int, other: str | int) -> None:
-    """Unless they differ only as a large number and its text do, which no front-end has both of."""
+    """Except a large number and its text, since no front-end uses both."""
     if own_id_to_key(one) == own_id_to_key(other):
         assert one == other
         assert type(one) is type(other)

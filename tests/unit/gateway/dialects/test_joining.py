@@ -1,4 +1,4 @@
-"""Joining a conversation takes calls; what comes meanwhile is not lost, and who leaves in between has left."""
+"""Joining a conversation takes calls: no message in between is lost, and a leave in between takes effect."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GONE = NotFoundError("CONVERSATION_NOT_FOUND", "no such conversation")
 
 
 class Client:
-    """A client of projects', and services that answer when they are told to."""
+    """A client of the projects dialect, and services that answer when the test says so."""
 
     def __init__(self) -> None:
         self.session = Session("session-1", identity(), "token", LIMITS, PROJECTS.new_state())
@@ -37,14 +37,14 @@ class Client:
         )
 
     def emit(self, event: str) -> asyncio.Task[Any]:
-        """Emits something about the conversation."""
+        """Emits an event with the conversation."""
         command = PROJECTS.decode(EmittedFrame(json.dumps([event, {"conversationId": "c1"}]), ""), self.session).command
         assert isinstance(command, CallUpstream)
         return asyncio.ensure_future(command.run(self._services.client(self.session.identity)))
 
     @property
     def joined(self) -> list[str]:
-        """The conversations that it has joined."""
+        """The joined conversations."""
         return list(self.session.dialect_state.joined)
 
 

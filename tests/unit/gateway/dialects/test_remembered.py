@@ -1,4 +1,4 @@
-"""What dialects remember of a connection: enough to tell everything once, and never more than so much."""
+"""The state that dialects keep of a connection: enough to send every event once, and limited in size."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def test_each_own_message_is_told_as_delivered_once_when_it_is(steps: list[tuple
     waiting: dict[str, list[int]] = defaultdict(list)
     for step, conversation_id, number in steps:
         if step == "sent":
-            last[conversation_id] += number  # between own messages are those of others
+            last[conversation_id] += number  # others' messages are between own ones
             waiting[conversation_id].append(last[conversation_id])
             state.sent(message(conversation_id, last[conversation_id]))
         else:
             mark = last[conversation_id] - 6 + number
-            told = state.delivered(conversation_id, mark)
-            assert told == [f"{conversation_id}{seq}" for seq in waiting[conversation_id] if seq <= mark]
+            delivered = state.delivered(conversation_id, mark)
+            assert delivered == [f"{conversation_id}{seq}" for seq in waiting[conversation_id] if seq <= mark]
             waiting[conversation_id] = [seq for seq in waiting[conversation_id] if seq > mark]
-    assert {key: [seq for seq, _ in line] for key, line in state.undelivered.items()} == {
+    assert {key: [seq for seq, _ in queue] for key, queue in state.undelivered.items()} == {
         key: seqs for key, seqs in waiting.items() if seqs
     }
 
@@ -80,7 +80,7 @@ def test_it_is_told_exactly_what_was_newly_read(
 
 
 def test_ones_own_messages_are_not_told_as_read_by_oneself() -> None:
-    """As in the messages themselves, whose `readBy` leaves the sender out."""
+    """As in messages, whose `readBy` leaves out the sender."""
     window = projects.Window()
     window.add_messages(
         Message(seq=seq, message_id=f"m{seq}", sender_id=sender) for seq, sender in enumerate(("ann", "bob", "ann"), 1)

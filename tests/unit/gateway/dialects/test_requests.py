@@ -1,4 +1,4 @@
-"""What clients send becomes a command, or an error that names what is wrong; tables of every event that they have."""
+"""Tables of all requests: each becomes a command, or an error that names the wrong fields."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TO = {"conversationId": "c1"}
 ALL = ["telecom", "projects", "helpdesk"]
 LONG = "x" * 65
 
-# By dialect: what a client asks for, and with what body, if all is well.
+# By dialect: the requests and their valid bodies.
 GOOD: Mapping[str, list[tuple[str, dict[str, Any]]]] = {
     "telecom": [
         ("joinOrganization", {"organizationId": "acme"}),
@@ -65,7 +65,7 @@ GOOD: Mapping[str, list[tuple[str, dict[str, Any]]]] = {
     ],
 }
 
-# By dialect: what a client asks for, with what body, and the fields of which something is wrong.
+# By dialect: the requests, invalid bodies, and the names of the wrong fields.
 BAD: Mapping[str, list[tuple[str, Any, set[str]]]] = {
     "telecom": [
         ("joinOrganization", {}, {"organizationId"}),
@@ -166,7 +166,7 @@ def test_the_tables_have_everything_that_clients_send(name: str) -> None:
 
 
 def _shown(value: object) -> str:
-    """Of a set, its order is chance: every process that runs tests must call them the same."""
+    """Returns a name that does not depend on the order of a set: test ids must be the same in every worker process."""
     return ",".join(sorted(value)) if isinstance(value, set) else str(value)
 
 
@@ -178,7 +178,7 @@ def test_what_is_missing_or_mistyped_is_named(name: str, asked: str, body: Any, 
     error = error_of(request)
     assert (error.category.name, error.reason) == ("INVALID_ARGUMENT", "INVALID_FIELDS")
     assert set(error.fields) == wrong
-    assert isinstance(request.command, Reject)  # and not Malformed: of those, too many in a row end the connection
+    assert isinstance(request.command, Reject)  # and not Malformed: too many of those in a row close the connection
     assert request.operation == asked
 
 
@@ -192,7 +192,7 @@ def test_whatever_is_sent_may_not_claim_to_be_of_another(
     assert claim in error.message
 
 
-# By dialect: what a client asks for, what a service calls a field, and what the client calls it.
+# By dialect: the requests, a service's name of a field, and the client's name of it.
 RENAMED = [
     ("telecom", "getOrCreateConversation", "userId", "targetUserId"),
     ("telecom", "sendMessage", "text", "content"),

@@ -1,5 +1,4 @@
-// Who plays in these tests, and how they are heard: organizations and users of a test's own, and connections that keep
-// all that they are told.
+// The harness of these tests: organizations and users for one test, and connections that record what they receive.
 
 import assert from "node:assert/strict";
 import http from "node:http";
@@ -17,8 +16,8 @@ export async function control(path, body = {}) {
   return response.json();
 }
 
-/** An organization, and users of it by id: `await company({ann: "manager", 101: "client"})`. */
-export async function company(roles) {
+/** Creates an organization, and returns its users by id: `await createCompany({ann: "manager", 101: "client"})`. */
+export async function createCompany(roles) {
   const { organizationId } = await control("/companies");
   const users = { organizationId };
   for (const [userId, role] of Object.entries(roles)) {
@@ -40,24 +39,24 @@ export async function rest(method, path, user, body) {
   return answer;
 }
 
-/** Keeps what is told, in order, and waits for what is to come. */
-class Ear {
+/** Records events in order, and waits for further ones. */
+class Inbox {
   constructor() {
-    this.told = [];
+    this.received = [];
     this.waiting = [];
   }
 
-  tell(name, body) {
-    this.told.push({ name, body });
+  add(name, body) {
+    this.received.push({ name, body });
     for (const check of [...this.waiting]) check();
   }
 
-  /** The first that was told, or will be, of this name and like this; it isn't found again. */
-  async heard(name, like = () => true, patience = PATIENCE_MS) {
+  /** Returns and removes the first event of a name that matches, received already or later. */
+  async next(name, like = () => true, patience = PATIENCE_MS) {
     const matches = typeof like === "function" ? like : (body) => contains(body, like);
     const find = () => {
-      const index = this.told.findIndex((one) => one.name === name && matches(one.body));
-      return index < 0 ? undefined : this.told.splice(index, 1)[0].body;
+      const index = this.received.findIndex((one) => one.name === name && matches(one.body));
+      return index < 0 ? undefined : this.received.splice(index, 1)[0].body;
     };
     return new Promise((resolve, reject) => {
       const check = () => {
@@ -70,15 +69,15 @@ class Ear {
       };
       const timer = setTimeout(() => {
         this.waiting = this.waiting.filter((one) => one !== check);
-        reject(new Error(`no ${name} came; there were: ${JSON.stringify(this.told).slice(0, 2_000)}`));
+        reject(new Error(`no ${name} received; received: ${JSON.stringify(this.received).slice(0, 2_000)}`));
       }, patience);
       if (!check()) this.waiting.push(check);
     });
   }
 
-  /** All bodies of this name that were told and not waited for. */
+  /** Returns the bodies of all events of a name that `next` has not removed. */
   all(name) {
-    return this.told.filter((one) => one.name === name).map((one) => one.body);
+    return this.received.filter((one) => one.name === name).map((one) => one.body);
   }
 }
 
@@ -88,88 +87,88 @@ function contains(body, like) {
   );
 }
 
-/** A Socket.IO client in a namespace, connected. */
+/** Connects a Socket.IO client to a namespace. */
 export async function connect(namespace, user, options = {}) {
   const connection = start(namespace, user, options);
-  await connection.heard("connect");
+  await connection.next("connect");
   return connection;
 }
 
-/** A Socket.IO client that is about to connect; `over` another one, on the same connection as that. */
+/** Starts to connect a Socket.IO client; with `over`, on the connection of another client. */
 export function start(namespace, user, { over, ...options } = {}) {
   const auth = { token: user.token };
   const socket = over
     ? over.socket.io.socket(namespace, { auth })
     : io(URL_ + namespace, { auth, forceNew: true, reconnectionDelay: 50, reconnectionDelayMax: 200, ...options });
-  const ear = new Ear();
-  socket.onAny((name, body) => ear.tell(name, body));
-  socket.on("connect", () => ear.tell("connect", { id: socket.id }));
-  socket.on("connect_error", (error) => ear.tell("connect_error", { message: error.message }));
-  socket.on("disconnect", (reason) => ear.tell("disconnect", { reason }));
+  const inbox = new Inbox();
+  socket.onAny((name, body) => inbox.add(name, body));
+  socket.on("connect", () => inbox.add("connect", { id: socket.id }));
+  socket.on("connect_error", (error) => inbox.add("connect_error", { message: error.message }));
+  socket.on("disconnect", (reason) => inbox.add("disconnect", { reason }));
   open.add(() => socket.close());
-  return Object.assign(ear, {
+  return Object.assign(inbox, {
     socket,
     emit: (name, body) => socket.emit(name, body),
     ask: (name, body) => socket.timeout(PATIENCE_MS).emitWithAck(name, body),
   });
 }
 
-/** A bare WebSocket whose frames are JSON, named by `name`. */
-export async function bare(path, protocols, name, headers = {}) {
+/** Connects a plain WebSocket with JSON frames; `name` returns the name of a frame. */
+export async function connectWebSocket(path, protocols, name, headers = {}) {
   const socket = new WebSocket(URL_.replace("http", "ws") + path, protocols, { headers });
-  const ear = new Ear();
+  const inbox = new Inbox();
   socket.on("message", (data) => {
     const frame = JSON.parse(data);
-    ear.tell(name(frame), frame);
+    inbox.add(name(frame), frame);
   });
-  socket.on("close", (code, reason) => ear.tell("close", { code, reason: String(reason) }));
+  socket.on("close", (code, reason) => inbox.add("close", { code, reason: String(reason) }));
   open.add(() => socket.terminate());
   await new Promise((resolve, reject) => {
     socket.once("open", resolve);
     socket.once("error", reject);
   });
-  return Object.assign(ear, { socket, send: (frame) => socket.send(JSON.stringify(frame)) });
+  return Object.assign(inbox, { socket, send: (frame) => socket.send(JSON.stringify(frame)) });
 }
 
-/** A client of the helpdesk that has joined. */
-export async function atDesk(user, more = {}) {
-  const connection = await bare("/helpdesk", [], (frame) => frame.type);
+/** Connects and joins a client of the helpdesk. */
+export async function joinHelpdesk(user, more = {}) {
+  const connection = await connectWebSocket("/helpdesk", [], (frame) => frame.type);
   connection.send({ type: "user_join", userId: user.userId, token: user.token, ...more });
-  connection.joined = await connection.heard("joined");
+  connection.joined = await connection.next("joined");
   return connection;
 }
 
-/** A client of Parley's own vocabulary. */
+/** Connects a client of Parley's native dialect. */
 export async function native(user) {
   const token = Buffer.from(user.token).toString("base64url");
   const protocols = ["parley.v1.json", `base64url.bearer.authorization.parley.${token}`];
-  const connection = await bare("/ws", protocols, (frame) => frame.event ?? `reply ${frame.id}`);
-  await connection.heard("session.ready");
+  const connection = await connectWebSocket("/ws", protocols, (frame) => frame.event ?? `reply ${frame.id}`);
+  await connection.next("session.ready");
   let id = 0;
   connection.ask = async (op, body) => {
     id += 1;
     connection.send({ id, op, body });
-    const reply = await connection.heard(`reply ${id}`);
+    const reply = await connection.next(`reply ${id}`);
     assert.ok(reply.ok, JSON.stringify(reply.error));
     return reply.ok;
   };
   return connection;
 }
 
-/** Asks again and again until something holds, which others are told of a moment later. */
+/** Polls until a condition holds. */
 export async function until(holds) {
   for (const end = Date.now() + PATIENCE_MS; !(await holds()); await pause(50)) {
-    assert.ok(Date.now() < end, `not until now: ${holds}`);
+    assert.ok(Date.now() < end, `never held: ${holds}`);
   }
 }
 
-/** Waits until a user is seen to be online, by a client of Parley's own vocabulary. */
+/** Waits until a native client sees a user online. */
 export const untilOnline = (native, userId) =>
   until(async () => (await native.ask("presence.get", { userIds: [userId] })).presences[0].status === "online");
 
-/** Says something again and again, faster than is permitted, until the connection ends: what is told of its end. */
+/** Calls `say` faster than permitted until the event `end`, and returns that event. */
 export async function flood(connection, say, end) {
-  const ended = connection.heard(end);
+  const ended = connection.next(end);
   const isOver = ended.then(() => true, () => true);
   do {
     for (let n = 0; n < 1_000; n += 1) say();
@@ -177,7 +176,7 @@ export async function flood(connection, say, end) {
   return ended;
 }
 
-/** Requests that come from another address, as if from another machine. */
+/** Returns options for requests from another address, as if from another machine. */
 export const from = (localAddress) => ({ agent: new http.Agent({ localAddress, keepAlive: true }) });
 
 export const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -187,7 +186,7 @@ export function closeAll() {
   open.clear();
 }
 
-/** Whether an object has just these fields. */
+/** Asserts that an object has exactly these fields. */
 export function hasFields(object, ...names) {
   assert.deepEqual(Object.keys(object).sort(), names.sort());
 }
