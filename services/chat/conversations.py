@@ -27,6 +27,7 @@ from services.chat.domain import (
     direct_conversation_id,
     group_conversation_id,
     may_manage,
+    project_conversation_id,
     requested_group_id,
     room_conversation_id,
 )
@@ -83,9 +84,10 @@ class Conversations:
             await self._create(caller, self._new(caller, conversation_id, ConversationKind.DIRECT), roles)
         return await self._views.get(caller.organization_id, conversation_id, caller.user_id)
 
-    async def create_group(
+    async def create(
         self,
         caller: Identity,
+        kind: ConversationKind,
         *,
         name: str,
         description: str,
@@ -93,17 +95,17 @@ class Conversations:
         member_ids: Iterable[str],
         request_id: str = "",
     ) -> chat_pb2.Conversation:
-        """Creates a group with the caller as its owner."""
+        """Creates a group or project with the caller as its owner.
+
+        An organization has one project for each external_ref: if there is one, returns it to its members.
+        """
         others = [user_id for user_id in dict.fromkeys(member_ids) if user_id != caller.user_id]
-        if request_id:
-            conversation_id = requested_group_id(caller.organization_id, caller.user_id, request_id)
-        else:
-            conversation_id = group_conversation_id(caller.organization_id, self._new_id())
+        conversation_id = self._id_of_new(caller, kind, external_ref, request_id)
 
         async def attempt(change_id: str) -> chat_pb2.Conversation:
-            if not (request_id and await self._store.conversations([conversation_id])):
+            if not await self._store.conversations([conversation_id]):
                 await self._contacts.require(others, field="memberIds", new_group=True)
-                conversation = self._new(caller, conversation_id, ConversationKind.GROUP)
+                conversation = self._new(caller, conversation_id, kind)
                 conversation.name, conversation.description = name, description
                 conversation.external_ref = external_ref
                 roles = {caller.user_id: MemberRole.OWNER} | dict.fromkeys(others, MemberRole.MEMBER)
@@ -111,6 +113,13 @@ class Conversations:
             return await self._views.get(caller.organization_id, conversation_id, caller.user_id)
 
         return await self._idempotency.run(caller, conversation_id, "CreateConversation", request_id, attempt)
+
+    def _id_of_new(self, caller: Identity, kind: ConversationKind, external_ref: str, request_id: str) -> str:
+        if kind is ConversationKind.PROJECT:
+            return project_conversation_id(caller.organization_id, external_ref)
+        if request_id:
+            return requested_group_id(caller.organization_id, caller.user_id, request_id)
+        return group_conversation_id(caller.organization_id, self._new_id())
 
     async def ensure_room(self, caller: Identity, external_ref: str, name: str, *, request_id: str = "") -> str:
         """Returns the id of a room. Creates the room if needed, unless the caller is a client."""
@@ -158,6 +167,7 @@ class Conversations:
         kind: int,
         archived: bool | None,
         updated_after_ms: int,
+        external_ref: str,
         before: Cursor | None,
         page_size: int,
     ) -> tuple[list[chat_pb2.Conversation], Cursor | None]:
@@ -172,6 +182,7 @@ class Conversations:
             kind=kind,
             archived=archived,
             updated_after_ms=updated_after_ms,
+            external_ref=external_ref,
             before=before,
             limit=page_size + 1,
         )
@@ -182,6 +193,7 @@ class Conversations:
                 kind in {0, conversation.kind}
                 and archived in {None, conversation.archived}
                 and conversation.head.changed_ms >= updated_after_ms
+                and external_ref in {"", conversation.external_ref}
                 and (before is None or _activity(current) < before)
             ):
                 matching.append(current)

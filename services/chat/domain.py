@@ -26,6 +26,7 @@ class ConversationKind(IntEnum):
 
     DIRECT = 1
     GROUP = 2
+    PROJECT = 3
 
 
 class MemberRole(IntEnum):
@@ -288,6 +289,11 @@ def group_conversation_id(organization_id: str, nonce: str) -> str:
 def requested_group_id(organization_id: str, user_id: str, request_id: str) -> str:
     """Returns the id of the group that a user's request creates, however often it is repeated."""
     return _digest(16, "requested group", organization_id, user_id, request_id)
+
+
+def project_conversation_id(organization_id: str, external_ref: str) -> str:
+    """Returns the id of the only project of an organization with an external_ref."""
+    return _digest(16, "project", organization_id, external_ref)
 
 
 def room_of(conversation: Conversation) -> str:

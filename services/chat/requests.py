@@ -6,18 +6,20 @@ from collections.abc import Collection
 from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from parley.chat.v1 import chat_pb2, message_pb2
+from parley.chat.v1 import chat_pb2, conversation_pb2, message_pb2
 
 from chassis.rpc.validation import FieldChecks
 from services.chat import convert
-from services.chat.domain import MAX_MEMBERS, MAX_TEXT_BYTES, MessageKind
+from services.chat.domain import MAX_MEMBERS, MAX_TEXT_BYTES, ConversationKind, MessageKind
 
 _MAX_ATTACHMENTS: Final = 20
 _MAX_MENTIONS: Final = 50
+_MAX_NAME: Final = 200
 _MAX_URL: Final = 2_000
 _MAX_TAGS: Final = 20
 _SURELY_SHORT: Final = MAX_TEXT_BYTES // 4  # UTF-8 takes at most 4 bytes per character
 _SENDABLE_KINDS: Final = frozenset({0, *MessageKind}) - {MessageKind.SYSTEM}  # 0: unset, text by default
+_CREATABLE_KINDS: Final = frozenset({chat_pb2.CONVERSATION_KIND_GROUP, chat_pb2.CONVERSATION_KIND_PROJECT})
 _FIRST_SECOND: Final = -62_135_596_800  # of the year 1
 _LAST_SECOND: Final = 253_402_300_799  # of the year 9999
 _NANOS: Final = 1_000_000_000
@@ -31,7 +33,12 @@ def check_conversation_id(checks: FieldChecks, value: str) -> None:
 
 def check_request_id(checks: FieldChecks, value: str) -> None:
     """Checks a request id's length."""
-    checks.text("requestId", value, at_most=64)
+    checks.request_id(value)
+
+
+def check_external_ref(checks: FieldChecks, value: str) -> None:
+    """Checks the length of a reference, which may be empty."""
+    checks.text("externalRef", value, at_most=_MAX_NAME)
 
 
 def check_message_id(checks: FieldChecks, value: str, field: str = "messageId") -> None:
@@ -82,34 +89,41 @@ def _check_attachment(checks: FieldChecks, attachment: chat_pb2.Attachment) -> N
     checks.require(attachment.size_bytes >= 0, "attachments", "must have sizes of at least 0")
 
 
-def check_new_group(
-    kind: chat_pb2.ConversationKind.ValueType, name: str, description: str, external_ref: str, members: Collection[str]
-) -> None:
-    """Validates a request to create a group. Raises InvalidArgumentError."""
+def check_creation(request: conversation_pb2.CreateConversationRequest) -> ConversationKind:
+    """Validates a request to create a conversation, and returns its kind. Raises InvalidArgumentError."""
     checks = FieldChecks()
-    checks.require(kind == chat_pb2.CONVERSATION_KIND_GROUP, "kind", "must be group")
-    _check_settings(checks, name, description)
-    checks.text("externalRef", external_ref, at_most=200)
-    checks.require(len(set(members)) < MAX_MEMBERS, "memberIds", f"must have fewer than {MAX_MEMBERS} entries")
-    for user_id in members:
+    checks.require(request.kind in _CREATABLE_KINDS, "kind", "must be group or project")
+    _check_settings(checks, request.name, request.description)
+    if request.kind == chat_pb2.CONVERSATION_KIND_PROJECT:
+        _check_name(checks, "externalRef", request.external_ref)
+    else:
+        check_external_ref(checks, request.external_ref)
+    distinct = set(request.member_ids)
+    checks.require(len(distinct) < MAX_MEMBERS, "memberIds", f"must have fewer than {MAX_MEMBERS} entries")
+    for user_id in request.member_ids:
         checks.user_id("memberIds", user_id)
+    check_request_id(checks, request.request_id)
     checks.done()
+    return ConversationKind(request.kind)
 
 
 def check_room(external_ref: str, name: str) -> None:
     """Validates a request to join a room. Raises InvalidArgumentError."""
     checks = FieldChecks()
-    checks.text("externalRef", external_ref, at_least=1, at_most=200)
-    checks.require(not external_ref or bool(external_ref.strip()), "externalRef", "must not be blank")
-    checks.text("name", name, at_most=200)
-    checks.require(not name or bool(name.strip()), "name", "must not be blank")
+    _check_name(checks, "externalRef", external_ref)
+    if name:
+        _check_name(checks, "name", name)
     checks.done()
 
 
 def _check_settings(checks: FieldChecks, name: str, description: str) -> None:
-    checks.text("name", name, at_least=1, at_most=200)
-    checks.require(not name or bool(name.strip()), "name", "must not be blank")
+    _check_name(checks, "name", name)
     checks.text("description", description, at_most=2_000)
+
+
+def _check_name(checks: FieldChecks, field: str, value: str) -> None:
+    checks.text(field, value, at_least=1, at_most=_MAX_NAME)
+    checks.require(not value or bool(value.strip()), field, "must not be blank")
 
 
 def settings_of(conversation: chat_pb2.Conversation, paths: Collection[str]) -> dict[str, object]:

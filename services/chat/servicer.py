@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-from parley.chat.v1 import chat_pb2, event_pb2
 from parley.chat.v1 import conversation_pb2 as pb
+from parley.chat.v1 import event_pb2
 from parley.chat.v1.conversation_pb2_grpc import ConversationServiceServicer
 from parley.chat.v1.event_pb2_grpc import EventServiceServicer
 
@@ -17,7 +17,7 @@ from chassis.rpc.paging import Milliseconds, decode_token, encode_token, page_si
 from chassis.rpc.validation import FieldChecks
 from services.chat import convert, requests
 from services.chat.conversations import Conversations
-from services.chat.domain import MemberRole
+from services.chat.domain import ConversationKind, MemberRole
 from services.chat.members import Members
 
 
@@ -43,12 +43,10 @@ class ConversationServicer(ConversationServiceServicer):
         self, request: pb.CreateConversationRequest, context: Context
     ) -> pb.CreateConversationResponse:
         """Implements the RPC."""
-        requests.check_new_group(
-            request.kind, request.name, request.description, request.external_ref, request.member_ids
-        )
-        _check_request_id(request.request_id)
-        conversation = await self._conversations.create_group(
+        kind = requests.check_creation(request)
+        conversation = await self._conversations.create(
             calling_user(),
+            kind,
             name=request.name,
             description=request.description,
             external_ref=request.external_ref,
@@ -79,17 +77,21 @@ class ConversationServicer(ConversationServiceServicer):
     ) -> pb.ListConversationsResponse:
         """Implements the RPC."""
         checks = FieldChecks()
-        checks.require(request.kind in chat_pb2.ConversationKind.values(), "kind", "must be direct, group or project")
+        checks.require(int(request.kind) in {0, *ConversationKind}, "kind", "must be direct, group or project")
         requests.check_time(checks, "updatedAfter", request.updated_after)
+        requests.check_external_ref(checks, request.external_ref)
         checks.done()
         updated_after_ms = convert.milliseconds(request.updated_after)
         archived = request.archived if request.HasField("archived") else None
         query = f"conversations {request.kind} {archived} {updated_after_ms}"
+        if request.external_ref:
+            query += f" {request.external_ref}"
         page, after = await self._conversations.page(
             calling_user(),
             kind=request.kind,
             archived=archived,
             updated_after_ms=updated_after_ms,
+            external_ref=request.external_ref,
             before=decode_token(request.page_token, query, tuple[Milliseconds, str]),
             page_size=page_size(request.page_size),
         )

@@ -317,6 +317,7 @@ class ChatStore:
         kind: int,
         archived: bool | None,
         updated_after_ms: int,
+        external_ref: str,
         before: tuple[int, str] | None,
         limit: int,
     ) -> list[Conversation]:
@@ -327,6 +328,7 @@ class ChatStore:
             kind: 0 for any.
             archived: None for any.
             updated_after_ms: the earliest time of the latest change.
+            external_ref: empty for any.
             before: the (activity in ms, conversation id) after which the list continues.
             limit: the most conversations to return.
         """
@@ -337,6 +339,8 @@ class ChatStore:
             query["archived"] = archived
         if updated_after_ms:
             query["changed"] = {"$gte": DatetimeMS(updated_after_ms)}
+        if external_ref:
+            query["external_ref"] = external_ref
         if before is not None:
             activity, conversation_id = DatetimeMS(before[0]), before[1]
             query["$or"] = [{"active": {"$lt": activity}}, {"active": activity, "_id": {"$lt": conversation_id}}]

@@ -998,19 +998,22 @@ class Operations(ABC):
         external_ref: str | None = None,
         request_id: str | None = None,
     ) -> CreateConversationResponse:
-        """Creates a group with the caller as its owner.
+        """Creates a group or project with the caller as its owner.
 
+        An organization has one project for each external_ref: if it exists, returns it to its members unchanged.
         Errors: PERMISSION_DENIED (GROUP_CREATION_NOT_ALLOWED) if the caller's role may not create groups,
-        (CONTACT_NOT_ALLOWED) if the caller may not contact one of the members; NOT_FOUND (USER_NOT_FOUND);
-        UNAUTHENTICATED (ACCOUNT_DISABLED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
+        (CONTACT_NOT_ALLOWED) if the caller may not contact one of the members, (NOT_A_MEMBER) if the project exists and
+        the caller is not a member; NOT_FOUND (USER_NOT_FOUND); UNAUTHENTICATED (ACCOUNT_DISABLED); RESOURCE_EXHAUSTED
+        (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
 
         Args:
             kind: The kind of the new conversation; not direct, see GetOrCreateDirectConversation.
             name: The group's name: 1 to 200 characters, not blank.
             description: The group's description: at most 2,000 characters.
             member_ids: The ids of the other members, at most 4,999; duplicates and the caller are ignored.
-            external_ref: A reference of the caller's choice, such as a ticket number: at most 200 characters; empty for
-                none. Several groups may have the same one.
+            external_ref: A reference of the caller's choice, such as a ticket number: at most 200 characters.
+                Identifies a project, where it must not be blank; several groups may have the same one, and it may be
+                empty.
             request_id: Makes a repeat return the first outcome; kept for at least 24 hours. 1 to 64 characters; empty
                 for none.
         """

@@ -90,8 +90,8 @@ class CreateConversationRequest(_message.Message):
     description: _builtins.str
     """The group's description: at most 2,000 characters."""
     external_ref: _builtins.str
-    """A reference of the caller's choice, such as a ticket number: at most 200 characters; empty for none. Several groups
-    may have the same one.
+    """A reference of the caller's choice, such as a ticket number: at most 200 characters. Identifies a project, where it
+    must not be blank; several groups may have the same one, and it may be empty.
     """
     request_id: _builtins.str
     """Makes a repeat return the first outcome; kept for at least 24 hours. 1 to 64 characters; empty for none."""

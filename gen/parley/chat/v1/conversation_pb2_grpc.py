@@ -116,11 +116,13 @@ class ConversationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateConversation(self, request, context):
-        """Creates a group with the caller as its owner.
+        """Creates a group or project with the caller as its owner. An organization has one project for each external_ref: if
+        it exists, returns it to its members unchanged.
 
         Errors: PERMISSION_DENIED (GROUP_CREATION_NOT_ALLOWED) if the caller's role may not create groups,
-        (CONTACT_NOT_ALLOWED) if the caller may not contact one of the members; NOT_FOUND (USER_NOT_FOUND); UNAUTHENTICATED
-        (ACCOUNT_DISABLED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
+        (CONTACT_NOT_ALLOWED) if the caller may not contact one of the members, (NOT_A_MEMBER) if the project exists and the
+        caller is not a member; NOT_FOUND (USER_NOT_FOUND); UNAUTHENTICATED (ACCOUNT_DISABLED); RESOURCE_EXHAUSTED
+        (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -32,11 +32,13 @@ class ConversationServiceStub:
     UNAUTHENTICATED (ACCOUNT_DISABLED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
     """
     CreateConversation: _aio.UnaryUnaryMultiCallable[_conversation_pb2.CreateConversationRequest, _conversation_pb2.CreateConversationResponse]
-    """Creates a group with the caller as its owner.
+    """Creates a group or project with the caller as its owner. An organization has one project for each external_ref: if
+    it exists, returns it to its members unchanged.
 
     Errors: PERMISSION_DENIED (GROUP_CREATION_NOT_ALLOWED) if the caller's role may not create groups,
-    (CONTACT_NOT_ALLOWED) if the caller may not contact one of the members; NOT_FOUND (USER_NOT_FOUND); UNAUTHENTICATED
-    (ACCOUNT_DISABLED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
+    (CONTACT_NOT_ALLOWED) if the caller may not contact one of the members, (NOT_A_MEMBER) if the project exists and the
+    caller is not a member; NOT_FOUND (USER_NOT_FOUND); UNAUTHENTICATED (ACCOUNT_DISABLED); RESOURCE_EXHAUSTED
+    (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
     """
     JoinRoom: _aio.UnaryUnaryMultiCallable[_conversation_pb2.JoinRoomRequest, _conversation_pb2.JoinRoomResponse]
     """Adds the caller to a room, and creates the room if necessary. A room is a group that its external_ref identifies in
@@ -130,11 +132,13 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_pb2.CreateConversationRequest,
         context: _aio.ServicerContext[_conversation_pb2.CreateConversationRequest, _abc.Awaitable[_conversation_pb2.CreateConversationResponse]],
     ) -> _abc.Awaitable[_conversation_pb2.CreateConversationResponse]:
-        """Creates a group with the caller as its owner.
+        """Creates a group or project with the caller as its owner. An organization has one project for each external_ref: if
+        it exists, returns it to its members unchanged.
 
         Errors: PERMISSION_DENIED (GROUP_CREATION_NOT_ALLOWED) if the caller's role may not create groups,
-        (CONTACT_NOT_ALLOWED) if the caller may not contact one of the members; NOT_FOUND (USER_NOT_FOUND); UNAUTHENTICATED
-        (ACCOUNT_DISABLED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
+        (CONTACT_NOT_ALLOWED) if the caller may not contact one of the members, (NOT_A_MEMBER) if the project exists and the
+        caller is not a member; NOT_FOUND (USER_NOT_FOUND); UNAUTHENTICATED (ACCOUNT_DISABLED); RESOURCE_EXHAUSTED
+        (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
         """
 
     @_abc_1.abstractmethod
