@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-_TOLERANCE_SECONDS: Final = 1e-6
+_TOLERANCE_SECONDS: Final = 1e-9
 """Absorbs the rounding errors of sums of intervals."""
 
 K = TypeVar("K", bound=Hashable)

@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable
 
 from chassis.errors import UnavailableError
+from chassis.rate_limit import Rate, conform
 
 _MIN_RETRY_MS = 1_000
 
 
 class RateLimiter:
-    """A token bucket.
+    """Limits connections to a sustained rate with bursts.
 
     Args:
         per_second: the sustained rate.
@@ -21,20 +22,13 @@ class RateLimiter:
     """
 
     def __init__(self, per_second: int, burst: int, now: Callable[[], float] = time.monotonic) -> None:
-        self._per_second = per_second
-        self._burst = burst
+        self._rate = Rate(burst, burst / per_second)
         self._now = now
-        self._tokens = float(burst)
-        self._filled_at = now()
+        self._arrival = -math.inf
 
     def acquire(self) -> None:
-        """Takes a token. Raises UnavailableError (TOO_MANY_CONNECTIONS), with the time after which to try again."""
-        now = self._now()
-        self._tokens = min(self._burst, self._tokens + (now - self._filled_at) * self._per_second)
-        self._filled_at = now
-        if self._tokens < 1:
-            wait_ms = math.ceil((1 - self._tokens) / self._per_second * 1_000)
-            raise UnavailableError(
-                "TOO_MANY_CONNECTIONS", "too many new connections", retry_after_ms=max(_MIN_RETRY_MS, wait_ms)
-            )
-        self._tokens -= 1
+        """Counts a connection. Raises UnavailableError (TOO_MANY_CONNECTIONS), with the time after which to retry."""
+        self._arrival, wait = conform(self._arrival, self._now(), self._rate)
+        if wait > 0:
+            wait_ms = max(_MIN_RETRY_MS, math.ceil(wait * 1_000))
+            raise UnavailableError("TOO_MANY_CONNECTIONS", "too many new connections", retry_after_ms=wait_ms)
