@@ -104,7 +104,7 @@ def bearer_token(request: Request) -> str:
     """The access token that the request shows. Raises UnauthenticatedError when it shows none."""
     authorization = request.headers.get("authorization", "")
     if not authorization:
-        raise UnauthenticatedError("TOKEN_MISSING", "this takes an access token")
+        raise UnauthenticatedError("TOKEN_MISSING", "access token required")
     return identity.bearer_token(authorization)
 
 

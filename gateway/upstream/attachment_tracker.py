@@ -35,9 +35,6 @@ class AttachmentTracker(Generic[K, V]):
         self._sequence = 0
         self._acknowledged = 0
 
-    def __len__(self) -> int:
-        return len(self._entries)
-
     @property
     def pending(self) -> int:
         """The number of changed entries that were not sent yet."""
