@@ -1,4 +1,4 @@
-"""Certificates as a cluster gives them: for each process a folder with tls.crt, tls.key and ca.crt, changed at once."""
+"""Certificates as a cluster mounts them: for each process a folder with tls.crt, tls.key and ca.crt."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _VALID: Final = timedelta(hours=1)
 
 
 def files_in(folder: Path) -> TlsFiles:
-    """What of a folder a process is told."""
+    """Returns the TLS files in a folder."""
     return TlsFiles(folder / "tls.crt", folder / "tls.key", folder / "ca.crt")
 
 
 class Authority:
-    """Issues certificates, and renews them."""
+    """A certificate authority for tests."""
 
     def __init__(self, name: str = "a test's authority") -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -40,14 +40,14 @@ class Authority:
         )
         self.pem = certificate.public_bytes(Encoding.PEM)
 
-    def issue(self, folder: Path, name: str, *addresses: str, believes: bytes = b"") -> int:
-        """Writes a process's folder, or writes it anew.
+    def issue(self, folder: Path, name: str, *addresses: str, trusts: bytes = b"") -> int:
+        """Issues a certificate to a process's folder, replacing an earlier one.
 
         Args:
-            folder: where.
-            name: the process's, which others look for.
-            addresses: other names of it, that are addresses.
-            believes: whom the process is to believe, when it is not this authority.
+            folder: the process's folder.
+            name: the process's DNS name, which clients verify.
+            addresses: its further names, which are IP addresses.
+            trusts: the authority that the process trusts, in PEM; this one by default.
 
         Returns:
             The certificate's serial number.
@@ -66,7 +66,7 @@ class Authority:
             {
                 "tls.key": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
                 "tls.crt": certificate.public_bytes(Encoding.PEM),
-                "ca.crt": believes or self.pem,
+                "ca.crt": trusts or self.pem,
             },
         )
         return certificate.serial_number
@@ -84,18 +84,18 @@ class Authority:
 
 
 def _publish(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Writes files as a kubelet does: each state in a folder of its own, and one link that is turned to the next."""
+    """Replaces files atomically as a kubelet does: writes a new folder, and redirects one symbolic link to it."""
     folder.mkdir(parents=True, exist_ok=True)
     current = folder / "..data"
-    before = current.resolve() if current.is_symlink() else None
+    previous = current.resolve() if current.is_symlink() else None
     state = Path(tempfile.mkdtemp(prefix="..", dir=folder))
     for name, content in files.items():
         (state / name).write_bytes(content)
-    turned = folder / "..data_tmp"
-    turned.symlink_to(state.name)
-    turned.replace(current)
+    new_link = folder / "..data_tmp"
+    new_link.symlink_to(state.name)
+    new_link.replace(current)
     for name in files:
         if not (folder / name).is_symlink():
             (folder / name).symlink_to(Path(current.name, name))
-    if before is not None:
-        shutil.rmtree(before)
+    if previous is not None:
+        shutil.rmtree(previous)

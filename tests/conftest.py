@@ -1,7 +1,7 @@
-"""What holds for all tests, however and wherever they are started.
+"""Configuration of all tests.
 
-The processes that they start can be interrupted: a shell has what it runs in the background ignore SIGINT, and that is
-inherited. And Hypothesis looks at what comes out, never at how long that took: a machine may stop for a while.
+Restores SIGINT, which child processes inherit: a shell makes its background jobs ignore it. Gives Hypothesis no
+deadline, as a busy machine may pause for a while.
 """
 
 from __future__ import annotations

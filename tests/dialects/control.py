@@ -61,7 +61,7 @@ class _Control:
     async def user(self, request: Request) -> Response:
         """Creates a user of an organization."""
         asked = await request.json()
-        email = await self._companies[asked["organizationId"]].hire(asked["userId"], asked["role"])
+        email = await self._companies[asked["organizationId"]].create_user(asked["userId"], asked["role"])
         return JSONResponse({"email": email, "password": PASSWORD})
 
     async def kill(self, request: Request) -> Response:

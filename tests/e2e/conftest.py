@@ -1,4 +1,4 @@
-"""The whole stack, real and replicated, through its public port: two processes of everything that may have two."""
+"""Fixtures: the whole stack with two replicas of each service that may have several, through its public port."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TIMEOUT = 60.0
 
 @pytest.fixture(scope="session")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalStack]:
-    """A stack of its own, whatever else runs on this machine; with databases of its own."""
+    """A stack with its own ports and databases."""
     options = StackOptions(settings={"chat": {"PARLEY_MESSAGES_PER_SECOND": "1000"}})
     stack = LocalStack(tmp_path_factory.mktemp("stack"), replicas=REPLICAS, options=options)
     async with stack:
@@ -35,7 +35,7 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Local
 
 @dataclass
 class Company:
-    """An organization of a test's own, whose users the test makes by role."""
+    """An organization of one test, with methods to create users and clients."""
 
     stack: LocalStack
     organization_id: str
@@ -43,8 +43,8 @@ class Company:
     tokens: ServiceTokens
     clients: list[Client] = field(default_factory=list)
 
-    async def hire(self, user_id: str, role: str = "manager", *teams: str) -> str:
-        """Makes a user; returns the e-mail address."""
+    async def create_user(self, user_id: str, role: str = "manager", *teams: str) -> str:
+        """Creates a user; returns their e-mail address."""
         email = f"{user_id}@{self.organization_id}.example"
         user = user_pb2.User(
             user_id=user_id,
@@ -61,7 +61,7 @@ class Company:
         return email
 
     async def client(self, user_id: str, options: Options | None = None) -> Client:
-        """A connected client of a user; closed when the test ends."""
+        """Connects a client of a user; the fixture closes it."""
         email = f"{user_id}@{self.organization_id}.example"
         client = Client.sign_in(self.stack.url, email, PASSWORD, options or Options())
         self.clients.append(client)
@@ -73,13 +73,13 @@ class Company:
 @pytest.fixture
 async def company(stack: LocalStack) -> AsyncIterator[Company]:
     """An organization that no other test uses."""
-    async with new_company(stack) as made:
-        yield made
+    async with new_company(stack) as company:
+        yield company
 
 
 @asynccontextmanager
 async def new_company(stack: LocalStack) -> AsyncIterator[Company]:
-    """Makes an organization; closes its clients at the end."""
+    """Creates an organization; closes its clients on leaving."""
     organization_id = f"org-{secrets.token_hex(6)}"
     async with open_channel(stack.grpc_target) as channel:
         tokens = ServiceTokens(channel, "operator", stack.credentials.service_secrets["operator"])

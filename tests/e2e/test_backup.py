@@ -1,4 +1,4 @@
-"""A store is destroyed, and comes back as it was at the moment of a backup that was made while people talked."""
+"""Backup under load, destruction of the store, and restore."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from parley_client.options import Options
 from backup import manifest
 from deploy.local.options import StackOptions
 from deploy.local.stack import LocalStack
-from tests.e2e.at_a_moment import acknowledged_revs, as_of
+from tests.e2e.point_in_time import acknowledged_revs, as_of
 from tests.e2e.waiting import until
-from tests.faults import calm, gather
+from tests.faults import convergence, gather
 from tests.faults.checker import check
 from tests.faults.history import History
-from tests.faults.participant import Participant, Surroundings
-from tests.faults.population import PASSWORD, Habit, Person, Population, populate, settle
+from tests.faults.participant import Participant, SharedState
+from tests.faults.population import PASSWORD, Habit, Population, User, create, populate
 
 REPLICAS = {"chat": 2, "notify": 2}
 OPTIONS = StackOptions(settings={"chat": {"PARLEY_MESSAGES_PER_SECOND": "1000", "PARLEY_REPLICA_TIMEOUT_SECONDS": "3"}})
@@ -38,7 +38,7 @@ def stack_in(data: Path) -> LocalStack:
 
 
 async def parley(data: Path, *arguments: str) -> tuple[int, str]:
-    """Runs the command on the stack in a folder; gives its status and all it printed."""
+    """Runs the command on the stack in a folder; returns its status and output."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "cli", "--data", str(data), *arguments),
         env={**{k: v for k, v in os.environ.items() if not k.startswith("PARLEY_")}, "COLUMNS": "300"},
@@ -52,23 +52,23 @@ async def parley(data: Path, *arguments: str) -> tuple[int, str]:
 
 @asynccontextmanager
 async def talking(stack: LocalStack, population: Population, history: History) -> AsyncIterator[None]:
-    """Everybody talks, edits, deletes and reads while this is open; at the end all that was begun is answered."""
-    world = Surroundings(stack.url, history, [], ACTIONS_PER_SECOND, dict(history.stored))
-    people = [Participant(p, world, seed=1) for p in population.people if p.habit is not Habit.ABSENT]
-    await asyncio.gather(*(person.come() for person in people))
-    acting = [asyncio.create_task(person.act()) for person in people]
+    """Runs participants while the context is open; on leaving, waits for the answers to all of their requests."""
+    shared = SharedState(stack.url, history, [], ACTIONS_PER_SECOND, dict(history.stored))
+    users = [Participant(p, shared, seed=1) for p in population.users if p.habit is not Habit.ABSENT]
+    await asyncio.gather(*(user.connect() for user in users))
+    acting = [asyncio.create_task(user.act()) for user in users]
     try:
         yield
     finally:
         for task in acting:
             task.cancel()
         await asyncio.gather(*acting, return_exceptions=True)
-    await asyncio.gather(*(person.finish() for person in people))
-    await asyncio.gather(*(person.leave() for person in people))
+    await asyncio.gather(*(user.finish() for user in users))
+    await asyncio.gather(*(user.disconnect() for user in users))
 
 
 async def until_acknowledged(history: History, more: int) -> None:
-    """Waits until so many more messages have been acknowledged."""
+    """Waits until `more` further messages have been acknowledged."""
     goal = history.acknowledged + more
 
     async def reached() -> bool:
@@ -77,10 +77,10 @@ async def until_acknowledged(history: History, more: int) -> None:
     await until(reached)
 
 
-async def backed_up_while_they_talk(data: Path, folder: Path, population: Population, history: History) -> list[str]:
-    """A stack's life up to its end; names the conversations of which the backup lacks what it ought to have."""
+async def back_up_under_load(data: Path, folder: Path, population: Population, history: History) -> list[str]:
+    """Runs a stack under load, with a backup; returns the conversations of which the backup lacks acknowledged revs."""
     async with stack_in(data) as stack:
-        await settle(stack, population)
+        await create(stack, population)
         await gather.read_store(stack.mongodb_uri, history)
         async with talking(stack, population, history):
             await until_acknowledged(history, 150)
@@ -97,7 +97,7 @@ async def backed_up_while_they_talk(data: Path, folder: Path, population: Popula
 
 
 async def read_backup(folder: Path, data: Path, history: History) -> History:
-    """Destroys the store and all that Valkey held, puts the backup back, and reads what the store then holds."""
+    """Deletes the data of MongoDB and Valkey, restores the backup, and reads the store."""
     for name in ("mongodb", "valkey"):
         shutil.rmtree(data / name)
     status, printed = await parley(data, "restore", "--from", str(folder))
@@ -108,10 +108,10 @@ async def read_backup(folder: Path, data: Path, history: History) -> History:
     return restored
 
 
-async def everybody_talks_on(stack: LocalStack, people: Sequence[Person], restored: History) -> None:
-    """Each sends a message to every conversation; all members come to hold all of them, and see who is there."""
+async def everyone_can_talk(stack: LocalStack, users: Sequence[User], restored: History) -> None:
+    """Each user sends a message to each conversation; all members receive all of them, and see each other online."""
     options = Options(request_deadline_seconds=30.0)
-    clients = {person.key: Client.sign_in(stack.url, person.email, PASSWORD, options) for person in people}
+    clients = {user.key: Client.sign_in(stack.url, user.email, PASSWORD, options) for user in users}
     await asyncio.gather(*(client.start() for client in clients.values()))
     await asyncio.gather(*(client.ready(30) for client in clients.values()))
     sent = dict.fromkeys(restored.stored, 0)
@@ -128,8 +128,8 @@ async def everybody_talks_on(stack: LocalStack, people: Sequence[Person], restor
         )
 
     async def all_present() -> bool:
-        first = people[0].key
-        ids = [person.key.user_id for person in people if person.key.organization_id == first.organization_id]
+        first = users[0].key
+        ids = [user.key.user_id for user in users if user.key.organization_id == first.organization_id]
         return all(p.status == "online" for p in (await clients[first].presence_get(user_ids=ids)).presences)
 
     await until(all_there)
@@ -138,23 +138,23 @@ async def everybody_talks_on(stack: LocalStack, people: Sequence[Person], restor
 
 
 @pytest.mark.timeout(600)
-async def test_a_destroyed_store_comes_back_as_it_was_at_the_moment_of_the_backup(tmp_path: Path) -> None:
+async def test_a_destroyed_store_is_restored_to_the_time_of_the_backup(tmp_path: Path) -> None:
     data, folder = tmp_path / "data", tmp_path / "backup"
     population, history = populate(1, 20, 2), History()
-    assert await backed_up_while_they_talk(data, folder, population, history) == []
+    assert await back_up_under_load(data, folder, population, history) == []
     restored = History(conversations=history.conversations, messages=history.messages)
     async with stack_in(data) as stack:
         await gather.read_store(stack.mongodb_uri, restored)
         kept = sum(len(stored.messages) for stored in restored.stored.values())
         assert 150 <= kept < history.acknowledged - 20
-        await gather.read_as_members(stack.url, population.people, restored)
-        look = partial(gather.read_notifications, stack.url, population.people, restored)
-        await calm.notifications_converge(look, restored)
+        await gather.read_as_members(stack.url, population.users, restored)
+        look = partial(gather.read_notifications, stack.url, population.users, restored)
+        await convergence.notifications_converge(look, restored)
         assert check(as_of(history, restored)) == []
-        await everybody_talks_on(stack, population.people, restored)
+        await everyone_can_talk(stack, population.users, restored)
 
 
-async def test_what_stands_in_the_way_of_a_restore_is_said(tmp_path: Path) -> None:
+async def test_a_restore_reports_what_prevents_it(tmp_path: Path) -> None:
     data, folder = tmp_path / "data", tmp_path / "backup"
     async with stack_in(data) as stack:
         assert (await parley(data, "backup", "--to", str(folder)))[0] == 0
@@ -179,7 +179,7 @@ async def test_what_stands_in_the_way_of_a_restore_is_said(tmp_path: Path) -> No
         pass
 
 
-async def test_services_that_are_connected_keep_a_restore_away(tmp_path: Path) -> None:
+async def test_connected_services_prevent_a_restore(tmp_path: Path) -> None:
     data, folder = tmp_path / "data", tmp_path / "backup"
     async with stack_in(data) as stack:
         assert (await parley(data, "backup", "--to", str(folder)))[0] == 0
@@ -192,7 +192,7 @@ async def test_services_that_are_connected_keep_a_restore_away(tmp_path: Path) -
         assert (process.returncode, b"auth, chat, notify, presence are connected" in printed) == (1, True), printed
 
 
-async def test_a_command_that_is_interrupted_says_how_to_go_on(tmp_path: Path) -> None:
+async def test_an_interrupted_command_says_how_to_resume(tmp_path: Path) -> None:
     data, folder = tmp_path / "data", tmp_path / "backup"
     async with stack_in(data) as stack:
         stack.processes["mongod"].pause()
@@ -205,9 +205,9 @@ async def test_a_command_that_is_interrupted_says_how_to_go_on(tmp_path: Path) -
         command = psutil.Process(process.pid)
 
         async def asks() -> bool:
-            return port in {way.raddr.port for way in command.net_connections("tcp") if way.raddr}
+            return port in {peer.raddr.port for peer in command.net_connections("tcp") if peer.raddr}
 
-        await until(asks)  # it has begun, and waits for an answer
+        await until(asks)  # it has started, and waits for MongoDB
         process.send_signal(signal.SIGINT)
         printed, _ = await process.communicate()
         stack.processes["mongod"].resume()

@@ -1,4 +1,4 @@
-"""What the public port answers to bad input: each a clear error, nothing lost, and no stack trace."""
+"""Invalid input at the public port gets a clear error, without a stack trace."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def socket(stack: LocalStack, token: str | None, **options: Any) -> AsyncI
 
 
 async def reply(connection: ClientConnection, frame_id: int = 0) -> dict[str, Any]:
-    """The reply to a request; events are passed over."""
+    """Returns the reply to a request; skips events."""
     async with asyncio.timeout(TIMEOUT):
         while True:
             frame = json.loads(await connection.recv())
@@ -57,15 +57,15 @@ async def reply(connection: ClientConnection, frame_id: int = 0) -> dict[str, An
 
 @pytest.fixture(scope="module")
 async def token(stack: LocalStack) -> AsyncIterator[str]:
-    """Ann's token; one for all tests, as making users and signing in are slow on purpose."""
+    """Ann's token, shared by the tests: creating users and signing in are slow on purpose."""
     async with new_company(stack) as company:
-        await company.hire("ann")
-        await company.hire("bob")
+        await company.create_user("ann")
+        await company.create_user("bob")
         yield await sign_in(company, "ann")
 
 
 def forged(token: str, **changes: Any) -> str:
-    """The same claims, but for some, signed with a key of our own under the same key id."""
+    """Returns the token with changed claims, signed with another key under the same key id."""
     header, claims, _ = (json.loads(_unpadded(part)) for part in (*token.split(".")[:2], "e30"))
     return jwt.encode(header, claims | changes, ECKey.generate_key("P-256"), algorithms=["ES256"])
 
@@ -100,7 +100,7 @@ async def test_an_upgrade_without_a_good_token_is_401(stack: LocalStack, token: 
     assert refused.value.response.status_code == 401
 
 
-async def test_a_foreign_origin_is_403_and_our_own_is_not(stack: LocalStack, token: str) -> None:
+async def test_a_foreign_origin_is_403_and_the_stacks_own_is_not(stack: LocalStack, token: str) -> None:
     with pytest.raises(InvalidStatus) as refused:
         async with socket(stack, token, origin=Origin("https://evil.example")):
             pass
@@ -130,7 +130,7 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("frame", MALFORMED.values(), ids=MALFORMED)
-async def test_a_malformed_frame_is_told_and_the_socket_lives(stack: LocalStack, token: str, frame: str) -> None:
+async def test_a_malformed_frame_gets_an_error_on_an_open_socket(stack: LocalStack, token: str, frame: str) -> None:
     async with socket(stack, token) as connection:
         await connection.send(frame)
         answer = await reply(connection)
@@ -172,7 +172,7 @@ async def test_a_frame_that_is_no_text_is_malformed(
 
 
 @pytest.mark.parametrize("frame", ["x" * 70_000, ["x" * 30_000] * 3], ids=["whole", "in fragments"])
-async def test_a_frame_over_the_limit_is_told_and_ends_the_socket(
+async def test_a_frame_over_the_limit_gets_an_error_and_closes_the_socket(
     stack: LocalStack, token: str, frame: str | list[str]
 ) -> None:
     async with socket(stack, token) as connection:
@@ -184,7 +184,7 @@ async def test_a_frame_over_the_limit_is_told_and_ends_the_socket(
         assert closed.value.rcvd.code == 1009
 
 
-async def test_a_fragmented_frame_is_put_together(stack: LocalStack, token: str) -> None:
+async def test_a_fragmented_frame_is_reassembled(stack: LocalStack, token: str) -> None:
     async with socket(stack, token) as connection:
         await connection.send(iter(['{"id": 1, ', '"op": ', '"user.me"}']))
         assert (await reply(connection, 1))["ok"]["user"]["userId"] == "ann"
@@ -239,13 +239,13 @@ BAD_REQUESTS: dict[str, tuple[str, Any, str, str]] = {
         "INVALID_ARGUMENT",
         "clientMessageId",
     ),
-    "a kind that is none": (
+    "an unknown kind": (
         "message.send",
         {"conversationId": KEY, "clientMessageId": "1", "text": "x", "kind": "song"},
         "INVALID_ARGUMENT",
         "kind",
     ),
-    "a kind that is ours": (
+    "a reserved kind": (
         "message.send",
         {"conversationId": KEY, "clientMessageId": "1", "text": "x", "kind": "system"},
         "INVALID_ARGUMENT",
@@ -277,7 +277,7 @@ BAD_REQUESTS: dict[str, tuple[str, Any, str, str]] = {
         "INVALID_ARGUMENT",
         "name",
     ),
-    "a group of a kind that is none": (
+    "a group of an unknown kind": (
         "conversation.create",
         {"kind": "party", "name": "x", "memberIds": []},
         "INVALID_ARGUMENT",
@@ -285,15 +285,15 @@ BAD_REQUESTS: dict[str, tuple[str, Any, str, str]] = {
     ),
     "an absent conversation": ("conversation.get", {"conversationId": KEY}, "NOT_FOUND", ""),
     "a receipt of seq zero": ("receipt.read", {"conversationId": KEY, "seq": 0}, "INVALID_ARGUMENT", "seq"),
-    "a status that is none": ("presence.set", {"status": "sleepy"}, "INVALID_ARGUMENT", "status"),
-    "offline as a choice": ("presence.set", {"status": "offline"}, "INVALID_ARGUMENT", "status"),
+    "an unknown status": ("presence.set", {"status": "sleepy"}, "INVALID_ARGUMENT", "status"),
+    "offline as a status": ("presence.set", {"status": "offline"}, "INVALID_ARGUMENT", "status"),
     "an absent notification": ("notification.read", {"notificationId": KEY}, "NOT_FOUND", ""),
     "a refresh with a bad token": ("session.refresh", {"accessToken": "x"}, "UNAUTHENTICATED", ""),
 }
 
 
-async def test_bad_requests_are_told_what_is_wrong(stack: LocalStack, token: str) -> None:
-    """All on one socket, which survives them all."""
+async def test_bad_requests_get_errors_that_name_the_field(stack: LocalStack, token: str) -> None:
+    """All are sent on one socket, which stays open."""
     async with socket(stack, token) as connection:
         for number, (name, (op, body, code, field)) in enumerate(BAD_REQUESTS.items(), 1):
             await connection.send(json.dumps({"id": number, "op": op, "body": body}))

@@ -1,4 +1,4 @@
-"""Every scenario of the bench at a tiny size, on the real stack: that it counts right, not how fast anything is."""
+"""Every scenario of the benchmark at a tiny size, on the real stack: checks the figures' consistency, not speed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bench.scenarios import storm
 
 @pytest.fixture(scope="module")
 async def system() -> AsyncIterator[Parley]:
-    """One stack for all scenarios."""
+    """A stack for all scenarios."""
     async with parley() as running:
         yield running
 

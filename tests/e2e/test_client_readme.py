@@ -1,4 +1,4 @@
-"""The example in the Python client's README, run against the stack as it stands there."""
+"""Runs the example of the Python client's README against the stack."""
 
 import asyncio
 import re
@@ -14,7 +14,7 @@ TIMEOUT_SECONDS = 60
 async def test_the_example_in_the_readme_prints_what_the_readme_says(stack: LocalStack, tmp_path: Path) -> None:
     text = README.read_text()
     (example,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    (promise,) = re.findall(r"this prints (.*):$", text, re.MULTILINE)
+    (sentence,) = re.findall(r"this prints (.*):$", text, re.MULTILINE)
     assert "http://127.0.0.1:8080" in example
     program = tmp_path / "example.py"
     program.write_text(example.replace("http://127.0.0.1:8080", stack.url))
@@ -26,4 +26,4 @@ async def test_the_example_in_the_readme_prints_what_the_readme_says(stack: Loca
         output, errors = await process.communicate()
 
     assert process.returncode == 0, errors.decode()
-    assert output.decode().splitlines() == re.findall(r"`([^`]+)`", promise)
+    assert output.decode().splitlines() == re.findall(r"`([^`]+)`", sentence)

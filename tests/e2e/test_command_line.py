@@ -14,7 +14,7 @@ from tests.e2e.waiting import until
 
 
 async def parley(stack: LocalStack, *arguments: str) -> tuple[int, str]:
-    """Runs the command; returns its exit status and all it printed."""
+    """Runs the command; returns its exit status and output."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -30,7 +30,7 @@ async def parley(stack: LocalStack, *arguments: str) -> tuple[int, str]:
     return process.returncode or 0, printed.decode()
 
 
-async def test_the_demo_ends_well(stack: LocalStack) -> None:
+async def test_the_demo_succeeds(stack: LocalStack) -> None:
     status, printed = await parley(stack, "demo")
     assert status == 0, printed
     for word in ("is typing", "✓✓", "edited", "loses her connection", "catches up", "Both see the same conversation"):
@@ -39,7 +39,7 @@ async def test_the_demo_ends_well(stack: LocalStack) -> None:
 
 async def test_the_doctor_finds_what_is_down(stack: LocalStack) -> None:
 
-    async def all_is_well() -> bool:  # a busy process may be late with an answer
+    async def all_is_well() -> bool:  # a busy process may answer late
         status, printed = await parley(stack, "doctor")
         return (status, "All checks passed" in printed) == (0, True)
 
@@ -55,7 +55,7 @@ async def test_the_doctor_finds_what_is_down(stack: LocalStack) -> None:
         await process.wait_healthy()
 
 
-async def test_organizations_and_users_are_added_and_clear_errors_given(stack: LocalStack) -> None:
+async def test_organizations_and_users_are_added_with_clear_errors(stack: LocalStack) -> None:
     assert await parley(stack, "org", "add", "initech") == (0, "Added organization initech.\n")
     status, printed = await parley(stack, "org", "add", "initech")
     assert (status, "ORGANIZATION_EXISTS" in printed) == (1, True)
@@ -91,7 +91,7 @@ async def test_tail_prints_events_as_they_come(stack: LocalStack) -> None:
             process.kill()
 
 
-async def test_without_a_stack_a_sentence_says_what_to_do(tmp_path_factory: pytest.TempPathFactory) -> None:
+async def test_without_a_stack_the_command_says_what_to_do(tmp_path_factory: pytest.TempPathFactory) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "cli", "--data", str(tmp_path_factory.mktemp("empty")), "doctor"),

@@ -1,4 +1,4 @@
-"""What users do, from socket to store and back, through Envoy and two replicas of everything."""
+"""Users' actions from the socket to the store and back, through Envoy and two replicas of each service."""
 
 from __future__ import annotations
 
@@ -20,51 +20,51 @@ from parley_client.events import (
 )
 
 from tests.e2e.conftest import Company
-from tests.e2e.waiting import PATIENCE_SECONDS, event_of, until
+from tests.e2e.waiting import TIMEOUT_SECONDS, event_of, until
 
 
 async def test_two_people_talk(company: Company) -> None:
-    await company.hire("ann")
-    await company.hire("bob", "employee")
+    await company.create_user("ann")
+    await company.create_user("bob", "employee")
     ann, bob = await company.client("ann"), await company.client("bob")
-    with ann.events() as ann_hears, bob.events() as bob_hears:
+    with ann.events() as ann_events, bob.events() as bob_events:
         conversation = (await ann.conversation_direct(user_id="bob")).conversation
         key = conversation.conversation_id
-        assert (await event_of(bob_hears, ConversationCreated)).conversation.conversation_id == key
+        assert (await event_of(bob_events, ConversationCreated)).conversation.conversation_id == key
         await bob.typing_set(conversation_id=key, active=True)
-        assert (await event_of(ann_hears, TypingUpdated)).user_id == "bob"
+        assert (await event_of(ann_events, TypingUpdated)).user_id == "bob"
         sent = await ann.send_message(key, "hello")
-        heard = await event_of(bob_hears, MessageCreated)
-        assert (heard.message.text, heard.message.seq, heard.message.sender_id) == ("hello", 1, "ann")
-        assert heard.message.message_id == sent.message_id
+        received = await event_of(bob_events, MessageCreated)
+        assert (received.message.text, received.message.seq, received.message.sender_id) == ("hello", 1, "ann")
+        assert received.message.message_id == sent.message_id
         await bob.receipt_read(conversation_id=key, seq=1)
-        read = await event_of(ann_hears, ReceiptUpdated, lambda e: e.user_id == "bob")
+        read = await event_of(ann_events, ReceiptUpdated, lambda e: e.user_id == "bob")
         assert (read.read_seq, read.delivered_seq) == (1, 1)
         await ann.message_edit(conversation_id=key, message_id=sent.message_id, text="hello!")
-        assert (await event_of(bob_hears, MessageUpdated)).message.text == "hello!"
+        assert (await event_of(bob_events, MessageUpdated)).message.text == "hello!"
         await ann.message_delete(conversation_id=key, message_id=sent.message_id)
-        gone = (await event_of(bob_hears, MessageDeleted)).message
+        gone = (await event_of(bob_events, MessageDeleted)).message
         assert (gone.text, gone.delete_time is not None) == ("", True)
 
 
-async def test_a_user_sees_others_come_and_go(company: Company) -> None:
-    await company.hire("ann")
-    await company.hire("bob")
+async def test_users_see_others_connect_and_disconnect(company: Company) -> None:
+    await company.create_user("ann")
+    await company.create_user("bob")
     ann = await company.client("ann")
-    with ann.events() as ann_hears:
+    with ann.events() as ann_events:
         bob = await company.client("bob")
-        await event_of(ann_hears, PresenceUpdated, lambda e: e.user_id == "bob" and e.status == "online")
+        await event_of(ann_events, PresenceUpdated, lambda e: e.user_id == "bob" and e.status == "online")
         await bob.presence_set(status="dnd", text="in a meeting")
-        busy = await event_of(ann_hears, PresenceUpdated, lambda e: e.user_id == "bob" and e.status == "dnd")
+        busy = await event_of(ann_events, PresenceUpdated, lambda e: e.user_id == "bob" and e.status == "dnd")
         assert busy.text == "in a meeting"
         await bob.close()
-        gone = await event_of(ann_hears, PresenceUpdated, lambda e: e.user_id == "bob" and e.status == "offline")
+        gone = await event_of(ann_events, PresenceUpdated, lambda e: e.user_id == "bob" and e.status == "offline")
         assert gone.last_seen_time is not None
 
 
-async def test_someone_who_is_away_is_notified_once_for_each_conversation(company: Company) -> None:
-    await company.hire("ann")
-    await company.hire("bob")
+async def test_an_offline_user_gets_one_notification_for_each_conversation(company: Company) -> None:
+    await company.create_user("ann")
+    await company.create_user("bob")
     ann = await company.client("ann")
     key = (await ann.conversation_direct(user_id="bob")).conversation.conversation_id
     for number in range(3):
@@ -77,7 +77,7 @@ async def test_someone_who_is_away_is_notified_once_for_each_conversation(compan
 
     await until(counted)
     assert (await bob.conversation_get(conversation_id=key)).conversation.unread_count == 3
-    with bob.events() as bob_hears:
+    with bob.events() as bob_events:
         await bob.receipt_read(conversation_id=key, seq=3)
 
         async def read() -> bool:
@@ -85,13 +85,13 @@ async def test_someone_who_is_away_is_notified_once_for_each_conversation(compan
 
         await until(read)
         await ann.send_message(key, "one more")
-        again = await event_of(bob_hears, NotificationCreated, lambda e: e.notification.body == "one more")
+        again = await event_of(bob_events, NotificationCreated, lambda e: e.notification.body == "one more")
         assert (again.notification.count, again.unread_count) == (1, 1)
 
 
-async def test_someone_who_comes_back_has_missed_nothing(company: Company) -> None:
-    await company.hire("ann")
-    await company.hire("bob")
+async def test_a_user_who_reconnects_has_missed_nothing(company: Company) -> None:
+    await company.create_user("ann")
+    await company.create_user("bob")
     ann, bob = await company.client("ann"), await company.client("bob")
     key = (await ann.conversation_direct(user_id="bob")).conversation.conversation_id
     first = await ann.send_message(key, "first")
@@ -106,24 +106,24 @@ async def test_someone_who_comes_back_has_missed_nothing(company: Company) -> No
     assert shown == [(1, "edited", False), (2, "", True), (3, "third", False)]
 
 
-async def test_a_removed_members_open_socket_gets_nothing_more(company: Company) -> None:
+async def test_a_removed_members_open_socket_receives_nothing_more(company: Company) -> None:
     for user_id in ("ann", "bob", "cat"):
-        await company.hire(user_id)
+        await company.create_user(user_id)
     ann, bob, cat = [await company.client(user_id) for user_id in ("ann", "bob", "cat")]
     group = (await ann.conversation_create(kind="group", name="Launch", member_ids=["bob", "cat"])).conversation
     key = group.conversation_id
-    with bob.events() as bob_hears, cat.events() as cat_hears:
+    with bob.events() as bob_events, cat.events() as cat_events:
         await ann.send_message(key, "welcome")
-        await event_of(bob_hears, MessageCreated)
+        await event_of(bob_events, MessageCreated)
         await ann.member_remove(conversation_id=key, user_id="bob")
-        removed = await event_of(bob_hears, MemberRemoved, lambda e: e.member.user_id == "bob")
+        removed = await event_of(bob_events, MemberRemoved, lambda e: e.member.user_id == "bob")
         assert removed.member.role == "member"
         await ann.send_message(key, "not for bob")
         await ann.typing_set(conversation_id=key, active=True)
-        await event_of(cat_hears, MessageCreated, lambda e: e.message.text == "not for bob")
+        await event_of(cat_events, MessageCreated, lambda e: e.message.text == "not for bob")
         direct = (await ann.conversation_direct(user_id="bob")).conversation
         await ann.send_message(direct.conversation_id, "the end")
-        after = await _until_message(bob_hears, "the end")
+        after = await _until_message(bob_events, "the end")
         assert not [event for event in after if getattr(event, "conversation_id", None) == key]
         assert not [event for event in after if isinstance(event, MessageCreated) and event.message.text != "the end"]
         for refused in (
@@ -137,18 +137,18 @@ async def test_a_removed_members_open_socket_gets_nothing_more(company: Company)
 
 
 async def _until_message(events: object, text: str) -> list[Event]:
-    heard: list[Event] = []
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    received: list[Event] = []
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         async for event in events:  # type: ignore[attr-defined]
-            heard.append(event)
+            received.append(event)
             if isinstance(event, MessageCreated) and event.message.text == text:
-                return heard
+                return received
     raise AssertionError("the connection ended")
 
 
 async def test_one_client_message_id_posts_once_over_connections_and_replicas(company: Company) -> None:
-    await company.hire("ann")
-    await company.hire("bob")
+    await company.create_user("ann")
+    await company.create_user("bob")
     clients = [await company.client("ann") for _ in range(4)]
     key = (await clients[0].conversation_direct(user_id="bob")).conversation.conversation_id
     sent = await asyncio.gather(
@@ -163,19 +163,21 @@ async def test_one_client_message_id_posts_once_over_connections_and_replicas(co
 
 
 async def test_the_connection_that_sends_gets_a_reply_and_the_senders_others_the_event(company: Company) -> None:
-    await company.hire("ann")
-    await company.hire("bob")
+    await company.create_user("ann")
+    await company.create_user("bob")
     here, there, bob = await company.client("ann"), await company.client("ann"), await company.client("bob")
     key = (await here.conversation_direct(user_id="bob")).conversation.conversation_id
-    with there.events() as there_hears:  # a conversation's first events may come from the store, which knows no senders
+    with (
+        there.events() as there_events
+    ):  # a conversation's first events may come from the store, which doesn't know the sending connection
         await here.send_message(key, "the first")
-        await event_of(there_hears, MessageCreated)
-    with here.events(MessageCreated) as here_hears, there.events() as there_hears:
+        await event_of(there_events, MessageCreated)
+    with here.events(MessageCreated) as here_events, there.events() as there_events:
         await here.send_message(key, "mine")
-        await _until_message(there_hears, "mine")
+        await _until_message(there_events, "mine")
         await bob.send_message(key, "yours")
-        heard = await _until_message(here_hears, "yours")
-        assert "mine" not in [event.message.text for event in heard if isinstance(event, MessageCreated)]
+        received = await _until_message(here_events, "yours")
+        assert "mine" not in [event.message.text for event in received if isinstance(event, MessageCreated)]
 
 
 @pytest.mark.parametrize(
@@ -190,11 +192,11 @@ async def test_the_connection_that_sends_gets_a_reply_and_the_senders_others_the
     ],
 )
 async def test_who_may_write_to_whom(company: Company, role: str, other: str, allowed: bool) -> None:
-    await company.hire("ann", role)
-    await company.hire("bob", other)
+    await company.create_user("ann", role)
+    await company.create_user("bob", other)
     ann = await company.client("ann")
-    found = [user.user_id for user in (await ann.user_search(query="bob")).users]
-    assert (found == ["bob"]) is allowed
+    matches = [user.user_id for user in (await ann.user_search(query="bob")).users]
+    assert (matches == ["bob"]) is allowed
     if allowed:
         assert (await ann.conversation_direct(user_id="bob")).conversation.kind == "direct"
     else:
@@ -204,15 +206,15 @@ async def test_who_may_write_to_whom(company: Company, role: str, other: str, al
 
 
 async def test_another_organizations_ids_are_like_absent_ones(company: Company) -> None:
-    await company.hire("ann")
-    await company.hire("bob")
+    await company.create_user("ann")
+    await company.create_user("bob")
     ann = await company.client("ann")
     key = (await ann.conversation_direct(user_id="bob")).conversation.conversation_id
     sent = await ann.send_message(key, "secret")
-    stranger_of = Company(company.stack, "demo", company.directory, company.tokens)
+    other_company = Company(company.stack, "demo", company.directory, company.tokens)
     try:
-        await stranger_of.hire(f"u{sent.message_id[:8]}")
-        stranger = await stranger_of.client(f"u{sent.message_id[:8]}")
+        await other_company.create_user(f"u{sent.message_id[:8]}")
+        stranger = await other_company.client(f"u{sent.message_id[:8]}")
         for op, body in (
             ("conversation.get", {}),
             ("message.list", {}),
@@ -233,5 +235,5 @@ async def test_another_organizations_ids_are_like_absent_ones(company: Company) 
             assert answers[0] == answers[1], op
             assert answers[0][:2] == ("NOT_FOUND", "CONVERSATION_NOT_FOUND"), op
     finally:
-        for client in stranger_of.clients:
+        for client in other_company.clients:
             await client.close()

@@ -1,4 +1,4 @@
-"""Internal services call over gRPC, through the one public port, with nothing but the generated stubs."""
+"""gRPC callers use the public port with the generated stubs only."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ with grpc.insecure_channel(target) as channel:
 
 
 async def test_a_plain_script_with_the_stubs_alone_signs_in_and_sends(stack: LocalStack, company: Company) -> None:
-    email = await company.hire("ann")
-    await company.hire("bob")
+    email = await company.create_user("ann")
+    await company.create_user("bob")
     bob = await company.client("bob")
     done = subprocess.run(  # noqa: ASYNC221, S603
         [
@@ -57,15 +57,15 @@ async def test_a_plain_script_with_the_stubs_alone_signs_in_and_sends(stack: Loc
     conversation_id, seq = done.stdout.split()
     assert seq == "1"
 
-    async def heard() -> bool:
+    async def received() -> bool:
         if conversation_id not in bob.replica:
             return False
         return [m.text for m in bob.replica.conversation(conversation_id).messages] == ["hello"]
 
-    await until(heard)
+    await until(received)
 
 
-def test_every_service_tells_what_it_offers(stack: LocalStack) -> None:
+def test_every_service_serves_reflection(stack: LocalStack) -> None:
     offered: set[str] = set()
     with grpc.insecure_channel(stack.grpc_target) as channel:
         ask = channel.stream_stream(
@@ -76,7 +76,7 @@ def test_every_service_tells_what_it_offers(stack: LocalStack) -> None:
         for service in ("auth", "chat", "presence", "notify"):
             question = reflection_pb2.ServerReflectionRequest(list_services="")
             for answer in ask(iter([question]), metadata=(("x-parley-service", service),), timeout=20):
-                offered |= {found.name for found in answer.list_services_response.service}
+                offered |= {each.name for each in answer.list_services_response.service}
     assert offered >= {
         "parley.auth.v1.AuthService",
         "parley.auth.v1.DirectoryService",

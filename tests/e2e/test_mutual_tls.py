@@ -1,4 +1,4 @@
-"""The stack with mutual TLS inside: everything works, strangers are let nowhere, renewed certificates are noticed."""
+"""The stack with mutual TLS between processes: everything works, strangers are refused, renewals are picked up."""
 
 from __future__ import annotations
 
@@ -32,68 +32,68 @@ _OPEN, _PROBE, _PROBED, _UPGRADE = "0", "2probe", "3probe", "5"
 
 
 class Harness(NamedTuple):
-    """A stack, and who issued the certificates of its processes."""
+    """A stack, the authority of its processes' certificates, and their folder."""
 
     stack: LocalStack
     authority: Authority
     certificates: Path
 
     def issue(self) -> dict[str, int]:
-        """Gives everyone a new certificate; their serial numbers by name."""
+        """Issues a new certificate to each process; returns the serial numbers by name."""
         serials = {name: self.authority.issue(self.certificates / name, name) for name in _PROCESSES}
         return serials | {"envoy": self.authority.issue(self.certificates / "envoy", "envoy", LOOPBACK)}
 
     def target(self, process: str, listener: str) -> str:
-        """Where a process listens."""
+        """Returns the address of a process's listener."""
         return f"{LOOPBACK}:{self.stack.processes[process].spec.ports[listener]}"
 
-    def doors(self) -> dict[str, str]:
-        """Every port that wants a certificate, with the name that is shown there."""
-        doors = {self.target(process, "grpc"): process.removesuffix("-1") for process in _GRPC}
+    def endpoints(self) -> dict[str, str]:
+        """Returns every port that requires a certificate, with the name in the server's certificate."""
+        endpoints = {self.target(process, "grpc"): process.removesuffix("-1") for process in _GRPC}
         gateway = {self.target("gateway-1", listener): "gateway" for listener in ("websocket", "http")}
-        return doors | gateway | {self.target("envoy", "internal"): "envoy"}
+        return endpoints | gateway | {self.target("envoy", "internal"): "envoy"}
 
 
 @pytest.fixture(scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Harness]:
+async def harness(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Harness]:
     certificates = tmp_path_factory.mktemp("certificates")
     options = StackOptions(certificates=certificates)
-    house = Harness(LocalStack(tmp_path_factory.mktemp("stack"), options=options), Authority(), certificates)
-    house.issue()
-    async with house.stack:
-        yield house
+    harness = Harness(LocalStack(tmp_path_factory.mktemp("stack"), options=options), Authority(), certificates)
+    harness.issue()
+    async with harness.stack:
+        yield harness
 
 
 @pytest.fixture
-async def company(house: Harness) -> AsyncIterator[Company]:
-    async with new_company(house.stack) as made:
-        yield made
+async def company(harness: Harness) -> AsyncIterator[Company]:
+    async with new_company(harness.stack) as company:
+        yield company
 
 
 @pytest.fixture
-def strangers(house: Harness, tmp_path: Path) -> TlsFiles:
-    """A certificate with the right name of an authority that nobody here believes."""
-    Authority().issue(tmp_path / "stranger", "gateway", LOOPBACK, believes=house.authority.pem)
+def strangers(harness: Harness, tmp_path: Path) -> TlsFiles:
+    """A certificate with a valid name from an authority that the stack doesn't trust."""
+    Authority().issue(tmp_path / "stranger", "gateway", LOOPBACK, trusts=harness.authority.pem)
     return files_in(tmp_path / "stranger")
 
 
 async def _talk(company: Company, text: str) -> None:
     ann, bob = [await company.client(name) for name in ("ann", "bob")]
-    with bob.events() as heard:
+    with bob.events() as events:
         conversation = (await ann.conversation_direct(user_id="bob")).conversation
         await ann.send_message(conversation.conversation_id, text)
-        assert (await event_of(heard, MessageCreated, lambda e: e.message.text == text)).message.sender_id == "ann"
+        assert (await event_of(events, MessageCreated, lambda e: e.message.text == text)).message.sender_id == "ann"
 
 
 async def test_two_people_talk(company: Company) -> None:
-    await company.hire("ann")
-    await company.hire("bob", "employee")
+    await company.create_user("ann")
+    await company.create_user("bob", "employee")
     await _talk(company, "hello")
 
 
-async def test_socketio_polls_and_is_upgraded(house: Harness, company: Company) -> None:
-    email = await company.hire("ann")
-    async with httpx.AsyncClient(base_url=house.stack.url, timeout=TIMEOUT, trust_env=False) as http:
+async def test_socketio_polls_and_is_upgraded(harness: Harness, company: Company) -> None:
+    email = await company.create_user("ann")
+    async with httpx.AsyncClient(base_url=harness.stack.url, timeout=TIMEOUT, trust_env=False) as http:
         answer = await http.post("/api/auth/login", json={"email": email, "password": PASSWORD})
         token = answer.json()["accessToken"]
         polling = f"{_SOCKETIO}&transport=polling"
@@ -101,7 +101,7 @@ async def test_socketio_polls_and_is_upgraded(house: Harness, company: Company) 
         session = f"&sid={opened['sid']}"
         await http.post(polling + session, content="40" + json.dumps({"token": token}))
         assert (await http.get(polling + session)).text.startswith("40")
-        url = f"ws://{house.stack.grpc_target}{_SOCKETIO}&transport=websocket{session}"
+        url = f"ws://{harness.stack.grpc_target}{_SOCKETIO}&transport=websocket{session}"
         async with connect(url, proxy=None) as socket:
             await socket.send(_PROBE)
             assert await socket.recv() == _PROBED
@@ -114,7 +114,7 @@ async def test_socketio_polls_and_is_upgraded(house: Harness, company: Company) 
 
 
 async def _serial_of(target: str, files: TlsFiles | None) -> int:
-    """The serial number of the certificate that is shown to one who is let in. Raises OSError to one who is not."""
+    """Returns the serial number of the server's certificate. Raises OSError if the server refuses the client."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.set_alpn_protocols(["h2", "http/1.1"])
@@ -123,28 +123,28 @@ async def _serial_of(target: str, files: TlsFiles | None) -> int:
     host, _, port = target.rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port), ssl=context)
     try:
-        shown = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        certificate = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
         writer.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5))
-        # With TLS 1.3 a refusal comes after the server's part of the handshake.
+        # With TLS 1.3, a server refuses a client only after its own part of the handshake.
         if not await reader.read(1):
-            raise ConnectionResetError("the connection was ended")
+            raise ConnectionResetError("the server closed the connection")
     finally:
         writer.close()
-    return x509.load_der_x509_certificate(shown).serial_number
+    return x509.load_der_x509_certificate(certificate).serial_number
 
 
-async def test_every_port_wants_a_certificate_that_is_believed(house: Harness, strangers: TlsFiles) -> None:
-    for target, name in house.doors().items():
-        assert await _serial_of(target, files_in(house.certificates / "gateway")), name
-        for shown in (None, strangers):
+async def test_every_port_requires_a_trusted_certificate(harness: Harness, strangers: TlsFiles) -> None:
+    for target, name in harness.endpoints().items():
+        assert await _serial_of(target, files_in(harness.certificates / "gateway")), name
+        for files in (None, strangers):
             with pytest.raises(OSError):
-                await _serial_of(target, shown)
+                await _serial_of(target, files)
 
 
 async def _health(target: str, files: TlsFiles | None, service: str = "chat") -> grpc.StatusCode:
     async with open_channel(target, files) as channel:
         try:
-            await health_pb2_grpc.HealthStub(channel).Check(  # type: ignore[attr-defined]  # which its types leave out
+            await health_pb2_grpc.HealthStub(channel).Check(  # type: ignore[attr-defined]  # missing in its types
                 health_pb2.HealthCheckRequest(), timeout=TIMEOUT, metadata=(("x-parley-service", service),)
             )
         except grpc.aio.AioRpcError as error:
@@ -152,16 +152,17 @@ async def _health(target: str, files: TlsFiles | None, service: str = "chat") ->
     return grpc.StatusCode.OK
 
 
-async def test_a_stranger_calls_nobody_even_through_envoy(house: Harness, strangers: TlsFiles) -> None:
-    inside = house.target("envoy", "internal")
-    assert await _health(inside, files_in(house.certificates / "gateway")) == grpc.StatusCode.OK
-    for target in (inside, house.target("chat-1", "grpc")):
+async def test_a_stranger_can_call_no_service_even_through_envoy(harness: Harness, strangers: TlsFiles) -> None:
+    internal = harness.target("envoy", "internal")
+    assert await _health(internal, files_in(harness.certificates / "gateway")) == grpc.StatusCode.OK
+
+    for target in (internal, harness.target("chat-1", "grpc")):
         for files in (None, strangers):
             assert await _health(target, files) == grpc.StatusCode.UNAVAILABLE
 
 
-async def test_health_is_told_without_a_certificate_and_nothing_else(house: Harness) -> None:
-    chat, gateway = house.target("chat-1", "health"), house.target("gateway-1", "health")
+async def test_only_health_is_served_without_a_certificate(harness: Harness) -> None:
+    chat, gateway = harness.target("chat-1", "health"), harness.target("gateway-1", "health")
     assert await _health(chat, None) == grpc.StatusCode.OK
     async with open_channel(chat) as channel:
         list_conversations: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
@@ -174,19 +175,19 @@ async def test_health_is_told_without_a_certificate_and_nothing_else(house: Harn
     assert statuses == [httpx.codes.OK, httpx.codes.OK, httpx.codes.NOT_FOUND, httpx.codes.NOT_FOUND]
 
 
-async def test_who_shows_another_s_certificate_is_not_called(house: Harness) -> None:
-    """Notify, started with presence's: the authority is right, the name is not."""
-    notify = house.stack.processes["notify-1"]
+async def test_a_process_with_another_ones_certificate_is_not_called(harness: Harness) -> None:
+    """Notify runs with presence's certificate: the authority is trusted, but the name is wrong."""
+    notify = harness.stack.processes["notify-1"]
 
     async def restarted_as(name: str) -> None:
         await notify.stop()
-        house.authority.issue(house.certificates / "notify", name)
+        harness.authority.issue(harness.certificates / "notify", name)
         await notify.start()
         await notify.wait_healthy()
 
     async def answers(code: grpc.StatusCode) -> None:
         async def does() -> bool:
-            return await _health(house.stack.grpc_target, None, "notify") == code
+            return await _health(harness.stack.grpc_target, None, "notify") == code
 
         await until(does)
 
@@ -197,10 +198,10 @@ async def test_who_shows_another_s_certificate_is_not_called(house: Harness) -> 
     await answers(grpc.StatusCode.OK)
 
 
-async def test_it_is_seen_how_long_certificates_last(house: Harness) -> None:
+async def test_metrics_show_when_certificates_expire(harness: Harness) -> None:
     async def value(process: str, listener: str, metric: str) -> float:
         async with httpx.AsyncClient(
-            base_url=f"http://{house.target(process, listener)}", trust_env=False, timeout=TIMEOUT
+            base_url=f"http://{harness.target(process, listener)}", trust_env=False, timeout=TIMEOUT
         ) as http:
             lines = (await http.get("/metrics")).text.splitlines()
         return next(float(line.split()[-1]) for line in lines if line.startswith(metric))
@@ -210,17 +211,17 @@ async def test_it_is_seen_how_long_certificates_last(house: Harness) -> None:
     assert await value("envoy", "status", "envoy_server_days_until_first_cert_expiring") == 0
 
 
-async def test_renewed_certificates_are_picked_up_while_all_go_on(house: Harness, company: Company) -> None:
-    await company.hire("ann")
-    await company.hire("bob")
-    before = {name: process.pid for name, process in house.stack.processes.items()}
-    serials = house.issue()
+async def test_renewed_certificates_are_picked_up_without_a_restart(harness: Harness, company: Company) -> None:
+    await company.create_user("ann")
+    await company.create_user("bob")
+    before = {name: process.pid for name, process in harness.stack.processes.items()}
+    serials = harness.issue()
 
     async def all_shown() -> bool:
-        own = files_in(house.certificates / "gateway")
-        shown = {target: await _serial_of(target, own) for target in house.doors()}
-        return all(shown[target] == serials[name] for target, name in house.doors().items())
+        own = files_in(harness.certificates / "gateway")
+        shown = {target: await _serial_of(target, own) for target in harness.endpoints()}
+        return all(shown[target] == serials[name] for target, name in harness.endpoints().items())
 
     await until(all_shown)
     await _talk(company, "still here")
-    assert {name: process.pid for name, process in house.stack.processes.items()} == before
+    assert {name: process.pid for name, process in harness.stack.processes.items()} == before

@@ -1,4 +1,4 @@
-"""The whole stack on a Redis Cluster: people who talk notice nothing of it."""
+"""The whole stack on a Redis Cluster: repeats the tests of conversations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ globals().update({name: test for name, test in vars(test_conversations).items() 
 
 @pytest.fixture(scope="session")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalStack]:
-    """A stack with two of everything, whose Redis is three nodes."""
+    """A stack with two replicas of each service and a Redis Cluster of three nodes."""
     async with running_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
         options = StackOptions(redis_url=cluster.url)
         async with LocalStack(tmp_path_factory.mktemp("stack"), replicas=REPLICAS, options=options) as running:
@@ -26,6 +26,6 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Local
             yield running
 
 
-def test_no_valkey_of_the_stacks_own_runs(stack: LocalStack) -> None:
+def test_the_stack_runs_no_valkey_of_its_own(stack: LocalStack) -> None:
     assert "chat-2" in stack.processes
     assert "valkey" not in stack.processes

@@ -1,4 +1,4 @@
-"""Chat dies when messages are durable, acknowledged and not yet published: others still hear of them, and once."""
+"""Chat dies after messages were stored and acknowledged, before they were published: they are published once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MESSAGES = 20
 
 @pytest.fixture(scope="module")
 async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalStack]:
-    """A stack of which nothing is started again unless a test does it."""
+    """A stack that does not restart its processes."""
     options = StackOptions(
         restart_crashed=False,
         settings={"chat": {"PARLEY_REPLICA_TIMEOUT_SECONDS": "2", "PARLEY_MESSAGES_PER_SECOND": "1000"}},
@@ -29,17 +29,17 @@ async def stack(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Local
 @pytest.fixture
 async def company(stack: LocalStack) -> AsyncIterator[Company]:
     """An organization that no other test uses."""
-    async with new_company(stack) as made:
-        yield made
+    async with new_company(stack) as company:
+        yield company
 
 
-@pytest.mark.parametrize("heir", ["chat-1", "chat-2"])
+@pytest.mark.parametrize("successor", ["chat-1", "chat-2"])
 async def test_what_a_killed_replica_left_unpublished_is_published(
-    stack: LocalStack, company: Company, heir: str
+    stack: LocalStack, company: Company, successor: str
 ) -> None:
-    """By the next life of the same replica, or by another: the notifications tell, which follow publication alone."""
-    await company.hire("ann")
-    await company.hire("bob")
+    """The same replica publishes them after its restart, or another one. Notifications follow publication only."""
+    await company.create_user("ann")
+    await company.create_user("bob")
     ann = await company.client("ann")
     chat, other, valkey = (stack.processes[name] for name in ("chat-1", "chat-2", "valkey"))
     await other.stop()
@@ -50,15 +50,15 @@ async def test_what_a_killed_replica_left_unpublished_is_published(
     chat.kill()
     await chat.wait_stopped()
     valkey.resume()
-    await stack.processes[heir].start()
-    await stack.processes[heir].wait_healthy()
+    await stack.processes[successor].start()
+    await stack.processes[successor].wait_healthy()
     bob = await company.client("bob")
 
-    async def told_of_all() -> bool:
+    async def all_notified() -> bool:
         page = await bob.notification_list()
         return [(n.type, n.count) for n in page.notifications] == [("NEW_MESSAGE", MESSAGES)]
 
-    await until(told_of_all)
+    await until(all_notified)
     history = bob.replica.conversation(key)
     assert history.unread_count == MESSAGES
     for process in (chat, other):
@@ -67,10 +67,10 @@ async def test_what_a_killed_replica_left_unpublished_is_published(
             await process.wait_healthy()
 
 
-async def test_what_was_written_while_nobody_could_know_is_told_of(stack: LocalStack, company: Company) -> None:
-    """MongoDB stalls under writes: whether or not a message made it, its recipient and the store agree."""
-    await company.hire("ann")
-    await company.hire("bob")
+async def test_writes_with_an_unknown_outcome_are_published(stack: LocalStack, company: Company) -> None:
+    """MongoDB stalls during writes: whether or not a message was stored, its recipient and the store agree."""
+    await company.create_user("ann")
+    await company.create_user("bob")
     ann, bob = await company.client("ann"), await company.client("bob")
     groups = [await ann.conversation_create(kind="group", name=f"group {n}", member_ids=["bob"]) for n in range(8)]
     keys = [group.conversation.conversation_id for group in groups]

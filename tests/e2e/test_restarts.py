@@ -1,4 +1,4 @@
-"""Processes die while people talk: whatever was acknowledged is there, once, in order, and everybody sees it."""
+"""Processes are killed under load: acknowledged messages are stored once, in order, and all members receive them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MESSAGES = 60
 
 
 async def talk(client: Client, conversation_id: str, acknowledged: list[tuple[int, str]]) -> None:
-    """Sends numbered messages, one after the other; the client repeats what was not acknowledged."""
+    """Sends numbered messages one after another; the client repeats unacknowledged ones."""
     for number in range(MESSAGES):
         text = f"{client.user.user_id} {number}"
         sent = await client.send_message(conversation_id, text, client_message_id=text)
@@ -27,8 +27,8 @@ async def talk(client: Client, conversation_id: str, acknowledged: list[tuple[in
 async def test_nothing_acknowledged_is_lost_when_a_process_is_killed(
     stack: LocalStack, company: Company, victim: str
 ) -> None:
-    await company.hire("ann")
-    await company.hire("bob")
+    await company.create_user("ann")
+    await company.create_user("bob")
     ann, bob = await company.client("ann"), await company.client("bob")
     key = (await ann.conversation_direct(user_id="bob")).conversation.conversation_id
     acknowledged: list[tuple[int, str]] = []

@@ -1,4 +1,4 @@
-"""Waiting for what must happen, with a generous deadline, and no guess at how long it takes."""
+"""Waits for events and conditions, with a generous deadline."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from parley_client.event_stream import EventStream
 from parley_client.events import Event
 
 E = TypeVar("E", bound=Event)
-PATIENCE_SECONDS = 60.0
+TIMEOUT_SECONDS = 60.0
 
 
 async def event_of(events: EventStream[Event], kind: type[E], wanted: Callable[[E], bool] = lambda _: True) -> E:
-    """The next event of a kind that fulfils a condition; others are passed over."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    """Returns the next event of a kind that satisfies a condition; skips others."""
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         async for event in events:
             if isinstance(event, kind) and wanted(event):
                 return event
@@ -24,6 +24,6 @@ async def event_of(events: EventStream[Event], kind: type[E], wanted: Callable[[
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     """Waits for a condition to hold."""
-    async with asyncio.timeout(PATIENCE_SECONDS):
+    async with asyncio.timeout(TIMEOUT_SECONDS):
         while not await condition():
             await asyncio.sleep(0.05)

@@ -1,7 +1,6 @@
-"""Proof that nothing is lost while things break: load, faults, and a checker that counts.
+"""The fault run: puts the stack under load, injects faults, and checks every guarantee of docs/reliability.md.
 
-A `Driver` keeps many clients busy and writes down what they were told; a `Nemesis` breaks one thing after the other,
-from a seed; at the end the store is read, everybody's view is compared with a fresh reader's, and `checker.check`
-names whatever contradicts the promises of docs/reliability.md. Run it with `make faults` or
-`python -m tests.faults --help`.
+Simulated users keep many clients busy and record what they receive. A nemesis injects one fault after another, chosen
+from a seed. At the end the run reads the store, compares every client's view with that of a fresh reader, and
+`checker.check` lists the violations. Run it with `make faults` or `python -m tests.faults --help`.
 """

@@ -14,41 +14,43 @@ import uvloop
 
 from tests.faults import report
 from tests.faults.faults import HARMS, USUAL
-from tests.faults.run import Choices, run
+from tests.faults.run import RunOptions, run
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
 def main(  # noqa: PLR0917  # typer calls it by its parameters' names
-    minutes: Annotated[float, typer.Option(help="how long there are load and faults")] = 2.0,
-    seed: Annotated[int, typer.Option(help="what all chance follows from")] = 1,
-    rate: Annotated[float, typer.Option(help="messages a second, over all clients")] = 100.0,
-    clients: Annotated[int, typer.Option(help="about how many clients")] = 24,
-    organizations: Annotated[int, typer.Option(help="over how many organizations")] = 2,
-    pause: Annotated[float, typer.Option(help="seconds between faults, on average")] = 3.0,
+    minutes: Annotated[float, typer.Option(help="duration of load and faults, in minutes")] = 2.0,
+    seed: Annotated[int, typer.Option(help="seed of all random choices")] = 1,
+    rate: Annotated[float, typer.Option(help="messages per second, over all clients")] = 100.0,
+    clients: Annotated[int, typer.Option(help="approximate number of clients")] = 24,
+    organizations: Annotated[int, typer.Option(help="number of organizations")] = 2,
+    pause: Annotated[float, typer.Option(help="average time between faults, in s")] = 3.0,
     only: Annotated[
-        list[str] | None, typer.Option(help="a kind of fault; may be repeated; all usual ones by default")
+        list[str] | None, typer.Option(help="a kind of fault; repeatable; all usual kinds by default")
     ] = None,
-    calm: Annotated[bool, typer.Option(help="no faults: load alone")] = False,
-    rolling: Annotated[bool, typer.Option(help="a rolling restart, which nobody may notice")] = False,
-    output: Annotated[Path, typer.Option(help="where the report goes")] = Path(".parley/faults-report.json"),
-    directory: Annotated[Path | None, typer.Option(help="the stack's data, kept; a temporary one by default")] = None,
+    calm: Annotated[bool, typer.Option(help="load without faults")] = False,
+    rolling: Annotated[bool, typer.Option(help="a rolling restart, during which no error may occur")] = False,
+    output: Annotated[Path, typer.Option(help="file of the report")] = Path(".parley/faults-report.json"),
+    directory: Annotated[
+        Path | None, typer.Option(help="data directory of the stack, which is kept; a temporary one by default")
+    ] = None,
 ) -> None:
-    """Breaks things while people talk, and counts. Ends with 1 when any promise was broken."""
+    """Injects faults under load, and checks every guarantee. Exits with 1 if any is violated."""
     if unknown := set(only or ()) - set(HARMS):
         raise typer.BadParameter(f"{sorted(unknown)}: there are {', '.join(HARMS)}")
     kinds = () if calm else tuple(only or USUAL)
-    choices = Choices(minutes * 60, seed, rate, clients, organizations, pause, kinds, rolling)
-    logging.getLogger("parley_client").setLevel(logging.ERROR)  # what it warns of is what we do to it
+    options = RunOptions(minutes * 60, seed, rate, clients, organizations, pause, kinds, rolling)
+    logging.getLogger("parley_client").setLevel(logging.ERROR)  # its warnings are about the injected faults
     began = time.monotonic()
 
-    def tell(line: str) -> None:
+    def log(line: str) -> None:
         sys.stdout.write(f"[{time.monotonic() - began:7.1f}] {line}\n")
         sys.stdout.flush()
 
     with tempfile.TemporaryDirectory(prefix="parley-faults-") as temporary:
-        outcome = uvloop.run(run(choices, directory or Path(temporary), tell))
+        outcome = uvloop.run(run(options, directory or Path(temporary), log))
     output.parent.mkdir(parents=True, exist_ok=True)
     report.write(outcome, output)
     if outcome.violations:

@@ -1,4 +1,4 @@
-"""Checks of what is durable: every acknowledgement is kept, once, in one gapless order."""
+"""Checks of the store: every acknowledged change is stored, once, in a gapless order."""
 
 from __future__ import annotations
 
@@ -11,35 +11,38 @@ from tests.faults.violations import Violation
 
 
 def acknowledged_is_stored(history: History) -> Iterator[Violation]:
-    """Every acknowledged message is in the store with the acknowledged id, seq and time; repeats are told the same."""
+    """Every acknowledged message is stored with its acknowledged id, seq and time; repeats got the same answer."""
     entries = {c: {e.message: e for e in stored.messages.messages()} for c, stored in history.stored.items()}
     for client_message_id, send in history.sends.items():
         if not send.acknowledgements:
             if not send.given_up:
                 yield Violation("never acknowledged", f"{client_message_id} after {send.attempts} attempts")
             continue
-        told = {(a.message, a.seq, a.create_ms) for a in send.acknowledgements}
-        if len(told) > 1:
-            yield Violation("acknowledged differently", f"{client_message_id}: (message, seq, time) {sorted(told)}")
+        answers = {(a.message, a.seq, a.create_ms) for a in send.acknowledgements}
+        if len(answers) > 1:
+            yield Violation("acknowledged differently", f"{client_message_id}: (message, seq, time) {sorted(answers)}")
         first = send.acknowledgements[0]
-        kept = entries.get(send.conversation, {}).get(first.message)
-        if kept is None:
+        entry = entries.get(send.conversation, {}).get(first.message)
+        if entry is None:
             where = f"{history.messages.name(first.message)}, seq {first.seq}"
             yield Violation("acknowledged and lost", f"{client_message_id}: {where}")
         else:
-            yield from _as_acknowledged(client_message_id, send, first, kept)
+            yield from _as_acknowledged(client_message_id, send, first, entry)
 
 
-def _as_acknowledged(client_message_id: str, send: Send, told: Acknowledgement, kept: Entry) -> Iterator[Violation]:
-    if (kept.seq, kept.create_ms) != (told.seq, told.create_ms):
-        detail = f"{client_message_id}: told {told.seq, told.create_ms}, stored {kept.seq, kept.create_ms}"
-        yield Violation("stored otherwise than acknowledged", detail)
-    if kept.rev == kept.position and kept.digest != send.digest:
-        yield Violation("stored with another text", f"{client_message_id}: seq {kept.seq}")
+def _as_acknowledged(
+    client_message_id: str, send: Send, acknowledged: Acknowledgement, entry: Entry
+) -> Iterator[Violation]:
+    expected, actual = (acknowledged.seq, acknowledged.create_ms), (entry.seq, entry.create_ms)
+    if actual != expected:
+        detail = f"{client_message_id}: acknowledged {expected}, stored {actual}"
+        yield Violation("stored message differs from the acknowledged one", detail)
+    if entry.rev == entry.position and entry.digest != send.digest:
+        yield Violation("stored with another text", f"{client_message_id}: seq {entry.seq}")
 
 
 def posted_once(history: History) -> Iterator[Violation]:
-    """Each clientMessageId is in the store at most once, and nothing is there that nobody sent."""
+    """Each clientMessageId is stored at most once, and every stored message was sent."""
     for conversation, stored in history.stored.items():
         name = history.conversations.name(conversation)
         for (sender, client_message_id), times in Counter(stored.posted).items():
@@ -51,7 +54,7 @@ def posted_once(history: History) -> Iterator[Violation]:
 
 
 def gapless(history: History) -> Iterator[Violation]:
-    """In each conversation seqs and revs are 1, 2, 3, ..., and time never runs backwards along seq."""
+    """In each conversation seqs and revs are 1, 2, 3, ..., and times do not decrease with seq."""
     for conversation, stored in history.stored.items():
         name = history.conversations.name(conversation)
         messages = list(stored.messages.messages())
@@ -59,32 +62,35 @@ def gapless(history: History) -> Iterator[Violation]:
         yield from _consecutive("rev", name, stored.revs)
         for before, after in pairwise(messages):
             if after.create_ms < before.create_ms or after.position <= before.position:
-                yield Violation("time or rev runs backwards", f"{name}: seq {before.seq} to {after.seq}")
+                yield Violation("time or rev decreases", f"{name}: seq {before.seq} to {after.seq}")
 
 
 def _consecutive(what: str, name: str, numbers: list[int]) -> Iterator[Violation]:
     for expected, number in enumerate(numbers, start=1):
         if number != expected:
-            yield Violation(f"{what} has a gap or is doubled", f"{name}: {number} where {expected} ought to be")
+            yield Violation(f"{what} has a gap or a duplicate", f"{name}: {number} instead of {expected}")
             return
 
 
 def revisions_are_stored(history: History) -> Iterator[Violation]:
-    """Acknowledged edits and deletions are in the store, unless a later one has taken their place."""
+    """Acknowledged edits and deletions are stored, unless a later one replaced them."""
     entries = {c: {e.message: e for e in stored.messages.messages()} for c, stored in history.stored.items()}
     for ack in history.revisions:
-        kept = entries.get(ack.conversation, {}).get(ack.message)
+        entry = entries.get(ack.conversation, {}).get(ack.message)
         where = f"{history.conversations.name(ack.conversation)}: {history.messages.name(ack.message)} rev {ack.rev}"
-        if kept is None or kept.rev < ack.rev:
+        if entry is None or entry.rev < ack.rev:
             yield Violation("acknowledged change is lost", where)
-        elif kept.rev == ack.rev and (kept.digest, bool(kept.deleted)) != (ack.digest, ack.deleted):
-            yield Violation("changed otherwise than acknowledged", where)
-        elif ack.deleted and not kept.deleted:
-            yield Violation("deleted message is back", where)
+        elif entry.rev == ack.rev and (entry.digest, bool(entry.deleted)) != (
+            ack.digest,
+            ack.deleted,
+        ):
+            yield Violation("stored change differs from the acknowledged one", where)
+        elif ack.deleted and not entry.deleted:
+            yield Violation("deleted message was restored", where)
 
 
 def member_changes_are_stored(history: History) -> Iterator[Violation]:
-    """Acknowledged additions and removals are in the log, and the members are what the log makes them."""
+    """Acknowledged additions and removals are in the log, and the members are those of the log."""
     for ack in history.member_changes:
         stored = history.stored.get(ack.conversation)
         changes = stored.changes if stored else []
@@ -100,7 +106,7 @@ def member_changes_are_stored(history: History) -> Iterator[Violation]:
 
 
 def members_of(stored: Stored) -> set[str]:
-    """Who is in a conversation, by its log."""
+    """Returns the members of a conversation according to its log."""
     members: set[str] = set()
     for change in stored.changes:
         members = (members - change.removed) | change.added

@@ -1,11 +1,11 @@
-"""The checker: a history in, broken promises out. Pure, so that doctored histories can show that it sees."""
+"""The checker: a pure function from a history to violations, so that tests can give it manipulated histories."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from tests.faults import check_people, check_store, check_views
+from tests.faults import check_store, check_users, check_views
 from tests.faults.history import History
 from tests.faults.violations import Violation
 
@@ -19,13 +19,13 @@ CHECKS: Final[tuple[Callable[[History], Iterator[Violation]], ...]] = (
     check_views.views_are_complete,
     check_views.one_order,
     check_views.nothing_leaks,
-    check_people.unread_counts_are_right,
-    check_people.everybody_is_notified,
-    check_people.presence_is_true,
-    check_people.errors_are_documented,
+    check_users.unread_counts_are_right,
+    check_users.notifications_are_right,
+    check_users.presence_is_true,
+    check_users.errors_are_documented,
 )
 
 
 def check(history: History) -> list[Violation]:
-    """Every violation of every promise."""
-    return [violation for one in CHECKS for violation in one(history)]
+    """Returns all violations of all guarantees."""
+    return [violation for run_check in CHECKS for violation in run_check(history)]

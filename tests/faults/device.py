@@ -1,4 +1,4 @@
-"""One client of somebody who takes part, and the writing down of all it is told."""
+"""One client of a simulated user; records everything that it receives."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from parley_client.options import Backoff, Options
 
 from tests.faults.check_views import states_of
 from tests.faults.history import History, Kind, Seen, State, View, digest
-from tests.faults.population import PASSWORD, Person
+from tests.faults.population import PASSWORD, User
 from tests.faults.wiretap import tapped
 
 _OPTIONS = Options(
@@ -28,12 +28,12 @@ _OPTIONS = Options(
 
 
 def options_for(history: History) -> Options:
-    """How the clients behave: as by default, but quicker to notice and to come back; and listened in on."""
+    """Returns the clients' options: shorter timeouts and backoffs than the defaults, and a tap on the connection."""
     return replace(_OPTIONS, connect=tapped(default_connect(_OPTIONS), history.problems))
 
 
 def state_of(history: History, message: Message) -> State:
-    """A message, as the history names it."""
+    """Converts a message to the history's form."""
     created = message.create_time
     return State(
         history.messages.number(message.message_id),
@@ -45,19 +45,19 @@ def state_of(history: History, message: Message) -> State:
 
 
 class Device:
-    """A client that is there until `close`."""
+    """A client that stays connected until `close`."""
 
-    def __init__(self, url: str, person: Person, history: History, name: str) -> None:
-        self.person = person
-        self.view = View(name, person.key)
-        self.client = Client.sign_in(url, person.email, PASSWORD, options_for(history))
+    def __init__(self, url: str, user: User, history: History, name: str) -> None:
+        self.user = user
+        self.view = View(name, user.key)
+        self.client = Client.sign_in(url, user.email, PASSWORD, options_for(history))
         self._history = history
         self._pump: asyncio.Task[None] | None = None
         history.views.append(self.view)
 
     async def open(self) -> None:
-        """Connects, however long that takes, and begins to write down."""
-        self._pump = asyncio.create_task(self._write_down())
+        """Connects, and starts recording."""
+        self._pump = asyncio.create_task(self._record_events())
         await asyncio.sleep(0)
         await self.client.start()
         await self.client.ready()
@@ -65,42 +65,42 @@ class Device:
             self.view.floors[self._history.conversations.number(state.conversation_id)] = state.seq
 
     async def close(self) -> None:
-        """Leaves."""
+        """Disconnects."""
         await self.client.close()
         if self._pump is not None:
             await self._pump
 
-    def hold(self) -> None:
-        """Writes down what the client has at the end."""
+    def record_final_state(self) -> None:
+        """Records the client's state at the end of the run."""
         view, numbers = self.view, self._history.conversations
-        view.lasted = True
+        view.stayed = True
         for state in self.client.replica.conversations:
             number = numbers.number(state.conversation_id)
-            view.holds[number] = states_of(state_of(self._history, message) for message in state.messages)
+            view.held[number] = states_of(state_of(self._history, message) for message in state.messages)
             view.unread[number] = state.unread_count
             view.members[number] = frozenset(state.members)
 
-    async def _write_down(self) -> None:
+    async def _record_events(self) -> None:
         with self.client.events() as events, contextlib.suppress(ClientError):
             async for event in events:
-                self._note(event)
+                self._record(event)
             return
         self._history.problems.failures[type(events._end).__name__] += 1
 
-    def _note(self, event: Event) -> None:
+    def _record(self, event: Event) -> None:
         match event:
             case MessageCreated():
-                self._note_message(Kind.CREATED, event.message, event.replayed)
+                self._record_message(Kind.CREATED, event.message, event.replayed)
             case MessageUpdated():
-                self._note_message(Kind.UPDATED, event.message, event.replayed)
+                self._record_message(Kind.UPDATED, event.message, event.replayed)
             case MessageDeleted():
-                self._note_message(Kind.DELETED, event.message, event.replayed)
+                self._record_message(Kind.DELETED, event.message, event.replayed)
             case TypingUpdated() | ReceiptUpdated():
                 self.view.signals.add(self._history.conversations.number(event.conversation_id))
             case _:
                 pass
 
-    def _note_message(self, kind: Kind, message: Message, replayed: bool) -> None:
+    def _record_message(self, kind: Kind, message: Message, replayed: bool) -> None:
         conversation = self._history.conversations.number(message.conversation_id)
         state = state_of(self._history, message)
         seen = Seen(kind, int(replayed), conversation, state.message, state.seq, state.rev, state.digest)

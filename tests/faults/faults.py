@@ -1,4 +1,4 @@
-"""What can be done to the stage, one class of harm each: how it begins, and how it ends."""
+"""The kinds of faults: how each is injected and ended."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from typing import Any, Final
 from pymongo import AsyncMongoClient
 
 from deploy.local.process import ManagedProcess
-from tests.faults.proxy import Weather
-from tests.faults.stage import LINKS, REPLICAS, Stage
+from tests.faults.proxy import LinkCondition
+from tests.faults.stack import LINKS, REPLICAS, ProxiedStack
 
 _HEALTHY_SECONDS: Final = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that goes wrong.
+    """A fault to inject.
 
     Attributes:
         kind: a key of HARMS.
         target: a process, a service, or a link.
-        seconds: for how long; a process that is killed is down as long.
-        share: of a link's connections.
+        seconds: its duration; a killed process is down that long.
+        share: the share of a link's connections that it affects.
     """
 
     kind: str
@@ -39,8 +39,8 @@ class Fault:
         return f"{self.kind}: {self.target} ({self.seconds:.1f} s{share})"
 
 
-async def _kill(stage: Stage, fault: Fault) -> None:
-    await _killed(stage.stack.processes[fault.target], fault.seconds)
+async def _kill(stack: ProxiedStack, fault: Fault) -> None:
+    await _killed(stack.local.processes[fault.target], fault.seconds)
 
 
 async def _killed(process: ManagedProcess, seconds: float) -> None:
@@ -48,88 +48,88 @@ async def _killed(process: ManagedProcess, seconds: float) -> None:
     await process.wait_stopped()
     await asyncio.sleep(seconds)
     await process.start()
-    await _back(process)
+    await _recovered(process)
 
 
-async def _back(process: ManagedProcess) -> None:
-    """Waits for it. One that finds no store when it starts ends by itself, and is started again by its supervisor."""
+async def _recovered(process: ManagedProcess) -> None:
+    """Waits until a process is healthy. One that can't reach its store exits, and its supervisor restarts it."""
     await process.wait_healthy(_HEALTHY_SECONDS, even_if_down=True)
 
 
-async def _kill_all(stage: Stage, fault: Fault) -> None:
+async def _kill_all(stack: ProxiedStack, fault: Fault) -> None:
     names = [f"{fault.target}-{number}" for number in range(1, REPLICAS[fault.target] + 1)]
-    await asyncio.gather(*(_killed(stage.stack.processes[name], fault.seconds) for name in names))
+    await asyncio.gather(*(_killed(stack.local.processes[name], fault.seconds) for name in names))
 
 
-async def _terminate(stage: Stage, fault: Fault) -> None:
-    process = stage.stack.processes[fault.target]
+async def _terminate(stack: ProxiedStack, fault: Fault) -> None:
+    process = stack.local.processes[fault.target]
     await process.stop()
     await process.start()
-    await _back(process)
+    await _recovered(process)
 
 
-async def _freeze(stage: Stage, fault: Fault) -> None:
-    process = stage.stack.processes[fault.target]
+async def _freeze(stack: ProxiedStack, fault: Fault) -> None:
+    process = stack.local.processes[fault.target]
     process.pause()
     try:
         await asyncio.sleep(fault.seconds)
     finally:
         process.resume()
-    # One that was declared dead meanwhile ends by itself, too.
-    await _back(process)
+    # A process that was declared dead meanwhile exits, too.
+    await _recovered(process)
 
 
-async def _step_down(stage: Stage, fault: Fault) -> None:
-    """The primary gives up for a while; the set has no other member, so writes fail until it is elected again."""
+async def _step_down(stack: ProxiedStack, fault: Fault) -> None:
+    """Makes the primary step down; the set has no other member, so writes fail until it is elected again."""
     seconds = max(1, round(fault.seconds))
-    async with AsyncMongoClient[dict[str, Any]](stage.stack.mongodb_uri, serverSelectionTimeoutMS=5_000) as client:
+    async with AsyncMongoClient[dict[str, Any]](stack.local.mongodb_uri, serverSelectionTimeoutMS=5_000) as client:
         await client.admin.command({"replSetStepDown": seconds, "secondaryCatchUpPeriodSecs": 0, "force": True})
-    await _back(stage.stack.processes[fault.target])
+    await _recovered(stack.local.processes[fault.target])
 
 
-async def _forget(stage: Stage, fault: Fault) -> None:
-    process = stage.stack.processes[fault.target]
+async def _forget(stack: ProxiedStack, fault: Fault) -> None:
+    process = stack.local.processes[fault.target]
     process.kill()
     await process.wait_stopped()
-    files = stage.stack.directory.valkey
+    files = stack.local.directory.valkey
     await asyncio.to_thread(shutil.rmtree, files)
     files.mkdir(mode=0o700)
     await asyncio.sleep(fault.seconds)
     await process.start()
-    await _back(process)
+    await _recovered(process)
 
 
-async def _cut(stage: Stage, fault: Fault) -> None:
-    stage.links[fault.target].cut(fault.share, random.Random(str(fault)))
+async def _cut(stack: ProxiedStack, fault: Fault) -> None:
+    stack.links[fault.target].cut(fault.share, random.Random(str(fault)))
 
 
-async def _silence(stage: Stage, fault: Fault) -> None:
-    stage.links[fault.target].silence(fault.share, random.Random(str(fault)))
-    await _then_clear(stage, fault)
+async def _silence(stack: ProxiedStack, fault: Fault) -> None:
+    stack.links[fault.target].silence(fault.share, random.Random(str(fault)))
+    await _clear_after(stack, fault)
 
 
-async def _delay(stage: Stage, fault: Fault) -> None:
-    stage.links[fault.target].change(Weather(delay_seconds=0.3), fault.share, random.Random(str(fault)))
-    await _then_clear(stage, fault)
+async def _delay(stack: ProxiedStack, fault: Fault) -> None:
+    stack.links[fault.target].change(LinkCondition(delay_seconds=0.3), fault.share, random.Random(str(fault)))
+    await _clear_after(stack, fault)
 
 
-async def _starve(stage: Stage, fault: Fault) -> None:
-    stage.links[fault.target].change(Weather(bytes_per_second=4_000), fault.share, random.Random(str(fault)))
-    await _then_clear(stage, fault)
+async def _starve(stack: ProxiedStack, fault: Fault) -> None:
+    stack.links[fault.target].change(LinkCondition(bytes_per_second=4_000), fault.share, random.Random(str(fault)))
+    await _clear_after(stack, fault)
 
 
-async def _then_clear(stage: Stage, fault: Fault) -> None:
+async def _clear_after(stack: ProxiedStack, fault: Fault) -> None:
     try:
         await asyncio.sleep(fault.seconds)
     finally:
-        stage.links[fault.target].clear()
+        stack.links[fault.target].clear()
 
 
 @dataclass(frozen=True, slots=True)
 class Harm:
-    """A kind of fault: what it does, to what, for how long (from, to; seconds), and whether it comes unasked."""
+    """A kind of fault: its function, targets and duration (from, to; in s), and whether runs include it by default."""
 
-    inflict: Callable[[Stage, Fault], Awaitable[None]]
+    inflict: Callable[[ProxiedStack, Fault], Awaitable[None]]
     targets: tuple[str, ...]
     seconds: tuple[float, float]
     usual: bool = True
@@ -161,10 +161,10 @@ HARMS: Final[Mapping[str, Harm]] = {
     "slow reads": Harm(_starve, LINKS, (2.0, 5.0)),
 }
 
-# A set of one has nobody to step down for: that comes only where it is asked for.
+# A replica set of one has no member to take over, so step-downs happen only on request.
 USUAL: Final = tuple(kind for kind, harm in HARMS.items() if harm.usual)
 
 
-async def inflict(stage: Stage, fault: Fault) -> None:
-    """Does it, and returns when everything is as it was."""
-    await HARMS[fault.kind].inflict(stage, fault)
+async def inflict(stack: ProxiedStack, fault: Fault) -> None:
+    """Injects a fault, and returns once the stack has recovered."""
+    await HARMS[fault.kind].inflict(stack, fault)

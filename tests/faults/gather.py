@@ -1,4 +1,4 @@
-"""The truth at the end: the store itself, and every conversation as a fresh reader of each member gets it."""
+"""Reads the final state: the store itself, and every conversation as a fresh client of each member."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pymongo import ASCENDING, AsyncMongoClient
 from tests.faults.check_views import states_of
 from tests.faults.device import state_of
 from tests.faults.history import Entry, History, MemberChange, NotificationSeen, Reading, Stored, digest
-from tests.faults.population import PASSWORD, Person
+from tests.faults.population import PASSWORD, User
 
 _PAGE: Final = 200
 _READERS: Final = 6
@@ -22,7 +22,7 @@ _OPTIONS: Final = Options(track_state=False, request_deadline_seconds=60.0)
 
 
 async def read_store(uri: str, history: History) -> None:
-    """Reads every conversation's log and members from chat's database, past all our own code."""
+    """Reads every conversation's log and members from chat's database, without Parley's code."""
     async with AsyncMongoClient[dict[str, Any]](uri, tz_aware=True) as client:
         database = client["parley_chat"]
         history.stored.clear()
@@ -39,8 +39,8 @@ async def read_store(uri: str, history: History) -> None:
                 messages[number].append((_entry(history, document), (document["u"], document["k"])))
             elif "add" in document or "rem" in document:
                 history.stored[number].changes.append(_change(document))
-    for number, found in messages.items():
-        for entry, posted in sorted(found, key=lambda pair: pair[0].seq):
+    for number, entries in messages.items():
+        for entry, posted in sorted(entries, key=lambda pair: pair[0].seq):
             history.stored[number].messages.add(entry)
             history.stored[number].posted.append(posted)
 
@@ -62,34 +62,34 @@ def _change(document: dict[str, Any]) -> MemberChange:
     return MemberChange(document["r"], document["h"], frozenset(document.get("add", ())), removed)
 
 
-async def read_as_members(url: str, people: Iterable[Person], history: History) -> None:
+async def read_as_members(url: str, users: Iterable[User], history: History) -> None:
     """Reads all conversations as a new client of each user."""
     history.readings.clear()
-    at_once = asyncio.Semaphore(_READERS)
+    limit = asyncio.Semaphore(_READERS)
 
-    async def read(person: Person) -> None:
-        async with at_once, Client.sign_in(url, person.email, PASSWORD, _OPTIONS) as client:
+    async def read(user: User) -> None:
+        async with limit, Client.sign_in(url, user.email, PASSWORD, _OPTIONS) as client:
             async for conversation in listed(client):
                 number = history.conversations.number(conversation.conversation_id)
-                history.readings[number, person.key] = await _reading(client, conversation, history)
+                history.readings[number, user.key] = await _reading(client, conversation, history)
 
-    await asyncio.gather(*(read(person) for person in people))
+    await asyncio.gather(*(read(user) for user in users))
 
 
-async def read_notifications(url: str, people: Iterable[Person], history: History) -> None:
-    """Reads everybody's notifications as a new client of each user."""
+async def read_notifications(url: str, users: Iterable[User], history: History) -> None:
+    """Reads all users' notifications as a new client of each."""
     history.notifications.clear()
-    at_once = asyncio.Semaphore(_READERS)
+    limit = asyncio.Semaphore(_READERS)
 
-    async def read(person: Person) -> None:
-        async with at_once, Client.sign_in(url, person.email, PASSWORD, _OPTIONS) as client:
-            history.notifications[person.key] = await _notifications(client, history)
+    async def read(user: User) -> None:
+        async with limit, Client.sign_in(url, user.email, PASSWORD, _OPTIONS) as client:
+            history.notifications[user.key] = await _notifications(client, history)
 
-    await asyncio.gather(*(read(person) for person in people))
+    await asyncio.gather(*(read(user) for user in users))
 
 
 async def listed(client: Client) -> AsyncIterator[Conversation]:
-    """All conversations of the client's user."""
+    """Yields all conversations of the client's user."""
     token = ""
     while True:
         page = await client.conversation_list(page_size=_PAGE, page_token=token or None)
@@ -103,11 +103,11 @@ async def listed(client: Client) -> AsyncIterator[Conversation]:
 async def _reading(client: Client, conversation: Conversation, history: History) -> Reading:
     conversation_id = conversation.conversation_id
     synced = [message async for message in _synced(client, conversation_id)]
-    told = [message async for message in _history(client, conversation_id)]
+    listed_messages = [message async for message in _history(client, conversation_id)]
     latest = (await client.conversation_get(conversation_id=conversation_id)).conversation
     return Reading(
         states_of(state_of(history, message) for message in synced),
-        states_of(state_of(history, message) for message in told),
+        states_of(state_of(history, message) for message in listed_messages),
         latest.seq,
         latest.rev,
         latest.read_seq,
@@ -135,13 +135,13 @@ async def _history(client: Client, conversation_id: str) -> AsyncIterator[Messag
 
 
 async def _notifications(client: Client, history: History) -> dict[int, NotificationSeen]:
-    found: dict[int, NotificationSeen] = {}
+    notifications: dict[int, NotificationSeen] = {}
     token = ""
     while True:
         page = await client.notification_list(type="NEW_MESSAGE", page_size=_PAGE, page_token=token or None)
         for notification in page.notifications:
             number = history.conversations.number(str(notification.data["conversationId"]))
-            found[number] = NotificationSeen(notification.count, notification.read)
+            notifications[number] = NotificationSeen(notification.count, notification.read)
         token = page.next_page_token
         if not token:
-            return found
+            return notifications

@@ -1,7 +1,7 @@
-"""What was observed during a run: all that the checker knows.
+"""The history of a run: everything that the checker knows.
 
-A long run has hundreds of thousands of messages, each seen by several clients. So message ids are kept once and named
-by their number, texts by a checksum, and what a client saw is rows of integers in arrays rather than objects.
+A long run has hundreds of thousands of messages, each seen by several clients. So it stores each message id once and
+refers to it by number, stores checksums of texts, and stores what clients saw as rows of integers in arrays.
 """
 
 from __future__ import annotations
@@ -16,39 +16,39 @@ from typing import NamedTuple
 
 
 class UserKey(NamedTuple):
-    """A user; ids are unique in their organization alone."""
+    """A user's key; user ids are unique within an organization only."""
 
     organization_id: str
     user_id: str
 
 
 def digest(text: str) -> int:
-    """A text, as a number; a tombstone's is 0."""
+    """Returns a checksum of a text; 0 for a tombstone's."""
     return zlib.crc32(text.encode()) if text else 0
 
 
 class Names:
-    """Gives each string a number, and keeps it once."""
+    """Assigns a number to each string, and stores it once."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
         self._names: list[str] = []
 
     def number(self, name: str) -> int:
-        """The name's number, the same one every time."""
-        found = self._numbers.get(name)
-        if found is None:
-            found = self._numbers[name] = len(self._names)
+        """Returns the number of a name, always the same one."""
+        number = self._numbers.get(name)
+        if number is None:
+            number = self._numbers[name] = len(self._names)
             self._names.append(name)
-        return found
+        return number
 
     def name(self, number: int) -> str:
-        """The name with that number."""
+        """Returns the name with a number."""
         return self._names[number]
 
 
 class Kind(IntEnum):
-    """What an event told of a message."""
+    """The kind of a message event."""
 
     CREATED = 1
     UPDATED = 2
@@ -56,7 +56,7 @@ class Kind(IntEnum):
 
 
 class Seen(NamedTuple):
-    """A client was told of a message, live or made up for afterwards (`replayed`)."""
+    """A message event that a client received, live or through catching up (`replayed`)."""
 
     kind: int
     replayed: int
@@ -68,7 +68,7 @@ class Seen(NamedTuple):
 
 
 class State(NamedTuple):
-    """A message as somebody has it."""
+    """A message as a client holds it."""
 
     message: int
     seq: int
@@ -78,7 +78,7 @@ class State(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A message in the store. `position` is the rev at which it was sent."""
+    """A stored message. `position` is the rev at which it was sent."""
 
     message: int
     seq: int
@@ -90,7 +90,7 @@ class Entry(NamedTuple):
 
 
 class Acknowledgement(NamedTuple):
-    """What a sender was told."""
+    """The acknowledgement that a sender received."""
 
     message: int
     seq: int
@@ -99,7 +99,7 @@ class Acknowledgement(NamedTuple):
 
 
 class Rows:
-    """Tuples of integers, one after the other in one array."""
+    """Tuples of integers, stored in one array."""
 
     def __init__(self, width: int) -> None:
         self._width = width
@@ -123,41 +123,41 @@ class Rows:
 
 
 class Seens(Rows):
-    """What one view was told, in order."""
+    """The message events that one client received, in order."""
 
     def __init__(self) -> None:
         super().__init__(len(Seen._fields))
 
-    def told(self) -> Iterator[Seen]:
-        """The rows, by name."""
+    def events(self) -> Iterator[Seen]:
+        """Yields the rows as named tuples."""
         return map(Seen._make, self)
 
 
 class States(Rows):
-    """The messages of one conversation as somebody has them, by seq."""
+    """The messages of one conversation as a client holds them, by seq."""
 
     def __init__(self) -> None:
         super().__init__(len(State._fields))
 
     def messages(self) -> Iterator[State]:
-        """The rows, by name."""
+        """Yields the rows as named tuples."""
         return map(State._make, self)
 
 
 class Entries(Rows):
-    """The messages of one conversation in the store, by seq."""
+    """The stored messages of one conversation, by seq."""
 
     def __init__(self) -> None:
         super().__init__(len(Entry._fields))
 
     def messages(self) -> Iterator[Entry]:
-        """The rows, by name."""
+        """Yields the rows as named tuples."""
         return map(Entry._make, self)
 
 
 @dataclass(slots=True)
 class Send:
-    """A message that somebody wanted to send, under one clientMessageId, however often they tried."""
+    """A message that a user tried to send under one clientMessageId."""
 
     conversation: int
     sender: UserKey
@@ -168,7 +168,7 @@ class Send:
 
 
 class RevisionAck(NamedTuple):
-    """An edit or a deletion that was acknowledged."""
+    """An acknowledged edit or deletion."""
 
     conversation: int
     message: int
@@ -178,7 +178,7 @@ class RevisionAck(NamedTuple):
 
 
 class MembersAck(NamedTuple):
-    """A change of members that was acknowledged; at the latest with that rev."""
+    """An acknowledged change of members; its rev is at most the given one."""
 
     conversation: int
     user_id: str
@@ -188,17 +188,17 @@ class MembersAck(NamedTuple):
 
 @dataclass(slots=True)
 class View:
-    """One client's life: what it was told, and what it held at the end.
+    """One client: what it received, and what it held at the end.
 
     Attributes:
-        name: which one, for people.
-        user: whose.
-        floors: by conversation, the seq up to which messages were there before this client began.
-        seen: the events, in order.
-        signals: conversations of which it was told who types or reads.
-        holds: at the end, by conversation; empty for one that ended before.
-        unread: at the end, by conversation: what it shows as unread.
-        members: at the end, by conversation.
+        name: the client's name, for people.
+        user: its user.
+        floors: by conversation, the seq when the client started.
+        seen: the message events, in order.
+        signals: the conversations of its typing and receipt events.
+        held: its messages at the end, by conversation; empty for a client that closed before.
+        unread: its unread counts at the end, by conversation.
+        members: the members at the end, by conversation.
     """
 
     name: str
@@ -206,15 +206,15 @@ class View:
     floors: dict[int, int] = field(default_factory=dict)
     seen: Seens = field(default_factory=Seens)
     signals: set[int] = field(default_factory=set)
-    holds: dict[int, States] = field(default_factory=dict)
+    held: dict[int, States] = field(default_factory=dict)
     unread: dict[int, int] = field(default_factory=dict)
     members: dict[int, frozenset[str]] = field(default_factory=dict)
-    lasted: bool = False
+    stayed: bool = False
 
 
 @dataclass(slots=True)
 class Reading:
-    """A conversation as a fresh reader gets it, through sync and through history."""
+    """A conversation as a fresh client reads it, through sync and through history."""
 
     synced: States
     listed: States
@@ -226,7 +226,7 @@ class Reading:
 
 
 class MemberChange(NamedTuple):
-    """An entry of a conversation's log about who is in it. `seq` is the conversation's at that rev."""
+    """A change of members in a conversation's log. `seq` is the conversation's at that rev."""
 
     rev: int
     seq: int
@@ -236,15 +236,15 @@ class MemberChange(NamedTuple):
 
 @dataclass(slots=True)
 class Stored:
-    """A conversation in the store.
+    """A stored conversation.
 
     Attributes:
-        organization_id: whose.
+        organization_id: its organization.
         messages: by seq.
-        posted: for each message in that order, its sender and clientMessageId.
-        revs: of all entries of the log, ascending.
-        changes: of members, by rev; the first is the making.
-        read_seqs: by user, of those who are members now.
+        posted: each message's sender and clientMessageId, in the same order.
+        revs: the revs of all log entries, ascending.
+        changes: the changes of members, by rev; the first one is the creation.
+        read_seqs: the read marks of current members, by user.
     """
 
     organization_id: str
@@ -256,14 +256,14 @@ class Stored:
 
 
 class NotificationSeen(NamedTuple):
-    """A NEW_MESSAGE notification as its owner lists it: how many things it stands for."""
+    """A NEW_MESSAGE notification as its owner lists it, with the number of messages that it counts."""
 
-    things: int
+    messages: int
     read: bool
 
 
 class PresenceSample(NamedTuple):
-    """What somebody was told of somebody's presence, when the truth had long been so."""
+    """A user's presence as an observer sees it, and as it should be."""
 
     observer: UserKey
     user_id: str
@@ -273,7 +273,7 @@ class PresenceSample(NamedTuple):
 
 @dataclass(slots=True)
 class Problems:
-    """What clients met, counted: (op, code, reason) of error replies, close codes, refused upgrades, lost requests."""
+    """Counts of problems: error replies by (op, code, reason), close codes, refused upgrades, lost requests."""
 
     errors: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     closes: Counter[int] = field(default_factory=Counter)
@@ -289,7 +289,7 @@ def _zeros() -> defaultdict[tuple[int, UserKey], int]:
 
 @dataclass(slots=True)
 class History:
-    """Everything that was observed, and the truth at the end."""
+    """Everything that was observed, and the final state of the store."""
 
     conversations: Names = field(default_factory=Names)
     messages: Names = field(default_factory=Names)
@@ -307,5 +307,5 @@ class History:
 
     @property
     def acknowledged(self) -> int:
-        """How many messages were acknowledged."""
+        """The number of acknowledged messages."""
         return sum(1 for send in self.sends.values() if send.acknowledgements)

@@ -1,4 +1,4 @@
-"""Breaks one thing after the other. The whole plan follows from the seed, so that a run can be had again."""
+"""Injects one fault after another. The seed determines the whole plan, so a run can be repeated."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from tests.faults.faults import HARMS, USUAL, Fault, inflict
-from tests.faults.stage import Stage
+from tests.faults.stack import ProxiedStack
 
-_TOGETHER = 0.15
+_PAIR_PROBABILITY = 0.15
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Faults that begin together, after a pause in which all is well."""
+    """Faults that start together, after a pause."""
 
     pause_seconds: float
     faults: tuple[Fault, ...]
 
 
 def plan(seed: int, rounds: int, pause_seconds: float, kinds: Collection[str] = USUAL) -> list[Round]:
-    """The faults of a run: every kind once before any comes again, in an order and with targets drawn from the seed."""
+    """Returns the faults of a run, drawn from the seed: every kind occurs once before any kind repeats."""
     chance = random.Random(f"nemesis {seed}")
     deck: list[str] = []
-    made: list[Round] = []
+    planned: list[Round] = []
     for _ in range(rounds):
         faults = [_draw(deck, kinds, chance)]
-        if chance.random() < _TOGETHER:
+        if chance.random() < _PAIR_PROBABILITY:
             other = _draw(deck, kinds, chance)
-            if not _same_victim(faults[0], other):
+            if not _same_target(faults[0], other):
                 faults.append(other)
-        made.append(Round(chance.uniform(0.5, 1.5) * pause_seconds, tuple(faults)))
-    return made
+        planned.append(Round(chance.uniform(0.5, 1.5) * pause_seconds, tuple(faults)))
+    return planned
 
 
 def _draw(deck: list[str], kinds: Collection[str], chance: random.Random) -> Fault:
@@ -46,13 +46,13 @@ def _draw(deck: list[str], kinds: Collection[str], chance: random.Random) -> Fau
     return Fault(kind, chance.choice(harm.targets), round(chance.uniform(*harm.seconds), 2), chance.choice((0.5, 1.0)))
 
 
-def _same_victim(one: Fault, other: Fault) -> bool:
-    return one.target.startswith(other.target) or other.target.startswith(one.target)
+def _same_target(a: Fault, b: Fault) -> bool:
+    return a.target.startswith(b.target) or b.target.startswith(a.target)
 
 
 @dataclass(slots=True)
-class Done:
-    """A fault that was inflicted: when it began and was over, in seconds since the start."""
+class InflictedFault:
+    """An injected fault: when it began and ended, in s since the start."""
 
     fault: Fault
     began: float
@@ -61,26 +61,26 @@ class Done:
 
 @dataclass(slots=True)
 class Nemesis:
-    """Carries out a plan, until it is done or the time is over."""
+    """Carries out a plan."""
 
-    stage: Stage
+    stack: ProxiedStack
     rounds: list[Round]
-    tell: Callable[[str], None]
-    done: list[Done] = field(default_factory=list)
+    log: Callable[[str], None]
+    done: list[InflictedFault] = field(default_factory=list)
 
     async def run(self, seconds: float) -> None:
-        """Inflicts one round after the other; begins none after so many seconds."""
+        """Injects one round after another; starts none after `seconds`."""
         started = time.monotonic()
-        for one in self.rounds:
-            await asyncio.sleep(one.pause_seconds)
+        for round_ in self.rounds:
+            await asyncio.sleep(round_.pause_seconds)
             if time.monotonic() - started > seconds:
                 return
             async with asyncio.TaskGroup() as group:
-                for fault in one.faults:
+                for fault in round_.faults:
                     group.create_task(self._inflict(fault, started))
 
     async def _inflict(self, fault: Fault, started: float) -> None:
-        self.tell(str(fault))
+        self.log(str(fault))
         began = time.monotonic() - started
-        await inflict(self.stage, fault)
-        self.done.append(Done(fault, began, time.monotonic() - started))
+        await inflict(self.stack, fault)
+        self.done.append(InflictedFault(fault, began, time.monotonic() - started))

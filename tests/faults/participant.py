@@ -1,4 +1,4 @@
-"""Somebody who takes part: sends, repeats, edits, deletes, reads, types, changes members, comes and goes."""
+"""A simulated user: sends, repeats, edits, deletes, reads, types, changes members, connects and disconnects."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from parley_client.errors import ClientClosedError, ConnectionLostError, ParleyE
 
 from tests.faults.device import Device
 from tests.faults.history import Acknowledgement, History, MembersAck, RevisionAck, Send, Stored, digest
-from tests.faults.population import Habit, Person
+from tests.faults.population import Habit, User
 
 _MOST_IN_FLIGHT: Final = 8
 _RECENT: Final = 50
 _TWO: Final = 2
 _PADDING: Final = "to be or not to be, that is the question; " * 12
-# Once in so many actions, beside sending.
+# Probabilities of repeating an acknowledged send, and of a short deadline.
 _REPEAT, _GIVE_UP = 0.04, 0.03
 
 
 @dataclass(slots=True)
 class Draft:
-    """A message that is wanted out: its text stays the same however often it is tried."""
+    """A message to send; its text is the same in every attempt."""
 
     conversation_id: str
     client_message_id: str
@@ -37,8 +37,8 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What all participants share: where to connect, how often to act, and what exists."""
+class SharedState:
+    """The parameters and the history that all participants share."""
 
     url: str
     history: History
@@ -50,11 +50,11 @@ class Surroundings:
 class Participant:
     """One user and their devices."""
 
-    def __init__(self, person: Person, surroundings: Surroundings, seed: int) -> None:
-        self.person = person
+    def __init__(self, user: User, surroundings: SharedState, seed: int) -> None:
+        self.user = user
         self.devices: list[Device] = []
-        self._world = surroundings
-        self._chance = random.Random(f"{person.key} {seed}")
+        self._shared = surroundings
+        self._chance = random.Random(f"{user.key} {seed}")
         self._count = 0
         self._lives = 0
         self._unsent: deque[Draft] = deque()
@@ -71,29 +71,29 @@ class Participant:
             (0.01, self._peek),
         )
 
-    async def come(self) -> None:
-        """Opens every device."""
+    async def connect(self) -> None:
+        """Connects every device."""
         self._lives += 1
-        name = f"{self.person.key.organization_id}/{self.person.key.user_id}"
+        name = f"{self.user.key.organization_id}/{self.user.key.user_id}"
         self.devices = [
-            Device(self._world.url, self.person, self._world.history, f"{name} {self._lives}.{number}")
-            for number in range(1, self.person.devices + 1)
+            Device(self._shared.url, self.user, self._shared.history, f"{name} {self._lives}.{number}")
+            for number in range(1, self.user.devices + 1)
         ]
         await asyncio.gather(*(device.open() for device in self.devices))
 
-    async def leave(self) -> None:
-        """Closes every device; what is still unacknowledged is sent when they are back."""
+    async def disconnect(self) -> None:
+        """Disconnects every device; unacknowledged messages are sent after reconnecting."""
         devices, self.devices = self.devices, []
         await asyncio.gather(*(device.close() for device in devices))
 
     async def act(self) -> None:
-        """Does things, at random moments, until cancelled."""
+        """Performs random actions at random times until cancelled."""
         while True:
-            await asyncio.sleep(self._chance.expovariate(self._world.actions_per_second))
-            if self.person.habit is Habit.COMING_AND_GOING and self._chance.random() < 0.002:
-                await self.leave()
+            await asyncio.sleep(self._chance.expovariate(self._shared.actions_per_second))
+            if self.user.habit is Habit.COMING_AND_GOING and self._chance.random() < 0.002:
+                await self.disconnect()
                 await asyncio.sleep(self._chance.uniform(0.5, 15.0))
-                await self.come()
+                await self.connect()
             if len(self._in_flight) < _MOST_IN_FLIGHT:
                 device = self._chance.choice(self.devices)
                 weights = [weight for weight, _ in self._actions]
@@ -101,31 +101,31 @@ class Participant:
                 self._begin(action(device.client))
 
     async def finish(self) -> None:
-        """Sends what is left to send, and waits for every answer."""
-        if not self.devices and self.person.devices:
-            await self.come()
+        """Sends the remaining messages, and waits for every answer."""
+        if not self.devices and self.user.devices:
+            await self.connect()
         client = self.devices[0].client
         while self._unsent or self._in_flight:
             while self._unsent:
                 self._begin(self._try(client, self._unsent.popleft(), None))
             await asyncio.wait(tuple(self._in_flight))
 
-    def _begin(self, doing: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(self._guarded(doing))
+    def _begin(self, action: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(self._guarded(action))
         self._in_flight.add(task)
         task.add_done_callback(self._in_flight.discard)
 
-    async def _guarded(self, doing: Awaitable[None]) -> None:
+    async def _guarded(self, action: Awaitable[None]) -> None:
         try:
-            await doing
+            await action
         except ConnectionLostError as error:
-            self._world.history.problems.lost[error.op] += 1
+            self._shared.history.problems.lost[error.op] += 1
         except (ParleyError, ClientClosedError):
-            return  # counted where it came in, or our own doing
+            return  # the wiretap counts errors; closing is the participant's own action
         except Exception as error:
-            self._world.history.problems.failures[repr(error)] += 1
+            self._shared.history.problems.failures[repr(error)] += 1
 
-    # What there is to do.
+    # Actions
 
     async def _send(self, client: Client) -> None:
         chance = self._chance.random()
@@ -142,16 +142,16 @@ class Participant:
 
     def _draft(self, state: ConversationState) -> Draft:
         self._count += 1
-        key = self.person.key
+        key = self.user.key
         client_message_id = f"{key.organization_id}.{key.user_id}.{self._count}"
         text = f"{client_message_id} {_PADDING[: self._chance.randrange(len(_PADDING))]}"
-        self._world.history.sends[client_message_id] = Send(
-            self._world.history.conversations.number(state.conversation_id), key, digest(text)
+        self._shared.history.sends[client_message_id] = Send(
+            self._shared.history.conversations.number(state.conversation_id), key, digest(text)
         )
         return Draft(state.conversation_id, client_message_id, text)
 
     async def _try(self, client: Client, draft: Draft, deadline_seconds: float | None) -> None:
-        history = self._world.history
+        history = self._shared.history
         send = history.sends[draft.client_message_id]
         send.attempts += 1
         began = time.monotonic()
@@ -169,7 +169,7 @@ class Participant:
             self._unsent.append(draft)
             return
         if not send.acknowledgements:
-            self._world.latencies.append(time.monotonic() - began)
+            self._shared.latencies.append(time.monotonic() - began)
             self._own.append((draft.conversation_id, sent.message_id))
             self._sent.append(draft)
         create_ms = 0 if sent.create_time is None else round(sent.create_time.timestamp() * 1000)
@@ -177,7 +177,7 @@ class Participant:
         send.acknowledgements.append(Acknowledgement(message, sent.seq, sent.rev, create_ms))
 
     def _not_sent(self, draft: Draft, send: Send, error: ParleyError) -> None:
-        """Refused for good, or out of patience: then some try again later, and some never."""
+        """Handles a failed send: after the client's deadline most are sent later; the rest are given up."""
         if error.reason == "CLIENT_DEADLINE" and self._chance.random() < 0.7:
             self._unsent.append(draft)
         else:
@@ -187,8 +187,8 @@ class Participant:
         state = self._any_conversation(client)
         if state is None or state.seq <= state.read_seq:
             return
-        history = self._world.history
-        key = history.conversations.number(state.conversation_id), self.person.key
+        history = self._shared.history
+        key = history.conversations.number(state.conversation_id), self.user.key
         seq = self._chance.randint(state.read_seq + 1, state.seq)
         history.read_attempts[key] = max(seq, history.read_attempts[key])
         await client.receipt_read(conversation_id=state.conversation_id, seq=seq)
@@ -208,7 +208,7 @@ class Participant:
             self._revised(reply.message)
 
     def _revised(self, message: Message) -> None:
-        history = self._world.history
+        history = self._shared.history
         history.revisions.append(
             RevisionAck(
                 history.conversations.number(message.conversation_id),
@@ -225,8 +225,8 @@ class Participant:
             await client.typing_set(conversation_id=state.conversation_id, active=True)
 
     async def _change_members(self, client: Client) -> None:
-        """An owner removes somebody, or brings them back."""
-        own_id = self.person.key.user_id
+        """As an owner, removes a member or adds them again."""
+        own_id = self.user.key.user_id
         groups = [s for s in client.replica.conversations if s.info and s.info.created_by == own_id and s.members]
         groups = [state for state in groups if state.info and state.info.kind == "group"]
         if not groups:
@@ -238,21 +238,21 @@ class Participant:
         adds = user_id not in state.members
         change = client.member_add(conversation_id=state.conversation_id, user_ids=[user_id]) if adds else None
         changed = await (change or client.member_remove(conversation_id=state.conversation_id, user_id=user_id))
-        history = self._world.history
+        history = self._shared.history
         number = history.conversations.number(state.conversation_id)
         history.member_changes.append(MembersAck(number, user_id, adds, changed.conversation.rev))
 
     async def _peek(self, client: Client) -> None:
-        """Tries to read what belongs to another organization, or to two others, which must fail."""
-        number = self._chance.choice(list(self._world.conversations))
-        if self._may_come_to_know(self._world.conversations[number]):
+        """Tries to read another organization's or two other users' conversation, which must fail."""
+        number = self._chance.choice(list(self._shared.conversations))
+        if self._may_become_member(self._shared.conversations[number]):
             return
-        foreign = self._world.history.conversations.name(number)
+        foreign = self._shared.history.conversations.name(number)
         await client.message_list(conversation_id=foreign)
-        self._world.history.problems.intrusions[f"{self.person.key} reads {foreign}"] += 1
+        self._shared.history.problems.intrusions[f"{self.user.key} reads {foreign}"] += 1
 
-    def _may_come_to_know(self, stored: Stored) -> bool:
-        organization_id, user_id = self.person.key
+    def _may_become_member(self, stored: Stored) -> bool:
+        organization_id, user_id = self.user.key
         is_group = len(stored.changes[0].added) > _TWO
         return stored.organization_id == organization_id and (is_group or user_id in stored.changes[0].added)
 

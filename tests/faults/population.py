@@ -1,4 +1,4 @@
-"""Who takes part: organizations, their users, and whom they talk with. All of it follows from the seed."""
+"""The simulated organizations, users, groups and pairs; the seed determines them."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ _GROUP_SIZE = 5
 
 
 class Habit(StrEnum):
-    """How much somebody is there."""
+    """How a user is connected."""
 
     STEADY = "steady"
-    """Connected all the time, as far as the network lets them."""
+    """Always connected, as far as the network allows."""
     COMING_AND_GOING = "coming and going"
-    """Leaves for a while, and comes back as a new client."""
+    """Sometimes disconnects, and returns as a new client."""
     ABSENT = "absent"
     """Never connects."""
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """A user to be: `devices` clients at once, and the groups that they own by number."""
+class User:
+    """A user to create, with `devices` clients at once."""
 
     key: UserKey
     habit: Habit
@@ -41,13 +41,13 @@ class Person:
 
     @property
     def email(self) -> str:
-        """What they sign in with."""
+        """The e-mail address to sign in with."""
         return f"{self.key.user_id}@{self.key.organization_id}.example"
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A group to be."""
+    """A group to create."""
 
     owner: UserKey
     name: str
@@ -56,85 +56,87 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """Everybody, the groups, and the pairs who write to each other directly."""
+    """The users, the groups, and the pairs with direct conversations."""
 
-    people: tuple[Person, ...]
+    users: tuple[User, ...]
     groups: tuple[Group, ...]
     pairs: tuple[tuple[UserKey, UserKey], ...]
 
 
 def populate(seed: int, clients: int, organizations: int) -> Population:
-    """About as many clients as asked for, over the organizations."""
+    """Returns a population with about this number of clients, spread over the organizations."""
     chance = random.Random(f"population {seed}")
-    people: list[Person] = []
+    users: list[User] = []
     groups: list[Group] = []
     pairs: list[tuple[UserKey, UserKey]] = []
     for number in range(organizations):
         members = _members(f"org{number}", max(4, clients // organizations))
-        people += members
-        ids = [person.key.user_id for person in members]
+        users += members
+        ids = [user.key.user_id for user in members]
         for index in range(max(2, len(ids) // 4)):
             owner = members[index].key
             others = chance.sample([user for user in ids if user != owner.user_id], min(_GROUP_SIZE - 1, len(ids) - 1))
             groups.append(Group(owner, f"Group {index}", tuple(others)))
-        for index, person in enumerate(members):
-            pairs.append((person.key, members[(index + 1) % len(members)].key))
-    return Population(tuple(people), tuple(groups), tuple(pairs))
+        for index, user in enumerate(members):
+            pairs.append((user.key, members[(index + 1) % len(members)].key))
+    return Population(tuple(users), tuple(groups), tuple(pairs))
 
 
-def _members(organization_id: str, clients: int) -> list[Person]:
-    """People with one device, but for a second one of every sixth; the last one is absent, some come and go."""
-    people: list[Person] = []
+def _members(organization_id: str, clients: int) -> list[User]:
+    """Returns an organization's users: every sixth has two devices, every fifth comes and goes, the last is absent."""
+    users: list[User] = []
     devices = 0
     while devices < clients:
-        index = len(people)
+        index = len(users)
         habit = Habit.COMING_AND_GOING if index % 5 == 4 else Habit.STEADY
         own_devices = 2 if index % 6 == 1 else 1
-        people.append(Person(UserKey(organization_id, f"u{index}"), habit, own_devices))
+        users.append(User(UserKey(organization_id, f"u{index}"), habit, own_devices))
         devices += own_devices
-    people.append(Person(UserKey(organization_id, f"u{len(people)}"), Habit.ABSENT, 0))
-    return people
+    users.append(User(UserKey(organization_id, f"u{len(users)}"), Habit.ABSENT, 0))
+    return users
 
 
-async def settle(stack: LocalStack, population: Population) -> None:
-    """Makes the organizations, users and conversations."""
+async def create(stack: LocalStack, population: Population) -> None:
+    """Creates the organizations, users and conversations."""
     async with open_channel(stack.grpc_target) as channel:
         tokens = ServiceTokens(channel, "operator", stack.credentials.service_secrets["operator"])
         directory = directory_pb2_grpc.DirectoryServiceStub(channel)
-        for organization_id in sorted({person.key.organization_id for person in population.people}):
+        for organization_id in sorted({user.key.organization_id for user in population.users}):
             organization = user_pb2.Organization(organization_id=organization_id, name=organization_id)
             await directory.CreateOrganization(
                 directory_pb2.CreateOrganizationRequest(organization=organization),
                 metadata=await tokens.metadata(),
                 timeout=_TIMEOUT,
             )
-        for person in population.people:
+        for user in population.users:
             await directory.CreateUser(
-                directory_pb2.CreateUserRequest(user=_user(person), password=PASSWORD),
-                metadata=await tokens.metadata(person.key.organization_id),
+                directory_pb2.CreateUserRequest(user=_user(user), password=PASSWORD),
+                metadata=await tokens.metadata(user.key.organization_id),
                 timeout=_TIMEOUT,
             )
     await _open_conversations(stack.url, population)
 
 
-def _user(person: Person) -> user_pb2.User:
+def _user(user: User) -> user_pb2.User:
     return user_pb2.User(
-        user_id=person.key.user_id,
-        name=person.key.user_id.upper(),
-        email=person.email,
+        user_id=user.key.user_id,
+        name=user.key.user_id.upper(),
+        email=user.email,
         role=user_pb2.ROLE_MANAGER,
     )
 
 
 async def _open_conversations(url: str, population: Population) -> None:
-    emails = {person.key: person.email for person in population.people}
+    emails = {user.key: user.email for user in population.users}
     options = Options(track_state=False)
-    for key in sorted({group.owner for group in population.groups} | {one for one, _ in population.pairs}):
+    for key in sorted({group.owner for group in population.groups} | {first for first, _ in population.pairs}):
         async with Client.sign_in(url, emails[key], PASSWORD, options) as client:
-            made = [
+            creating = [
                 client.conversation_create(kind="group", name=g.name, member_ids=g.members)
                 for g in population.groups
                 if g.owner == key
             ]
-            found = [client.conversation_direct(user_id=other.user_id) for one, other in population.pairs if one == key]
-            await asyncio.gather(*made, *found)
+            opening = [
+                client.conversation_direct(user_id=other.user_id) for first, other in population.pairs if first == key
+            ]
+            await asyncio.gather(*creating, *opening)

@@ -1,6 +1,6 @@
-"""A TCP proxy that can be told to misbehave: delay, starve, fall silent, cut.
+"""A TCP proxy that injects network faults: delay, low bandwidth, silence, and broken connections.
 
-It stands between two parties that are none the wiser, and passes bytes without looking at them.
+It forwards bytes without interpreting them.
 """
 
 from __future__ import annotations
@@ -13,27 +13,27 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 Address = tuple[str, int]
-_MOST_HELD_BYTES: Final = 64 * 1024
+_MAX_DELAYED_BYTES: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Weather:
-    """How a connection fares.
+class LinkCondition:
+    """The condition of a connection.
 
     Attributes:
-        delay_seconds: how much later everything arrives, each way.
-        bytes_per_second: how fast bytes are taken from either side; None for as fast as they come.
+        delay_seconds: the added delay in each direction.
+        bytes_per_second: the bandwidth in each direction; None for no limit.
     """
 
     delay_seconds: float = 0.0
     bytes_per_second: float | None = None
 
 
-CLEAR: Final = Weather()
+NORMAL: Final = LinkCondition()
 
 
-class _Leg(asyncio.Protocol):
-    """One of the two sockets of a connection: what comes in goes out at the other, in order."""
+class _Endpoint(asyncio.Protocol):
+    """One of the two sockets of a connection; forwards its bytes to the other one, in order."""
 
     def __init__(self, connection: _Connection) -> None:
         self._connection = connection
@@ -47,20 +47,20 @@ class _Leg(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
-        self._connection.made(self)
+        self._connection.register(self)
 
     def data_received(self, data: bytes) -> None:
         connection = self._connection
         if connection.silent:
             return
-        weather = connection.weather
-        if weather is CLEAR and not self._held:
-            connection.pass_on(self, data)
+        condition = connection.condition
+        if condition is NORMAL and not self._held:
+            connection.forward(self, data)
             return
         now = asyncio.get_running_loop().time()
-        at = max(now + weather.delay_seconds, self._free_at)
-        if weather.bytes_per_second:
-            at += len(data) / weather.bytes_per_second
+        at = max(now + condition.delay_seconds, self._free_at)
+        if condition.bytes_per_second:
+            at += len(data) / condition.bytes_per_second
         self._free_at = at
         self._held.append((at, data))
         self._held_bytes += len(data)
@@ -71,71 +71,71 @@ class _Leg(asyncio.Protocol):
     def _release(self) -> None:
         self._timer = None
         now = asyncio.get_running_loop().time()
-        while self._held and (self._held[0][0] <= now or self._connection.weather is CLEAR):
+        while self._held and (self._held[0][0] <= now or self._connection.condition is NORMAL):
             _, data = self._held.popleft()
             self._held_bytes -= len(data)
-            self._connection.pass_on(self, data)
+            self._connection.forward(self, data)
         self._regulate()
         if self._held:
             self._timer = asyncio.get_running_loop().call_at(self._held[0][0], self._release)
 
-    def hurry(self) -> None:
-        """Passes on what is held back: the weather has cleared."""
+    def flush(self) -> None:
+        """Forwards the delayed bytes at once."""
         self._free_at = 0.0
         if self._timer is not None:
             self._timer.cancel()
         self._release()
 
-    def full(self, other_is_full: bool) -> None:
-        """Says whether the other side takes nothing more for now."""
+    def set_other_full(self, other_is_full: bool) -> None:
+        """Records whether the other socket's write buffer is full."""
         self._other_is_full = other_is_full
         self._regulate()
 
     def _regulate(self) -> None:
-        """Reads only while what was read can be passed on or held, so that the sender feels a slow receiver."""
-        wanted = not self._other_is_full and self._held_bytes < _MOST_HELD_BYTES
-        if self.transport is None or wanted == self._reading or self.transport.is_closing():
+        """Pauses reading while bytes can be neither forwarded nor buffered, so that the sender feels backpressure."""
+        readable = not self._other_is_full and self._held_bytes < _MAX_DELAYED_BYTES
+        if self.transport is None or readable == self._reading or self.transport.is_closing():
             return
-        self._reading = wanted
-        if wanted:
+        self._reading = readable
+        if readable:
             self.transport.resume_reading()
         else:
             self.transport.pause_reading()
 
     def pause_writing(self) -> None:
-        self._connection.opposite(self).full(True)
+        self._connection.opposite(self).set_other_full(True)
 
     def resume_writing(self) -> None:
-        self._connection.opposite(self).full(False)
+        self._connection.opposite(self).set_other_full(False)
 
     def connection_lost(self, error: Exception | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._connection.lost(self)
+        self._connection.unregister(self)
 
 
 class _Connection:
-    """A connection through the proxy; `silent` ones pass nothing any more and stay open."""
+    """A connection through the proxy; a silent one stays open and forwards nothing."""
 
-    def __init__(self, link: Link, weather: Weather) -> None:
+    def __init__(self, link: Link, condition: LinkCondition) -> None:
         self._link = link
-        self.weather = weather
+        self.condition = condition
         self.silent = False
-        self.near = _Leg(self)
-        self.far = _Leg(self)
+        self.near = _Endpoint(self)
+        self.far = _Endpoint(self)
         self._dialling: asyncio.Task[None] | None = None
-        # What came before the other side was there. Reading cannot be put off: uvloop begins it after connection_made.
+        # Bytes from before the upstream connection. Reading can't be postponed: uvloop starts it after connection_made.
         self._early: list[bytes] = []
 
-    def opposite(self, leg: _Leg) -> _Leg:
-        return self.far if leg is self.near else self.near
+    def opposite(self, endpoint: _Endpoint) -> _Endpoint:
+        return self.far if endpoint is self.near else self.near
 
-    def made(self, leg: _Leg) -> None:
-        if leg is self.near:
+    def register(self, endpoint: _Endpoint) -> None:
+        if endpoint is self.near:
             self._link.connections.add(self)
             self._dialling = asyncio.get_running_loop().create_task(self._dial())
         else:
-            self.pass_on(self.near, b"".join(self._early))
+            self.forward(self.near, b"".join(self._early))
 
     async def _dial(self) -> None:
         host, port = self._link.upstream()
@@ -144,39 +144,39 @@ class _Connection:
         except OSError:
             self.abort()
 
-    def pass_on(self, leg: _Leg, data: bytes) -> None:
-        transport = self.opposite(leg).transport
+    def forward(self, endpoint: _Endpoint, data: bytes) -> None:
+        transport = self.opposite(endpoint).transport
         if transport is None:
             self._early.append(data)
         elif not transport.is_closing():
             transport.write(data)
 
-    def lost(self, leg: _Leg) -> None:
+    def unregister(self, endpoint: _Endpoint) -> None:
         self._link.connections.discard(self)
-        other = self.opposite(leg).transport
+        other = self.opposite(endpoint).transport
         if other is not None:
-            # What is on its way still arrives, unless nothing does any more.
+            # Forwards buffered bytes before closing, unless the connection is silent.
             (other.abort if self.silent else other.close)()
         elif self._dialling is not None:
             self._dialling.cancel()
 
     def clear(self) -> None:
-        self.weather = CLEAR
-        self.near.hurry()
-        self.far.hurry()
+        self.condition = NORMAL
+        self.near.flush()
+        self.far.flush()
 
     def abort(self) -> None:
-        for leg in (self.near, self.far):
-            if leg.transport is not None:
-                leg.transport.abort()
+        for endpoint in (self.near, self.far):
+            if endpoint.transport is not None:
+                endpoint.transport.abort()
 
 
 class Link:
-    """A port of the proxy, and what is behind it.
+    """A port of the proxy, and its upstream.
 
     Args:
         name: for people.
-        upstream: where connections lead; asked anew for each.
+        upstream: returns the upstream's address; called for each connection.
     """
 
     def __init__(self, name: str, upstream: Callable[[], Address]) -> None:
@@ -185,51 +185,51 @@ class Link:
         self.connections: set[_Connection] = set()
         self.address: Address = ("127.0.0.1", 0)
         self._server: asyncio.Server | None = None
-        self._weather = CLEAR
+        self._condition = NORMAL
         self._share = 0.0
         self._silences = False
         self._random = random.Random()
 
     async def open(self) -> None:
-        """Begins to listen, at `address`."""
+        """Starts listening at `address`."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self._accept, *self.address)
         self.address = self._server.sockets[0].getsockname()[:2]
 
     async def close(self) -> None:
-        """Ends everything."""
+        """Stops listening, and breaks all connections."""
         if self._server is not None:
             self._server.close()
         self.cut(1.0)
 
     @property
     def target(self) -> str:
-        """Where it listens, as host:port."""
+        """The address as host:port."""
         return f"{self.address[0]}:{self.address[1]}"
 
-    def change(self, weather: Weather, share: float, random: random.Random) -> None:
-        """From now on a share of the connections fares like this, of the open ones and of the new ones."""
-        self._weather, self._share, self._random = weather, share, random
+    def change(self, condition: LinkCondition, share: float, random: random.Random) -> None:
+        """Sets the condition of a share of the open and of the new connections."""
+        self._condition, self._share, self._random = condition, share, random
         for connection in self._chosen(share):
-            connection.weather = weather
+            connection.condition = condition
 
     def silence(self, share: float, random: random.Random) -> None:
-        """A share of the connections falls silent for good, and a share of the new ones until `clear`."""
+        """Silences a share of the open connections for good, and a share of the new ones accepted until `clear`."""
         self._silences, self._share, self._random = True, share, random
         for connection in self._chosen(share):
             connection.silent = True
 
     def cut(self, share: float, random: random.Random | None = None) -> None:
-        """Ends a share of the open connections at once."""
+        """Aborts a share of the open connections."""
         self._random = random or self._random
         for connection in self._chosen(share):
             connection.abort()
 
     def clear(self) -> None:
-        """All is well again, but for what fell silent."""
-        self._weather, self._share, self._silences = CLEAR, 0.0, False
+        """Restores normal conditions, except for silent connections."""
+        self._condition, self._share, self._silences = NORMAL, 0.0, False
         for connection in self.connections:
-            if connection.weather is not CLEAR:
+            if connection.condition is not NORMAL:
                 connection.clear()
 
     def _chosen(self, share: float) -> list[_Connection]:
@@ -237,6 +237,6 @@ class Link:
 
     def _accept(self) -> asyncio.Protocol:
         affected = self._random.random() < self._share
-        connection = _Connection(self, self._weather if affected else CLEAR)
+        connection = _Connection(self, self._condition if affected else NORMAL)
         connection.silent = affected and self._silences
         return connection.near

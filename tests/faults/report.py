@@ -1,4 +1,4 @@
-"""What a run has shown: as JSON for programs, and as a page for people."""
+"""Reports of a run: JSON for programs, and text for people."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from tests.faults.violations import summary
 
 
 def lines(outcome: Outcome) -> Iterator[str]:
-    """The page."""
+    """Yields the lines of the text report."""
     history, problems = outcome.history, outcome.history.problems
-    yield f"seed {outcome.choices.seed}: {outcome.seconds:.0f} s, {history.acknowledged} messages acknowledged"
+    yield f"seed {outcome.options.seed}: {outcome.seconds:.0f} s, {history.acknowledged} messages acknowledged"
     yield f"sends: {len(history.sends)}, attempts {sum(send.attempts for send in history.sends.values())}"
     yield f"revisions: {len(history.revisions)}, changes of members: {len(history.member_changes)}"
     yield f"events: {sum(len(view.seen) for view in history.views)} in {len(history.views)} views"
     yield f"latency of acknowledgements (ms): {latency(outcome.latencies)}"
-    yield f"the driver and its proxy used {outcome.driver_cores:.2f} cores"
+    yield f"CPU of the driver and its proxy: {outcome.driver_cores:.2f} cores"
     yield f"converged after (s): {outcome.converged}"
     kinds = Counter(done.fault.kind for done in outcome.faults)
     yield f"faults: {sum(kinds.values())} of {len(kinds)} kinds"
     yield from (f"    {kind}: {times}" for kind, times in sorted(kinds.items()))
-    yield f"errors that clients saw, and mostly retried: {sum(problems.errors.values())}"
+    yield f"errors that clients received, most of them retried: {sum(problems.errors.values())}"
     for (op, code, reason), times in sorted(problems.errors.items()):
         yield f"    {op}: {code} {reason}: {times}"
     yield f"connections closed, by code: {dict(sorted(problems.closes.items()))}"
@@ -38,7 +38,7 @@ def lines(outcome: Outcome) -> Iterator[str]:
 
 
 def latency(seconds: Sequence[float]) -> dict[str, float]:
-    """Percentiles in milliseconds."""
+    """Returns percentiles in ms."""
     ordered = sorted(seconds)
     if not ordered:
         return {}
@@ -49,7 +49,7 @@ def latency(seconds: Sequence[float]) -> dict[str, float]:
 
 
 def keep(outcome: Outcome, path: Path) -> None:
-    """Keeps the whole history, to look into what was broken: `pickle.load` gives it back."""
+    """Saves the history for analysis of the violations; `pickle.load` reads it."""
     with path.open("wb") as file:
         pickle.dump(outcome.history, file)
 
@@ -57,14 +57,14 @@ def keep(outcome: Outcome, path: Path) -> None:
 def write(outcome: Outcome, path: Path) -> None:
     """Writes the report as JSON."""
     problems = outcome.history.problems
-    choices = outcome.choices
+    options = outcome.options
     path.write_text(
         json.dumps(
             {
-                "seed": choices.seed,
-                "rate": choices.rate,
-                "clients": choices.clients,
-                "organizations": choices.organizations,
+                "seed": options.seed,
+                "rate": options.rate,
+                "clients": options.clients,
+                "organizations": options.organizations,
                 "seconds": round(outcome.seconds, 1),
                 "acknowledged": outcome.history.acknowledged,
                 "events": sum(len(view.seen) for view in outcome.history.views),

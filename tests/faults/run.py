@@ -1,4 +1,4 @@
-"""One run from start to end: raise the stage, keep everybody busy while things break, wait, read, check."""
+"""One run: starts the stack, runs load and faults, waits for convergence, reads the store, and checks."""
 
 from __future__ import annotations
 
@@ -12,37 +12,37 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
-from tests.faults import calm, gather
+from tests.faults import convergence, gather
 from tests.faults.checker import check
 from tests.faults.faults import USUAL
 from tests.faults.history import History
-from tests.faults.nemesis import Done, Nemesis, plan
-from tests.faults.participant import Participant, Surroundings
-from tests.faults.population import Habit, populate, settle
-from tests.faults.rolling import Roller, nobody_noticed
-from tests.faults.stage import REPLICAS, Stage, raised
+from tests.faults.nemesis import InflictedFault, Nemesis, plan
+from tests.faults.participant import Participant, SharedState
+from tests.faults.population import Habit, create, populate
+from tests.faults.rolling import RollingRestart, undisturbed
+from tests.faults.stack import REPLICAS, ProxiedStack, running_stack
 from tests.faults.violations import Violation
 
 _FINISH_SECONDS: Final = 120.0
 _BETWEEN_LINES_SECONDS: Final = 10.0
 _SHARE_OF_SENDS: Final = 0.7
-# Users sign in while auth is restarted, too.
+# Users sign in while auth is restarted, so it needs two replicas.
 _ROLLING_REPLICAS: Final = {**REPLICAS, "auth": 2}
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
-    """What a run is to be like. The same choices make the same faults and the same wishes of everybody.
+class RunOptions:
+    """The options of a run. The same options give the same faults and the same actions.
 
     Attributes:
-        seconds: how long there are load and faults.
-        seed: what all chance follows from.
-        rate: how many messages a second are sent, over all clients, while they are acknowledged.
-        clients: about how many there are.
-        organizations: over how many organizations.
-        pause_seconds: how long all is well between faults, on average.
-        kinds: of faults; none for load alone.
-        rolling: instead of faults, every process is restarted in turn, and nobody may notice.
+        seconds: the duration of load and faults.
+        seed: the seed of all random choices.
+        rate: messages per second, over all clients.
+        clients: the approximate number of clients.
+        organizations: the number of organizations.
+        pause_seconds: the average time between faults.
+        kinds: the kinds of faults; none for load without faults.
+        rolling: restart every process in turn instead, without any error.
     """
 
     seconds: float = 90.0
@@ -57,12 +57,12 @@ class Choices:
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of it."""
+    """The outcome of a run."""
 
-    choices: Choices
+    options: RunOptions
     history: History
     violations: list[Violation] = field(default_factory=list)
-    faults: list[Done] = field(default_factory=list)
+    faults: list[InflictedFault] = field(default_factory=list)
     crashes: list[str] = field(default_factory=list)
     latencies: list[float] = field(default_factory=list)
     seconds: float = 0.0
@@ -70,54 +70,56 @@ class Outcome:
     converged: dict[str, float | None] = field(default_factory=dict)
 
 
-Tell = Callable[[str], None]
+LogLine = Callable[[str], None]
 
 
-class Breaker(Protocol):
-    """What happens to the stage while people talk."""
+class Disruption(Protocol):
+    """Disrupts the stack during the load."""
 
     async def run(self, seconds: float) -> None:
-        """Goes on for about so long."""
+        """Runs for about `seconds`."""
         ...
 
 
-MakeBreaker = Callable[[Stage, Outcome, Tell], Breaker]
+MakeDisruption = Callable[[ProxiedStack, Outcome, LogLine], Disruption]
 
 
-async def run(choices: Choices, directory: Path, tell: Tell, make_breaker: MakeBreaker | None = None) -> Outcome:
-    """Runs it; `tell` gets lines for the screen. Another breaker than the one that was chosen may be given."""
+async def run(
+    options: RunOptions, directory: Path, log: LogLine, make_disruption: MakeDisruption | None = None
+) -> Outcome:
+    """Runs with options; `log` gets lines for the screen. `make_disruption` overrides the disruption of the options."""
     history = History()
-    outcome = Outcome(choices, history)
-    population = populate(choices.seed, choices.clients, choices.organizations)
-    async with raised(directory, _ROLLING_REPLICAS if choices.rolling else REPLICAS) as stage:
-        await settle(stage.stack, population)
-        await gather.read_store(stage.stack.mongodb_uri, history)
-        active = [person for person in population.people if person.habit is not Habit.ABSENT]
-        pace = choices.rate / _SHARE_OF_SENDS / len(active)
-        world = Surroundings(stage.url, history, outcome.latencies, pace, dict(history.stored))
-        participants = [Participant(person, world, choices.seed) for person in population.people]
-        busy = [p for p in participants if p.person.habit is not Habit.ABSENT]
-        await asyncio.gather(*(participant.come() for participant in busy))
-        await _storm(busy, outcome, tell, (make_breaker or _breaker)(stage, outcome, tell))
-        await _calm(stage, participants, outcome, tell)
-        tell("checking")
+    outcome = Outcome(options, history)
+    population = populate(options.seed, options.clients, options.organizations)
+    async with running_stack(directory, _ROLLING_REPLICAS if options.rolling else REPLICAS) as stack:
+        await create(stack.local, population)
+        await gather.read_store(stack.local.mongodb_uri, history)
+        active = [user for user in population.users if user.habit is not Habit.ABSENT]
+        pace = options.rate / _SHARE_OF_SENDS / len(active)
+        shared = SharedState(stack.url, history, outcome.latencies, pace, dict(history.stored))
+        participants = [Participant(user, shared, options.seed) for user in population.users]
+        busy = [p for p in participants if p.user.habit is not Habit.ABSENT]
+        await asyncio.gather(*(participant.connect() for participant in busy))
+        await _run_load(busy, outcome, log, (make_disruption or _disruption)(stack, outcome, log))
+        await _converge(stack, participants, outcome, log)
+        log("checking")
         outcome.violations = await asyncio.to_thread(check, history)
-        outcome.crashes = list(stage.crashes)
-        if choices.rolling:
-            outcome.violations += nobody_noticed(history, outcome.crashes)
-        await asyncio.gather(*(participant.leave() for participant in participants))
+        outcome.crashes = list(stack.crashes)
+        if options.rolling:
+            outcome.violations += undisturbed(history, outcome.crashes)
+        await asyncio.gather(*(participant.disconnect() for participant in participants))
     return outcome
 
 
-async def _storm(busy: Sequence[Participant], outcome: Outcome, tell: Tell, breaker: Breaker) -> None:
-    choices = outcome.choices
+async def _run_load(busy: Sequence[Participant], outcome: Outcome, log: LogLine, disruption: Disruption) -> None:
+    options = outcome.options
     began, cpu = time.monotonic(), _cpu_seconds()
     acting = [asyncio.create_task(participant.act()) for participant in busy]
-    watching = asyncio.create_task(_show(outcome, began, tell))
+    watching = asyncio.create_task(_show(outcome, began, log))
     try:
         async with asyncio.TaskGroup() as group:
-            load = group.create_task(asyncio.sleep(choices.seconds))
-            breaking = group.create_task(breaker.run(choices.seconds))
+            load = group.create_task(asyncio.sleep(options.seconds))
+            breaking = group.create_task(disruption.run(options.seconds))
             failing = group.create_task(_first_failure(acting))
             await asyncio.gather(load, breaking)
             failing.cancel()
@@ -129,50 +131,50 @@ async def _storm(busy: Sequence[Participant], outcome: Outcome, tell: Tell, brea
     outcome.driver_cores = (_cpu_seconds() - cpu) / outcome.seconds
 
 
-def _breaker(stage: Stage, outcome: Outcome, tell: Tell) -> Breaker:
-    choices = outcome.choices
-    if choices.rolling:
-        return Roller(stage, tell, outcome.faults)
-    rounds = plan(choices.seed, int(choices.seconds) + 1, choices.pause_seconds, choices.kinds) if choices.kinds else []
-    return Nemesis(stage, rounds, tell, outcome.faults)
+def _disruption(stack: ProxiedStack, outcome: Outcome, log: LogLine) -> Disruption:
+    options = outcome.options
+    if options.rolling:
+        return RollingRestart(stack, log, outcome.faults)
+    rounds = plan(options.seed, int(options.seconds) + 1, options.pause_seconds, options.kinds) if options.kinds else []
+    return Nemesis(stack, rounds, log, outcome.faults)
 
 
 async def _first_failure(acting: Sequence[asyncio.Task[None]]) -> None:
-    """Raises what ends a participant, which nothing should."""
+    """Raises the error of the first participant that fails."""
     done, _ = await asyncio.wait(acting, return_when=asyncio.FIRST_COMPLETED)
     for task in done:
         task.result()
 
 
-async def _calm(stage: Stage, participants: Sequence[Participant], outcome: Outcome, tell: Tell) -> None:
+async def _converge(stack: ProxiedStack, participants: Sequence[Participant], outcome: Outcome, log: LogLine) -> None:
     history = outcome.history
-    tell("calm: waiting for the last answers")
-    busy = [p for p in participants if p.person.habit is not Habit.ABSENT]
+    log("waiting for the last answers")
+    busy = [p for p in participants if p.user.habit is not Habit.ABSENT]
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_FINISH_SECONDS):
             await asyncio.gather(*(participant.finish() for participant in busy))
-    await asyncio.gather(*(p.leave() for p in busy if p.person.habit is Habit.COMING_AND_GOING))
-    outcome.converged["presence"] = await calm.presence_converges(participants, history)
-    tell("reading the store")
-    await gather.read_store(stage.stack.mongodb_uri, history)
+    await asyncio.gather(*(p.disconnect() for p in busy if p.user.habit is Habit.COMING_AND_GOING))
+    outcome.converged["presence"] = await convergence.presence_converges(participants, history)
+    log("reading the store")
+    await gather.read_store(stack.local.mongodb_uri, history)
     devices = [device for participant in participants for device in participant.devices]
-    outcome.converged["views"] = await calm.views_converge(devices, history)
-    tell("reading as everybody")
-    people = [participant.person for participant in participants]
-    await gather.read_as_members(stage.stack.url, people, history)
+    outcome.converged["views"] = await convergence.views_converge(devices, history)
+    log("reading as every user")
+    users = [participant.user for participant in participants]
+    await gather.read_as_members(stack.local.url, users, history)
     for device in devices:
-        device.hold()
-    look = partial(gather.read_notifications, stage.stack.url, people, history)
-    outcome.converged["notifications"] = await calm.notifications_converge(look, history)
+        device.record_final_state()
+    look = partial(gather.read_notifications, stack.local.url, users, history)
+    outcome.converged["notifications"] = await convergence.notifications_converge(look, history)
 
 
-async def _show(outcome: Outcome, began: float, tell: Tell) -> None:
+async def _show(outcome: Outcome, began: float, log: LogLine) -> None:
     before = 0
     while True:
         await asyncio.sleep(_BETWEEN_LINES_SECONDS)
         acknowledged = len(outcome.latencies)
         problems = outcome.history.problems
-        tell(
+        log(
             f"{time.monotonic() - began:6.0f} s: {acknowledged} acknowledged "
             f"({(acknowledged - before) / _BETWEEN_LINES_SECONDS:.0f}/s), "
             f"{sum(len(view.seen) for view in outcome.history.views)} events, {len(outcome.faults)} faults, "

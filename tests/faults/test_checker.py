@@ -1,4 +1,4 @@
-"""The checker sees: an honest history has no violations, and each way of doctoring it breaks the right promise."""
+"""The checker finds no violation in a correct history, and the right one in each manipulated history."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from tests.faults.history import (
 
 ANN, BOB, CAT, EVE = UserKey("acme", "ann"), UserKey("acme", "bob"), UserKey("acme", "cat"), UserKey("acme", "eve")
 MESSAGES = 6
-# The log: made with ann, bob and cat; six messages of ann's; message 2 edited; message 3 deleted; cat removed.
+# The log: created with ann, bob and cat; ann sends six messages; message 2 edited, 3 deleted; cat removed.
 EDIT_REV, DELETE_REV, REMOVAL_REV = MESSAGES + 2, MESSAGES + 3, MESSAGES + 4
 
 
-def honest() -> History:
-    """A conversation in which ann writes, bob is connected, cat is removed, and eve never was."""
+def correct_history() -> History:
+    """Returns the history of a conversation: ann writes, bob is connected, cat is removed, eve was never a member."""
     history = History()
     c = history.conversations.number("conversation")
     stored = history.stored[c] = Stored("acme", revs=list(range(1, REMOVAL_REV + 1)))
@@ -46,7 +46,7 @@ def honest() -> History:
         MemberChange(REMOVAL_REV, MESSAGES, frozenset(), frozenset({"cat"})),
     ]
     stored.read_seqs = {"ann": MESSAGES, "bob": 2}
-    views = {user: View(user.user_id, user, lasted=user in {ANN, BOB}) for user in (ANN, BOB, CAT, EVE)}
+    views = {user: View(user.user_id, user, stayed=user in {ANN, BOB}) for user in (ANN, BOB, CAT, EVE)}
     history.views.extend(views.values())
     for seq in range(1, MESSAGES + 1):
         _write(history, stored, seq)
@@ -62,7 +62,7 @@ def honest() -> History:
         states = states_of(State(e.message, e.seq, e.rev, e.digest, e.create_ms) for e in stored.messages.messages())
         members = frozenset({"ann", "bob"})
         history.readings[c, user] = Reading(states, states, MESSAGES, REMOVAL_REV, MESSAGES - unread, unread, members)
-        views[user].holds[c] = states
+        views[user].held[c] = states
         views[user].unread[c] = unread
         views[user].members[c] = members
     history.notifications = {ANN: {}, BOB: {c: NotificationSeen(4, False)}}
@@ -85,11 +85,11 @@ def _write(history: History, stored: Stored, seq: int) -> None:
     history.sends[f"ann.{seq}"] = send
 
 
-def test_an_honest_history_has_no_violations() -> None:
-    assert check(honest()) == []
+def test_a_correct_history_has_no_violations() -> None:
+    assert check(correct_history()) == []
 
 
-# Ways to doctor it.
+# Manipulations
 
 
 def entries_with(history: History, change: Callable[[list[Entry]], list[Entry]]) -> None:
@@ -140,7 +140,7 @@ def post_twice(history: History) -> None:
     history.stored[0].posted[5] = ("ann", "ann.5")
 
 
-def post_what_nobody_sent(history: History) -> None:
+def post_an_unsent_message(history: History) -> None:
     history.stored[0].posted[5] = ("ann", "ann.77")
 
 
@@ -182,17 +182,17 @@ def list_too_little(history: History) -> None:
     reading.listed = states_with(reading.listed, lambda states: states[1:])
 
 
-def tell_an_old_head(history: History) -> None:
+def report_an_old_head(history: History) -> None:
     history.readings[0, BOB].rev -= 1
 
 
-def tell_of_other_members(history: History) -> None:
+def report_other_members(history: History) -> None:
     history.readings[0, BOB].members = frozenset({"ann", "bob", "cat"})
 
 
 def list_no_conversation(history: History) -> None:
     del history.readings[0, BOB]
-    del history.views[1].holds[0]
+    del history.views[1].held[0]
 
 
 def view_of(history: History, user: UserKey) -> View:
@@ -201,16 +201,16 @@ def view_of(history: History, user: UserKey) -> View:
 
 def miss_a_message_in_a_view(history: History) -> None:
     view = view_of(history, BOB)
-    view.holds[0] = states_with(view.holds[0], lambda states: [*states[:3], *states[4:]])
+    view.held[0] = states_with(view.held[0], lambda states: [*states[:3], *states[4:]])
 
 
 def miss_an_edit_in_a_view(history: History) -> None:
     view = view_of(history, BOB)
-    view.holds[0] = states_with(view.holds[0], lambda s: [s[0], s[1]._replace(rev=3, digest=digest("text 2")), *s[2:]])
+    view.held[0] = states_with(view.held[0], lambda s: [s[0], s[1]._replace(rev=3, digest=digest("text 2")), *s[2:]])
 
 
 def miss_a_conversation_in_a_view(history: History) -> None:
-    view_of(history, BOB).holds.clear()
+    view_of(history, BOB).held.clear()
 
 
 def miss_a_removal_in_a_view(history: History) -> None:
@@ -223,8 +223,8 @@ def count_unread_wrong_in_a_view(history: History) -> None:
 
 def keep_a_conversation_after_leaving(history: History) -> None:
     view = view_of(history, CAT)
-    view.lasted = True
-    view.holds[0] = view_of(history, BOB).holds[0]
+    view.stayed = True
+    view.held[0] = view_of(history, BOB).held[0]
 
 
 def show_another_order(history: History) -> None:
@@ -242,19 +242,19 @@ def swap_live_messages(history: History) -> None:
     view.seen.add(Seen(Kind.CREATED, 0, 0, 3, 4, 5, digest("text 4")))
 
 
-def tell_twice(history: History) -> None:
+def deliver_twice(history: History) -> None:
     view_of(history, BOB).seen.add(Seen(Kind.CREATED, 1, 0, 5, 6, 7, digest("text 6")))
 
 
-def tell_a_stranger(history: History) -> None:
+def deliver_to_a_stranger(history: History) -> None:
     view_of(history, EVE).seen.add(Seen(Kind.CREATED, 0, 0, 5, 6, 7, digest("text 6")))
 
 
-def tell_a_removed_member(history: History) -> None:
+def deliver_to_a_removed_member(history: History) -> None:
     view_of(history, CAT).seen.add(Seen(Kind.UPDATED, 0, 0, 5, 6, REMOVAL_REV + 1, digest("later")))
 
 
-def tell_a_stranger_who_types(history: History) -> None:
+def deliver_a_signal_to_a_stranger(history: History) -> None:
     view_of(history, EVE).signals.add(0)
 
 
@@ -274,25 +274,25 @@ def lose_a_read_mark(history: History) -> None:
     history.notifications[BOB][0] = NotificationSeen(5, False)
 
 
-def read_for_somebody(history: History) -> None:
+def advance_a_read_mark(history: History) -> None:
     history.readings[0, BOB].read_seq, history.readings[0, BOB].unread = 4, 2
     view_of(history, BOB).unread[0] = 2
     history.notifications[BOB][0] = NotificationSeen(2, False)
 
 
-def forget_to_notify(history: History) -> None:
+def omit_a_notification(history: History) -> None:
     history.notifications[BOB].clear()
 
 
-def notify_of_too_few(history: History) -> None:
+def count_too_few_in_a_notification(history: History) -> None:
     history.notifications[BOB][0] = NotificationSeen(3, False)
 
 
-def notify_of_what_was_read(history: History) -> None:
+def count_read_messages_in_a_notification(history: History) -> None:
     history.notifications[ANN][0] = NotificationSeen(1, False)
 
 
-def show_a_ghost(history: History) -> None:
+def show_an_absent_user_as_online(history: History) -> None:
     history.presences.append(PresenceSample(BOB, "eve", "offline", "online"))
 
 
@@ -313,30 +313,30 @@ def stop_a_client(history: History) -> None:
 
 
 @pytest.mark.parametrize(
-    ("doctor", "rule"),
+    ("manipulate", "rule"),
     [
         (lose_the_last_message, "acknowledged and lost"),
         (lose_a_message_in_the_middle, "acknowledged and lost"),
-        (lose_a_message_in_the_middle, "seq has a gap or is doubled"),
+        (lose_a_message_in_the_middle, "seq has a gap or a duplicate"),
         (never_answer, "never acknowledged"),
-        (renumber_after_acknowledging, "stored otherwise than acknowledged"),
+        (renumber_after_acknowledging, "stored message differs from the acknowledged one"),
         (renumber_after_acknowledging, "seq is two messages"),
-        (retime_after_acknowledging, "stored otherwise than acknowledged"),
+        (retime_after_acknowledging, "stored message differs from the acknowledged one"),
         (answer_a_repeat_otherwise, "acknowledged differently"),
         (store_another_text, "stored with another text"),
         (post_twice, "posted twice"),
-        (post_what_nobody_sent, "never sent"),
-        (leave_a_gap_in_revs, "rev has a gap or is doubled"),
-        (run_time_backwards, "time or rev runs backwards"),
+        (post_an_unsent_message, "never sent"),
+        (leave_a_gap_in_revs, "rev has a gap or a duplicate"),
+        (run_time_backwards, "time or rev decreases"),
         (lose_an_edit, "acknowledged change is lost"),
-        (edit_otherwise, "changed otherwise than acknowledged"),
-        (bring_back_a_deleted_message, "deleted message is back"),
+        (edit_otherwise, "stored change differs from the acknowledged one"),
+        (bring_back_a_deleted_message, "deleted message was restored"),
         (lose_a_removal, "acknowledged change of members is lost"),
         (keep_a_removed_members_place, "members differ from the log"),
         (sync_too_little, "sync differs from the store"),
         (list_too_little, "history differs from the store"),
-        (tell_an_old_head, "head differs from the log"),
-        (tell_of_other_members, "members differ for a reader"),
+        (report_an_old_head, "head differs from the log"),
+        (report_other_members, "members differ for a reader"),
         (list_no_conversation, "not listed"),
         (miss_a_message_in_a_view, "missing in a view"),
         (miss_an_edit_in_a_view, "differs in a view"),
@@ -347,40 +347,38 @@ def stop_a_client(history: History) -> None:
         (show_another_order, "seq is two messages"),
         (show_another_text, "rev is two texts"),
         (swap_live_messages, "live messages out of order"),
-        (tell_twice, "told again of a change"),
-        (tell_a_stranger, "leaked"),
-        (tell_a_removed_member, "leaked"),
-        (tell_a_stranger_who_types, "leaked who types or reads"),
-        (let_a_stranger_read, "read what is not theirs"),
+        (deliver_twice, "change received twice"),
+        (deliver_to_a_stranger, "leaked"),
+        (deliver_to_a_removed_member, "leaked"),
+        (deliver_a_signal_to_a_stranger, "leaked a typing or read event"),
+        (let_a_stranger_read, "read another user's data"),
         (count_unread_wrong, "unread count is wrong"),
         (lose_a_read_mark, "read mark is wrong"),
-        (read_for_somebody, "read mark is wrong"),
-        (forget_to_notify, "notification is missing"),
-        (notify_of_too_few, "notification counts wrong"),
-        (notify_of_what_was_read, "notification counts wrong"),
-        (show_a_ghost, "presence is wrong"),
+        (advance_a_read_mark, "read mark is wrong"),
+        (omit_a_notification, "notification is missing"),
+        (count_too_few_in_a_notification, "notification counts wrong"),
+        (count_read_messages_in_a_notification, "notification counts wrong"),
+        (show_an_absent_user_as_online, "presence is wrong"),
         (fail_without_a_reason, "error is not documented"),
         (close_without_a_reason, "close code is not documented"),
         (refuse_for_good, "upgrade was refused"),
         (stop_a_client, "client failed"),
     ],
 )
-def test_a_doctored_history_breaks_the_promise_it_was_doctored_against(
-    doctor: Callable[[History], None], rule: str
-) -> None:
-    history = honest()
-    doctor(history)
+def test_a_manipulated_history_violates_the_right_rule(manipulate: Callable[[History], None], rule: str) -> None:
+    history = correct_history()
+    manipulate(history)
     assert rule in {violation.rule for violation in check(history)}
 
 
 def test_a_change_that_is_published_late_may_come_with_the_text_of_a_later_one() -> None:
-    history = honest()
+    history = correct_history()
     view_of(history, ANN).seen.add(Seen(Kind.CREATED, 0, 0, 1, 2, 3, digest("edited")))
     assert check(history) == []
 
 
-def test_who_joins_late_need_not_hold_what_was_before_and_may_read_it() -> None:
-    history = honest()
+def test_a_user_who_joins_late_need_not_hold_earlier_messages_and_may_read_them() -> None:
+    history = correct_history()
     stored = history.stored[0]
     stored.changes.append(MemberChange(REMOVAL_REV + 1, MESSAGES, frozenset({"eve"}), frozenset()))
     stored.revs.append(REMOVAL_REV + 1)
@@ -392,13 +390,13 @@ def test_who_joins_late_need_not_hold_what_was_before_and_may_read_it() -> None:
     states = history.readings[0, ANN].synced
     history.readings[0, EVE] = Reading(states, states, MESSAGES, REMOVAL_REV + 1, MESSAGES, 0, members)
     view = view_of(history, EVE)
-    view.lasted, view.holds[0], view.unread[0], view.members[0] = True, States(), 0, members
+    view.stayed, view.held[0], view.unread[0], view.members[0] = True, States(), 0, members
     view.seen.add(Seen(Kind.UPDATED, 1, 0, 1, 2, EDIT_REV, digest("edited")))
     assert check(history) == []
 
 
-def test_what_a_reconnect_brought_may_come_before_older_live_messages() -> None:
-    history = honest()
+def test_messages_from_a_reconnect_may_come_before_older_live_ones() -> None:
+    history = correct_history()
     view = view_of(history, ANN)
     view.seen.add(Seen(Kind.CREATED, 0, 0, 4, 5, 6, digest("text 5")))
     view.seen.add(Seen(Kind.CREATED, 1, 0, 5, 6, 7, digest("text 6")))

@@ -1,4 +1,4 @@
-"""The proxy does what it is told, and nothing to what it was not told about."""
+"""The proxy injects the requested faults, and otherwise forwards bytes unchanged."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.faults.proxy import Link, Weather
+from tests.faults.proxy import Link, LinkCondition
 
 Pair = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 PAYLOAD = bytes(range(256)) * 4_000
 
 
 async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Sends back what comes in; ends when the other side does, however that is."""
+    """Echoes bytes until the client closes or breaks the connection."""
     try:
         while data := await reader.read(65_536):
             writer.write(data)
@@ -63,7 +63,7 @@ async def test_bytes_pass_unchanged_and_in_order(link: Link) -> None:
 async def test_delay_delays_and_keeps_the_order_also_when_it_ends(link: Link) -> None:
     async with connected(link) as pair:
         await echoed(pair, b"before")
-        link.change(Weather(delay_seconds=0.2), 1.0, random.Random(1))
+        link.change(LinkCondition(delay_seconds=0.2), 1.0, random.Random(1))
         began = time.monotonic()
         assert await echoed(pair, b"later") == b"later"
         assert time.monotonic() - began >= 0.4
@@ -78,7 +78,7 @@ async def test_delay_delays_and_keeps_the_order_also_when_it_ends(link: Link) ->
 async def test_slow_reads_hold_the_sender_back_and_lose_nothing(link: Link) -> None:
     async with connected(link) as pair:
         await echoed(pair, b"before")
-        link.change(Weather(bytes_per_second=1_000), 1.0, random.Random(1))
+        link.change(LinkCondition(bytes_per_second=1_000), 1.0, random.Random(1))
         much = PAYLOAD * 16  # more than the kernel's own buffers take
         pair[1].write(much)
         await asyncio.sleep(0.3)
@@ -88,14 +88,14 @@ async def test_slow_reads_hold_the_sender_back_and_lose_nothing(link: Link) -> N
             assert await pair[0].readexactly(len(much)) == much
 
 
-async def test_half_open_connections_stay_open_and_silent_for_good_and_new_ones_are_well(link: Link) -> None:
+async def test_half_open_connections_stay_silent_and_new_ones_work(link: Link) -> None:
     async with connected(link) as pair:
         await echoed(pair, b"before")
         link.silence(1.0, random.Random(1))
         async with connected(link) as meanwhile:
-            meanwhile[1].write(b"nobody hears this")
+            meanwhile[1].write(b"never arrives")
             link.clear()
-            pair[1].write(b"nor this")
+            pair[1].write(b"neither does this")
             for reader, _ in (pair, meanwhile):
                 with pytest.raises(TimeoutError):
                     async with asyncio.timeout(0.2):
@@ -120,7 +120,7 @@ async def test_cut_ends_a_share_of_the_connections(link: Link) -> None:
         writer.transport.abort()
 
 
-async def test_the_end_of_one_side_is_the_end_of_the_other_after_all_that_was_sent(link: Link) -> None:
+async def test_closing_one_side_closes_the_other_after_all_bytes(link: Link) -> None:
     async with connected(link) as pair:
         pair[1].write(b"last words")
         async with asyncio.timeout(20):

@@ -1,4 +1,4 @@
-"""What counts as noticed during a rolling restart: more than during faults, when some errors are allowed."""
+"""The violations of a rolling restart, which allows fewer errors than faults do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.faults.history import History, Problems
-from tests.faults.rolling import nobody_noticed
+from tests.faults.rolling import undisturbed
 
 
 def close_for_a_restart(problems: Problems) -> None:
@@ -19,17 +19,17 @@ def refuse_what_is_not_theirs(problems: Problems) -> None:
 
 
 @pytest.mark.parametrize("allowed", [close_for_a_restart, refuse_what_is_not_theirs])
-def test_farewells_and_earned_refusals_are_no_disturbance(allowed: Callable[[Problems], None]) -> None:
+def test_graceful_closes_and_correct_refusals_are_allowed(allowed: Callable[[Problems], None]) -> None:
     history = History()
     allowed(history.problems)
-    assert list(nobody_noticed(history, [])) == []
+    assert list(undisturbed(history, [])) == []
 
 
 def fail_for_now(problems: Problems) -> None:
     problems.errors["message.send", "UNAVAILABLE", "SHUTTING_DOWN"] += 1
 
 
-def end_without_a_farewell(problems: Problems) -> None:
+def close_ungracefully(problems: Problems) -> None:
     problems.closes[1006] += 1
 
 
@@ -42,22 +42,20 @@ def lose_a_request(problems: Problems) -> None:
 
 
 @pytest.mark.parametrize(
-    ("disturb", "rule"),
+    ("disrupt", "rule"),
     [
         (fail_for_now, "error during a rolling restart"),
-        (end_without_a_farewell, "connection ended without a farewell"),
+        (close_ungracefully, "connection closed ungracefully"),
         (refuse_an_upgrade, "upgrade refused during a rolling restart"),
         (lose_a_request, "request lost during a rolling restart"),
     ],
 )
-def test_what_may_happen_while_things_break_is_a_disturbance_here(
-    disturb: Callable[[Problems], None], rule: str
-) -> None:
+def test_errors_that_faults_may_cause_are_violations(disrupt: Callable[[Problems], None], rule: str) -> None:
     history = History()
-    disturb(history.problems)
-    assert [violation.rule for violation in nobody_noticed(history, [])] == [rule]
+    disrupt(history.problems)
+    assert [violation.rule for violation in undisturbed(history, [])] == [rule]
 
 
-def test_a_process_that_had_to_be_killed_is_a_disturbance() -> None:
-    (violation,) = nobody_noticed(History(), ["chat-1: is killed: no end after 10 s"])
+def test_a_process_that_had_to_be_killed_is_a_violation() -> None:
+    (violation,) = undisturbed(History(), ["chat-1: is killed: no end after 10 s"])
     assert violation.rule == "process did not stop or start in time"

@@ -1,4 +1,4 @@
-"""What the checks hand back: which promise was broken, and by what."""
+"""Violations of guarantees, which the checks return."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 
 class Violation(NamedTuple):
-    """A broken promise. `rule` is short and stable; `detail` says where to look."""
+    """A violated guarantee. `rule` is short and stable; `detail` says where to look."""
 
     rule: str
     detail: str
 
 
 def summary(violations: Iterable[Violation], examples: int = 5) -> Iterator[str]:
-    """Lines for people: each rule with how often it was broken, and some examples."""
+    """Yields lines for people: each rule with its number of violations, and some examples."""
     listed = list(violations)
     for rule, count in sorted(Counter(v.rule for v in listed).items()):
         yield f"{rule}: {count}"

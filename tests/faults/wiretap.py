@@ -1,4 +1,4 @@
-"""Listens in on a client's connections, to count every error, close code and refusal, also those that it retries."""
+"""Counts every error, close code and refusal on clients' connections, including those that the client retries."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from parley_client.transport import Connect, Transport, TransportClosedError, Up
 from tests.faults.history import Problems
 
 _REQUEST: Final = re.compile(rb'\{"id":\s*(\d+),\s*"op":\s*"([^"]+)"')
-_MOST_REMEMBERED: Final = 2_000
+_MAX_PENDING_OPS: Final = 2_000
 
 
 class _Failure(msgspec.Struct):
@@ -29,7 +29,7 @@ _ERROR_REPLY: Final = msgspec.json.Decoder(_ErrorReply)
 
 
 class _Tapped:
-    """A transport that notes what goes wrong."""
+    """A transport that counts problems."""
 
     def __init__(self, transport: Transport, problems: Problems) -> None:
         self._transport = transport
@@ -38,10 +38,10 @@ class _Tapped:
         self._ended = False
 
     async def send(self, frame: bytes) -> None:
-        found = _REQUEST.match(frame)
-        if found is not None:
-            self._ops[int(found[1])] = found[2].decode()
-            if len(self._ops) > _MOST_REMEMBERED:
+        match = _REQUEST.match(frame)
+        if match is not None:
+            self._ops[int(match[1])] = match[2].decode()
+            if len(self._ops) > _MAX_PENDING_OPS:
                 self._ops.popitem(last=False)
         await self._transport.send(frame)
 
@@ -63,7 +63,7 @@ class _Tapped:
 
 
 def tapped(connect: Connect, problems: Problems) -> Connect:
-    """The same way to connect, listened in on."""
+    """Wraps a connect function so that its transports count problems."""
 
     async def open_tapped(url: str, access_token: str) -> Transport:
         try:

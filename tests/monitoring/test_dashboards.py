@@ -62,8 +62,8 @@ async def prometheus(stack: LocalStack, tmp_path_factory: pytest.TempPathFactory
 
 async def _talk(company: Company) -> None:
     """Keeps two users busy, with valid and invalid requests."""
-    await company.hire("ann")
-    await company.hire("bob", "employee")
+    await company.create_user("ann")
+    await company.create_user("bob", "employee")
     ann, bob = await company.client("ann"), await company.client("bob")
     conversation = (await ann.conversation_direct(user_id="bob")).conversation.conversation_id
     while True:

@@ -41,8 +41,8 @@ async def test_envoy_is_between_gateway_and_chat(tmp_path: Path, monkeypatch: py
         async with stack:
             await seed_demo(stack.grpc_target, stack.credentials)
             async with new_company(stack) as company:
-                await company.hire("ann")
-                await company.hire("bob")
+                await company.create_user("ann")
+                await company.create_user("bob")
                 ann = await company.client("ann")
                 await ann.send_message(
                     (await ann.conversation_direct(user_id="bob")).conversation.conversation_id, "hello"

@@ -42,8 +42,8 @@ async def company(collector: Collector, tmp_path_factory: pytest.TempPathFactory
     async with stack:
         await seed_demo(stack.grpc_target, stack.credentials)
         async with new_company(stack) as company:
-            await company.hire("ann")
-            await company.hire("bob")
+            await company.create_user("ann")
+            await company.create_user("bob")
             yield company
 
 

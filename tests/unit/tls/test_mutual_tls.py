@@ -123,7 +123,7 @@ async def test_who_shows_none_is_refused(server_files: TlsFiles) -> None:
 async def test_who_shows_one_of_another_authority_is_refused(
     authority: Authority, server_files: TlsFiles, tmp_path: Path
 ) -> None:
-    Authority().issue(tmp_path / "stranger", "caller", believes=authority.pem)
+    Authority().issue(tmp_path / "stranger", "caller", trusts=authority.pem)
     async with _serving(server_files) as target:
         assert await _refused(target, files_in(tmp_path / "stranger"))
 
@@ -131,7 +131,7 @@ async def test_who_shows_one_of_another_authority_is_refused(
 async def test_a_server_of_another_authority_is_not_called(
     authority: Authority, caller_files: TlsFiles, tmp_path: Path
 ) -> None:
-    Authority().issue(tmp_path / "stranger", "server", LOOPBACK, believes=authority.pem)
+    Authority().issue(tmp_path / "stranger", "server", LOOPBACK, trusts=authority.pem)
     async with _serving(files_in(tmp_path / "stranger")) as target:
         assert await _refused(target, caller_files)
 
@@ -167,11 +167,11 @@ async def test_a_server_shows_its_renewed_certificate_and_believes_a_new_authori
     authority: Authority, server_files: TlsFiles, tmp_path: Path
 ) -> None:
     new = Authority("another")
-    new.issue(tmp_path / "newcomer", "caller", believes=authority.pem + new.pem)
+    new.issue(tmp_path / "newcomer", "caller", trusts=authority.pem + new.pem)
     newcomer = files_in(tmp_path / "newcomer")
     async with _serving(server_files) as target:
         assert await _refused(target, newcomer)
-        serial = new.issue(tmp_path / "server", "server", LOOPBACK, believes=new.pem)
+        serial = new.issue(tmp_path / "server", "server", LOOPBACK, trusts=new.pem)
 
         async def accepted() -> bool:
             return not await _refused(target, newcomer)
@@ -226,12 +226,12 @@ async def test_python_s_own_servers_do_the_same(
     target = f"{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
     async with server:
         before = await _serial_of(target, caller_files)
-        Authority().issue(tmp_path / "stranger", "caller", believes=authority.pem)
+        Authority().issue(tmp_path / "stranger", "caller", trusts=authority.pem)
         with pytest.raises((ssl.SSLError, ConnectionError)):
             await _serial_of(target, files_in(tmp_path / "stranger"))
         new = Authority("another")
-        serial = new.issue(tmp_path / "server", "server", LOOPBACK, believes=new.pem)
-        new.issue(tmp_path / "newcomer", "caller", believes=authority.pem + new.pem)
+        serial = new.issue(tmp_path / "server", "server", LOOPBACK, trusts=new.pem)
+        new.issue(tmp_path / "newcomer", "caller", trusts=authority.pem + new.pem)
         await asyncio.sleep(1.2)  # longer than the interval between checks of the files
         assert (await _serial_of(target, files_in(tmp_path / "newcomer")), before != serial) == (serial, True)
         with pytest.raises((ssl.SSLError, ConnectionError)):  # neither trusts the other

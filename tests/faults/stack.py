@@ -1,4 +1,4 @@
-"""The stack that is broken: two of everything that may have two, with our proxy on the ways between them."""
+"""The stack under test: two replicas of each service that may have several, with proxies on the links between them."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ LINKS: Final = (GATEWAY_CHAT, CHAT_MONGODB, CHAT_VALKEY, CLIENT_GATEWAY)
 
 
 @dataclass(slots=True)
-class Stage:
-    """A running stack, its links by name, and which processes ended, or did not end, without our having meant it."""
+class ProxiedStack:
+    """A running stack, its links by name, and unexpected ends of processes."""
 
-    stack: LocalStack
+    local: LocalStack
     links: Mapping[str, Link]
     crashes: list[str]
 
     @property
     def url(self) -> str:
-        """Where clients connect: through the proxy."""
+        """The URL for clients, through the proxy."""
         return f"http://{self.links[CLIENT_GATEWAY].target}"
 
     @property
     def own_processes(self) -> list[str]:
-        """The names of all processes of ours, users' side first."""
-        return sorted((name for name in self.stack.processes if name not in _FOREIGN), key=_by_service)
+        """The names of Parley's own processes, those next to users first."""
+        return sorted((name for name in self.local.processes if name not in _FOREIGN), key=_by_service)
 
 
 _FOREIGN: Final = frozenset({"mongod", "valkey", "envoy"})
@@ -50,19 +50,19 @@ def _by_service(name: str) -> tuple[int, str]:
 
 
 @asynccontextmanager
-async def raised(directory: Path, replicas: Mapping[str, int] = REPLICAS) -> AsyncIterator[Stage]:
-    """A stage, up and healthy; taken down at the end."""
+async def running_stack(directory: Path, replicas: Mapping[str, int] = REPLICAS) -> AsyncIterator[ProxiedStack]:
+    """Runs a healthy stack while the context is open."""
     crashes: list[str] = []
 
-    def hear(progress: Progress) -> None:
+    def on_progress(progress: Progress) -> None:
         ungraceful = progress.phase is Phase.STOPPING and progress.detail
         if progress.phase in {Phase.RESTARTING, Phase.FAILED} or ungraceful:
             crashes.append(f"{progress.process}: {progress.detail}")
 
-    stack: LocalStack
+    local: LocalStack
 
     def upstream(process: str, listener: str) -> Address:
-        return "127.0.0.1", stack.processes[process].spec.ports[listener]
+        return "127.0.0.1", local.processes[process].spec.ports[listener]
 
     links = {
         GATEWAY_CHAT: Link(GATEWAY_CHAT, lambda: upstream("envoy", "public")),
@@ -74,10 +74,10 @@ async def raised(directory: Path, replicas: Mapping[str, int] = REPLICAS) -> Asy
         for link in links.values():
             await link.open()
             exits.push_async_callback(link.close)
-        stack = LocalStack(directory, replicas=replicas, options=_options(links), report=hear)
-        await exits.enter_async_context(stack)
+        local = LocalStack(directory, replicas=replicas, options=_options(links), report=on_progress)
+        await exits.enter_async_context(local)
         crashes.clear()
-        yield Stage(stack, links, crashes)
+        yield ProxiedStack(local, links, crashes)
 
 
 def _options(links: Mapping[str, Link]) -> StackOptions:

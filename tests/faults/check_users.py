@@ -1,4 +1,4 @@
-"""Checks of what people are told beside messages: unread counts, notifications, presence, and errors."""
+"""Checks of unread counts, notifications, presence, and errors."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from tests.faults.check_views import joined_seq
 from tests.faults.history import History, UserKey
 from tests.faults.violations import Violation
 
-# What a client may meet while things break (docs/protocol.md): errors that may pass, and refusals that were earned.
-PASSING_CODES: Final = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "ABORTED"})
-EARNED_REFUSALS: Final = frozenset(
+# What clients may get during faults (docs/protocol.md): transient errors, and correct refusals.
+TRANSIENT_CODES: Final = frozenset({"UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "ABORTED"})
+CORRECT_REFUSALS: Final = frozenset(
     {
         ("PERMISSION_DENIED", "NOT_A_MEMBER"),
         ("NOT_FOUND", "CONVERSATION_NOT_FOUND"),
@@ -20,11 +20,11 @@ EARNED_REFUSALS: Final = frozenset(
     }
 )
 DOCUMENTED_CLOSES: Final = frozenset({1000, 1001, 1006, 1012, 4401, 4408, 4429})
-PASSING_STATUSES: Final = frozenset({429, 502, 503, 504})
+TRANSIENT_STATUSES: Final = frozenset({429, 502, 503, 504})
 
 
 def unread_counts_are_right(history: History) -> Iterator[Violation]:
-    """An unread count is what a recount gives, and a mark that was acknowledged is kept, and nobody else's is there."""
+    """Each unread count equals a recount, and each read mark is between the acknowledged and the attempted ones."""
     sent = _own_seqs(history)
     for (conversation, user), reading in history.readings.items():
         where = f"{history.conversations.name(conversation)} for {user.user_id}"
@@ -32,15 +32,15 @@ def unread_counts_are_right(history: History) -> Iterator[Violation]:
         recount = sum(1 for entry in stored.messages.messages() if entry.seq > reading.read_seq)
         if reading.unread != recount:
             yield Violation("unread count is wrong", f"{where}: {reading.unread}, a recount gives {recount}")
-        known = max(joined_seq(stored, user.user_id), sent.get((conversation, user), 0))
-        least = max(known, history.reads.get((conversation, user), 0))
-        most = max(known, history.read_attempts.get((conversation, user), 0))
+        implied = max(joined_seq(stored, user.user_id), sent.get((conversation, user), 0))
+        least = max(implied, history.reads.get((conversation, user), 0))
+        most = max(implied, history.read_attempts.get((conversation, user), 0))
         if not least <= reading.read_seq <= most:
             yield Violation("read mark is wrong", f"{where}: {reading.read_seq}, and not between {least} and {most}")
 
 
 def _own_seqs(history: History) -> dict[tuple[int, UserKey], int]:
-    """The seq of each sender's latest message, for whoever sends has read up to it."""
+    """Returns the seq of each sender's latest message: senders have read up to it."""
     latest: dict[tuple[int, UserKey], int] = {}
     for conversation, stored in history.stored.items():
         for entry, (sender, _) in zip(stored.messages.messages(), stored.posted, strict=True):
@@ -48,37 +48,37 @@ def _own_seqs(history: History) -> dict[tuple[int, UserKey], int]:
     return latest
 
 
-def everybody_is_notified(history: History) -> Iterator[Violation]:
-    """Whoever has unread messages has a notification that counts them; whoever has none has none."""
+def notifications_are_right(history: History) -> Iterator[Violation]:
+    """Each user's notification of a conversation counts their unread messages."""
     for (conversation, user), reading in history.readings.items():
         where = f"{history.conversations.name(conversation)} for {user.user_id}"
         notification = history.notifications.get(user, {}).get(conversation)
-        counted = 0 if notification is None or notification.read else notification.things
-        if reading.unread and not counted:
+        notified = 0 if notification is None or notification.read else notification.messages
+        if reading.unread and not notified:
             yield Violation("notification is missing", f"{where}: {reading.unread} unread")
-        elif counted != reading.unread:
-            yield Violation("notification counts wrong", f"{where}: {counted}, and {reading.unread} are unread")
+        elif notified != reading.unread:
+            yield Violation("notification counts wrong", f"{where}: {notified}, but {reading.unread} are unread")
 
 
 def presence_is_true(history: History) -> Iterator[Violation]:
-    """What is told of somebody's presence has become the truth."""
+    """Each sampled presence is right."""
     for sample in history.presences:
         if sample.status != sample.expected:
-            detail = f"{sample.user_id} is {sample.expected}, {sample.observer.user_id} is told {sample.status}"
+            detail = f"{sample.user_id} is {sample.expected}, {sample.observer.user_id} sees {sample.status}"
             yield Violation("presence is wrong", f"{sample.observer.organization_id}: {detail}")
 
 
 def errors_are_documented(history: History) -> Iterator[Violation]:
-    """Clients met only errors, close codes and statuses that the protocol names for such times."""
+    """Clients got only errors, close codes and statuses that the protocol documents for outages."""
     problems = history.problems
     for (op, code, reason), times in problems.errors.items():
-        if code not in PASSING_CODES and (code, reason) not in EARNED_REFUSALS:
+        if code not in TRANSIENT_CODES and (code, reason) not in CORRECT_REFUSALS:
             yield Violation("error is not documented", f"{op}: {code} {reason}, {times} times")
     for close, times in problems.closes.items():
         if close not in DOCUMENTED_CLOSES:
             yield Violation("close code is not documented", f"{close}: {times} times")
     for status, times in problems.refused_upgrades.items():
-        if status not in PASSING_STATUSES:
+        if status not in TRANSIENT_STATUSES:
             yield Violation("upgrade was refused", f"HTTP status {status}: {times} times")
     for failure, times in problems.failures.items():
         yield Violation("client failed", f"{failure}: {times} times")

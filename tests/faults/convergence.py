@@ -1,4 +1,4 @@
-"""After the storm: waiting, without a nudge, until everybody has what they ought to have, or the time is over."""
+"""Convergence after the load: waits, without any action, until all clients are up to date or a timeout passes."""
 
 from __future__ import annotations
 
@@ -9,52 +9,52 @@ from typing import Final
 
 from parley_client.client import Client
 
-from tests.faults.check_people import everybody_is_notified
 from tests.faults.check_store import members_of
+from tests.faults.check_users import notifications_are_right
 from tests.faults.device import Device
 from tests.faults.history import History, PresenceSample
 from tests.faults.participant import Participant
 
 PRESENCE_SECONDS: Final = 30.0
 VIEWS_SECONDS: Final = 180.0
-_BETWEEN_LOOKS_SECONDS: Final = 0.5
+_POLL_SECONDS: Final = 0.5
 
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float) -> float | None:
-    """How long it took until a condition held; None when it did not within so many seconds."""
+    """Waits for a condition; returns how long that took, in s, or None if it did not hold within `seconds`."""
     began = time.monotonic()
     while not await condition():
         if time.monotonic() - began > seconds:
             return None
-        await asyncio.sleep(_BETWEEN_LOOKS_SECONDS)
+        await asyncio.sleep(_POLL_SECONDS)
     return time.monotonic() - began
 
 
 async def presence_converges(participants: Sequence[Participant], history: History) -> float | None:
-    """Samples what somebody of each organization is told of everybody, until that is true or the time is over."""
+    """Samples all users' presence as one user of each organization sees it, until it is right or the timeout passes."""
     observers: dict[str, Client] = {}
     truth: dict[str, dict[str, str]] = {}
     for participant in participants:
-        organization_id, user_id = participant.person.key
+        organization_id, user_id = participant.user.key
         truth.setdefault(organization_id, {})[user_id] = "online" if participant.devices else "offline"
         if participant.devices:
             observers.setdefault(organization_id, participant.devices[0].client)
 
-    async def true() -> bool:
+    async def is_right() -> bool:
         history.presences.clear()
         for organization_id, client in observers.items():
             expected = truth[organization_id]
             for presence in (await client.presence_get(user_ids=list(expected))).presences:
-                observer = next(p.person.key for p in participants if p.devices and p.devices[0].client is client)
+                observer = next(p.user.key for p in participants if p.devices and p.devices[0].client is client)
                 status = expected[presence.user_id]
                 history.presences.append(PresenceSample(observer, presence.user_id, status, presence.status))
         return all(sample.status == sample.expected for sample in history.presences)
 
-    return await until(true, PRESENCE_SECONDS)
+    return await until(is_right, PRESENCE_SECONDS)
 
 
 async def views_converge(devices: Iterable[Device], history: History) -> float | None:
-    """Waits until every device has applied all that is stored of its user's conversations."""
+    """Waits until every device has applied the whole log of its user's conversations."""
     behind = list(devices)
 
     async def complete() -> bool:
@@ -79,11 +79,11 @@ def _is_complete(device: Device, history: History) -> bool:
     return True
 
 
-async def notifications_converge(look: Callable[[], Awaitable[None]], history: History) -> float | None:
-    """Looks at everybody's notifications until they count what is unread."""
+async def notifications_converge(read: Callable[[], Awaitable[None]], history: History) -> float | None:
+    """Reads all users' notifications until their counts are right."""
 
-    async def right() -> bool:
-        await look()
-        return not any(everybody_is_notified(history))
+    async def are_right() -> bool:
+        await read()
+        return not any(notifications_are_right(history))
 
-    return await until(right, VIEWS_SECONDS)
+    return await until(are_right, VIEWS_SECONDS)
