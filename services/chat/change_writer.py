@@ -97,6 +97,7 @@ class ChangeWriter:
         """Creates a conversation unless it exists. Loading it afterwards publishes its first log entry.
 
         Raises:
+            AppError: CONTENDED.
             StoreError: nothing was written.
         """
         conversation_id = conversation.conversation_id
@@ -105,8 +106,14 @@ class ChangeWriter:
         await _until_known(lambda: self._set_intent(conversation_id, generation))
 
     async def _set_intent(self, conversation_id: str, generation: int) -> None:
-        async with self._cache.acquire([conversation_id], refresh=True) as states:
-            states[conversation_id].intent = generation
+        """Sets the intent of a new conversation, which may not be visible yet if another replica created it."""
+        for attempt in range(_ATTEMPTS):
+            async with self._cache.acquire([conversation_id], refresh=True) as states:
+                if state := states.get(conversation_id):
+                    state.intent = generation
+                    return
+            await back_off(attempt)
+        raise AbortedError("CONTENDED", "another replica is creating this conversation", retry_after_ms=200)
 
     async def _write(self, changes: ChangeSet) -> bool:
         """Returns whether the change was written; else another entry has its rev."""
