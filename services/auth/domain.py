@@ -153,7 +153,7 @@ def request_digest(organization_id: str, caller: str, method: str, request_id: s
 
     Args:
         organization_id: the organization that the caller acts in; empty for none.
-        caller: the user or service; the two kinds must be told apart.
+        caller: the user or service, with a prefix that distinguishes the two.
         method: the name of the RPC.
         request_id: chosen by the caller.
     """

@@ -37,7 +37,7 @@ class Passwords:
         self._executor = ThreadPoolExecutor(workers, thread_name_prefix="password")
         self._capacity = workers + queue
         self._pending = 0
-        self._nobody = hasher.hash(secrets.token_urlsafe(32))
+        self._unknown_account_hash = hasher.hash(secrets.token_urlsafe(32))
 
     def close(self) -> None:
         """Stops the threads and drops queued work."""
@@ -53,7 +53,7 @@ class Passwords:
         Raises:
             ResourceExhaustedError: OVERLOADED.
         """
-        matched = await self._run(lambda: self._verify(password, stored or self._nobody))
+        matched = await self._run(lambda: self._verify(password, stored or self._unknown_account_hash))
         return matched and stored is not None
 
     def is_outdated(self, stored: str) -> bool:

@@ -19,7 +19,7 @@ class ServiceTokens:
         self._credentials = credentials
         self._signer = signer
         self._hashes = {name: _hash(c.secret.get_secret_value()) for name, c in credentials.items()}
-        self._nobody = secrets.token_bytes(32)
+        self._unknown_service_hash = secrets.token_bytes(32)
 
     def issue(self, service: str, secret: str, organization_id: str) -> AccessToken:
         """Returns a token with the service's scopes, for one organization, or for all if the id is empty.
@@ -28,7 +28,7 @@ class ServiceTokens:
             UnauthenticatedError: INVALID_CREDENTIALS, for an unknown service and for a wrong secret.
             PermissionDeniedError: ORGANIZATION_NOT_ALLOWED.
         """
-        matches = hmac.compare_digest(self._hashes.get(service, self._nobody), _hash(secret))
+        matches = hmac.compare_digest(self._hashes.get(service, self._unknown_service_hash), _hash(secret))
         credential = self._credentials.get(service)
         if credential is None or not matches:
             raise UnauthenticatedError("INVALID_CREDENTIALS", "the service's name or its secret is wrong")

@@ -321,7 +321,7 @@ def may_delete(message: Message, member: Member, organization_role: str) -> bool
 
 
 def successor(members: Iterable[Member], leaving: str) -> str | None:
-    """Returns the next owner when the owner leaves: the most senior admin, else member; None if nobody is left."""
+    """Returns the next owner when the owner leaves: the most senior admin, else member; None without other members."""
     others = [member for member in members if member.user_id != leaving]
     if not others:
         return None

@@ -18,7 +18,7 @@ from services.chat.intents import WriteIntents
 from services.chat.read_marks import ReadMarks
 from services.chat.store import ChatStore, StoreError
 
-_SETTLE_SECONDS: Final = 5.0
+_REPLAY_POINT_SECONDS: Final = 5.0
 _MOST_PARTS: Final = 10
 _LEAST_IN_A_PART: Final = 20
 
@@ -49,7 +49,7 @@ class Summaries:
         while True:
             await self._write_in_parts(self._cache.unfinished())
             rounds += 1
-            if rounds * self._interval_seconds >= _SETTLE_SECONDS:
+            if rounds * self._interval_seconds >= _REPLAY_POINT_SECONDS:
                 rounds = 0
                 self._cache.advance_replay_points()
 

@@ -2,8 +2,8 @@
 
 async with running_auth(mongodb_uri, redis_url) as auth:
     await auth.create_organization("acme")
-    lea = await auth.sign_in_new("acme", "lead", teams=["east"])   # a user made, and signed in
-    chat_metadata = await auth.service_metadata("acme")            # a service's token, all scopes
+    lea = await auth.sign_in_new("acme", "lead", teams=["east"])   # creates a user, and signs in
+    chat_metadata = await auth.service_metadata("acme")            # a service's token with all scopes
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _MARGIN_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A user who is signed in."""
+    """A signed-in user."""
 
     user: user_pb2.User
     tokens: auth_pb2.Tokens
@@ -60,17 +60,17 @@ class SignedIn:
 
     @property
     def metadata(self) -> Metadata:
-        """The metadata of a call by the user."""
+        """The metadata of the user's calls."""
         return bearer(self.tokens.access_token)
 
 
 class RunningAuth:
-    """A running auth service, and shorthands for what tests need of it.
+    """A running auth service, with shorthands for tests.
 
     Attributes:
-        target: where it is reached.
-        settings: what it was told.
-        service_credentials: the name and secret of a service with every scope that the tests asked for.
+        target: its address.
+        settings: its settings.
+        service_credentials: the name and secret of a service with all scopes that the tests use.
         auth: a stub of AuthService.
         directory: a stub of DirectoryService.
     """
@@ -88,7 +88,7 @@ class RunningAuth:
         self._service_tokens: dict[str, tuple[str, float]] = {}
 
     async def service_token(self, organization_id: str = "") -> str:
-        """A token of the tests' service, in an organization or in none; the same one until it is about to expire."""
+        """Returns a token of the tests' service, for one organization or for all; reused until it nearly expires."""
         token, expires_at = self._service_tokens.get(organization_id, ("", 0.0))
         if expires_at - _MARGIN_SECONDS <= self._unix_time():
             service, secret = self.service_credentials
@@ -101,7 +101,7 @@ class RunningAuth:
         return token
 
     async def service_metadata(self, organization_id: str = "") -> Metadata:
-        """The metadata of a call by the tests' service."""
+        """Returns the metadata of calls by the tests' service."""
         return bearer(await self.service_token(organization_id))
 
     async def create_organization(
@@ -111,7 +111,7 @@ class RunningAuth:
         group_creator_roles: Sequence[str] = (),
         trusted_issuers: Sequence[user_pb2.TrustedIssuer] = (),
     ) -> user_pb2.Organization:
-        """Makes an organization."""
+        """Creates an organization."""
         response = await self.directory.CreateOrganization(
             directory_pb2.CreateOrganizationRequest(
                 organization=user_pb2.Organization(
@@ -138,7 +138,7 @@ class RunningAuth:
         password: str = "",
         disabled: bool = False,
     ) -> user_pb2.User:
-        """Makes a user; what is not given is made up, but for e-mail and password."""
+        """Creates a user. Missing fields get values, except e-mail and password."""
         user_id = user_id or f"{role}-{secrets.token_hex(4)}"
         response = await self.directory.CreateUser(
             directory_pb2.CreateUserRequest(
@@ -160,7 +160,7 @@ class RunningAuth:
     async def update_user(
         self, organization_id: str, user_id: str, *, password: str = "", **fields: Any
     ) -> user_pb2.User:
-        """Changes the fields that are given, as the tests' service."""
+        """Changes these fields of a user, as the tests' service."""
         metadata = await self.service_metadata(organization_id)
         if password:
             set_password = directory_pb2.SetPasswordRequest(user_id=user_id, password=password)
@@ -186,7 +186,7 @@ class RunningAuth:
         name: str = "",
         teams: Sequence[str] = (),
     ) -> SignedIn:
-        """Makes a user, and signs in."""
+        """Creates a user, and signs in."""
         email = f"{secrets.token_hex(8)}@test.example"
         user = await self.create_user(
             organization_id, role, user_id=user_id, name=name, email=email, teams=teams, password=PASSWORD
@@ -202,12 +202,12 @@ class RunningAuth:
 
 
 def role_number(role: str) -> user_pb2.Role.ValueType:
-    """The number of a role, by its lower-case name."""
+    """Returns the number of a role by its lower-case name."""
     return user_pb2.Role.Value(f"ROLE_{role.upper()}")
 
 
 def auth_settings(mongodb_uri: str, redis_url: str, **overrides: object) -> Settings:
-    """Settings for tests: a database of its own, and passwords that cost little."""
+    """Returns settings for tests: a database of their own, and cheap password hashes."""
     values: dict[str, object] = {
         "mongodb_uri": mongodb_uri,
         "redis_url": redis_url,
@@ -241,10 +241,10 @@ async def running_auth(
     """Runs the auth service on a free port.
 
     Args:
-        mongodb_uri: the database server; without `settings`, the database is removed afterwards.
+        mongodb_uri: the database server; without `settings`, the database is dropped afterwards.
         redis_url: the Redis server.
-        settings: instead of `auth_settings`.
-        unix_time: the service's clock, in s.
+        settings: settings other than those of `auth_settings`.
+        unix_time: returns the service's Unix time in seconds.
         scopes: further scopes of the tests' service, such as "chat.act".
     """
     own = settings is None
@@ -264,6 +264,6 @@ async def running_auth(
 
 
 async def drop_database(settings: Settings) -> None:
-    """Removes a test's database."""
+    """Drops a test's database."""
     async with AsyncMongoClient[dict[str, object]](settings.mongodb_uri) as client:
         await client.drop_database(settings.mongodb_database)

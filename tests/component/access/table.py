@@ -19,7 +19,7 @@ from parley.notify.v1 import notification_pb2
 from parley.presence.v1 import presence_pb2
 from parley.stream.v1.stream_pb2 import Attachments, UserKey
 
-from tests.component.access.world import CALLERS, ROLES, SERVICE, Thing
+from tests.component.access.world import CALLERS, ROLES, SERVICE, Resource
 
 OK: Final = "OK"
 NOT_A_MEMBER, NOT_AN_ADMIN = "PERMISSION_DENIED NOT_A_MEMBER", "PERMISSION_DENIED NOT_AN_ADMIN"
@@ -28,7 +28,7 @@ NO_CONVERSATION, NO_MESSAGE = "NOT_FOUND CONVERSATION_NOT_FOUND", "NOT_FOUND MES
 NO_USER, NO_NOTIFICATION = "NOT_FOUND USER_NOT_FOUND", "NOT_FOUND NOTIFICATION_NOT_FOUND"
 NO_ORGANIZATION = "NOT_FOUND ORGANIZATION_NOT_FOUND"
 
-EVERYBODY = frozenset(CALLERS)
+ALL_CALLERS = frozenset(CALLERS)
 USERS = frozenset(ROLES)
 ADMINS = frozenset({"admin", SERVICE})
 SERVICES = frozenset({SERVICE})
@@ -48,7 +48,7 @@ class Case:
     """
 
     callers: frozenset[str]
-    request: Callable[[Thing], Message]
+    request: Callable[[Resource], Message]
     kind: str = "nothing"
     answers: Mapping[str, str] = field(default_factory=lambda: {"own": OK})
     exceptions: Mapping[tuple[str, str], str] = field(default_factory=dict)
@@ -87,60 +87,60 @@ ONLY_ADMINS = {
 c, m, d, n, p = conversation_pb2, message_pb2, directory_pb2, notification_pb2, presence_pb2
 
 
-def _conversation(request: Callable[[Thing], Message], answers: Mapping[str, str] = IN_CONVERSATION) -> Case:
+def _conversation(request: Callable[[Resource], Message], answers: Mapping[str, str] = IN_CONVERSATION) -> Case:
     return Case(USERS, request, "conversation", answers, uses_up=answers is not IN_CONVERSATION)
 
 
-def _update_conversation(thing: Thing) -> Message:
-    changed = chat_pb2.Conversation(conversation_id=thing.conversation_id, name="Another")
+def _update_conversation(resource: Resource) -> Message:
+    changed = chat_pb2.Conversation(conversation_id=resource.conversation_id, name="Another")
     return c.UpdateConversationRequest(conversation=changed, update_mask=FieldMask(paths=["name"]))
 
 
-def _actor(thing: Thing) -> message_pb2.Actor:
-    return m.Actor(organization_id=thing.organization_id, user_id=thing.actor_id)
+def _actor(resource: Resource) -> message_pb2.Actor:
+    return m.Actor(organization_id=resource.organization_id, user_id=resource.actor_id)
 
 
-def _draft(thing: Thing) -> message_pb2.Draft:
+def _draft(resource: Resource) -> message_pb2.Draft:
     key = secrets.token_hex(8)
-    return m.Draft(conversation_id=thing.conversation_id, client_message_id=key, text="hello")
+    return m.Draft(conversation_id=resource.conversation_id, client_message_id=key, text="hello")
 
 
-def _send_messages(thing: Thing) -> Message:
-    return m.SendMessagesRequest(items=[m.SendMessagesRequest.Item(actor=_actor(thing), draft=_draft(thing))])
+def _send_messages(resource: Resource) -> Message:
+    return m.SendMessagesRequest(items=[m.SendMessagesRequest.Item(actor=_actor(resource), draft=_draft(resource))])
 
 
-def _send_signals(thing: Thing) -> Message:
-    typing = m.SetTypingRequest(conversation_id=thing.conversation_id, active=True)
-    return m.SendSignalsRequest(items=[m.SendSignalsRequest.Item(actor=_actor(thing), typing=typing)])
+def _send_signals(resource: Resource) -> Message:
+    typing = m.SetTypingRequest(conversation_id=resource.conversation_id, active=True)
+    return m.SendSignalsRequest(items=[m.SendSignalsRequest.Item(actor=_actor(resource), typing=typing)])
 
 
-def _attachments(thing: Thing) -> Attachments:
-    return Attachments(add=[UserKey(organization_id=thing.organization_id, user_id="ann")], request_sequence=1)
+def _attachments(resource: Resource) -> Attachments:
+    return Attachments(add=[UserKey(organization_id=resource.organization_id, user_id="ann")], request_sequence=1)
 
 
-def _attach(thing: Thing) -> Message:
-    session = p.Session(session_id="s", organization_id=thing.organization_id, user_id="ann", role=ROLE_EMPLOYEE)
+def _attach(resource: Resource) -> Message:
+    session = p.Session(session_id="s", organization_id=resource.organization_id, user_id="ann", role=ROLE_EMPLOYEE)
     return p.AttachRequest(gateway_id=secrets.token_hex(8), upsert=[session], request_sequence=1)
 
 
-def _new_organization(thing: Thing) -> Message:
-    made = user_pb2.Organization(organization_id=thing.organization_id, name="Another")
-    return d.CreateOrganizationRequest(organization=made)
+def _new_organization(resource: Resource) -> Message:
+    created = user_pb2.Organization(organization_id=resource.organization_id, name="Another")
+    return d.CreateOrganizationRequest(organization=created)
 
 
-def _update_organization(thing: Thing) -> Message:
-    changed = user_pb2.Organization(organization_id=thing.organization_id, name="Another")
+def _update_organization(resource: Resource) -> Message:
+    changed = user_pb2.Organization(organization_id=resource.organization_id, name="Another")
     return d.UpdateOrganizationRequest(organization=changed, update_mask=FieldMask(paths=["name"]))
 
 
-def _update_user(thing: Thing) -> Message:
-    changed = user_pb2.User(user_id=thing.user_id, name="Another")
+def _update_user(resource: Resource) -> Message:
+    changed = user_pb2.User(user_id=resource.user_id, name="Another")
     return d.UpdateUserRequest(user=changed, update_mask=FieldMask(paths=["name"]))
 
 
-def _notification(thing: Thing) -> Message:
+def _notification(resource: Resource) -> Message:
     item = n.CreateNotificationsRequest.Item(
-        user_id=thing.user_id, type=notification_pb2.NOTIFICATION_TYPE_REMINDER, title="Call back"
+        user_id=resource.user_id, type=notification_pb2.NOTIFICATION_TYPE_REMINDER, title="Call back"
     )
     return n.CreateNotificationsRequest(items=[item])
 
@@ -148,27 +148,27 @@ def _notification(thing: Thing) -> Message:
 TABLE: dict[str, Case] = {
     # auth
     "AuthService/SignIn": Case(
-        EVERYBODY,
+        ALL_CALLERS,
         lambda _: auth_pb2.SignInRequest(email=f"{secrets.token_hex(8)}@no.example", password="wrong password"),
         answers={"own": "UNAUTHENTICATED INVALID_CREDENTIALS"},
     ),
     "AuthService/RefreshToken": Case(
-        EVERYBODY,
-        lambda _: auth_pb2.RefreshTokenRequest(refresh_token="made up"),
+        ALL_CALLERS,
+        lambda _: auth_pb2.RefreshTokenRequest(refresh_token="created up"),
         answers={"own": "UNAUTHENTICATED INVALID_REFRESH_TOKEN"},
     ),
     "AuthService/SignOut": Case(USERS, lambda _: auth_pb2.SignOutRequest()),
     "AuthService/ExchangeToken": Case(
-        EVERYBODY,
-        lambda _: auth_pb2.ExchangeTokenRequest(token="made up"),
+        ALL_CALLERS,
+        lambda _: auth_pb2.ExchangeTokenRequest(token="created up"),
         answers={"own": "UNAUTHENTICATED INVALID_TOKEN"},
     ),
     "AuthService/IssueServiceToken": Case(
-        EVERYBODY,
+        ALL_CALLERS,
         lambda _: auth_pb2.IssueServiceTokenRequest(service="tests", secret="wrong"),
         answers={"own": "UNAUTHENTICATED INVALID_CREDENTIALS"},
     ),
-    "AuthService/ListKeys": Case(EVERYBODY, lambda _: auth_pb2.ListKeysRequest()),
+    "AuthService/ListKeys": Case(ALL_CALLERS, lambda _: auth_pb2.ListKeysRequest()),
     "AuthService/WatchRevocations": Case(SERVICES, lambda _: auth_pb2.WatchRevocationsRequest()),
     "DirectoryService/GetUser": Case(USERS | SERVICES, lambda t: d.GetUserRequest(user_id=t.user_id), "user", OF_USER),
     "DirectoryService/BatchGetUsers": Case(

@@ -13,7 +13,7 @@ from chassis.errors import AppError
 from chassis.rpc.access import access_of
 from chassis.rpc.status import from_status
 from tests.component.access.table import NOT_ALLOWED, OK, TABLE, Case
-from tests.component.access.world import CALLERS, NOBODY, ROLES, SERVICE, World, opened_world
+from tests.component.access.world import ANONYMOUS, CALLERS, ROLES, SERVICE, World, opened_world
 from tests.component.bad_input import call_method
 from tests.unit.chassis.contracts import METHODS, SERVICES
 
@@ -54,7 +54,7 @@ async def world(mongodb_uri: str, redis_url: str) -> AsyncIterator[World]:
 def expected(case: Case, caller: str, relation: str) -> str:
     """Returns the response in the table."""
     if caller not in case.callers:
-        return "UNAUTHENTICATED TOKEN_MISSING" if caller == NOBODY else NOT_ALLOWED
+        return "UNAUTHENTICATED TOKEN_MISSING" if caller == ANONYMOUS else NOT_ALLOWED
     return case.exceptions.get((caller, relation), case.answers[relation])
 
 
@@ -76,8 +76,8 @@ async def test_everybody_is_told_what_the_table_says(world: World, name: str) ->
     for caller in CALLERS:
         for relation in case.answers:
             is_admitted = caller in case.callers
-            thing = await world.thing(caller, case.kind, relation, fresh=case.uses_up and is_admitted)
-            response = await call_method(channel, method, case.request(thing), world.metadata[caller])
+            resource = await world.resource(caller, case.kind, relation, fresh=case.uses_up and is_admitted)
+            response = await call_method(channel, method, case.request(resource), world.metadata[caller])
             if outcome_of(response) != expected(case, caller, relation):
                 wrong.append(
                     f"{caller} about {relation}: {outcome_of(response)}, not {expected(case, caller, relation)}"

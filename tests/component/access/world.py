@@ -25,8 +25,8 @@ from tests.component.notify.harness import notify_settings
 from tests.component.presence.harness import presence_settings
 
 ROLES: Final = tuple(name.removeprefix("ROLE_").lower() for name, number in user_pb2.Role.items() if number)
-NOBODY, SERVICE, BYSTANDER = "nobody", "a service", "a service with no scope"
-CALLERS: Final = (*ROLES, NOBODY, SERVICE, BYSTANDER)
+ANONYMOUS, SERVICE, BYSTANDER = "an anonymous caller", "a service", "a service with no scope"
+CALLERS: Final = (*ROLES, ANONYMOUS, SERVICE, BYSTANDER)
 SCOPES: Final = ("streams.subscribe", "notifications.write")
 ABSENT: Final = "0123456789abcdef012345"
 _SECRET: Final = secrets.token_urlsafe(24)
@@ -34,7 +34,7 @@ _TIMEOUT: Final = 20.0
 
 
 @dataclass(frozen=True)
-class Thing:
+class Resource:
     """The resource that a request is about; parts that don't matter to the request belong to the caller."""
 
     organization_id: str
@@ -57,7 +57,7 @@ class World:
     foreign_id: str
     people: dict[str, SignedIn] = field(default_factory=dict)
     metadata: dict[str, Metadata] = field(default_factory=dict)
-    _made: dict[tuple[str, str, str], Thing] = field(default_factory=dict)
+    _resources: dict[tuple[str, str, str], Resource] = field(default_factory=dict)
 
     async def populate(self) -> None:
         """Creates both organizations and all callers."""
@@ -73,7 +73,7 @@ class World:
         token = (await self.auth.auth.IssueServiceToken(bystander, timeout=_TIMEOUT)).access_token
         self.metadata = {name: person.metadata for name, person in self.people.items()}
         self.metadata |= {
-            NOBODY: (),
+            ANONYMOUS: (),
             SERVICE: await self.auth.service_metadata(self.organization_id),
             BYSTANDER: bearer(token),
         }
@@ -82,35 +82,35 @@ class World:
         """Returns a caller as a user of chat."""
         return self.chat.as_user(self.people[name])
 
-    async def thing(self, caller: str, kind: str, relation: str, *, fresh: bool) -> Thing:
+    async def resource(self, caller: str, kind: str, relation: str, *, fresh: bool) -> Resource:
         """Returns a resource with a relation to a caller; for callers that are no users, to an employee."""
         user = caller if caller in ROLES else "employee"
         key = (user, kind, relation)
-        if fresh or key not in self._made:
-            made = await getattr(self, f"_{kind}")(user, relation)
-            self._made[key] = replace(made, actor_id=self.people[user].user_id)
-        return self._made[key]
+        if fresh or key not in self._resources:
+            created = await getattr(self, f"_{kind}")(user, relation)
+            self._resources[key] = replace(created, actor_id=self.people[user].user_id)
+        return self._resources[key]
 
-    def _organization(self, relation: str) -> Thing:
+    def _organization(self, relation: str) -> Resource:
         ids = {"own": self.organization_id, "foreign": self.foreign_id, "absent": "nowhere"}
-        return Thing(ids[relation])
+        return Resource(ids[relation])
 
-    async def _nothing(self, user: str, relation: str) -> Thing:
+    async def _nothing(self, user: str, relation: str) -> Resource:
         return self._organization(relation)
 
-    async def _user(self, user: str, relation: str) -> Thing:
+    async def _user(self, user: str, relation: str) -> Resource:
         ids = {"self": user, "colleague": "host", "foreign": "zoe"}
         if relation == "newcomer":
-            made = await self.auth.create_user(self.organization_id, "employee")
-            return Thing(self.organization_id, user_id=made.user_id)
+            created = await self.auth.create_user(self.organization_id, "employee")
+            return Resource(self.organization_id, user_id=created.user_id)
         if relation == "absent":
-            return Thing(self.organization_id)
-        return Thing(self.organization_id, user_id=self.people[ids[relation]].user_id)
+            return Resource(self.organization_id)
+        return Resource(self.organization_id, user_id=self.people[ids[relation]].user_id)
 
-    async def _conversation(self, user: str, relation: str) -> Thing:
+    async def _conversation(self, user: str, relation: str) -> Resource:
         """Returns a group with a message of its owner: owned, joined, others', of the other organization, or absent."""
         if relation == "absent":
-            return Thing(self.organization_id)
+            return Resource(self.organization_id)
         me, host = self.people[user].user_id, self.person("zoe" if relation == "foreign" else "host")
         other = self.people["yve" if relation == "foreign" else "employee"].user_id
         guests = [me] if relation in {"owned", "joined"} else ([other] if other != me else [])
@@ -119,33 +119,33 @@ class World:
         if relation == "owned":
             await host.set_role(group.conversation_id, me, chat_pb2.MEMBER_ROLE_OWNER)
         organization = self.foreign_id if relation == "foreign" else self.organization_id
-        return Thing(organization, group.conversation_id, sent.message_id, host.user_id)
+        return Resource(organization, group.conversation_id, sent.message_id, host.user_id)
 
-    async def _message(self, user: str, relation: str) -> Thing:
+    async def _message(self, user: str, relation: str) -> Resource:
         """Returns a message: the caller's own, another member's in the same group, one of another group, and so on."""
         where = {"own": "joined", "another's": "joined", "absent": "joined"}.get(relation, relation)
-        thing = await self._conversation(user, where)
+        resource = await self._conversation(user, where)
         if relation == "own":
-            sent = await self.person(user).send(thing.conversation_id, "mine")
-            return replace(thing, message_id=sent.message_id)
-        return replace(thing, message_id=ABSENT) if relation == "absent" else thing
+            sent = await self.person(user).send(resource.conversation_id, "mine")
+            return replace(resource, message_id=sent.message_id)
+        return replace(resource, message_id=ABSENT) if relation == "absent" else resource
 
-    async def _notification(self, user: str, relation: str) -> Thing:
+    async def _notification(self, user: str, relation: str) -> Resource:
         names = {"own": user, "another's": "host", "foreign": "zoe"}
         if relation == "absent":
-            return Thing(self.organization_id)
+            return Resource(self.organization_id)
         organization = self.foreign_id if relation == "foreign" else self.organization_id
         item = notification_pb2.CreateNotificationsRequest.Item(
             user_id=self.people[names[relation]].user_id,
             type=notification_pb2.NOTIFICATION_TYPE_REMINDER,
             title="Call back",
         )
-        made = await self.notify.CreateNotifications(
+        created = await self.notify.CreateNotifications(
             notification_pb2.CreateNotificationsRequest(items=[item]),
             metadata=await self.auth.service_metadata(organization),
             timeout=_TIMEOUT,
         )
-        return Thing(organization, notification_id=made.outcomes[0].notification.notification_id)
+        return Resource(organization, notification_id=created.outcomes[0].notification.notification_id)
 
 
 @asynccontextmanager

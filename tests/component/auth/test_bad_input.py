@@ -91,22 +91,22 @@ def _update_organization(fixture: Fixture) -> Message:
 
 
 Who = Callable[[Fixture], Metadata]
-NOBODY: Who = lambda _: ()  # noqa: E731  # the shortest name in the table
+ANONYMOUS: Who = lambda _: ()  # noqa: E731  # the shortest name in the table
 ADMIN: Who = lambda fixture: fixture.admin.metadata  # noqa: E731
 SERVICE: Who = lambda fixture: fixture.service  # noqa: E731
 GOOD: dict[str, tuple[Who, Callable[[Fixture], Message], Category | None]] = {
-    "SignIn": (NOBODY, lambda s: pb.SignInRequest(email=s.user.user.email, password=PASSWORD), None),
-    "RefreshToken": (NOBODY, lambda _: pb.RefreshTokenRequest(refresh_token="made up"), UNKNOWN),
+    "SignIn": (ANONYMOUS, lambda s: pb.SignInRequest(email=s.user.user.email, password=PASSWORD), None),
+    "RefreshToken": (ANONYMOUS, lambda _: pb.RefreshTokenRequest(refresh_token="made up"), UNKNOWN),
     "SignOut": (ADMIN, lambda _: pb.SignOutRequest(), None),
-    "ExchangeToken": (NOBODY, lambda _: pb.ExchangeTokenRequest(token="made up"), UNKNOWN),
+    "ExchangeToken": (ANONYMOUS, lambda _: pb.ExchangeTokenRequest(token="made up"), UNKNOWN),
     "IssueServiceToken": (
-        NOBODY,
+        ANONYMOUS,
         lambda s: pb.IssueServiceTokenRequest(
             service=s.auth.service_credentials[0], secret=s.auth.service_credentials[1]
         ),
         None,
     ),
-    "ListKeys": (NOBODY, lambda _: pb.ListKeysRequest(), None),
+    "ListKeys": (ANONYMOUS, lambda _: pb.ListKeysRequest(), None),
     "WatchRevocations": (SERVICE, lambda _: pb.WatchRevocationsRequest(), None),
     "GetMe": (ADMIN, lambda _: directory.GetMeRequest(), None),
     "GetUser": (ADMIN, lambda s: directory.GetUserRequest(user_id=s.user.user_id), None),
@@ -208,6 +208,8 @@ ROWS = [
         directory.UpdateUserRequest(user=user_pb2.User(user_id="ann"), update_mask=FieldMask(paths=["user_id"])),
         directory.UpdateUserRequest(user=user_pb2.User(user_id="ann"), update_mask=FieldMask(paths=["password"])),
     ),
+    *_invalid("CreateUser", directory.CreateUserRequest(request_id="x" * 65)),
+    *_invalid("DeactivateUser", directory.DeactivateUserRequest(user_id="ann", request_id="x" * 65)),
     *_invalid("SearchUsers", directory.SearchUsersRequest(query="x" * 201)),
     *_invalid(
         "SetPassword",

@@ -415,11 +415,11 @@ async def test_in_any_history_repeats_change_nothing(world: World, history: list
         auth, caller = world.replicas[index % 2], who % 2
         if what in REPEATS:
             if performed:
-                before = await everybody(auth, organization)
+                before = await all_users(auth, organization)
                 response = await repeat(
                     auth, callers, performed[number % len(performed)], f"crm:{whom}" if what != "repeat" else ""
                 )
-                after = await everybody(auth, organization)
+                after = await all_users(auth, organization)
                 assert after == before
                 assert response.user in [user for user, _ in after]
             continue
@@ -445,7 +445,7 @@ async def repeat(auth: RunningAuth, callers: list[Metadata], performed: Performe
     return response
 
 
-async def everybody(auth: RunningAuth, organization: str) -> list[tuple[user_pb2.User, int]]:
+async def all_users(auth: RunningAuth, organization: str) -> list[tuple[user_pb2.User, int]]:
     metadata = await auth.service_metadata(organization)
     users = (await call(auth, metadata, pb.ListUsersRequest(page_size=200))).users
     async with AsyncMongoClient[dict[str, Any]](auth.settings.mongodb_uri) as client:

@@ -158,6 +158,11 @@ NAMED = [
     "ListMessages", "SyncMessages", "EditMessage", "DeleteMessage", "MarkRead", "MarkDelivered", "SetTyping",
 ]  # fmt: skip
 """The methods that concern one conversation."""
+MUTATIONS = [
+    "GetOrCreateDirectConversation", "CreateConversation", "JoinRoom", "UpdateConversation", "AddMembers",
+    "RemoveMember", "UpdateMember", "EditMessage", "DeleteMessage",
+]  # fmt: skip
+"""The methods that take a request id."""
 WITHIN = {"UpdateConversation": "conversation.", "SendMessage": "draft."}
 
 
@@ -188,6 +193,7 @@ ROWS = [
             Row(name, field, "FOREIGN", MISSING, "CONVERSATION_NOT_FOUND"),
         )
     ),
+    *(row for name in MUTATIONS for row in _invalid(name, "request_id", "requestId", LONG)),
     *_invalid("GetOrCreateDirectConversation", "user_id", "userId", "", LONG, "a b", "ä", "a\n"),
     Row("GetOrCreateDirectConversation", "user_id", "nobody", MISSING, "USER_NOT_FOUND"),
     Row("GetOrCreateDirectConversation", "user_id", "FOREIGN USER", MISSING, "USER_NOT_FOUND"),

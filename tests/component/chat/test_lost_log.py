@@ -68,7 +68,7 @@ async def until_read(url: str, conversation_id: str, user_id: str, seq: int) -> 
 async def test_what_was_published_a_moment_before_redis_lost_all_is_published_again(
     ann: Person, bob: Person, own_databases: LocalStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(summaries, "_SETTLE_SECONDS", 60.0)  # however slow the test, nothing counts as read
+    monkeypatch.setattr(summaries, "_REPLAY_POINT_SECONDS", 60.0)  # however slow the test, nothing counts as read
     url = own_databases.redis_url
     quiet, busy = [(await ann.create_group(name, bob.user_id)).conversation_id for name in ("quiet", "busy")]
     for n in range(10):
