@@ -21,11 +21,7 @@ _MAX_TOKEN_CHARACTERS: Final = 2_000
 
 
 def page_size(requested: int) -> int:
-    """Returns the size of a page: 50 for 0, at most 200. Raises InvalidArgumentError below 0."""
-    if requested < 0:
-        raise InvalidArgumentError(
-            "INVALID_PAGE_SIZE", "the page size is negative", fields={"pageSize": "must be at least 0"}
-        )
+    """Returns the size of a page: 50 for 0, at most 200. The contract refuses a negative one."""
     return min(requested or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
 
 

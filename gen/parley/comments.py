@@ -637,7 +637,7 @@ COMMENTS: dict[str, str] = {
     'parley.options.v1.Op.internal': 'The reason why users cannot call the RPC over WebSocket or HTTP.',
     'parley.options.v1.Op.name': 'The name of the op, such as "message.edit"; empty for none.',
     'parley.options.v1.Rule': 'The callers that may call an RPC. Each condition that holds is enough.',
-    'parley.options.v1.Rule.per_item': 'The service checks the organization itself, for each item of a batch: an item of another organization fails alone, and the call does not.',
+    'parley.options.v1.Rule.per_item': 'The service checks each item of a batch itself, both its organization and its fields: a bad item fails alone, and the call does not.',
     'parley.options.v1.Rule.public': 'Everyone, without a token.',
     'parley.options.v1.Rule.roles': 'Signed-in users with one of these roles, as in the token\'s `role` claim, such as "admin".',
     'parley.options.v1.Rule.scope': 'Services whose token has this scope. A token that is limited to an organization is rejected with PERMISSION_DENIED (ORGANIZATION_NOT_ALLOWED) if a field organization_id anywhere in the request names another organization.',

@@ -181,7 +181,7 @@ def new_user(request: directory_pb2.CreateUserRequest) -> NewUser:
     user = request.user
     checks = AuthChecks()
     if user.user_id:
-        checks.user_id("user.userId", user.user_id)
+        checks.user_id("userId", user.user_id)
     _check_user(checks, user, _USER_FIELDS)
     if request.password:
         checks.password("password", request.password)
@@ -202,7 +202,7 @@ def user_changes(request: directory_pb2.UpdateUserRequest) -> UserChanges:
     """Validates a request to update a user."""
     user, fields = request.user, frozenset(request.update_mask.paths)
     checks = AuthChecks()
-    checks.user_id("user.userId", user.user_id)
+    checks.user_id("userId", user.user_id)
     checks.mask("updateMask", request.update_mask, _USER_FIELDS)
     _check_user(checks, user, fields)
     checks.done()
@@ -218,15 +218,15 @@ def user_changes(request: directory_pb2.UpdateUserRequest) -> UserChanges:
 
 def _check_user(checks: AuthChecks, user: user_pb2.User, fields: Collection[str]) -> None:
     if "name" in fields:
-        checks.line("user.name", user.name, at_most=MAX_NAME_CHARACTERS)
+        checks.line("name", user.name, at_most=MAX_NAME_CHARACTERS)
     if "email" in fields:
-        checks.email("user.email", user.email)
+        checks.email("email", user.email)
     if "role" in fields:
-        checks.role("user.role", user.role)
+        checks.role("role", user.role)
     if "teams" in fields:
-        checks.teams("user.teams", user.teams)
+        checks.teams("teams", user.teams)
     if "avatar_url" in fields:
-        checks.avatar_url("user.avatarUrl", user.avatar_url)
+        checks.avatar_url("avatarUrl", user.avatar_url)
 
 
 def new_organization(request: directory_pb2.CreateOrganizationRequest) -> NewOrganization:

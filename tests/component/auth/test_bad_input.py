@@ -195,7 +195,7 @@ ROWS = [
     *_invalid("ListUsers", directory.ListUsersRequest(role=99)),  # type: ignore[arg-type]  # there is no such role
     *_invalid("ListUsers", directory.ListUsersRequest(query="x" * 101), directory.ListUsersRequest(query="a\x00")),
     *_invalid("ListUsers", directory.ListUsersRequest(query=" ".join("abcdefghijkl"))),
-    Row("ListUsers", directory.ListUsersRequest(page_size=-1), BAD, "INVALID_PAGE_SIZE"),
+    Row("ListUsers", directory.ListUsersRequest(page_size=-1), BAD, "INVALID_FIELDS"),
     Row("ListUsers", directory.ListUsersRequest(page_token="AAAA"), BAD, "INVALID_PAGE_TOKEN"),
     *_invalid("CheckContacts", directory.CheckContactsRequest(user_ids=["a b"])),
     *_invalid("CheckContacts", directory.CheckContactsRequest(user_ids=["ann"] * 5_001)),

@@ -210,7 +210,7 @@ ROWS = [
     *_invalid("ListConversations", "kind", "kind", 99, -1),
     *_invalid("ListConversations", "external_ref", "externalRef", "x" * 201),
     *_invalid("ListConversations", "updated_after", "updatedAfter", LATE, EARLY, NEGATIVE),
-    Row("ListConversations", "page_size", -1, BAD, "INVALID_PAGE_SIZE", "pageSize"),
+    Row("ListConversations", "page_size", -1, BAD, "INVALID_FIELDS", "pageSize"),
     Row("ListConversations", "page_token", "AAAA", BAD, "INVALID_PAGE_TOKEN", "pageToken"),
     *(
         Row("ListConversations", "page_token", encode_token(cursor, QUERY), BAD, "INVALID_PAGE_TOKEN")
@@ -229,7 +229,7 @@ ROWS = [
     *_invalid("UpdateMember", "member.user_id", "userId", "", LONG),
     *_invalid("UpdateMember", "member.role", "role", 0, 99, -1),
     Row("UpdateMember", "member.user_id", "nobody", MISSING, "MEMBER_NOT_FOUND"),
-    Row("ListMembers", "page_size", -1, BAD, "INVALID_PAGE_SIZE", "pageSize"),
+    Row("ListMembers", "page_size", -1, BAD, "INVALID_FIELDS", "pageSize"),
     Row("ListMembers", "page_token", "AAAA", BAD, "INVALID_PAGE_TOKEN", "pageToken"),
     *_invalid("SendMessage", "draft.client_message_id", "clientMessageId", "", LONG),
     *_invalid("SendMessage", "draft.text", "text", "", "  ", "ä" * 8_193, "x" * 16_385),
@@ -238,14 +238,14 @@ ROWS = [
     Row("SendMessage", "draft.reply_to", ABSENT, BAD, "REPLY_NOT_FOUND", "replyTo"),
     *_invalid("SendMessage", "draft.mentions", "mentions", [""], [LONG], [f"u{n}" for n in range(51)]),
     *(
-        Row("SendMessage", "draft.attachments", [chat_pb2.Attachment(**fields)], BAD, "INVALID_FIELDS", "attachments")
-        for fields in (
-            {},
-            {"url": "javascript:alert(1)"},
-            {"url": "https://" + "x" * 2_000},
-            {"url": "https://a.example", "name": "x" * 201},
-            {"url": "https://a.example", "content_type": "x" * 101},
-            {"url": "https://a.example", "size_bytes": -1},
+        Row("SendMessage", "draft.attachments", [chat_pb2.Attachment(**fields)], BAD, "INVALID_FIELDS", named)
+        for fields, named in (
+            ({}, "attachments[0].url"),
+            ({"url": "javascript:alert(1)"}, "attachments"),
+            ({"url": "https://" + "x" * 2_000}, "attachments[0].url"),
+            ({"url": "https://a.example", "name": "x" * 201}, "attachments[0].name"),
+            ({"url": "https://a.example", "content_type": "x" * 101}, "attachments[0].contentType"),
+            ({"url": "https://a.example", "size_bytes": -1}, "attachments[0].sizeBytes"),
         )
     ),
     *_invalid("GetMessage", "message_id", "messageId", "", LONG),
@@ -253,9 +253,9 @@ ROWS = [
     Row("GetMessage", "message_id", "FOREIGN MESSAGE", MISSING, "MESSAGE_NOT_FOUND"),
     *_invalid("ListMessages", "before_seq", "beforeSeq", 0, -1),
     *_invalid("ListMessages", "after_seq", "afterSeq", -1),
-    Row("ListMessages", "page_size", -1, BAD, "INVALID_PAGE_SIZE", "pageSize"),
+    Row("ListMessages", "page_size", -1, BAD, "INVALID_FIELDS", "pageSize"),
     *_invalid("SyncMessages", "after_rev", "afterRev", -1),
-    Row("SyncMessages", "page_size", -1, BAD, "INVALID_PAGE_SIZE", "pageSize"),
+    Row("SyncMessages", "page_size", -1, BAD, "INVALID_FIELDS", "pageSize"),
     *_invalid("EditMessage", "message_id", "messageId", "", LONG),
     *_invalid("EditMessage", "text", "text", "", " ", "x" * 16_385),
     Row("EditMessage", "message_id", ABSENT, MISSING, "MESSAGE_NOT_FOUND"),

@@ -52,7 +52,7 @@ BAD, MISSING = Category.INVALID_ARGUMENT, Category.NOT_FOUND
 UNKNOWN_TYPE = 99
 ROWS = [
     Row("CreateNotifications", pb.CreateNotificationsRequest(items=[{}] * 1_001), BAD, "INVALID_FIELDS"),  # type: ignore[list-item]  # an empty item
-    Row("ListNotifications", pb.ListNotificationsRequest(page_size=-1), BAD, "INVALID_PAGE_SIZE"),
+    Row("ListNotifications", pb.ListNotificationsRequest(page_size=-1), BAD, "INVALID_FIELDS"),
     Row("ListNotifications", pb.ListNotificationsRequest(page_token="AAAA"), BAD, "INVALID_PAGE_TOKEN"),
     Row("ListNotifications", pb.ListNotificationsRequest(type=UNKNOWN_TYPE), BAD, "INVALID_FIELDS"),  # type: ignore[arg-type]
     *(

@@ -75,9 +75,3 @@ def test_tokens_of_other_listings_and_long_ones_are_refused() -> None:
 )
 def test_page_sizes_have_a_default_and_a_limit(requested: int, expected: int) -> None:
     assert page_size(requested) == expected
-
-
-@pytest.mark.parametrize("requested", [-1, -(2**31)])
-def test_a_negative_page_size_is_refused(requested: int) -> None:
-    with pytest.raises(InvalidArgumentError, match="INVALID_PAGE_SIZE"):
-        page_size(requested)

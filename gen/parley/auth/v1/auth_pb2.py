@@ -30,7 +30,7 @@ from parley.options.v1 import op_pb2 as parley_dot_options_dot_v1_dot_op__pb2
 from parley.options.v1 import rule_pb2 as parley_dot_options_dot_v1_dot_rule__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19parley/auth/v1/auth.proto\x12\x0eparley.auth.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19parley/auth/v1/user.proto\x1a\x1dparley/options/v1/field.proto\x1a\x1aparley/options/v1/op.proto\x1a\x1cparley/options/v1/rule.proto\"f\n\x06Tokens\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12\x15\n\rrefresh_token\x18\x02 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"j\n\rSignInRequest\x12\x1a\n\x05\x65mail\x18\x01 \x01(\tB\x0b\xda\xf3\x18\x07\x08\x01\x10\x01\x18\xc0\x02\x12\x1d\n\x08password\x18\x02 \x01(\tB\x0b\xda\xf3\x18\x07\x08\x01\x10\x01\x18\x80\x08\x12\x1e\n\x0e\x63lient_address\x18\x03 \x01(\tB\x06\xda\xf3\x18\x02`\x01\"\\\n\x0eSignInResponse\x12&\n\x06tokens\x18\x01 \x01(\x0b\x32\x16.parley.auth.v1.Tokens\x12\"\n\x04user\x18\x02 \x01(\x0b\x32\x14.parley.auth.v1.User\"9\n\x13RefreshTokenRequest\x12\"\n\rrefresh_token\x18\x01 \x01(\tB\x0b\xda\xf3\x18\x07\x08\x01\x10\x01\x18\x80\x08\"b\n\x14RefreshTokenResponse\x12&\n\x06tokens\x18\x01 \x01(\x0b\x32\x16.parley.auth.v1.Tokens\x12\"\n\x04user\x18\x02 \x01(\x0b\x32\x14.parley.auth.v1.User\"\x10\n\x0eSignOutRequest\"\x11\n\x0fSignOutResponse\"3\n\x14\x45xchangeTokenRequest\x12\x1b\n\x05token\x18\x01 \x01(\tB\x0c\xda\xf3\x18\x08\x08\x01\x10\x01\x18\x80\x80\x01\"c\n\x15\x45xchangeTokenResponse\x12&\n\x06tokens\x18\x01 \x01(\x0b\x32\x16.parley.auth.v1.Tokens\x12\"\n\x04user\x18\x02 \x01(\x0b\x32\x14.parley.auth.v1.User\"u\n\x18IssueServiceTokenRequest\x12\x1b\n\x07service\x18\x01 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12\x1b\n\x06secret\x18\x02 \x01(\tB\x0b\xda\xf3\x18\x07\x08\x01\x10\x01\x18\x80\x08\x12\x1f\n\x0forganization_id\x18\x03 \x01(\tB\x06\xda\xf3\x18\x02(\x01\"b\n\x19IssueServiceTokenResponse\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x11\n\x0fListKeysRequest\" \n\x10ListKeysResponse\x12\x0c\n\x04jwks\x18\x01 \x01(\t\"\x19\n\x17WatchRevocationsRequest\"\x8a\x01\n\x18WatchRevocationsResponse\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x12\n\nsession_id\x18\x03 \x01(\t\x12\x30\n\x06reason\x18\x04 \x01(\x0e\x32 .parley.auth.v1.RevocationReason*\x84\x01\n\x10RevocationReason\x12!\n\x1dREVOCATION_REASON_UNSPECIFIED\x10\x00\x12%\n!REVOCATION_REASON_SESSION_REVOKED\x10\x01\x12&\n\"REVOCATION_REASON_ACCOUNT_DISABLED\x10\x02\x32\xb2\x07\n\x0b\x41uthService\x12\x9c\x01\n\x06SignIn\x12\x1d.parley.auth.v1.SignInRequest\x1a\x1e.parley.auth.v1.SignInResponse\"S\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18I\x1aGsign-in adds the browser\'s address and answers in the form of a session\x12\x87\x01\n\x0cRefreshToken\x12#.parley.auth.v1.RefreshTokenRequest\x1a$.parley.auth.v1.RefreshTokenResponse\",\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\"\x1a answers in the form of a session\x12m\n\x07SignOut\x12\x1e.parley.auth.v1.SignOutRequest\x1a\x1f.parley.auth.v1.SignOutResponse\"!\xca\xf3\x18\x02\x10\x01\x82\xd3\xe4\x93\x02\x15\"\x10/api/auth/logout:\x01*\x12\x8a\x01\n\rExchangeToken\x12$.parley.auth.v1.ExchangeTokenRequest\x1a%.parley.auth.v1.ExchangeTokenResponse\",\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\"\x1a answers in the form of a session\x12p\n\x11IssueServiceToken\x12(.parley.auth.v1.IssueServiceTokenRequest\x1a).parley.auth.v1.IssueServiceTokenResponse\"\x06\xca\xf3\x18\x02\x08\x01\x12\x88\x01\n\x08ListKeys\x12\x1f.parley.auth.v1.ListKeysRequest\x1a .parley.auth.v1.ListKeysResponse\"9\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18/\x1a-served as a key set at /.well-known/jwks.json\x12\x80\x01\n\x10WatchRevocations\x12\'.parley.auth.v1.WatchRevocationsRequest\x1a(.parley.auth.v1.WatchRevocationsResponse\"\x17\xca\xf3\x18\x13\"\x11revocations.watch0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19parley/auth/v1/auth.proto\x12\x0eparley.auth.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19parley/auth/v1/user.proto\x1a\x1dparley/options/v1/field.proto\x1a\x1aparley/options/v1/op.proto\x1a\x1cparley/options/v1/rule.proto\"f\n\x06Tokens\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12\x15\n\rrefresh_token\x18\x02 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"j\n\rSignInRequest\x12\x1a\n\x05\x65mail\x18\x01 \x01(\tB\x0b\xda\xf3\x18\x07\x08\x01\x10\x01\x18\xc0\x02\x12\x1d\n\x08password\x18\x02 \x01(\tB\x0b\xda\xf3\x18\x07\x08\x01\x10\x01\x18\x80\x08\x12\x1e\n\x0e\x63lient_address\x18\x03 \x01(\tB\x06\xda\xf3\x18\x02`\x01\"\\\n\x0eSignInResponse\x12&\n\x06tokens\x18\x01 \x01(\x0b\x32\x16.parley.auth.v1.Tokens\x12\"\n\x04user\x18\x02 \x01(\x0b\x32\x14.parley.auth.v1.User\"4\n\x13RefreshTokenRequest\x12\x1d\n\rrefresh_token\x18\x01 \x01(\tB\x06\xda\xf3\x18\x02\x08\x01\"b\n\x14RefreshTokenResponse\x12&\n\x06tokens\x18\x01 \x01(\x0b\x32\x16.parley.auth.v1.Tokens\x12\"\n\x04user\x18\x02 \x01(\x0b\x32\x14.parley.auth.v1.User\"\x10\n\x0eSignOutRequest\"\x11\n\x0fSignOutResponse\"-\n\x14\x45xchangeTokenRequest\x12\x15\n\x05token\x18\x01 \x01(\tB\x06\xda\xf3\x18\x02\x08\x01\"c\n\x15\x45xchangeTokenResponse\x12&\n\x06tokens\x18\x01 \x01(\x0b\x32\x16.parley.auth.v1.Tokens\x12\"\n\x04user\x18\x02 \x01(\x0b\x32\x14.parley.auth.v1.User\"l\n\x18IssueServiceTokenRequest\x12\x17\n\x07service\x18\x01 \x01(\tB\x06\xda\xf3\x18\x02\x08\x01\x12\x16\n\x06secret\x18\x02 \x01(\tB\x06\xda\xf3\x18\x02\x08\x01\x12\x1f\n\x0forganization_id\x18\x03 \x01(\tB\x06\xda\xf3\x18\x02(\x01\"b\n\x19IssueServiceTokenResponse\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x11\n\x0fListKeysRequest\" \n\x10ListKeysResponse\x12\x0c\n\x04jwks\x18\x01 \x01(\t\"\x19\n\x17WatchRevocationsRequest\"\x8a\x01\n\x18WatchRevocationsResponse\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x12\n\nsession_id\x18\x03 \x01(\t\x12\x30\n\x06reason\x18\x04 \x01(\x0e\x32 .parley.auth.v1.RevocationReason*\x84\x01\n\x10RevocationReason\x12!\n\x1dREVOCATION_REASON_UNSPECIFIED\x10\x00\x12%\n!REVOCATION_REASON_SESSION_REVOKED\x10\x01\x12&\n\"REVOCATION_REASON_ACCOUNT_DISABLED\x10\x02\x32\xb2\x07\n\x0b\x41uthService\x12\x9c\x01\n\x06SignIn\x12\x1d.parley.auth.v1.SignInRequest\x1a\x1e.parley.auth.v1.SignInResponse\"S\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18I\x1aGsign-in adds the browser\'s address and answers in the form of a session\x12\x87\x01\n\x0cRefreshToken\x12#.parley.auth.v1.RefreshTokenRequest\x1a$.parley.auth.v1.RefreshTokenResponse\",\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\"\x1a answers in the form of a session\x12m\n\x07SignOut\x12\x1e.parley.auth.v1.SignOutRequest\x1a\x1f.parley.auth.v1.SignOutResponse\"!\xca\xf3\x18\x02\x10\x01\x82\xd3\xe4\x93\x02\x15\"\x10/api/auth/logout:\x01*\x12\x8a\x01\n\rExchangeToken\x12$.parley.auth.v1.ExchangeTokenRequest\x1a%.parley.auth.v1.ExchangeTokenResponse\",\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18\"\x1a answers in the form of a session\x12p\n\x11IssueServiceToken\x12(.parley.auth.v1.IssueServiceTokenRequest\x1a).parley.auth.v1.IssueServiceTokenResponse\"\x06\xca\xf3\x18\x02\x08\x01\x12\x88\x01\n\x08ListKeys\x12\x1f.parley.auth.v1.ListKeysRequest\x1a .parley.auth.v1.ListKeysResponse\"9\xca\xf3\x18\x02\x08\x01\xd2\xf3\x18/\x1a-served as a key set at /.well-known/jwks.json\x12\x80\x01\n\x10WatchRevocations\x12\'.parley.auth.v1.WatchRevocationsRequest\x1a(.parley.auth.v1.WatchRevocationsResponse\"\x17\xca\xf3\x18\x13\"\x11revocations.watch0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,13 +44,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SIGNINREQUEST'].fields_by_name['client_address']._loaded_options = None
   _globals['_SIGNINREQUEST'].fields_by_name['client_address']._serialized_options = b'\332\363\030\002`\001'
   _globals['_REFRESHTOKENREQUEST'].fields_by_name['refresh_token']._loaded_options = None
-  _globals['_REFRESHTOKENREQUEST'].fields_by_name['refresh_token']._serialized_options = b'\332\363\030\007\010\001\020\001\030\200\010'
+  _globals['_REFRESHTOKENREQUEST'].fields_by_name['refresh_token']._serialized_options = b'\332\363\030\002\010\001'
   _globals['_EXCHANGETOKENREQUEST'].fields_by_name['token']._loaded_options = None
-  _globals['_EXCHANGETOKENREQUEST'].fields_by_name['token']._serialized_options = b'\332\363\030\010\010\001\020\001\030\200\200\001'
+  _globals['_EXCHANGETOKENREQUEST'].fields_by_name['token']._serialized_options = b'\332\363\030\002\010\001'
   _globals['_ISSUESERVICETOKENREQUEST'].fields_by_name['service']._loaded_options = None
-  _globals['_ISSUESERVICETOKENREQUEST'].fields_by_name['service']._serialized_options = b'\332\363\030\006\010\001\020\001\030@'
+  _globals['_ISSUESERVICETOKENREQUEST'].fields_by_name['service']._serialized_options = b'\332\363\030\002\010\001'
   _globals['_ISSUESERVICETOKENREQUEST'].fields_by_name['secret']._loaded_options = None
-  _globals['_ISSUESERVICETOKENREQUEST'].fields_by_name['secret']._serialized_options = b'\332\363\030\007\010\001\020\001\030\200\010'
+  _globals['_ISSUESERVICETOKENREQUEST'].fields_by_name['secret']._serialized_options = b'\332\363\030\002\010\001'
   _globals['_ISSUESERVICETOKENREQUEST'].fields_by_name['organization_id']._loaded_options = None
   _globals['_ISSUESERVICETOKENREQUEST'].fields_by_name['organization_id']._serialized_options = b'\332\363\030\002(\001'
   _globals['_AUTHSERVICE'].methods_by_name['SignIn']._loaded_options = None
@@ -67,8 +67,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUTHSERVICE'].methods_by_name['ListKeys']._serialized_options = b'\312\363\030\002\010\001\322\363\030/\032-served as a key set at /.well-known/jwks.json'
   _globals['_AUTHSERVICE'].methods_by_name['WatchRevocations']._loaded_options = None
   _globals['_AUTHSERVICE'].methods_by_name['WatchRevocations']._serialized_options = b'\312\363\030\023\"\021revocations.watch'
-  _globals['_REVOCATIONREASON']._serialized_start=1321
-  _globals['_REVOCATIONREASON']._serialized_end=1453
+  _globals['_REVOCATIONREASON']._serialized_start=1301
+  _globals['_REVOCATIONREASON']._serialized_end=1433
   _globals['_TOKENS']._serialized_start=224
   _globals['_TOKENS']._serialized_end=326
   _globals['_SIGNINREQUEST']._serialized_start=328
@@ -76,29 +76,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SIGNINRESPONSE']._serialized_start=436
   _globals['_SIGNINRESPONSE']._serialized_end=528
   _globals['_REFRESHTOKENREQUEST']._serialized_start=530
-  _globals['_REFRESHTOKENREQUEST']._serialized_end=587
-  _globals['_REFRESHTOKENRESPONSE']._serialized_start=589
-  _globals['_REFRESHTOKENRESPONSE']._serialized_end=687
-  _globals['_SIGNOUTREQUEST']._serialized_start=689
-  _globals['_SIGNOUTREQUEST']._serialized_end=705
-  _globals['_SIGNOUTRESPONSE']._serialized_start=707
-  _globals['_SIGNOUTRESPONSE']._serialized_end=724
-  _globals['_EXCHANGETOKENREQUEST']._serialized_start=726
-  _globals['_EXCHANGETOKENREQUEST']._serialized_end=777
-  _globals['_EXCHANGETOKENRESPONSE']._serialized_start=779
-  _globals['_EXCHANGETOKENRESPONSE']._serialized_end=878
-  _globals['_ISSUESERVICETOKENREQUEST']._serialized_start=880
-  _globals['_ISSUESERVICETOKENREQUEST']._serialized_end=997
-  _globals['_ISSUESERVICETOKENRESPONSE']._serialized_start=999
-  _globals['_ISSUESERVICETOKENRESPONSE']._serialized_end=1097
-  _globals['_LISTKEYSREQUEST']._serialized_start=1099
-  _globals['_LISTKEYSREQUEST']._serialized_end=1116
-  _globals['_LISTKEYSRESPONSE']._serialized_start=1118
-  _globals['_LISTKEYSRESPONSE']._serialized_end=1150
-  _globals['_WATCHREVOCATIONSREQUEST']._serialized_start=1152
-  _globals['_WATCHREVOCATIONSREQUEST']._serialized_end=1177
-  _globals['_WATCHREVOCATIONSRESPONSE']._serialized_start=1180
-  _globals['_WATCHREVOCATIONSRESPONSE']._serialized_end=1318
-  _globals['_AUTHSERVICE']._serialized_start=1456
-  _globals['_AUTHSERVICE']._serialized_end=2402
+  _globals['_REFRESHTOKENREQUEST']._serialized_end=582
+  _globals['_REFRESHTOKENRESPONSE']._serialized_start=584
+  _globals['_REFRESHTOKENRESPONSE']._serialized_end=682
+  _globals['_SIGNOUTREQUEST']._serialized_start=684
+  _globals['_SIGNOUTREQUEST']._serialized_end=700
+  _globals['_SIGNOUTRESPONSE']._serialized_start=702
+  _globals['_SIGNOUTRESPONSE']._serialized_end=719
+  _globals['_EXCHANGETOKENREQUEST']._serialized_start=721
+  _globals['_EXCHANGETOKENREQUEST']._serialized_end=766
+  _globals['_EXCHANGETOKENRESPONSE']._serialized_start=768
+  _globals['_EXCHANGETOKENRESPONSE']._serialized_end=867
+  _globals['_ISSUESERVICETOKENREQUEST']._serialized_start=869
+  _globals['_ISSUESERVICETOKENREQUEST']._serialized_end=977
+  _globals['_ISSUESERVICETOKENRESPONSE']._serialized_start=979
+  _globals['_ISSUESERVICETOKENRESPONSE']._serialized_end=1077
+  _globals['_LISTKEYSREQUEST']._serialized_start=1079
+  _globals['_LISTKEYSREQUEST']._serialized_end=1096
+  _globals['_LISTKEYSRESPONSE']._serialized_start=1098
+  _globals['_LISTKEYSRESPONSE']._serialized_end=1130
+  _globals['_WATCHREVOCATIONSREQUEST']._serialized_start=1132
+  _globals['_WATCHREVOCATIONSREQUEST']._serialized_end=1157
+  _globals['_WATCHREVOCATIONSRESPONSE']._serialized_start=1160
+  _globals['_WATCHREVOCATIONSRESPONSE']._serialized_end=1298
+  _globals['_AUTHSERVICE']._serialized_start=1436
+  _globals['_AUTHSERVICE']._serialized_end=2382
 # @@protoc_insertion_point(module_scope)

@@ -30,7 +30,7 @@ from parley.options.v1 import op_pb2 as parley_dot_options_dot_v1_dot_op__pb2
 from parley.options.v1 import rule_pb2 as parley_dot_options_dot_v1_dot_rule__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eparley/auth/v1/directory.proto\x12\x0eparley.auth.v1\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x19parley/auth/v1/user.proto\x1a\x1dparley/options/v1/field.proto\x1a\x1aparley/options/v1/op.proto\x1a\x1cparley/options/v1/rule.proto\"\x0e\n\x0cGetMeRequest\"3\n\rGetMeResponse\x12\"\n\x04user\x18\x01 \x01(\x0b\x32\x14.parley.auth.v1.User\"+\n\x0eGetUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xda\xf3\x18\x04\x08\x01(\x01\"5\n\x0fGetUserResponse\x12\"\n\x04user\x18\x01 \x01(\x0b\x32\x14.parley.auth.v1.User\"5\n\x14\x42\x61tchGetUsersRequest\x12\x1d\n\x08user_ids\x18\x01 \x03(\tB\x0b\xda\xf3\x18\x07\x08\x01(\x01\x38\xc8\x01\"<\n\x15\x42\x61tchGetUsersResponse\x12#\n\x05users\x18\x01 \x03(\x0b\x32\x14.parley.auth.v1.User\"\xb1\x01\n\x10ListUsersRequest\x12\x16\n\x05query\x18\x01 \x01(\tB\x07\xda\xf3\x18\x03\x18\xc8\x01\x12\"\n\x04role\x18\x02 \x01(\x0e\x32\x14.parley.auth.v1.Role\x12\x14\n\x04team\x18\x03 \x01(\tB\x06\xda\xf3\x18\x02\x18@\x12\x19\n\tpage_size\x18\x04 \x01(\x05\x42\x06\xda\xf3\x18\x02@\x00\x12\x1b\n\npage_token\x18\x05 \x01(\tB\x07\xda\xf3\x18\x03\x18\xd0\x0fJ\x04\x08\x06\x10\x07R\rcontacts_only\"Q\n\x11ListUsersResponse\x12#\n\x05users\x18\x01 \x03(\x0b\x32\x14.parley.auth.v1.User\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"f\n\x12SearchUsersRequest\x12\x18\n\x05query\x18\x01 \x01(\tB\t\xda\xf3\x18\x05\x08\x01\x18\xc8\x01\x12\x19\n\tpage_size\x18\x02 \x01(\x05\x42\x06\xda\xf3\x18\x02@\x00\x12\x1b\n\npage_token\x18\x03 \x01(\tB\x07\xda\xf3\x18\x03\x18\xd0\x0f\"S\n\x13SearchUsersResponse\x12#\n\x05users\x18\x01 \x03(\x0b\x32\x14.parley.auth.v1.User\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"3\n\x14\x43heckContactsRequest\x12\x1b\n\x08user_ids\x18\x01 \x03(\tB\t\xda\xf3\x18\x05(\x01\x38\x88\'\"\xa0\x01\n\x15\x43heckContactsResponse\x12?\n\x08\x63ontacts\x18\x01 \x03(\x0b\x32-.parley.auth.v1.CheckContactsResponse.Contact\x12\x19\n\x11may_create_groups\x18\x02 \x01(\x08\x1a+\n\x07\x43ontact\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61llowed\x18\x02 \x01(\x08\"\xa7\x01\n\x11\x43reateUserRequest\x12[\n\x04user\x18\x01 \x01(\x0b\x32\x14.parley.auth.v1.UserB7\xda\xf3\x18\x33\x08\x01j/\x12\x07user_id\x12\x04name\x12\x05\x65mail\x12\x04role\x12\x05teams\x12\navatar_url\x12\x19\n\x08password\x18\x02 \x01(\tB\x07\xda\xf3\x18\x03 \x80\x08\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\xda\xf3\x18\x02\x18@\"8\n\x12\x43reateUserResponse\x12\"\n\x04user\x18\x01 \x01(\x0b\x32\x14.parley.auth.v1.User\"\xd7\x01\n\x11UpdateUserRequest\x12\x65\n\x04user\x18\x01 \x01(\x0b\x32\x14.parley.auth.v1.UserBA\xda\xf3\x18=\x08\x01j9\n\x07user_id\x12\x04name\x12\x05\x65mail\x12\x04role\x12\x05teams\x12\navatar_url\x12\x08\x64isabled\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x1a\n\nrequest_id\x18\x04 \x01(\tB\x06\xda\xf3\x18\x02\x18@J\x04\x08\x03\x10\x04R\x08password\"8\n\x12UpdateUserResponse\x12\"\n\x04user\x18\x01 \x01(\x0b\x32\x14.parley.auth.v1.User\"j\n\x12SetPasswordRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xda\xf3\x18\x04\x08\x01(\x01\x12\x1d\n\x08password\x18\x02 \x01(\tB\x0b\xda\xf3\x18\x07\x08\x01\x10\x08 \x80\x08\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\xda\xf3\x18\x02\x18@\"\x15\n\x13SetPasswordResponse\"N\n\x15\x44\x65\x61\x63tivateUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xda\xf3\x18\x04\x08\x01(\x01\x12\x1a\n\nrequest_id\x18\x02 \x01(\tB\x06\xda\xf3\x18\x02\x18@\"<\n\x16\x44\x65\x61\x63tivateUserResponse\x12\"\n\x04user\x18\x01 \x01(\x0b\x32\x14.parley.auth.v1.User\"s\n\x19\x43reateOrganizationRequest\x12:\n\x0corganization\x18\x01 \x01(\x0b\x32\x1c.parley.auth.v1.OrganizationB\x06\xda\xf3\x18\x02\x08\x01\x12\x1a\n\nrequest_id\x18\x02 \x01(\tB\x06\xda\xf3\x18\x02\x18@\"P\n\x1a\x43reateOrganizationResponse\x12\x32\n\x0corganization\x18\x01 \x01(\x0b\x32\x1c.parley.auth.v1.Organization\"1\n\x16GetOrganizationRequest\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\"M\n\x17GetOrganizationResponse\x12\x32\n\x0corganization\x18\x01 \x01(\x0b\x32\x1c.parley.auth.v1.Organization\"\xa4\x01\n\x19UpdateOrganizationRequest\x12:\n\x0corganization\x18\x01 \x01(\x0b\x32\x1c.parley.auth.v1.OrganizationB\x06\xda\xf3\x18\x02\x08\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\xda\xf3\x18\x02\x18@\"P\n\x1aUpdateOrganizationResponse\x12\x32\n\x0corganization\x18\x01 \x01(\x0b\x32\x1c.parley.auth.v1.Organization2\xa6\x10\n\x10\x44irectoryService\x12n\n\x05GetMe\x12\x1c.parley.auth.v1.GetMeRequest\x1a\x1d.parley.auth.v1.GetMeResponse\"(\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\t\n\x07user.me\x82\xd3\xe4\x93\x02\x0f\x12\r/api/users/me\x12\x8c\x01\n\x07GetUser\x12\x1e.parley.auth.v1.GetUserRequest\x1a\x1f.parley.auth.v1.GetUserResponse\"@\xca\xf3\x18\x12\x10\x01\"\x0e\x64irectory.read\xd2\xf3\x18\n\n\x08user.get\x82\xd3\xe4\x93\x02\x16\x12\x14/api/users/{user_id}\x12\xa2\x01\n\rBatchGetUsers\x12$.parley.auth.v1.BatchGetUsersRequest\x1a%.parley.auth.v1.BatchGetUsersResponse\"D\xca\xf3\x18\x12\x10\x01\"\x0e\x64irectory.read\xd2\xf3\x18\x0f\n\ruser.batchGet\x82\xd3\xe4\x93\x02\x15\x12\x13/api/users:batchGet\x12\x89\x01\n\tListUsers\x12 .parley.auth.v1.ListUsersRequest\x1a!.parley.auth.v1.ListUsersResponse\"7\xca\xf3\x18\x12\x10\x01\"\x0e\x64irectory.read\xd2\xf3\x18\x0b\n\tuser.list\x82\xd3\xe4\x93\x02\x0c\x12\n/api/users\x12\x88\x01\n\x0bSearchUsers\x12\".parley.auth.v1.SearchUsersRequest\x1a#.parley.auth.v1.SearchUsersResponse\"0\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\r\n\x0buser.search\x82\xd3\xe4\x93\x02\x13\x12\x11/api/users:search\x12\x8c\x01\n\rCheckContacts\x12$.parley.auth.v1.CheckContactsRequest\x1a%.parley.auth.v1.CheckContactsResponse\".\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18$\"\"chat asks on behalf of its callers\x12\x93\x01\n\nCreateUser\x12!.parley.auth.v1.CreateUserRequest\x1a\".parley.auth.v1.CreateUserResponse\">\xca\xf3\x18\x14\x1a\x05\x61\x64min\"\x0busers.write\xd2\xf3\x18\r\n\x0buser.create\x82\xd3\xe4\x93\x02\x0f\"\n/api/users:\x01*\x12\x98\x01\n\nUpdateUser\x12!.parley.auth.v1.UpdateUserRequest\x1a\".parley.auth.v1.UpdateUserResponse\"C\xca\xf3\x18\x0f\x10\x01\"\x0busers.write\xd2\xf3\x18\r\n\x0buser.update\x82\xd3\xe4\x93\x02\x19\x32\x14/api/users/{user_id}:\x01*\x12\xb1\x01\n\x0bSetPassword\x12\".parley.auth.v1.SetPasswordRequest\x1a#.parley.auth.v1.SetPasswordResponse\"Y\xca\xf3\x18\x14\x1a\x05\x61\x64min\"\x0busers.write\xd2\xf3\x18\x12\n\x10user.setPassword\x82\xd3\xe4\x93\x02%\" /api/users/{user_id}:setPassword:\x01*\x12\xb8\x01\n\x0e\x44\x65\x61\x63tivateUser\x12%.parley.auth.v1.DeactivateUserRequest\x1a&.parley.auth.v1.DeactivateUserResponse\"W\xca\xf3\x18\x14\x1a\x05\x61\x64min\"\x0busers.write\xd2\xf3\x18\x11\n\x0fuser.deactivate\x82\xd3\xe4\x93\x02$\"\x1f/api/users/{user_id}:deactivate:\x01*\x12\x86\x01\n\x12\x43reateOrganization\x12).parley.auth.v1.CreateOrganizationRequest\x1a*.parley.auth.v1.CreateOrganizationResponse\"\x19\xca\xf3\x18\x15\"\x13organizations.write\x12\xc9\x01\n\x0fGetOrganization\x12&.parley.auth.v1.GetOrganizationRequest\x1a\'.parley.auth.v1.GetOrganizationResponse\"e\xca\xf3\x18\x1c\x1a\x05\x61\x64min\"\x13organizations.write\xd2\xf3\x18\x41\"?organizations are administered by services and the command line\x12\xd2\x01\n\x12UpdateOrganization\x12).parley.auth.v1.UpdateOrganizationRequest\x1a*.parley.auth.v1.UpdateOrganizationResponse\"e\xca\xf3\x18\x1c\x1a\x05\x61\x64min\"\x13organizations.write\xd2\xf3\x18\x41\"?organizations are administered by services and the command lineb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eparley/auth/v1/directory.proto\x12\x0eparley.auth.v1\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x19parley/auth/v1/user.proto\x1a\x1dparley/options/v1/field.proto\x1a\x1aparley/options/v1/op.proto\x1a\x1cparley/options/v1/rule.proto\"\x0e\n\x0cGetMeRequest\"3\n\rGetMeResponse\x12\"\n\x04user\x18\x01 \x01(\x0b\x32\x14.parley.auth.v1.User\"+\n\x0eGetUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xda\xf3\x18\x04\x08\x01(\x01\"5\n\x0fGetUserResponse\x12\"\n\x04user\x18\x01 \x01(\x0b\x32\x14.parley.auth.v1.User\"5\n\x14\x42\x61tchGetUsersRequest\x12\x1d\n\x08user_ids\x18\x01 \x03(\tB\x0b\xda\xf3\x18\x07\x08\x01(\x01\x38\xc8\x01\"<\n\x15\x42\x61tchGetUsersResponse\x12#\n\x05users\x18\x01 \x03(\x0b\x32\x14.parley.auth.v1.User\"\xa8\x01\n\x10ListUsersRequest\x12\x16\n\x05query\x18\x01 \x01(\tB\x07\xda\xf3\x18\x03\x18\xc8\x01\x12\"\n\x04role\x18\x02 \x01(\x0e\x32\x14.parley.auth.v1.Role\x12\x14\n\x04team\x18\x03 \x01(\tB\x06\xda\xf3\x18\x02\x18@\x12\x19\n\tpage_size\x18\x04 \x01(\x05\x42\x06\xda\xf3\x18\x02@\x00\x12\x12\n\npage_token\x18\x05 \x01(\tJ\x04\x08\x06\x10\x07R\rcontacts_only\"Q\n\x11ListUsersResponse\x12#\n\x05users\x18\x01 \x03(\x0b\x32\x14.parley.auth.v1.User\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"]\n\x12SearchUsersRequest\x12\x18\n\x05query\x18\x01 \x01(\tB\t\xda\xf3\x18\x05\x08\x01\x18\xc8\x01\x12\x19\n\tpage_size\x18\x02 \x01(\x05\x42\x06\xda\xf3\x18\x02@\x00\x12\x12\n\npage_token\x18\x03 \x01(\t\"S\n\x13SearchUsersResponse\x12#\n\x05users\x18\x01 \x03(\x0b\x32\x14.parley.auth.v1.User\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"3\n\x14\x43heckContactsRequest\x12\x1b\n\x08user_ids\x18\x01 \x03(\tB\t\xda\xf3\x18\x05(\x01\x38\x88\'\"\xa0\x01\n\x15\x43heckContactsResponse\x12?\n\x08\x63ontacts\x18\x01 \x03(\x0b\x32-.parley.auth.v1.CheckContactsResponse.Contact\x12\x19\n\x11may_create_groups\x18\x02 \x01(\x08\x1a+\n\x07\x43ontact\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61llowed\x18\x02 \x01(\x08\"\xa7\x01\n\x11\x43reateUserRequest\x12[\n\x04user\x18\x01 \x01(\x0b\x32\x14.parley.auth.v1.UserB7\xda\xf3\x18\x33\x08\x01j/\x12\x07user_id\x12\x04name\x12\x05\x65mail\x12\x04role\x12\x05teams\x12\navatar_url\x12\x19\n\x08password\x18\x02 \x01(\tB\x07\xda\xf3\x18\x03 \x80\x08\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\xda\xf3\x18\x02\x18@\"8\n\x12\x43reateUserResponse\x12\"\n\x04user\x18\x01 \x01(\x0b\x32\x14.parley.auth.v1.User\"\xd7\x01\n\x11UpdateUserRequest\x12\x65\n\x04user\x18\x01 \x01(\x0b\x32\x14.parley.auth.v1.UserBA\xda\xf3\x18=\x08\x01j9\n\x07user_id\x12\x04name\x12\x05\x65mail\x12\x04role\x12\x05teams\x12\navatar_url\x12\x08\x64isabled\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x1a\n\nrequest_id\x18\x04 \x01(\tB\x06\xda\xf3\x18\x02\x18@J\x04\x08\x03\x10\x04R\x08password\"8\n\x12UpdateUserResponse\x12\"\n\x04user\x18\x01 \x01(\x0b\x32\x14.parley.auth.v1.User\"j\n\x12SetPasswordRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xda\xf3\x18\x04\x08\x01(\x01\x12\x1d\n\x08password\x18\x02 \x01(\tB\x0b\xda\xf3\x18\x07\x08\x01\x10\x08 \x80\x08\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\xda\xf3\x18\x02\x18@\"\x15\n\x13SetPasswordResponse\"N\n\x15\x44\x65\x61\x63tivateUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xda\xf3\x18\x04\x08\x01(\x01\x12\x1a\n\nrequest_id\x18\x02 \x01(\tB\x06\xda\xf3\x18\x02\x18@\"<\n\x16\x44\x65\x61\x63tivateUserResponse\x12\"\n\x04user\x18\x01 \x01(\x0b\x32\x14.parley.auth.v1.User\"s\n\x19\x43reateOrganizationRequest\x12:\n\x0corganization\x18\x01 \x01(\x0b\x32\x1c.parley.auth.v1.OrganizationB\x06\xda\xf3\x18\x02\x08\x01\x12\x1a\n\nrequest_id\x18\x02 \x01(\tB\x06\xda\xf3\x18\x02\x18@\"P\n\x1a\x43reateOrganizationResponse\x12\x32\n\x0corganization\x18\x01 \x01(\x0b\x32\x1c.parley.auth.v1.Organization\"1\n\x16GetOrganizationRequest\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\"M\n\x17GetOrganizationResponse\x12\x32\n\x0corganization\x18\x01 \x01(\x0b\x32\x1c.parley.auth.v1.Organization\"\xa4\x01\n\x19UpdateOrganizationRequest\x12:\n\x0corganization\x18\x01 \x01(\x0b\x32\x1c.parley.auth.v1.OrganizationB\x06\xda\xf3\x18\x02\x08\x01\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\xda\xf3\x18\x02\x18@\"P\n\x1aUpdateOrganizationResponse\x12\x32\n\x0corganization\x18\x01 \x01(\x0b\x32\x1c.parley.auth.v1.Organization2\xa6\x10\n\x10\x44irectoryService\x12n\n\x05GetMe\x12\x1c.parley.auth.v1.GetMeRequest\x1a\x1d.parley.auth.v1.GetMeResponse\"(\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\t\n\x07user.me\x82\xd3\xe4\x93\x02\x0f\x12\r/api/users/me\x12\x8c\x01\n\x07GetUser\x12\x1e.parley.auth.v1.GetUserRequest\x1a\x1f.parley.auth.v1.GetUserResponse\"@\xca\xf3\x18\x12\x10\x01\"\x0e\x64irectory.read\xd2\xf3\x18\n\n\x08user.get\x82\xd3\xe4\x93\x02\x16\x12\x14/api/users/{user_id}\x12\xa2\x01\n\rBatchGetUsers\x12$.parley.auth.v1.BatchGetUsersRequest\x1a%.parley.auth.v1.BatchGetUsersResponse\"D\xca\xf3\x18\x12\x10\x01\"\x0e\x64irectory.read\xd2\xf3\x18\x0f\n\ruser.batchGet\x82\xd3\xe4\x93\x02\x15\x12\x13/api/users:batchGet\x12\x89\x01\n\tListUsers\x12 .parley.auth.v1.ListUsersRequest\x1a!.parley.auth.v1.ListUsersResponse\"7\xca\xf3\x18\x12\x10\x01\"\x0e\x64irectory.read\xd2\xf3\x18\x0b\n\tuser.list\x82\xd3\xe4\x93\x02\x0c\x12\n/api/users\x12\x88\x01\n\x0bSearchUsers\x12\".parley.auth.v1.SearchUsersRequest\x1a#.parley.auth.v1.SearchUsersResponse\"0\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\r\n\x0buser.search\x82\xd3\xe4\x93\x02\x13\x12\x11/api/users:search\x12\x8c\x01\n\rCheckContacts\x12$.parley.auth.v1.CheckContactsRequest\x1a%.parley.auth.v1.CheckContactsResponse\".\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18$\"\"chat asks on behalf of its callers\x12\x93\x01\n\nCreateUser\x12!.parley.auth.v1.CreateUserRequest\x1a\".parley.auth.v1.CreateUserResponse\">\xca\xf3\x18\x14\x1a\x05\x61\x64min\"\x0busers.write\xd2\xf3\x18\r\n\x0buser.create\x82\xd3\xe4\x93\x02\x0f\"\n/api/users:\x01*\x12\x98\x01\n\nUpdateUser\x12!.parley.auth.v1.UpdateUserRequest\x1a\".parley.auth.v1.UpdateUserResponse\"C\xca\xf3\x18\x0f\x10\x01\"\x0busers.write\xd2\xf3\x18\r\n\x0buser.update\x82\xd3\xe4\x93\x02\x19\x32\x14/api/users/{user_id}:\x01*\x12\xb1\x01\n\x0bSetPassword\x12\".parley.auth.v1.SetPasswordRequest\x1a#.parley.auth.v1.SetPasswordResponse\"Y\xca\xf3\x18\x14\x1a\x05\x61\x64min\"\x0busers.write\xd2\xf3\x18\x12\n\x10user.setPassword\x82\xd3\xe4\x93\x02%\" /api/users/{user_id}:setPassword:\x01*\x12\xb8\x01\n\x0e\x44\x65\x61\x63tivateUser\x12%.parley.auth.v1.DeactivateUserRequest\x1a&.parley.auth.v1.DeactivateUserResponse\"W\xca\xf3\x18\x14\x1a\x05\x61\x64min\"\x0busers.write\xd2\xf3\x18\x11\n\x0fuser.deactivate\x82\xd3\xe4\x93\x02$\"\x1f/api/users/{user_id}:deactivate:\x01*\x12\x86\x01\n\x12\x43reateOrganization\x12).parley.auth.v1.CreateOrganizationRequest\x1a*.parley.auth.v1.CreateOrganizationResponse\"\x19\xca\xf3\x18\x15\"\x13organizations.write\x12\xc9\x01\n\x0fGetOrganization\x12&.parley.auth.v1.GetOrganizationRequest\x1a\'.parley.auth.v1.GetOrganizationResponse\"e\xca\xf3\x18\x1c\x1a\x05\x61\x64min\"\x13organizations.write\xd2\xf3\x18\x41\"?organizations are administered by services and the command line\x12\xd2\x01\n\x12UpdateOrganization\x12).parley.auth.v1.UpdateOrganizationRequest\x1a*.parley.auth.v1.UpdateOrganizationResponse\"e\xca\xf3\x18\x1c\x1a\x05\x61\x64min\"\x13organizations.write\xd2\xf3\x18\x41\"?organizations are administered by services and the command lineb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,14 +47,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTUSERSREQUEST'].fields_by_name['team']._serialized_options = b'\332\363\030\002\030@'
   _globals['_LISTUSERSREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_LISTUSERSREQUEST'].fields_by_name['page_size']._serialized_options = b'\332\363\030\002@\000'
-  _globals['_LISTUSERSREQUEST'].fields_by_name['page_token']._loaded_options = None
-  _globals['_LISTUSERSREQUEST'].fields_by_name['page_token']._serialized_options = b'\332\363\030\003\030\320\017'
   _globals['_SEARCHUSERSREQUEST'].fields_by_name['query']._loaded_options = None
   _globals['_SEARCHUSERSREQUEST'].fields_by_name['query']._serialized_options = b'\332\363\030\005\010\001\030\310\001'
   _globals['_SEARCHUSERSREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_SEARCHUSERSREQUEST'].fields_by_name['page_size']._serialized_options = b'\332\363\030\002@\000'
-  _globals['_SEARCHUSERSREQUEST'].fields_by_name['page_token']._loaded_options = None
-  _globals['_SEARCHUSERSREQUEST'].fields_by_name['page_token']._serialized_options = b'\332\363\030\003\030\320\017'
   _globals['_CHECKCONTACTSREQUEST'].fields_by_name['user_ids']._loaded_options = None
   _globals['_CHECKCONTACTSREQUEST'].fields_by_name['user_ids']._serialized_options = b'\332\363\030\005(\0018\210\''
   _globals['_CREATEUSERREQUEST'].fields_by_name['user']._loaded_options = None
@@ -124,47 +120,47 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BATCHGETUSERSRESPONSE']._serialized_start=454
   _globals['_BATCHGETUSERSRESPONSE']._serialized_end=514
   _globals['_LISTUSERSREQUEST']._serialized_start=517
-  _globals['_LISTUSERSREQUEST']._serialized_end=694
-  _globals['_LISTUSERSRESPONSE']._serialized_start=696
-  _globals['_LISTUSERSRESPONSE']._serialized_end=777
-  _globals['_SEARCHUSERSREQUEST']._serialized_start=779
-  _globals['_SEARCHUSERSREQUEST']._serialized_end=881
-  _globals['_SEARCHUSERSRESPONSE']._serialized_start=883
-  _globals['_SEARCHUSERSRESPONSE']._serialized_end=966
-  _globals['_CHECKCONTACTSREQUEST']._serialized_start=968
-  _globals['_CHECKCONTACTSREQUEST']._serialized_end=1019
-  _globals['_CHECKCONTACTSRESPONSE']._serialized_start=1022
-  _globals['_CHECKCONTACTSRESPONSE']._serialized_end=1182
-  _globals['_CHECKCONTACTSRESPONSE_CONTACT']._serialized_start=1139
-  _globals['_CHECKCONTACTSRESPONSE_CONTACT']._serialized_end=1182
-  _globals['_CREATEUSERREQUEST']._serialized_start=1185
-  _globals['_CREATEUSERREQUEST']._serialized_end=1352
-  _globals['_CREATEUSERRESPONSE']._serialized_start=1354
-  _globals['_CREATEUSERRESPONSE']._serialized_end=1410
-  _globals['_UPDATEUSERREQUEST']._serialized_start=1413
-  _globals['_UPDATEUSERREQUEST']._serialized_end=1628
-  _globals['_UPDATEUSERRESPONSE']._serialized_start=1630
-  _globals['_UPDATEUSERRESPONSE']._serialized_end=1686
-  _globals['_SETPASSWORDREQUEST']._serialized_start=1688
-  _globals['_SETPASSWORDREQUEST']._serialized_end=1794
-  _globals['_SETPASSWORDRESPONSE']._serialized_start=1796
-  _globals['_SETPASSWORDRESPONSE']._serialized_end=1817
-  _globals['_DEACTIVATEUSERREQUEST']._serialized_start=1819
-  _globals['_DEACTIVATEUSERREQUEST']._serialized_end=1897
-  _globals['_DEACTIVATEUSERRESPONSE']._serialized_start=1899
-  _globals['_DEACTIVATEUSERRESPONSE']._serialized_end=1959
-  _globals['_CREATEORGANIZATIONREQUEST']._serialized_start=1961
-  _globals['_CREATEORGANIZATIONREQUEST']._serialized_end=2076
-  _globals['_CREATEORGANIZATIONRESPONSE']._serialized_start=2078
-  _globals['_CREATEORGANIZATIONRESPONSE']._serialized_end=2158
-  _globals['_GETORGANIZATIONREQUEST']._serialized_start=2160
-  _globals['_GETORGANIZATIONREQUEST']._serialized_end=2209
-  _globals['_GETORGANIZATIONRESPONSE']._serialized_start=2211
-  _globals['_GETORGANIZATIONRESPONSE']._serialized_end=2288
-  _globals['_UPDATEORGANIZATIONREQUEST']._serialized_start=2291
-  _globals['_UPDATEORGANIZATIONREQUEST']._serialized_end=2455
-  _globals['_UPDATEORGANIZATIONRESPONSE']._serialized_start=2457
-  _globals['_UPDATEORGANIZATIONRESPONSE']._serialized_end=2537
-  _globals['_DIRECTORYSERVICE']._serialized_start=2540
-  _globals['_DIRECTORYSERVICE']._serialized_end=4626
+  _globals['_LISTUSERSREQUEST']._serialized_end=685
+  _globals['_LISTUSERSRESPONSE']._serialized_start=687
+  _globals['_LISTUSERSRESPONSE']._serialized_end=768
+  _globals['_SEARCHUSERSREQUEST']._serialized_start=770
+  _globals['_SEARCHUSERSREQUEST']._serialized_end=863
+  _globals['_SEARCHUSERSRESPONSE']._serialized_start=865
+  _globals['_SEARCHUSERSRESPONSE']._serialized_end=948
+  _globals['_CHECKCONTACTSREQUEST']._serialized_start=950
+  _globals['_CHECKCONTACTSREQUEST']._serialized_end=1001
+  _globals['_CHECKCONTACTSRESPONSE']._serialized_start=1004
+  _globals['_CHECKCONTACTSRESPONSE']._serialized_end=1164
+  _globals['_CHECKCONTACTSRESPONSE_CONTACT']._serialized_start=1121
+  _globals['_CHECKCONTACTSRESPONSE_CONTACT']._serialized_end=1164
+  _globals['_CREATEUSERREQUEST']._serialized_start=1167
+  _globals['_CREATEUSERREQUEST']._serialized_end=1334
+  _globals['_CREATEUSERRESPONSE']._serialized_start=1336
+  _globals['_CREATEUSERRESPONSE']._serialized_end=1392
+  _globals['_UPDATEUSERREQUEST']._serialized_start=1395
+  _globals['_UPDATEUSERREQUEST']._serialized_end=1610
+  _globals['_UPDATEUSERRESPONSE']._serialized_start=1612
+  _globals['_UPDATEUSERRESPONSE']._serialized_end=1668
+  _globals['_SETPASSWORDREQUEST']._serialized_start=1670
+  _globals['_SETPASSWORDREQUEST']._serialized_end=1776
+  _globals['_SETPASSWORDRESPONSE']._serialized_start=1778
+  _globals['_SETPASSWORDRESPONSE']._serialized_end=1799
+  _globals['_DEACTIVATEUSERREQUEST']._serialized_start=1801
+  _globals['_DEACTIVATEUSERREQUEST']._serialized_end=1879
+  _globals['_DEACTIVATEUSERRESPONSE']._serialized_start=1881
+  _globals['_DEACTIVATEUSERRESPONSE']._serialized_end=1941
+  _globals['_CREATEORGANIZATIONREQUEST']._serialized_start=1943
+  _globals['_CREATEORGANIZATIONREQUEST']._serialized_end=2058
+  _globals['_CREATEORGANIZATIONRESPONSE']._serialized_start=2060
+  _globals['_CREATEORGANIZATIONRESPONSE']._serialized_end=2140
+  _globals['_GETORGANIZATIONREQUEST']._serialized_start=2142
+  _globals['_GETORGANIZATIONREQUEST']._serialized_end=2191
+  _globals['_GETORGANIZATIONRESPONSE']._serialized_start=2193
+  _globals['_GETORGANIZATIONRESPONSE']._serialized_end=2270
+  _globals['_UPDATEORGANIZATIONREQUEST']._serialized_start=2273
+  _globals['_UPDATEORGANIZATIONREQUEST']._serialized_end=2437
+  _globals['_UPDATEORGANIZATIONRESPONSE']._serialized_start=2439
+  _globals['_UPDATEORGANIZATIONRESPONSE']._serialized_end=2519
+  _globals['_DIRECTORYSERVICE']._serialized_start=2522
+  _globals['_DIRECTORYSERVICE']._serialized_end=4608
 # @@protoc_insertion_point(module_scope)

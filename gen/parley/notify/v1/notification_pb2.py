@@ -33,7 +33,7 @@ from parley.options.v1 import rule_pb2 as parley_dot_options_dot_v1_dot_rule__pb
 from parley.stream.v1 import stream_pb2 as parley_dot_stream_dot_v1_dot_stream__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#parley/notify/v1/notification.proto\x12\x10parley.notify.v1\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1dparley/options/v1/field.proto\x1a\x1aparley/options/v1/op.proto\x1a\x1cparley/options/v1/rule.proto\x1a\x1dparley/stream/v1/stream.proto\"\xff\x01\n\x0cNotification\x12\x17\n\x0fnotification_id\x18\x01 \x01(\t\x12\x30\n\x04type\x18\x02 \x01(\x0e\x32\".parley.notify.v1.NotificationType\x12\r\n\x05title\x18\x03 \x01(\t\x12\x0c\n\x04\x62ody\x18\x04 \x01(\t\x12%\n\x04\x64\x61ta\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\r\n\x05\x63ount\x18\x06 \x01(\x03\x12\x0c\n\x04read\x18\x07 \x01(\x08\x12\x43\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02\x08\x01R\ncreateTime\"N\n\x0bPreferences\x12?\n\x0bmuted_types\x18\x01 \x03(\x0e\x32\".parley.notify.v1.NotificationTypeB\x06\xda\xf3\x18\x02\x38\x32\"\xa3\x02\n\x1a\x43reateNotificationsRequest\x12@\n\x05items\x18\x01 \x03(\x0b\x32\x31.parley.notify.v1.CreateNotificationsRequest.Item\x12\x1a\n\nrequest_id\x18\x02 \x01(\tB\x06\xda\xf3\x18\x02\x18@\x1a\xa6\x01\n\x04Item\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x30\n\x04type\x18\x02 \x01(\x0e\x32\".parley.notify.v1.NotificationType\x12\r\n\x05title\x18\x03 \x01(\t\x12\x0c\n\x04\x62ody\x18\x04 \x01(\t\x12%\n\x04\x64\x61ta\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x17\n\x0fidempotency_key\x18\x06 \x01(\t\"\xd9\x01\n\x1b\x43reateNotificationsResponse\x12G\n\x08outcomes\x18\x01 \x03(\x0b\x32\x35.parley.notify.v1.CreateNotificationsResponse.Outcome\x1aq\n\x07Outcome\x12\x36\n\x0cnotification\x18\x01 \x01(\x0b\x32\x1e.parley.notify.v1.NotificationH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"\x99\x01\n\x18ListNotificationsRequest\x12\x13\n\x0bunread_only\x18\x01 \x01(\x08\x12\x30\n\x04type\x18\x02 \x01(\x0e\x32\".parley.notify.v1.NotificationType\x12\x19\n\tpage_size\x18\x03 \x01(\x05\x42\x06\xda\xf3\x18\x02@\x00\x12\x1b\n\npage_token\x18\x04 \x01(\tB\x07\xda\xf3\x18\x03\x18\xd0\x0f\"\x81\x01\n\x19ListNotificationsResponse\x12\x35\n\rnotifications\x18\x01 \x03(\x0b\x32\x1e.parley.notify.v1.Notification\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x14\n\x0cunread_count\x18\x03 \x01(\x03\"^\n\x1bMarkNotificationReadRequest\x12#\n\x0fnotification_id\x18\x01 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12\x1a\n\nrequest_id\x18\x02 \x01(\tB\x06\xda\xf3\x18\x02\x18@\"4\n\x1cMarkNotificationReadResponse\x12\x14\n\x0cunread_count\x18\x01 \x01(\x03\"=\n\x1fMarkAllNotificationsReadRequest\x12\x1a\n\nrequest_id\x18\x01 \x01(\tB\x06\xda\xf3\x18\x02\x18@\"8\n MarkAllNotificationsReadResponse\x12\x14\n\x0cunread_count\x18\x01 \x01(\x03\"\\\n\x19\x44\x65leteNotificationRequest\x12#\n\x0fnotification_id\x18\x01 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12\x1a\n\nrequest_id\x18\x02 \x01(\tB\x06\xda\xf3\x18\x02\x18@\"2\n\x1a\x44\x65leteNotificationResponse\x12\x14\n\x0cunread_count\x18\x01 \x01(\x03\"\x17\n\x15GetUnreadCountRequest\".\n\x16GetUnreadCountResponse\x12\x14\n\x0cunread_count\x18\x01 \x01(\x03\"\x17\n\x15GetPreferencesRequest\"L\n\x16GetPreferencesResponse\x12\x32\n\x0bpreferences\x18\x01 \x01(\x0b\x32\x1d.parley.notify.v1.Preferences\"\xb2\x01\n\x18UpdatePreferencesRequest\x12I\n\x0bpreferences\x18\x01 \x01(\x0b\x32\x1d.parley.notify.v1.PreferencesB\x15\xda\xf3\x18\x11\x08\x01j\r\x12\x0bmuted_types\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\xda\xf3\x18\x02\x18@\"O\n\x19UpdatePreferencesResponse\x12\x32\n\x0bpreferences\x18\x01 \x01(\x0b\x32\x1d.parley.notify.v1.Preferences\"y\n\x10SubscribeRequest\x12\x32\n\x0b\x61ttachments\x18\x01 \x01(\x0b\x32\x1d.parley.stream.v1.Attachments\x12\x31\n\x0eresume_cursors\x18\x02 \x01(\x0b\x32\x19.parley.stream.v1.Cursors\"\xa0\x01\n\x11SubscribeResponse\x12\x16\n\x0e\x61\x63ked_sequence\x18\x01 \x01(\x03\x12\'\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x17.parley.notify.v1.Event\x12\x31\n\x0eresume_cursors\x18\x03 \x01(\x0b\x32\x19.parley.stream.v1.Cursors\x12\x17\n\x0fresync_required\x18\x04 \x01(\x08\"\xca\x01\n\x05\x45vent\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x45\n\x14notification_created\x18\x03 \x01(\x0b\x32%.parley.notify.v1.NotificationCreatedH\x00\x12\x45\n\x14notification_updated\x18\x04 \x01(\x0b\x32%.parley.notify.v1.NotificationUpdatedH\x00\x42\t\n\x07payload\"a\n\x13NotificationCreated\x12\x34\n\x0cnotification\x18\x01 \x01(\x0b\x32\x1e.parley.notify.v1.Notification\x12\x14\n\x0cunread_count\x18\x02 \x01(\x03\"a\n\x13NotificationUpdated\x12\x34\n\x0cnotification\x18\x01 \x01(\x0b\x32\x1e.parley.notify.v1.Notification\x12\x14\n\x0cunread_count\x18\x02 \x01(\x03\"5\n\nEventBatch\x12\'\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x17.parley.notify.v1.Event*\x80\x03\n\x10NotificationType\x12!\n\x1dNOTIFICATION_TYPE_UNSPECIFIED\x10\x00\x12!\n\x1dNOTIFICATION_TYPE_NEW_MESSAGE\x10\x01\x12#\n\x1fNOTIFICATION_TYPE_LEAD_ASSIGNED\x10\x02\x12)\n%NOTIFICATION_TYPE_LEAD_STATUS_CHANGED\x10\x03\x12\"\n\x1eNOTIFICATION_TYPE_LEAD_UPDATED\x10\x04\x12\"\n\x1eNOTIFICATION_TYPE_SYSTEM_ALERT\x10\x05\x12#\n\x1fNOTIFICATION_TYPE_TASK_ASSIGNED\x10\x06\x12\x1e\n\x1aNOTIFICATION_TYPE_REMINDER\x10\x07\x12\x1d\n\x19NOTIFICATION_TYPE_MENTION\x10\x08\x12\"\n\x1eNOTIFICATION_TYPE_MEMBER_ADDED\x10\t\x1a\x06\xe2\xf3\x18\x02\x08\x01\x32\xc2\x0c\n\x13NotificationService\x12\x94\x01\n\x13\x43reateNotifications\x12,.parley.notify.v1.CreateNotificationsRequest\x1a-.parley.notify.v1.CreateNotificationsResponse\" \xca\xf3\x18\x1c\x1a\x05\x61\x64min\"\x13notifications.write\x12\xa5\x01\n\x11ListNotifications\x12*.parley.notify.v1.ListNotificationsRequest\x1a+.parley.notify.v1.ListNotificationsResponse\"7\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x13\n\x11notification.list\x82\xd3\xe4\x93\x02\x14\x12\x12/api/notifications\x12\xc5\x01\n\x14MarkNotificationRead\x12-.parley.notify.v1.MarkNotificationReadRequest\x1a..parley.notify.v1.MarkNotificationReadResponse\"N\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x13\n\x11notification.read\x82\xd3\xe4\x93\x02+\")/api/notifications/{notification_id}/read\x12\xc6\x01\n\x18MarkAllNotificationsRead\x12\x31.parley.notify.v1.MarkAllNotificationsReadRequest\x1a\x32.parley.notify.v1.MarkAllNotificationsReadResponse\"C\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x16\n\x14notification.readAll\x82\xd3\xe4\x93\x02\x1d\"\x1b/api/notifications/read-all\x12\xbc\x01\n\x12\x44\x65leteNotification\x12+.parley.notify.v1.DeleteNotificationRequest\x1a,.parley.notify.v1.DeleteNotificationResponse\"K\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x15\n\x13notification.delete\x82\xd3\xe4\x93\x02&*$/api/notifications/{notification_id}\x12\xb0\x01\n\x0eGetUnreadCount\x12\'.parley.notify.v1.GetUnreadCountRequest\x1a(.parley.notify.v1.GetUnreadCountResponse\"K\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x1a\n\x18notification.unreadCount\x82\xd3\xe4\x93\x02!\x12\x1f/api/notifications/unread-count\x12\xb3\x01\n\x0eGetPreferences\x12\'.parley.notify.v1.GetPreferencesRequest\x1a(.parley.notify.v1.GetPreferencesResponse\"N\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x1e\n\x1cnotification.preferences.get\x82\xd3\xe4\x93\x02 \x12\x1e/api/notifications/preferences\x12\xbf\x01\n\x11UpdatePreferences\x12*.parley.notify.v1.UpdatePreferencesRequest\x1a+.parley.notify.v1.UpdatePreferencesResponse\"Q\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x1e\n\x1cnotification.preferences.set\x82\xd3\xe4\x93\x02#2\x1e/api/notifications/preferences:\x01*\x12q\n\tSubscribe\x12\".parley.notify.v1.SubscribeRequest\x1a#.parley.notify.v1.SubscribeResponse\"\x17\xca\xf3\x18\x13\"\x11streams.subscribe(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#parley/notify/v1/notification.proto\x12\x10parley.notify.v1\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x1dparley/options/v1/field.proto\x1a\x1aparley/options/v1/op.proto\x1a\x1cparley/options/v1/rule.proto\x1a\x1dparley/stream/v1/stream.proto\"\xff\x01\n\x0cNotification\x12\x17\n\x0fnotification_id\x18\x01 \x01(\t\x12\x30\n\x04type\x18\x02 \x01(\x0e\x32\".parley.notify.v1.NotificationType\x12\r\n\x05title\x18\x03 \x01(\t\x12\x0c\n\x04\x62ody\x18\x04 \x01(\t\x12%\n\x04\x64\x61ta\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\r\n\x05\x63ount\x18\x06 \x01(\x03\x12\x0c\n\x04read\x18\x07 \x01(\x08\x12\x43\n\x0bupdate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02\x08\x01R\ncreateTime\"N\n\x0bPreferences\x12?\n\x0bmuted_types\x18\x01 \x03(\x0e\x32\".parley.notify.v1.NotificationTypeB\x06\xda\xf3\x18\x02\x38\x32\"\xa3\x02\n\x1a\x43reateNotificationsRequest\x12@\n\x05items\x18\x01 \x03(\x0b\x32\x31.parley.notify.v1.CreateNotificationsRequest.Item\x12\x1a\n\nrequest_id\x18\x02 \x01(\tB\x06\xda\xf3\x18\x02\x18@\x1a\xa6\x01\n\x04Item\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x30\n\x04type\x18\x02 \x01(\x0e\x32\".parley.notify.v1.NotificationType\x12\r\n\x05title\x18\x03 \x01(\t\x12\x0c\n\x04\x62ody\x18\x04 \x01(\t\x12%\n\x04\x64\x61ta\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x17\n\x0fidempotency_key\x18\x06 \x01(\t\"\xd9\x01\n\x1b\x43reateNotificationsResponse\x12G\n\x08outcomes\x18\x01 \x03(\x0b\x32\x35.parley.notify.v1.CreateNotificationsResponse.Outcome\x1aq\n\x07Outcome\x12\x36\n\x0cnotification\x18\x01 \x01(\x0b\x32\x1e.parley.notify.v1.NotificationH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"\x90\x01\n\x18ListNotificationsRequest\x12\x13\n\x0bunread_only\x18\x01 \x01(\x08\x12\x30\n\x04type\x18\x02 \x01(\x0e\x32\".parley.notify.v1.NotificationType\x12\x19\n\tpage_size\x18\x03 \x01(\x05\x42\x06\xda\xf3\x18\x02@\x00\x12\x12\n\npage_token\x18\x04 \x01(\t\"\x81\x01\n\x19ListNotificationsResponse\x12\x35\n\rnotifications\x18\x01 \x03(\x0b\x32\x1e.parley.notify.v1.Notification\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x14\n\x0cunread_count\x18\x03 \x01(\x03\"^\n\x1bMarkNotificationReadRequest\x12#\n\x0fnotification_id\x18\x01 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12\x1a\n\nrequest_id\x18\x02 \x01(\tB\x06\xda\xf3\x18\x02\x18@\"4\n\x1cMarkNotificationReadResponse\x12\x14\n\x0cunread_count\x18\x01 \x01(\x03\"=\n\x1fMarkAllNotificationsReadRequest\x12\x1a\n\nrequest_id\x18\x01 \x01(\tB\x06\xda\xf3\x18\x02\x18@\"8\n MarkAllNotificationsReadResponse\x12\x14\n\x0cunread_count\x18\x01 \x01(\x03\"\\\n\x19\x44\x65leteNotificationRequest\x12#\n\x0fnotification_id\x18\x01 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12\x1a\n\nrequest_id\x18\x02 \x01(\tB\x06\xda\xf3\x18\x02\x18@\"2\n\x1a\x44\x65leteNotificationResponse\x12\x14\n\x0cunread_count\x18\x01 \x01(\x03\"\x17\n\x15GetUnreadCountRequest\".\n\x16GetUnreadCountResponse\x12\x14\n\x0cunread_count\x18\x01 \x01(\x03\"\x17\n\x15GetPreferencesRequest\"L\n\x16GetPreferencesResponse\x12\x32\n\x0bpreferences\x18\x01 \x01(\x0b\x32\x1d.parley.notify.v1.Preferences\"\xb2\x01\n\x18UpdatePreferencesRequest\x12I\n\x0bpreferences\x18\x01 \x01(\x0b\x32\x1d.parley.notify.v1.PreferencesB\x15\xda\xf3\x18\x11\x08\x01j\r\x12\x0bmuted_types\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\xda\xf3\x18\x02\x18@\"O\n\x19UpdatePreferencesResponse\x12\x32\n\x0bpreferences\x18\x01 \x01(\x0b\x32\x1d.parley.notify.v1.Preferences\"y\n\x10SubscribeRequest\x12\x32\n\x0b\x61ttachments\x18\x01 \x01(\x0b\x32\x1d.parley.stream.v1.Attachments\x12\x31\n\x0eresume_cursors\x18\x02 \x01(\x0b\x32\x19.parley.stream.v1.Cursors\"\xa0\x01\n\x11SubscribeResponse\x12\x16\n\x0e\x61\x63ked_sequence\x18\x01 \x01(\x03\x12\'\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x17.parley.notify.v1.Event\x12\x31\n\x0eresume_cursors\x18\x03 \x01(\x0b\x32\x19.parley.stream.v1.Cursors\x12\x17\n\x0fresync_required\x18\x04 \x01(\x08\"\xca\x01\n\x05\x45vent\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x45\n\x14notification_created\x18\x03 \x01(\x0b\x32%.parley.notify.v1.NotificationCreatedH\x00\x12\x45\n\x14notification_updated\x18\x04 \x01(\x0b\x32%.parley.notify.v1.NotificationUpdatedH\x00\x42\t\n\x07payload\"a\n\x13NotificationCreated\x12\x34\n\x0cnotification\x18\x01 \x01(\x0b\x32\x1e.parley.notify.v1.Notification\x12\x14\n\x0cunread_count\x18\x02 \x01(\x03\"a\n\x13NotificationUpdated\x12\x34\n\x0cnotification\x18\x01 \x01(\x0b\x32\x1e.parley.notify.v1.Notification\x12\x14\n\x0cunread_count\x18\x02 \x01(\x03\"5\n\nEventBatch\x12\'\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x17.parley.notify.v1.Event*\x80\x03\n\x10NotificationType\x12!\n\x1dNOTIFICATION_TYPE_UNSPECIFIED\x10\x00\x12!\n\x1dNOTIFICATION_TYPE_NEW_MESSAGE\x10\x01\x12#\n\x1fNOTIFICATION_TYPE_LEAD_ASSIGNED\x10\x02\x12)\n%NOTIFICATION_TYPE_LEAD_STATUS_CHANGED\x10\x03\x12\"\n\x1eNOTIFICATION_TYPE_LEAD_UPDATED\x10\x04\x12\"\n\x1eNOTIFICATION_TYPE_SYSTEM_ALERT\x10\x05\x12#\n\x1fNOTIFICATION_TYPE_TASK_ASSIGNED\x10\x06\x12\x1e\n\x1aNOTIFICATION_TYPE_REMINDER\x10\x07\x12\x1d\n\x19NOTIFICATION_TYPE_MENTION\x10\x08\x12\"\n\x1eNOTIFICATION_TYPE_MEMBER_ADDED\x10\t\x1a\x06\xe2\xf3\x18\x02\x08\x01\x32\xc4\x0c\n\x13NotificationService\x12\x96\x01\n\x13\x43reateNotifications\x12,.parley.notify.v1.CreateNotificationsRequest\x1a-.parley.notify.v1.CreateNotificationsResponse\"\"\xca\xf3\x18\x1e\x1a\x05\x61\x64min\"\x13notifications.write(\x01\x12\xa5\x01\n\x11ListNotifications\x12*.parley.notify.v1.ListNotificationsRequest\x1a+.parley.notify.v1.ListNotificationsResponse\"7\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x13\n\x11notification.list\x82\xd3\xe4\x93\x02\x14\x12\x12/api/notifications\x12\xc5\x01\n\x14MarkNotificationRead\x12-.parley.notify.v1.MarkNotificationReadRequest\x1a..parley.notify.v1.MarkNotificationReadResponse\"N\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x13\n\x11notification.read\x82\xd3\xe4\x93\x02+\")/api/notifications/{notification_id}/read\x12\xc6\x01\n\x18MarkAllNotificationsRead\x12\x31.parley.notify.v1.MarkAllNotificationsReadRequest\x1a\x32.parley.notify.v1.MarkAllNotificationsReadResponse\"C\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x16\n\x14notification.readAll\x82\xd3\xe4\x93\x02\x1d\"\x1b/api/notifications/read-all\x12\xbc\x01\n\x12\x44\x65leteNotification\x12+.parley.notify.v1.DeleteNotificationRequest\x1a,.parley.notify.v1.DeleteNotificationResponse\"K\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x15\n\x13notification.delete\x82\xd3\xe4\x93\x02&*$/api/notifications/{notification_id}\x12\xb0\x01\n\x0eGetUnreadCount\x12\'.parley.notify.v1.GetUnreadCountRequest\x1a(.parley.notify.v1.GetUnreadCountResponse\"K\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x1a\n\x18notification.unreadCount\x82\xd3\xe4\x93\x02!\x12\x1f/api/notifications/unread-count\x12\xb3\x01\n\x0eGetPreferences\x12\'.parley.notify.v1.GetPreferencesRequest\x1a(.parley.notify.v1.GetPreferencesResponse\"N\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x1e\n\x1cnotification.preferences.get\x82\xd3\xe4\x93\x02 \x12\x1e/api/notifications/preferences\x12\xbf\x01\n\x11UpdatePreferences\x12*.parley.notify.v1.UpdatePreferencesRequest\x1a+.parley.notify.v1.UpdatePreferencesResponse\"Q\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x1e\n\x1cnotification.preferences.set\x82\xd3\xe4\x93\x02#2\x1e/api/notifications/preferences:\x01*\x12q\n\tSubscribe\x12\".parley.notify.v1.SubscribeRequest\x1a#.parley.notify.v1.SubscribeResponse\"\x17\xca\xf3\x18\x13\"\x11streams.subscribe(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -50,8 +50,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATENOTIFICATIONSREQUEST'].fields_by_name['request_id']._serialized_options = b'\332\363\030\002\030@'
   _globals['_LISTNOTIFICATIONSREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_LISTNOTIFICATIONSREQUEST'].fields_by_name['page_size']._serialized_options = b'\332\363\030\002@\000'
-  _globals['_LISTNOTIFICATIONSREQUEST'].fields_by_name['page_token']._loaded_options = None
-  _globals['_LISTNOTIFICATIONSREQUEST'].fields_by_name['page_token']._serialized_options = b'\332\363\030\003\030\320\017'
   _globals['_MARKNOTIFICATIONREADREQUEST'].fields_by_name['notification_id']._loaded_options = None
   _globals['_MARKNOTIFICATIONREADREQUEST'].fields_by_name['notification_id']._serialized_options = b'\332\363\030\006\010\001\020\001\030@'
   _globals['_MARKNOTIFICATIONREADREQUEST'].fields_by_name['request_id']._loaded_options = None
@@ -67,7 +65,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATEPREFERENCESREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_UPDATEPREFERENCESREQUEST'].fields_by_name['request_id']._serialized_options = b'\332\363\030\002\030@'
   _globals['_NOTIFICATIONSERVICE'].methods_by_name['CreateNotifications']._loaded_options = None
-  _globals['_NOTIFICATIONSERVICE'].methods_by_name['CreateNotifications']._serialized_options = b'\312\363\030\034\032\005admin\"\023notifications.write'
+  _globals['_NOTIFICATIONSERVICE'].methods_by_name['CreateNotifications']._serialized_options = b'\312\363\030\036\032\005admin\"\023notifications.write(\001'
   _globals['_NOTIFICATIONSERVICE'].methods_by_name['ListNotifications']._loaded_options = None
   _globals['_NOTIFICATIONSERVICE'].methods_by_name['ListNotifications']._serialized_options = b'\312\363\030\002\020\001\322\363\030\023\n\021notification.list\202\323\344\223\002\024\022\022/api/notifications'
   _globals['_NOTIFICATIONSERVICE'].methods_by_name['MarkNotificationRead']._loaded_options = None
@@ -84,8 +82,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_NOTIFICATIONSERVICE'].methods_by_name['UpdatePreferences']._serialized_options = b'\312\363\030\002\020\001\322\363\030\036\n\034notification.preferences.set\202\323\344\223\002#2\036/api/notifications/preferences:\001*'
   _globals['_NOTIFICATIONSERVICE'].methods_by_name['Subscribe']._loaded_options = None
   _globals['_NOTIFICATIONSERVICE'].methods_by_name['Subscribe']._serialized_options = b'\312\363\030\023\"\021streams.subscribe'
-  _globals['_NOTIFICATIONTYPE']._serialized_start=3069
-  _globals['_NOTIFICATIONTYPE']._serialized_end=3453
+  _globals['_NOTIFICATIONTYPE']._serialized_start=3060
+  _globals['_NOTIFICATIONTYPE']._serialized_end=3444
   _globals['_NOTIFICATION']._serialized_start=330
   _globals['_NOTIFICATION']._serialized_end=585
   _globals['_PREFERENCES']._serialized_start=587
@@ -99,45 +97,45 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATENOTIFICATIONSRESPONSE_OUTCOME']._serialized_start=1066
   _globals['_CREATENOTIFICATIONSRESPONSE_OUTCOME']._serialized_end=1179
   _globals['_LISTNOTIFICATIONSREQUEST']._serialized_start=1182
-  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_end=1335
-  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_start=1338
-  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_end=1467
-  _globals['_MARKNOTIFICATIONREADREQUEST']._serialized_start=1469
-  _globals['_MARKNOTIFICATIONREADREQUEST']._serialized_end=1563
-  _globals['_MARKNOTIFICATIONREADRESPONSE']._serialized_start=1565
-  _globals['_MARKNOTIFICATIONREADRESPONSE']._serialized_end=1617
-  _globals['_MARKALLNOTIFICATIONSREADREQUEST']._serialized_start=1619
-  _globals['_MARKALLNOTIFICATIONSREADREQUEST']._serialized_end=1680
-  _globals['_MARKALLNOTIFICATIONSREADRESPONSE']._serialized_start=1682
-  _globals['_MARKALLNOTIFICATIONSREADRESPONSE']._serialized_end=1738
-  _globals['_DELETENOTIFICATIONREQUEST']._serialized_start=1740
-  _globals['_DELETENOTIFICATIONREQUEST']._serialized_end=1832
-  _globals['_DELETENOTIFICATIONRESPONSE']._serialized_start=1834
-  _globals['_DELETENOTIFICATIONRESPONSE']._serialized_end=1884
-  _globals['_GETUNREADCOUNTREQUEST']._serialized_start=1886
-  _globals['_GETUNREADCOUNTREQUEST']._serialized_end=1909
-  _globals['_GETUNREADCOUNTRESPONSE']._serialized_start=1911
-  _globals['_GETUNREADCOUNTRESPONSE']._serialized_end=1957
-  _globals['_GETPREFERENCESREQUEST']._serialized_start=1959
-  _globals['_GETPREFERENCESREQUEST']._serialized_end=1982
-  _globals['_GETPREFERENCESRESPONSE']._serialized_start=1984
-  _globals['_GETPREFERENCESRESPONSE']._serialized_end=2060
-  _globals['_UPDATEPREFERENCESREQUEST']._serialized_start=2063
-  _globals['_UPDATEPREFERENCESREQUEST']._serialized_end=2241
-  _globals['_UPDATEPREFERENCESRESPONSE']._serialized_start=2243
-  _globals['_UPDATEPREFERENCESRESPONSE']._serialized_end=2322
-  _globals['_SUBSCRIBEREQUEST']._serialized_start=2324
-  _globals['_SUBSCRIBEREQUEST']._serialized_end=2445
-  _globals['_SUBSCRIBERESPONSE']._serialized_start=2448
-  _globals['_SUBSCRIBERESPONSE']._serialized_end=2608
-  _globals['_EVENT']._serialized_start=2611
-  _globals['_EVENT']._serialized_end=2813
-  _globals['_NOTIFICATIONCREATED']._serialized_start=2815
-  _globals['_NOTIFICATIONCREATED']._serialized_end=2912
-  _globals['_NOTIFICATIONUPDATED']._serialized_start=2914
-  _globals['_NOTIFICATIONUPDATED']._serialized_end=3011
-  _globals['_EVENTBATCH']._serialized_start=3013
-  _globals['_EVENTBATCH']._serialized_end=3066
-  _globals['_NOTIFICATIONSERVICE']._serialized_start=3456
-  _globals['_NOTIFICATIONSERVICE']._serialized_end=5058
+  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_end=1326
+  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_start=1329
+  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_end=1458
+  _globals['_MARKNOTIFICATIONREADREQUEST']._serialized_start=1460
+  _globals['_MARKNOTIFICATIONREADREQUEST']._serialized_end=1554
+  _globals['_MARKNOTIFICATIONREADRESPONSE']._serialized_start=1556
+  _globals['_MARKNOTIFICATIONREADRESPONSE']._serialized_end=1608
+  _globals['_MARKALLNOTIFICATIONSREADREQUEST']._serialized_start=1610
+  _globals['_MARKALLNOTIFICATIONSREADREQUEST']._serialized_end=1671
+  _globals['_MARKALLNOTIFICATIONSREADRESPONSE']._serialized_start=1673
+  _globals['_MARKALLNOTIFICATIONSREADRESPONSE']._serialized_end=1729
+  _globals['_DELETENOTIFICATIONREQUEST']._serialized_start=1731
+  _globals['_DELETENOTIFICATIONREQUEST']._serialized_end=1823
+  _globals['_DELETENOTIFICATIONRESPONSE']._serialized_start=1825
+  _globals['_DELETENOTIFICATIONRESPONSE']._serialized_end=1875
+  _globals['_GETUNREADCOUNTREQUEST']._serialized_start=1877
+  _globals['_GETUNREADCOUNTREQUEST']._serialized_end=1900
+  _globals['_GETUNREADCOUNTRESPONSE']._serialized_start=1902
+  _globals['_GETUNREADCOUNTRESPONSE']._serialized_end=1948
+  _globals['_GETPREFERENCESREQUEST']._serialized_start=1950
+  _globals['_GETPREFERENCESREQUEST']._serialized_end=1973
+  _globals['_GETPREFERENCESRESPONSE']._serialized_start=1975
+  _globals['_GETPREFERENCESRESPONSE']._serialized_end=2051
+  _globals['_UPDATEPREFERENCESREQUEST']._serialized_start=2054
+  _globals['_UPDATEPREFERENCESREQUEST']._serialized_end=2232
+  _globals['_UPDATEPREFERENCESRESPONSE']._serialized_start=2234
+  _globals['_UPDATEPREFERENCESRESPONSE']._serialized_end=2313
+  _globals['_SUBSCRIBEREQUEST']._serialized_start=2315
+  _globals['_SUBSCRIBEREQUEST']._serialized_end=2436
+  _globals['_SUBSCRIBERESPONSE']._serialized_start=2439
+  _globals['_SUBSCRIBERESPONSE']._serialized_end=2599
+  _globals['_EVENT']._serialized_start=2602
+  _globals['_EVENT']._serialized_end=2804
+  _globals['_NOTIFICATIONCREATED']._serialized_start=2806
+  _globals['_NOTIFICATIONCREATED']._serialized_end=2903
+  _globals['_NOTIFICATIONUPDATED']._serialized_start=2905
+  _globals['_NOTIFICATIONUPDATED']._serialized_end=3002
+  _globals['_EVENTBATCH']._serialized_start=3004
+  _globals['_EVENTBATCH']._serialized_end=3057
+  _globals['_NOTIFICATIONSERVICE']._serialized_start=3447
+  _globals['_NOTIFICATIONSERVICE']._serialized_end=5051
 # @@protoc_insertion_point(module_scope)

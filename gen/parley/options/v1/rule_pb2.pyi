@@ -42,8 +42,8 @@ class Rule(_message.Message):
     (ORGANIZATION_NOT_ALLOWED) if a field organization_id anywhere in the request names another organization.
     """
     per_item: _builtins.bool
-    """The service checks the organization itself, for each item of a batch: an item of another organization fails alone,
-    and the call does not.
+    """The service checks each item of a batch itself, both its organization and its fields: a bad item fails alone, and
+    the call does not.
     """
     @_builtins.property
     def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
