@@ -161,13 +161,13 @@ def _prefer_queued(entries: Sequence[Entry], items: Iterable[_Item]) -> Iterable
     """Returns items for entries from the store; for messages, the queued items, which know their connection."""
     if not entries:
         return
-    at_hand = {
+    queued = {
         (item.state, item.head.rev): item
         for item in items
         if item.head is not None and item.event.HasField("message_created")
     }
     for entry in entries:
-        item = at_hand.get((entry.state, entry.head.rev)) if entry.event.HasField("message_created") else None
+        item = queued.get((entry.state, entry.head.rev)) if entry.event.HasField("message_created") else None
         yield item or _Item(entry.event, entry.state, entry.head)
 
 

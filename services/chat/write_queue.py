@@ -97,38 +97,38 @@ class WriteQueue:
         if may_take_quarantined and not (self._ready and self._quarantined_was_last):
             return self._take_quarantined(max_sends)
         self._quarantined_was_last = False
-        taken = Batch([], None, [])
-        while self._ready and len(taken.sends) < max_sends:
+        batch = Batch([], None, [])
+        while self._ready and len(batch.sends) < max_sends:
             conversation_id = self._ready[0]
             box = self._boxes[conversation_id]
             if isinstance(first := box[0], ChangeItem):
-                if taken.sends:
+                if batch.sends:
                     break
                 box.popleft()
                 return Batch([self._ready.popleft()], first, [])
-            taken.conversation_ids.append(self._ready.popleft())
-            while box and len(taken.sends) < max_sends and isinstance(item := box[0], SendItem):
-                taken.sends.append(item)
+            batch.conversation_ids.append(self._ready.popleft())
+            while box and len(batch.sends) < max_sends and isinstance(item := box[0], SendItem):
+                batch.sends.append(item)
                 box.popleft()
-        return taken
+        return batch
 
     def _take_quarantined(self, max_sends: int) -> Batch:
         conversation_id = self._quarantined.popleft()
         box = self._boxes[conversation_id]
         self._quarantined_is_taken = self._quarantined_was_last = True
-        taken = Batch([conversation_id], None, [], quarantined=True)
-        while box and len(taken.sends) < max_sends and isinstance(item := box[0], SendItem):
-            taken.sends.append(item)
+        batch = Batch([conversation_id], None, [], quarantined=True)
+        while box and len(batch.sends) < max_sends and isinstance(item := box[0], SendItem):
+            batch.sends.append(item)
             box.popleft()
-        return taken
+        return batch
 
-    def release(self, taken: Batch, left: Iterable[SendItem] = ()) -> None:
+    def release(self, batch: Batch, unsent: Iterable[SendItem] = ()) -> None:
         """Ends a batch. Unsent messages return to the front of their queues, and the conversations to the back."""
-        for item in reversed(list(left)):
+        for item in reversed(list(unsent)):
             self._boxes[item.draft.conversation_id].appendleft(item)
-        if taken.quarantined:
+        if batch.quarantined:
             self._quarantined_is_taken = False
-        for conversation_id in taken.conversation_ids:
+        for conversation_id in batch.conversation_ids:
             box = self._boxes[conversation_id]
             if not box:
                 del self._boxes[conversation_id]

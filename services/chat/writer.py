@@ -91,17 +91,17 @@ class Writer:
     async def run(self) -> None:
         """Runs until cancelled."""
         while True:
-            taken = await self._queue.take(MAX_BATCH)
-            if taken.change is not None:
-                await _change(taken.change)
-                self._queue.release(taken)
+            batch = await self._queue.take(MAX_BATCH)
+            if batch.change is not None:
+                await _change(batch.change)
+                self._queue.release(batch)
                 self._done(1)
                 continue
-            await self._send(taken.sends)
-            left = [send for send in taken.sends if not send.completed]
-            await self._pause_after(setback=len(left) == len(taken.sends))
-            self._queue.release(taken, left)
-            self._done(len(taken.sends) - len(left))
+            await self._send(batch.sends)
+            unsent = [send for send in batch.sends if not send.completed]
+            await self._pause_after(setback=len(unsent) == len(batch.sends))
+            self._queue.release(batch, unsent)
+            self._done(len(batch.sends) - len(unsent))
 
     async def _pause_after(self, *, setback: bool) -> None:
         self._setbacks = self._setbacks + 1 if setback else 0
