@@ -1,4 +1,4 @@
-"""The names that the contract gives to the numbers of the protos' enums, such as "group", "agent_l1" or "dnd".
+"""The names that the contract gives to the numbers of the protos' enums, such as "agent_l1".
 
 They are derived from the protos, so that a value added there has its name here.
 """
@@ -10,8 +10,6 @@ from typing import Final
 from google.protobuf.descriptor import EnumDescriptor
 from parley.auth.v1 import user_pb2
 from parley.chat.v1 import chat_pb2
-from parley.notify.v1 import notification_pb2
-from parley.presence.v1 import presence_pb2
 
 
 class EnumNames:
@@ -20,15 +18,13 @@ class EnumNames:
     Args:
         enum: which.
         prefix: what the contract leaves away from its values' names.
-        upper: whether the contract writes them in capitals.
     """
 
-    def __init__(self, enum: EnumDescriptor, prefix: str, *, upper: bool = False) -> None:
+    def __init__(self, enum: EnumDescriptor, prefix: str) -> None:
         self._names: dict[int, str] = {}
         for value in enum.values:
             if value.number:
-                name = value.name.removeprefix(prefix)
-                self._names[value.number] = name if upper else name.lower()
+                self._names[value.number] = value.name.removeprefix(prefix).lower()
         self._numbers = {name: number for number, name in self._names.items()}
 
     @property
@@ -45,11 +41,5 @@ class EnumNames:
         return self._numbers.get(name)
 
 
-CONVERSATION_KINDS: Final = EnumNames(chat_pb2.DESCRIPTOR.enum_types_by_name["ConversationKind"], "CONVERSATION_KIND_")
-MEMBER_ROLES: Final = EnumNames(chat_pb2.DESCRIPTOR.enum_types_by_name["MemberRole"], "MEMBER_ROLE_")
 MESSAGE_KINDS: Final = EnumNames(chat_pb2.DESCRIPTOR.enum_types_by_name["MessageKind"], "MESSAGE_KIND_")
 ROLES: Final = EnumNames(user_pb2.DESCRIPTOR.enum_types_by_name["Role"], "ROLE_")
-STATUSES: Final = EnumNames(presence_pb2.DESCRIPTOR.enum_types_by_name["PresenceStatus"], "PRESENCE_STATUS_")
-NOTIFICATION_TYPES: Final = EnumNames(
-    notification_pb2.DESCRIPTOR.enum_types_by_name["NotificationType"], "NOTIFICATION_TYPE_", upper=True
-)
