@@ -147,7 +147,7 @@ class _Module:
 
     def _tables(self) -> str:
         reads = [f'"{method.op.name}"' for method in self._methods if _is_read(method)]
-        changes = [f'"{method.op.name}"' for method in self._methods if method.is_idempotent]
+        changes = [f'"{method.op.name}"' for method in self._methods if method.has_request_id]
         return "\n".join(
             [
                 _exploded("READS: Final = frozenset(", [_exploded("{", reads, "}")], ")", trailing_comma=False),

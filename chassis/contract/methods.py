@@ -91,8 +91,8 @@ class Method:
         return bool(self.descriptor.client_streaming or self.descriptor.server_streaming)
 
     @property
-    def is_idempotent(self) -> bool:
-        """Whether a caller may repeat it: it changes nothing, or it takes a request id."""
+    def has_request_id(self) -> bool:
+        """Whether requests have a request id, by which the service recognizes a repeat of a change."""
         return REQUEST_ID in self.input.fields_by_name
 
     def conversation_of(self, request: Message) -> str:
