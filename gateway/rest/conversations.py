@@ -47,11 +47,12 @@ class Conversations:
 
     async def list_direct(self, call: Call) -> Object:
         """Lists direct conversations."""
-        return await self._listed(call, {"kind": "direct"})
+        return await self._listed(call, _only("direct"))
 
     async def list_projects(self, call: Call) -> Object:
-        """Lists projects; to front-ends, which know no others, groups are projects too."""
-        return await self._listed(call, {"kind": "group" if dialect_of(call) else "project"})
+        """Lists projects; to a front-end, which knows no groups, they are projects too."""
+        kinds = ("group", "project") if dialect_of(call) else ("project",)
+        return await self._listed(call, _only(*kinds))
 
     async def _listed(self, call: Call, preset: Mapping[str, Any]) -> Object:
         dialect = dialect_of(call)
@@ -90,7 +91,7 @@ class Conversations:
     def operations(self) -> tuple[Operation, ...]:
         """Returns the rows of the table."""
         listed = self._list.operation()
-        of_a_kind = [given for given in listed.parameters if given["name"] != "kind"]
+        of_a_kind = [given for given in listed.parameters if given["name"] not in {"kind", "kinds"}]
         body = body_of(request_fields(conversation_pb2.GetConversationRequest.DESCRIPTOR))
         conversations: Schema = object_of(
             {
@@ -117,6 +118,11 @@ def _shaped(operation: Operation, handler: Handler) -> Operation:
         parameters=(*operation.parameters, DIALECT),
         answer=in_any_shape(operation.answer),  # type: ignore[arg-type]  # the contract answers JSON
     )
+
+
+def _only(*kinds: str) -> dict[str, Any]:
+    """Returns the fields that limit a list to kinds, whatever the request says of them."""
+    return {"kind": None, "kinds": list(kinds)}
 
 
 def _of_a_kind(path: str, name: str, handler: Handler, answer: Schema, parameters: list[Schema]) -> Operation:

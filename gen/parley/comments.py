@@ -312,6 +312,7 @@ COMMENTS: dict[str, str] = {
     'parley.chat.v1.ListConversationsRequest.archived': 'Whether to list archived conversations or the others; absent for both.',
     'parley.chat.v1.ListConversationsRequest.external_ref': 'Lists only conversations with this external_ref: at most 200 characters; empty for all.',
     'parley.chat.v1.ListConversationsRequest.kind': 'The kind of the conversations to list; unspecified for all kinds.',
+    'parley.chat.v1.ListConversationsRequest.kinds': 'Only conversations of one of these kinds, or of kind; empty for any.',
     'parley.chat.v1.ListConversationsRequest.page_size': 'The number of items in a page: 50 if 0, at most 200; larger values count as 200.',
     'parley.chat.v1.ListConversationsRequest.page_token': 'The next_page_token of the previous page, with the same filters; empty for the first page. At most 2,000 characters.',
     'parley.chat.v1.ListConversationsRequest.updated_after': 'Lists only conversations whose latest change, of any kind that takes a rev, was at or after this time; absent for all.',

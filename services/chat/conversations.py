@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 from parley.chat.v1 import chat_pb2
@@ -164,7 +164,7 @@ class Conversations:
         self,
         caller: Identity,
         *,
-        kind: int,
+        kinds: Collection[int],
         archived: bool | None,
         updated_after_ms: int,
         external_ref: str,
@@ -179,7 +179,7 @@ class Conversations:
         moving = await self._store.intended(ids)
         resting = await self._store.list_conversations(
             [key for key in ids if key not in moving],
-            kind=kind,
+            kinds=kinds,
             archived=archived,
             updated_after_ms=updated_after_ms,
             external_ref=external_ref,
@@ -190,7 +190,7 @@ class Conversations:
         for current in await self._views.load(moving, moving):
             conversation = current.conversation
             if (
-                kind in {0, conversation.kind}
+                (not kinds or conversation.kind in kinds)
                 and archived in {None, conversation.archived}
                 and conversation.head.changed_ms >= updated_after_ms
                 and external_ref in {"", conversation.external_ref}

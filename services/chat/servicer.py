@@ -83,12 +83,13 @@ class ConversationServicer(ConversationServiceServicer):
         checks.done()
         updated_after_ms = convert.milliseconds(request.updated_after)
         archived = request.archived if request.HasField("archived") else None
-        query = f"conversations {request.kind} {archived} {updated_after_ms}"
+        kinds = {request.kind, *request.kinds} - {0}
+        query = f"conversations {sorted(kinds) or 0} {archived} {updated_after_ms}"
         if request.external_ref:
             query += f" {request.external_ref}"
         page, after = await self._conversations.page(
             calling_user(),
-            kind=request.kind,
+            kinds=kinds,
             archived=archived,
             updated_after_ms=updated_after_ms,
             external_ref=request.external_ref,

@@ -314,7 +314,7 @@ class ChatStore:
         self,
         conversation_ids: Sequence[str],
         *,
-        kind: int,
+        kinds: Collection[int],
         archived: bool | None,
         updated_after_ms: int,
         external_ref: str,
@@ -325,7 +325,7 @@ class ChatStore:
 
         Args:
             conversation_ids: the candidates.
-            kind: 0 for any.
+            kinds: empty for any.
             archived: None for any.
             updated_after_ms: the earliest time of the latest change.
             external_ref: empty for any.
@@ -333,8 +333,8 @@ class ChatStore:
             limit: the most conversations to return.
         """
         query: dict[str, Any] = {"_id": {"$in": list(conversation_ids)}}
-        if kind:
-            query["kind"] = kind
+        if kinds:
+            query["kind"] = {"$in": sorted(kinds)}
         if archived is not None:
             query["archived"] = archived
         if updated_after_ms:

@@ -1081,6 +1081,7 @@ class Operations(ABC):
         page_size: int | None = None,
         page_token: str | None = None,
         external_ref: str | None = None,
+        kinds: Sequence[ConversationKind] | None = None,
     ) -> ListConversationsResponse:
         """Lists the caller's conversations, latest activity first.
 
@@ -1095,6 +1096,7 @@ class Operations(ABC):
             page_token: The next_page_token of the previous page, with the same filters; empty for the first page. At
                 most 2,000 characters.
             external_ref: Lists only conversations with this external_ref: at most 200 characters; empty for all.
+            kinds: Only conversations of one of these kinds, or of kind; empty for any.
         """
         return await self.call(
             "conversation.list",
@@ -1105,6 +1107,7 @@ class Operations(ABC):
                 pageSize=page_size,
                 pageToken=page_token,
                 externalRef=external_ref,
+                kinds=kinds,
             ),
             ListConversationsResponse,
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.component.gateway.rest.harness import Harness, problem_of
+import pytest
+
+from tests.component.gateway.rest.harness import Harness, answer_of, problem_of
 from tests.component.notify.waiting import eventually
 from tests.rest_shapes import check_shape
 
@@ -52,6 +54,44 @@ async def test_there_are_no_project_conversations_among_others(house: Harness, o
     page = await admin.get("/api/chat/project")
     check_shape(page, "ListConversationsResponse")
     assert page["conversations"] == []
+
+
+async def test_a_project_has_one_conversation_which_its_reference_finds(house: Harness, organization: str) -> None:
+    admin, member = await house.join(organization, "admin"), await house.join(organization, "sales")
+    body = {"kind": "project", "name": "Roof", "externalRef": "P-7", "memberIds": [member.id]}
+    made = await admin.request("POST", "/api/chat/conversations", json=body)
+    assert made.status_code == 201
+    conversation_id = made.json()["conversation"]["conversationId"]
+    assert made.headers["location"] == f"/api/chat/conversations/{conversation_id}"
+    again = await admin.post("/api/chat/conversations", body | {"name": "Another name"})
+    assert again["conversation"]["conversationId"] == conversation_id
+    group = await admin.post("/api/chat/conversations", {"kind": "group", "name": "Lunch", "memberIds": []})
+
+    async def ids(path: str, **query: str) -> set[str]:
+        answer = await member.get(path, **query)
+        return {one.get("conversationId", one.get("id")) for one in answer["conversations"]}
+
+    assert await ids("/api/chat/conversations", externalRef="P-7") == {conversation_id}
+    assert await ids("/api/chat/project") == {conversation_id}
+    shown = await admin.get("/api/chat/project", dialect="projects")
+    assert len(shown["conversations"]) == 2, group
+
+
+@pytest.mark.parametrize("repeats", [1, 5])
+async def test_a_change_with_an_idempotency_key_happens_once(house: Harness, organization: str, repeats: int) -> None:
+    admin = await house.join(organization, "admin")
+    body, headers = {"kind": "group", "name": "Lunch", "memberIds": []}, {"Idempotency-Key": "make-lunch"}
+    answers = [
+        answer_of(await admin.request("POST", "/api/chat/conversations", json=body, headers=headers))
+        for _ in range(1 + repeats)
+    ]
+    assert len({answer["conversation"]["conversationId"] for answer in answers}) == 1
+    other = answer_of(
+        await admin.request("POST", "/api/chat/conversations", json=body, headers={"Idempotency-Key": "b"})
+    )
+    assert other["conversation"]["conversationId"] != answers[0]["conversation"]["conversationId"]
+    bad = await admin.request("POST", "/api/chat/conversations", json=body, headers={"Idempotency-Key": "x" * 65})
+    assert problem_of(bad) == (400, "INVALID_ARGUMENT", "INVALID_FIELDS")
 
 
 async def test_a_listing_comes_in_pages(house: Harness, organization: str) -> None:
