@@ -13,7 +13,6 @@ from prometheus_client import Gauge
 
 from chassis.errors import AppError, ResourceExhaustedError
 from chassis.events.log import START, Entry, position_key
-from chassis.rpc.validation import FieldChecks
 
 MAX_PENDING_EVENTS: Final = 20_000
 MAX_PENDING_BYTES: Final = 64 << 20
@@ -88,13 +87,7 @@ class Subscriber(Generic[E]):
         return self._events >= MAX_RESPONSE_EVENTS or self._bytes >= MAX_RESPONSE_BYTES
 
     def attach(self, attachments: Attachments) -> None:
-        """Attaches and detaches users, and acknowledges the change.
-
-        Raises:
-            InvalidArgumentError: INVALID_FIELDS.
-            ResourceExhaustedError: TOO_MANY_USERS.
-        """
-        _check(attachments)
+        """Attaches and detaches users, and acknowledges the change. Raises ResourceExhaustedError (TOO_MANY_USERS)."""
         for key in attachments.add:
             attached = self.users.setdefault(key.organization_id, set())
             self._user_count += key.user_id not in attached
@@ -247,13 +240,3 @@ def _chunks(entry: Entry, events: list[E]) -> Iterator[_Chunk[E]]:
         chunk.size += size
     chunk.reached = entry.entry_id
     yield chunk
-
-
-def _check(attachments: Attachments) -> None:
-    checks = FieldChecks()
-    checks.require(attachments.request_sequence >= 0, "attachments.requestSequence", "must not be negative")
-    for field, keys in (("attachments.add", attachments.add), ("attachments.remove", attachments.remove)):
-        for key in keys:
-            checks.user_id(f"{field}.organizationId", key.organization_id)
-            checks.user_id(f"{field}.userId", key.user_id)
-    checks.done()

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-MAX_TEXT_CHARACTERS: Final = 140
 _CLIENT: Final = "client"
 
 

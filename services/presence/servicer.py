@@ -40,7 +40,7 @@ class PresenceServicer(presence_pb2_grpc.PresenceServiceServicer):
         self, request: presence_pb2.BatchGetPresenceRequest, context: Context
     ) -> presence_pb2.BatchGetPresenceResponse:
         """Returns the presence of users, in the order of the request."""
-        user_ids = requests.user_ids(request)
+        user_ids = request.user_ids
         presences = await self._presences.get(calling_user(), user_ids)
         return presence_pb2.BatchGetPresenceResponse(
             presences=[presence_message(user, presence) for user, presence in zip(user_ids, presences, strict=True)]
@@ -50,7 +50,7 @@ class PresenceServicer(presence_pb2_grpc.PresenceServiceServicer):
         self, request: presence_pb2.WatchPresenceRequest, context: Context
     ) -> AsyncIterator[presence_pb2.WatchPresenceResponse]:
         """Streams the presence of users."""
-        async for presences in self._watches.serve(calling_user(), requests.user_ids(request)):
+        async for presences in self._watches.serve(calling_user(), request.user_ids):
             yield presence_pb2.WatchPresenceResponse(presences=presences)
 
     async def SetStatus(

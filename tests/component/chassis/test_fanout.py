@@ -12,6 +12,7 @@ import pytest
 from parley.chat.v1 import event_pb2
 from parley.stream.v1.stream_pb2 import Attachments, Cursors, UserKey
 
+from chassis.contract.validator import validate
 from chassis.errors import InvalidArgumentError, UnavailableError
 from chassis.events.fanout import FanOut
 from chassis.events.log import EventLog, open_redis
@@ -121,7 +122,9 @@ async def test_a_malformed_later_request_ends_the_stream(log: Log) -> None:
 
     async def badly() -> AsyncIterator[event_pb2.SubscribeRequest]:
         yield event_pb2.SubscribeRequest(attachments=Attachments(request_sequence=1))
-        yield event_pb2.SubscribeRequest(attachments=Attachments(add=[UserKey()]))
+        malformed = event_pb2.SubscribeRequest(attachments=Attachments(add=[UserKey()]))
+        validate(malformed)  # raises, as the interceptor does while the stream is read
+        yield malformed
 
     with pytest.raises(InvalidArgumentError):
         async for _ in fanout.serve(badly()):

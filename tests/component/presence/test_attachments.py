@@ -154,12 +154,12 @@ def _session(**fields: object) -> pb.Session:
 @pytest.mark.parametrize(
     ("request_", "field"),
     [
-        (pb.AttachRequest(upsert=[_session(session_id="")]), "upsert.sessionId"),
-        (pb.AttachRequest(upsert=[_session(session_id="x" * 129)]), "upsert.sessionId"),
-        (pb.AttachRequest(upsert=[_session(organization_id="")]), "upsert.organizationId"),
-        (pb.AttachRequest(upsert=[_session(organization_id="o/u")]), "upsert.organizationId"),
-        (pb.AttachRequest(upsert=[_session(user_id="u/s")]), "upsert.userId"),
-        (pb.AttachRequest(upsert=[_session(role=0)]), "upsert.role"),
+        (pb.AttachRequest(upsert=[_session(session_id="")]), "upsert[0].sessionId"),
+        (pb.AttachRequest(upsert=[_session(session_id="x" * 129)]), "upsert[0].sessionId"),
+        (pb.AttachRequest(upsert=[_session(organization_id="")]), "upsert[0].organizationId"),
+        (pb.AttachRequest(upsert=[_session(organization_id="o/u")]), "upsert[0].organizationId"),
+        (pb.AttachRequest(upsert=[_session(user_id="u/s")]), "upsert[0].userId"),
+        (pb.AttachRequest(upsert=[_session(role=0)]), "upsert[0].role"),
         (pb.AttachRequest(upsert=[_session(), _session(user_id="another")]), "upsert"),
         (pb.AttachRequest(upsert=[_session(session_id=f"s{n}") for n in range(5_000)], closed=["s"]), "upsert"),
         (pb.AttachRequest(closed=[f"s{n}" for n in range(5_001)]), "upsert"),

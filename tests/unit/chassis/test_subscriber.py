@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from parley.chat.v1 import event_pb2
+from parley.notify.v1 import notification_pb2
 from parley.stream.v1.stream_pb2 import Attachments, UserKey
 from prometheus_client import CollectorRegistry, Gauge
 
+from chassis.contract.validator import validate
 from chassis.errors import InvalidArgumentError, ResourceExhaustedError, UnavailableError
 from chassis.events.log import START, Entry
 from chassis.events.subscriber import (
@@ -193,11 +195,12 @@ BAD_ATTACHMENTS = {
 
 
 @pytest.mark.parametrize("attachments", BAD_ATTACHMENTS.values(), ids=BAD_ATTACHMENTS)
-def test_malformed_attachments_change_nothing(attachments: Attachments) -> None:
-    stream = subscriber()
+@pytest.mark.parametrize("request_class", [event_pb2.SubscribeRequest, notification_pb2.SubscribeRequest])
+def test_the_contract_refuses_malformed_attachments(
+    attachments: Attachments, request_class: type[event_pb2.SubscribeRequest | notification_pb2.SubscribeRequest]
+) -> None:
     with pytest.raises(InvalidArgumentError):
-        stream.attach(attachments)
-    assert stream.users == {ORGANIZATION: {"ann"}}
+        validate(request_class(attachments=attachments))
 
 
 def test_a_stream_attaches_a_bounded_number_of_users() -> None:

@@ -30,7 +30,7 @@ from parley.options.v1 import op_pb2 as parley_dot_options_dot_v1_dot_op__pb2
 from parley.options.v1 import rule_pb2 as parley_dot_options_dot_v1_dot_rule__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!parley/presence/v1/presence.proto\x12\x12parley.presence.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19parley/auth/v1/user.proto\x1a\x1dparley/options/v1/field.proto\x1a\x1aparley/options/v1/op.proto\x1a\x1cparley/options/v1/rule.proto\"\x99\x01\n\x08Presence\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x32\n\x06status\x18\x02 \x01(\x0e\x32\".parley.presence.v1.PresenceStatus\x12\x14\n\x04text\x18\x03 \x01(\tB\x06\xda\xf3\x18\x02X\x01\x12\x32\n\x0elast_seen_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"y\n\x07Session\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x17\n\x0forganization_id\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\"\n\x04role\x18\x04 \x01(\x0e\x32\x14.parley.auth.v1.Role\x12\x0c\n\x04idle\x18\x05 \x01(\x08\"\x8c\x01\n\rAttachRequest\x12+\n\x06upsert\x18\x01 \x03(\x0b\x32\x1b.parley.presence.v1.Session\x12\x0e\n\x06\x63losed\x18\x02 \x03(\t\x12\x18\n\x10request_sequence\x18\x03 \x01(\x03\x12\x12\n\ngateway_id\x18\x04 \x01(\t\x12\x10\n\x08has_more\x18\x05 \x01(\x08\"t\n\x0e\x41ttachResponse\x12\x16\n\x0e\x61\x63ked_sequence\x18\x01 \x01(\x03\x12)\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x19.parley.presence.v1.Event\x12\x1f\n\x17synced_organization_ids\x18\x03 \x03(\t\"t\n\x05\x45vent\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12.\n\x08presence\x18\x02 \x01(\x0b\x32\x1c.parley.presence.v1.Presence\x12\"\n\x04role\x18\x03 \x01(\x0e\x32\x14.parley.auth.v1.Role\"7\n\nEventBatch\x12)\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x19.parley.presence.v1.Event\"8\n\x17\x42\x61tchGetPresenceRequest\x12\x1d\n\x08user_ids\x18\x01 \x03(\tB\x0b\xda\xf3\x18\x07\x08\x01(\x01\x38\xc8\x01\"K\n\x18\x42\x61tchGetPresenceResponse\x12/\n\tpresences\x18\x01 \x03(\x0b\x32\x1c.parley.presence.v1.Presence\"5\n\x14WatchPresenceRequest\x12\x1d\n\x08user_ids\x18\x01 \x03(\tB\x0b\xda\xf3\x18\x07\x08\x01(\x01\x38\xc8\x01\"H\n\x15WatchPresenceResponse\x12/\n\tpresences\x18\x01 \x03(\x0b\x32\x1c.parley.presence.v1.Presence\"\x8d\x01\n\x10SetStatusRequest\x12\x38\n\x06status\x18\x01 \x01(\x0e\x32 .parley.presence.v1.ChosenStatusB\x06\xda\xf3\x18\x02\x08\x01\x12\x1a\n\x04text\x18\x02 \x01(\tB\x07\xda\xf3\x18\x03\x18\x8c\x01H\x00\x88\x01\x01\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\xda\xf3\x18\x02\x18@B\x07\n\x05_text\"C\n\x11SetStatusResponse\x12.\n\x08presence\x18\x01 \x01(\x0b\x32\x1c.parley.presence.v1.Presence*\xbc\x01\n\x0ePresenceStatus\x12\x1f\n\x1bPRESENCE_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n\x16PRESENCE_STATUS_ONLINE\x10\x01\x12\x18\n\x14PRESENCE_STATUS_AWAY\x10\x02\x12\x17\n\x13PRESENCE_STATUS_DND\x10\x03\x12\x1d\n\x19PRESENCE_STATUS_INVISIBLE\x10\x04\x12\x1b\n\x17PRESENCE_STATUS_OFFLINE\x10\x05*\x93\x01\n\x0c\x43hosenStatus\x12\x1d\n\x19\x43HOSEN_STATUS_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43HOSEN_STATUS_ONLINE\x10\x01\x12\x16\n\x12\x43HOSEN_STATUS_AWAY\x10\x02\x12\x15\n\x11\x43HOSEN_STATUS_DND\x10\x03\x12\x1b\n\x17\x43HOSEN_STATUS_INVISIBLE\x10\x04\x32\xd7\x04\n\x0fPresenceService\x12l\n\x06\x41ttach\x12!.parley.presence.v1.AttachRequest\x1a\".parley.presence.v1.AttachResponse\"\x17\xca\xf3\x18\x13\"\x11streams.subscribe(\x01\x30\x01\x12\x9c\x01\n\x10\x42\x61tchGetPresence\x12+.parley.presence.v1.BatchGetPresenceRequest\x1a,.parley.presence.v1.BatchGetPresenceResponse\"-\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x0e\n\x0cpresence.get\x82\xd3\xe4\x93\x02\x0f\x12\r/api/presence\x12\xa4\x01\n\rWatchPresence\x12(.parley.presence.v1.WatchPresenceRequest\x1a).parley.presence.v1.WatchPresenceResponse\"<\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x32\"0browsers receive presence.updated events instead0\x01\x12\x8f\x01\n\tSetStatus\x12$.parley.presence.v1.SetStatusRequest\x1a%.parley.presence.v1.SetStatusResponse\"5\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x10\n\x0cpresence.set\x10\x01\x82\xd3\xe4\x93\x02\x15\x32\x10/api/presence/me:\x01*b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!parley/presence/v1/presence.proto\x12\x12parley.presence.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19parley/auth/v1/user.proto\x1a\x1dparley/options/v1/field.proto\x1a\x1aparley/options/v1/op.proto\x1a\x1cparley/options/v1/rule.proto\"\x99\x01\n\x08Presence\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x32\n\x06status\x18\x02 \x01(\x0e\x32\".parley.presence.v1.PresenceStatus\x12\x14\n\x04text\x18\x03 \x01(\tB\x06\xda\xf3\x18\x02X\x01\x12\x32\n\x0elast_seen_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa2\x01\n\x07Session\x12\x1f\n\nsession_id\x18\x01 \x01(\tB\x0b\xda\xf3\x18\x07\x08\x01\x10\x01\x18\x80\x01\x12!\n\x0forganization_id\x18\x02 \x01(\tB\x08\xda\xf3\x18\x04\x08\x01(\x01\x12\x19\n\x07user_id\x18\x03 \x01(\tB\x08\xda\xf3\x18\x04\x08\x01(\x01\x12*\n\x04role\x18\x04 \x01(\x0e\x32\x14.parley.auth.v1.RoleB\x06\xda\xf3\x18\x02\x08\x01\x12\x0c\n\x04idle\x18\x05 \x01(\x08\"\x9d\x01\n\rAttachRequest\x12+\n\x06upsert\x18\x01 \x03(\x0b\x32\x1b.parley.presence.v1.Session\x12\x0e\n\x06\x63losed\x18\x02 \x03(\t\x12 \n\x10request_sequence\x18\x03 \x01(\x03\x42\x06\xda\xf3\x18\x02@\x00\x12\x1b\n\ngateway_id\x18\x04 \x01(\tB\x07\xda\xf3\x18\x03\x18\x80\x01\x12\x10\n\x08has_more\x18\x05 \x01(\x08\"t\n\x0e\x41ttachResponse\x12\x16\n\x0e\x61\x63ked_sequence\x18\x01 \x01(\x03\x12)\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x19.parley.presence.v1.Event\x12\x1f\n\x17synced_organization_ids\x18\x03 \x03(\t\"t\n\x05\x45vent\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12.\n\x08presence\x18\x02 \x01(\x0b\x32\x1c.parley.presence.v1.Presence\x12\"\n\x04role\x18\x03 \x01(\x0e\x32\x14.parley.auth.v1.Role\"7\n\nEventBatch\x12)\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x19.parley.presence.v1.Event\"8\n\x17\x42\x61tchGetPresenceRequest\x12\x1d\n\x08user_ids\x18\x01 \x03(\tB\x0b\xda\xf3\x18\x07\x08\x01(\x01\x38\xc8\x01\"K\n\x18\x42\x61tchGetPresenceResponse\x12/\n\tpresences\x18\x01 \x03(\x0b\x32\x1c.parley.presence.v1.Presence\"5\n\x14WatchPresenceRequest\x12\x1d\n\x08user_ids\x18\x01 \x03(\tB\x0b\xda\xf3\x18\x07\x08\x01(\x01\x38\xc8\x01\"H\n\x15WatchPresenceResponse\x12/\n\tpresences\x18\x01 \x03(\x0b\x32\x1c.parley.presence.v1.Presence\"\x8d\x01\n\x10SetStatusRequest\x12\x38\n\x06status\x18\x01 \x01(\x0e\x32 .parley.presence.v1.ChosenStatusB\x06\xda\xf3\x18\x02\x08\x01\x12\x1a\n\x04text\x18\x02 \x01(\tB\x07\xda\xf3\x18\x03\x18\x8c\x01H\x00\x88\x01\x01\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\xda\xf3\x18\x02\x18@B\x07\n\x05_text\"C\n\x11SetStatusResponse\x12.\n\x08presence\x18\x01 \x01(\x0b\x32\x1c.parley.presence.v1.Presence*\xbc\x01\n\x0ePresenceStatus\x12\x1f\n\x1bPRESENCE_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n\x16PRESENCE_STATUS_ONLINE\x10\x01\x12\x18\n\x14PRESENCE_STATUS_AWAY\x10\x02\x12\x17\n\x13PRESENCE_STATUS_DND\x10\x03\x12\x1d\n\x19PRESENCE_STATUS_INVISIBLE\x10\x04\x12\x1b\n\x17PRESENCE_STATUS_OFFLINE\x10\x05*\x93\x01\n\x0c\x43hosenStatus\x12\x1d\n\x19\x43HOSEN_STATUS_UNSPECIFIED\x10\x00\x12\x18\n\x14\x43HOSEN_STATUS_ONLINE\x10\x01\x12\x16\n\x12\x43HOSEN_STATUS_AWAY\x10\x02\x12\x15\n\x11\x43HOSEN_STATUS_DND\x10\x03\x12\x1b\n\x17\x43HOSEN_STATUS_INVISIBLE\x10\x04\x32\xd7\x04\n\x0fPresenceService\x12l\n\x06\x41ttach\x12!.parley.presence.v1.AttachRequest\x1a\".parley.presence.v1.AttachResponse\"\x17\xca\xf3\x18\x13\"\x11streams.subscribe(\x01\x30\x01\x12\x9c\x01\n\x10\x42\x61tchGetPresence\x12+.parley.presence.v1.BatchGetPresenceRequest\x1a,.parley.presence.v1.BatchGetPresenceResponse\"-\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x0e\n\x0cpresence.get\x82\xd3\xe4\x93\x02\x0f\x12\r/api/presence\x12\xa4\x01\n\rWatchPresence\x12(.parley.presence.v1.WatchPresenceRequest\x1a).parley.presence.v1.WatchPresenceResponse\"<\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x32\"0browsers receive presence.updated events instead0\x01\x12\x8f\x01\n\tSetStatus\x12$.parley.presence.v1.SetStatusRequest\x1a%.parley.presence.v1.SetStatusResponse\"5\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x10\n\x0cpresence.set\x10\x01\x82\xd3\xe4\x93\x02\x15\x32\x10/api/presence/me:\x01*b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,6 +39,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PRESENCE'].fields_by_name['text']._loaded_options = None
   _globals['_PRESENCE'].fields_by_name['text']._serialized_options = b'\332\363\030\002X\001'
+  _globals['_SESSION'].fields_by_name['session_id']._loaded_options = None
+  _globals['_SESSION'].fields_by_name['session_id']._serialized_options = b'\332\363\030\007\010\001\020\001\030\200\001'
+  _globals['_SESSION'].fields_by_name['organization_id']._loaded_options = None
+  _globals['_SESSION'].fields_by_name['organization_id']._serialized_options = b'\332\363\030\004\010\001(\001'
+  _globals['_SESSION'].fields_by_name['user_id']._loaded_options = None
+  _globals['_SESSION'].fields_by_name['user_id']._serialized_options = b'\332\363\030\004\010\001(\001'
+  _globals['_SESSION'].fields_by_name['role']._loaded_options = None
+  _globals['_SESSION'].fields_by_name['role']._serialized_options = b'\332\363\030\002\010\001'
+  _globals['_ATTACHREQUEST'].fields_by_name['request_sequence']._loaded_options = None
+  _globals['_ATTACHREQUEST'].fields_by_name['request_sequence']._serialized_options = b'\332\363\030\002@\000'
+  _globals['_ATTACHREQUEST'].fields_by_name['gateway_id']._loaded_options = None
+  _globals['_ATTACHREQUEST'].fields_by_name['gateway_id']._serialized_options = b'\332\363\030\003\030\200\001'
   _globals['_BATCHGETPRESENCEREQUEST'].fields_by_name['user_ids']._loaded_options = None
   _globals['_BATCHGETPRESENCEREQUEST'].fields_by_name['user_ids']._serialized_options = b'\332\363\030\007\010\001(\0018\310\001'
   _globals['_WATCHPRESENCEREQUEST'].fields_by_name['user_ids']._loaded_options = None
@@ -57,34 +69,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PRESENCESERVICE'].methods_by_name['WatchPresence']._serialized_options = b'\312\363\030\002\020\001\322\363\0302\"0browsers receive presence.updated events instead'
   _globals['_PRESENCESERVICE'].methods_by_name['SetStatus']._loaded_options = None
   _globals['_PRESENCESERVICE'].methods_by_name['SetStatus']._serialized_options = b'\312\363\030\002\020\001\322\363\030\020\n\014presence.set\020\001\202\323\344\223\002\0252\020/api/presence/me:\001*'
-  _globals['_PRESENCESTATUS']._serialized_start=1429
-  _globals['_PRESENCESTATUS']._serialized_end=1617
-  _globals['_CHOSENSTATUS']._serialized_start=1620
-  _globals['_CHOSENSTATUS']._serialized_end=1767
+  _globals['_PRESENCESTATUS']._serialized_start=1488
+  _globals['_PRESENCESTATUS']._serialized_end=1676
+  _globals['_CHOSENSTATUS']._serialized_start=1679
+  _globals['_CHOSENSTATUS']._serialized_end=1826
   _globals['_PRESENCE']._serialized_start=237
   _globals['_PRESENCE']._serialized_end=390
-  _globals['_SESSION']._serialized_start=392
-  _globals['_SESSION']._serialized_end=513
-  _globals['_ATTACHREQUEST']._serialized_start=516
-  _globals['_ATTACHREQUEST']._serialized_end=656
-  _globals['_ATTACHRESPONSE']._serialized_start=658
-  _globals['_ATTACHRESPONSE']._serialized_end=774
-  _globals['_EVENT']._serialized_start=776
-  _globals['_EVENT']._serialized_end=892
-  _globals['_EVENTBATCH']._serialized_start=894
-  _globals['_EVENTBATCH']._serialized_end=949
-  _globals['_BATCHGETPRESENCEREQUEST']._serialized_start=951
-  _globals['_BATCHGETPRESENCEREQUEST']._serialized_end=1007
-  _globals['_BATCHGETPRESENCERESPONSE']._serialized_start=1009
-  _globals['_BATCHGETPRESENCERESPONSE']._serialized_end=1084
-  _globals['_WATCHPRESENCEREQUEST']._serialized_start=1086
-  _globals['_WATCHPRESENCEREQUEST']._serialized_end=1139
-  _globals['_WATCHPRESENCERESPONSE']._serialized_start=1141
-  _globals['_WATCHPRESENCERESPONSE']._serialized_end=1213
-  _globals['_SETSTATUSREQUEST']._serialized_start=1216
-  _globals['_SETSTATUSREQUEST']._serialized_end=1357
-  _globals['_SETSTATUSRESPONSE']._serialized_start=1359
-  _globals['_SETSTATUSRESPONSE']._serialized_end=1426
-  _globals['_PRESENCESERVICE']._serialized_start=1770
-  _globals['_PRESENCESERVICE']._serialized_end=2369
+  _globals['_SESSION']._serialized_start=393
+  _globals['_SESSION']._serialized_end=555
+  _globals['_ATTACHREQUEST']._serialized_start=558
+  _globals['_ATTACHREQUEST']._serialized_end=715
+  _globals['_ATTACHRESPONSE']._serialized_start=717
+  _globals['_ATTACHRESPONSE']._serialized_end=833
+  _globals['_EVENT']._serialized_start=835
+  _globals['_EVENT']._serialized_end=951
+  _globals['_EVENTBATCH']._serialized_start=953
+  _globals['_EVENTBATCH']._serialized_end=1008
+  _globals['_BATCHGETPRESENCEREQUEST']._serialized_start=1010
+  _globals['_BATCHGETPRESENCEREQUEST']._serialized_end=1066
+  _globals['_BATCHGETPRESENCERESPONSE']._serialized_start=1068
+  _globals['_BATCHGETPRESENCERESPONSE']._serialized_end=1143
+  _globals['_WATCHPRESENCEREQUEST']._serialized_start=1145
+  _globals['_WATCHPRESENCEREQUEST']._serialized_end=1198
+  _globals['_WATCHPRESENCERESPONSE']._serialized_start=1200
+  _globals['_WATCHPRESENCERESPONSE']._serialized_end=1272
+  _globals['_SETSTATUSREQUEST']._serialized_start=1275
+  _globals['_SETSTATUSREQUEST']._serialized_end=1416
+  _globals['_SETSTATUSRESPONSE']._serialized_start=1418
+  _globals['_SETSTATUSRESPONSE']._serialized_end=1485
+  _globals['_PRESENCESERVICE']._serialized_start=1829
+  _globals['_PRESENCESERVICE']._serialized_end=2428
 # @@protoc_insertion_point(module_scope)

@@ -22,23 +22,30 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from parley.options.v1 import field_pb2 as parley_dot_options_dot_v1_dot_field__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dparley/stream/v1/stream.proto\x12\x10parley.stream.v1\"3\n\x07UserKey\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\"z\n\x0b\x41ttachments\x12&\n\x03\x61\x64\x64\x18\x01 \x03(\x0b\x32\x19.parley.stream.v1.UserKey\x12)\n\x06remove\x18\x02 \x03(\x0b\x32\x19.parley.stream.v1.UserKey\x12\x18\n\x10request_sequence\x18\x03 \x01(\x03\"o\n\x07\x43ursors\x12\x35\n\x06shards\x18\x01 \x03(\x0b\x32%.parley.stream.v1.Cursors.ShardsEntry\x1a-\n\x0bShardsEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dparley/stream/v1/stream.proto\x12\x10parley.stream.v1\x1a\x1dparley/options/v1/field.proto\"G\n\x07UserKey\x12!\n\x0forganization_id\x18\x01 \x01(\tB\x08\xda\xf3\x18\x04\x08\x01(\x01\x12\x19\n\x07user_id\x18\x02 \x01(\tB\x08\xda\xf3\x18\x04\x08\x01(\x01\"\x82\x01\n\x0b\x41ttachments\x12&\n\x03\x61\x64\x64\x18\x01 \x03(\x0b\x32\x19.parley.stream.v1.UserKey\x12)\n\x06remove\x18\x02 \x03(\x0b\x32\x19.parley.stream.v1.UserKey\x12 \n\x10request_sequence\x18\x03 \x01(\x03\x42\x06\xda\xf3\x18\x02@\x00\"o\n\x07\x43ursors\x12\x35\n\x06shards\x18\x01 \x03(\x0b\x32%.parley.stream.v1.Cursors.ShardsEntry\x1a-\n\x0bShardsEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'parley.stream.v1.stream_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_USERKEY'].fields_by_name['organization_id']._loaded_options = None
+  _globals['_USERKEY'].fields_by_name['organization_id']._serialized_options = b'\332\363\030\004\010\001(\001'
+  _globals['_USERKEY'].fields_by_name['user_id']._loaded_options = None
+  _globals['_USERKEY'].fields_by_name['user_id']._serialized_options = b'\332\363\030\004\010\001(\001'
+  _globals['_ATTACHMENTS'].fields_by_name['request_sequence']._loaded_options = None
+  _globals['_ATTACHMENTS'].fields_by_name['request_sequence']._serialized_options = b'\332\363\030\002@\000'
   _globals['_CURSORS_SHARDSENTRY']._loaded_options = None
   _globals['_CURSORS_SHARDSENTRY']._serialized_options = b'8\001'
-  _globals['_USERKEY']._serialized_start=51
-  _globals['_USERKEY']._serialized_end=102
-  _globals['_ATTACHMENTS']._serialized_start=104
-  _globals['_ATTACHMENTS']._serialized_end=226
-  _globals['_CURSORS']._serialized_start=228
-  _globals['_CURSORS']._serialized_end=339
-  _globals['_CURSORS_SHARDSENTRY']._serialized_start=294
-  _globals['_CURSORS_SHARDSENTRY']._serialized_end=339
+  _globals['_USERKEY']._serialized_start=82
+  _globals['_USERKEY']._serialized_end=153
+  _globals['_ATTACHMENTS']._serialized_start=156
+  _globals['_ATTACHMENTS']._serialized_end=286
+  _globals['_CURSORS']._serialized_start=288
+  _globals['_CURSORS']._serialized_end=399
+  _globals['_CURSORS_SHARDSENTRY']._serialized_start=354
+  _globals['_CURSORS_SHARDSENTRY']._serialized_end=399
 # @@protoc_insertion_point(module_scope)
