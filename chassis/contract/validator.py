@@ -44,10 +44,21 @@ class _FieldCheck(NamedTuple):
     check: Check
 
 
-def validate(request: Message) -> None:
-    """Checks a request. Raises InvalidArgumentError (INVALID_FIELDS), naming the bad fields as JSON does."""
+def validate(message: Message) -> None:
+    """Checks a request, or an item of one. Raises InvalidArgumentError (INVALID_FIELDS), naming fields as JSON does."""
+    _report(problems_of(message))
+
+
+def validate_envelope(request: Message) -> None:
+    """Checks all but the items of a request, whose RPC checks each item itself. Raises as `validate` does."""
+    check = _check_of(request.DESCRIPTOR, within_lists=False)
+    if check is not None:
+        _report(check(request))
+
+
+def _report(problems: Iterator[Problem]) -> None:
     checks = FieldChecks()
-    for field, sentence in problems_of(request):
+    for field, sentence in problems:
         checks.require(False, field, sentence)
     checks.done()
 
@@ -59,9 +70,14 @@ def problems_of(request: Message) -> Iterator[Problem]:
 
 
 @cache
-def _check_of(message: Descriptor) -> Check | None:
-    """Compiles the check of a request; None where nothing about it can be wrong."""
-    fields = list(_field_checks(message))
+def _check_of(message: Descriptor, *, within_lists: bool = True) -> Check | None:
+    """Compiles the check of a message; None where nothing about it can be wrong.
+
+    Args:
+        message: its descriptor.
+        within_lists: whether to check the messages in its repeated fields too.
+    """
+    fields = list(_field_checks(message, within_lists))
     if not fields:
         return None
 
@@ -72,12 +88,12 @@ def _check_of(message: Descriptor) -> Check | None:
     return check
 
 
-def _field_checks(message: Descriptor) -> Iterator[_FieldCheck]:
+def _field_checks(message: Descriptor, within_lists: bool) -> Iterator[_FieldCheck]:
     mask = mask_of(message)
     for field in message.fields:
         if is_inlined(field):
             yield _FieldCheck(field.name, field.json_name, _inline_check(field, mask))
-        elif (check := _check_field(field)) is not None:
+        elif (check := _check_field(field, within_lists=within_lists)) is not None:
             yield _FieldCheck(field.name, field.json_name, check)
 
 
@@ -114,13 +130,13 @@ def _must_say_something(field: FieldDescriptor) -> bool:
     return not field.is_repeated and (options.required or options.not_blank)
 
 
-def _check_field(field: FieldDescriptor, *, required: bool | None = None) -> Check | None:
+def _check_field(field: FieldDescriptor, *, required: bool | None = None, within_lists: bool = True) -> Check | None:
     """Compiles the check of one field; None where every value of it is good."""
     options = options_of(field)
     if required is None:
         required = options.required
     if field.is_repeated:
-        return _list_check(field)
+        return _list_check(field, within_lists)
     if field.message_type is not None and not is_message(field, TIMESTAMP):
         return _message_check(field, required)
     problem = _scalar_problem(field, required)
@@ -138,10 +154,10 @@ def _check_field(field: FieldDescriptor, *, required: bool | None = None) -> Che
     return check
 
 
-def _list_check(field: FieldDescriptor) -> Check | None:
+def _list_check(field: FieldDescriptor, within: bool) -> Check | None:
     options, name, json_name = options_of(field), field.name, field.json_name
     least, most = options.min_items, options.max_items
-    inner = _check_of(field.message_type) if field.message_type is not None else None
+    inner = _check_of(field.message_type) if within and field.message_type is not None else None
     problem = None if field.message_type is not None else _scalar_problem(field, True)
     if not (least or most or inner or problem):
         return None

@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn
 import grpc
 from google.protobuf.message import DecodeError, Message
 
-from chassis.contract.validator import validate
+from chassis.contract.validator import validate, validate_envelope
 from chassis.errors import (
     AppError,
     DeadlineExceededError,
@@ -208,7 +208,9 @@ class _Method:
             raise InvalidArgumentError("MALFORMED_REQUEST", "the request can't be decoded")
         if identity is not None and self._access.applies_to(identity):
             self._access.check(request, identity)
-        if not self._access.rule.per_item:
+        if self._access.rule.per_item:
+            validate_envelope(request)
+        else:
             validate(request)
 
     async def _fail(self, context: Context, error: Exception) -> NoReturn:

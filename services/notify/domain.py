@@ -19,10 +19,7 @@ from hashlib import blake2b
 from typing import Final, NamedTuple
 
 MAX_TITLE_CHARACTERS: Final = 200
-MAX_BODY_CHARACTERS: Final = 2_000
 MAX_DATA_BYTES: Final = 8_192
-MAX_KEY_CHARACTERS: Final = 128
-MAX_ITEMS: Final = 1_000
 
 
 class NotificationType(IntEnum):

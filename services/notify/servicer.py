@@ -14,11 +14,10 @@ from chassis.events.fanout import FanOut
 from chassis.identity import Identity, caller, calling_user
 from chassis.rpc.paging import Milliseconds, decode_token, encode_token, page_size
 from chassis.rpc.status import to_status
-from chassis.rpc.validation import FieldChecks
 from services.notify import requests
 from services.notify.convert import to_proto
 from services.notify.creation import NotificationCreator, NotificationRequest
-from services.notify.domain import MAX_ITEMS, Notification, Owner
+from services.notify.domain import Notification, Owner
 from services.notify.inbox import Inbox
 from services.notify.store import Cursor
 
@@ -38,11 +37,7 @@ class NotificationServicer(notification_pb2_grpc.NotificationServiceServicer):
     ) -> notification_pb2.CreateNotificationsResponse:
         """Creates notifications for users of the caller's organization."""
         identity = _organization_caller()
-        request_id = requests.request_id(request)
-        checks = FieldChecks()
-        checks.require(len(request.items) <= MAX_ITEMS, "items", f"must be at most {MAX_ITEMS}")
-        checks.done()
-        items = [_read_item(item, request_id, index) for index, item in enumerate(request.items)]
+        items = [_read_item(item, request.request_id, index) for index, item in enumerate(request.items)]
         valid = [item for item in items if isinstance(item, NotificationRequest)]
         created = iter(await self._creator.create(identity.organization_id, _caller_key(identity), valid))
         outcomes = [next(created) if isinstance(item, NotificationRequest) else item for item in items]
@@ -72,25 +67,21 @@ class NotificationServicer(notification_pb2_grpc.NotificationServiceServicer):
         self, request: notification_pb2.MarkNotificationReadRequest, context: Context
     ) -> notification_pb2.MarkNotificationReadResponse:
         """Marks one of the caller's notifications as read."""
-        count = await self._inbox.mark_read(
-            _owner(), requests.notification_id(request.notification_id), requests.request_id(request)
-        )
+        count = await self._inbox.mark_read(_owner(), request.notification_id, request.request_id)
         return notification_pb2.MarkNotificationReadResponse(unread_count=count)
 
     async def MarkAllNotificationsRead(
         self, request: notification_pb2.MarkAllNotificationsReadRequest, context: Context
     ) -> notification_pb2.MarkAllNotificationsReadResponse:
         """Marks all of the caller's notifications as read."""
-        count = await self._inbox.mark_all_read(_owner(), requests.request_id(request))
+        count = await self._inbox.mark_all_read(_owner(), request.request_id)
         return notification_pb2.MarkAllNotificationsReadResponse(unread_count=count)
 
     async def DeleteNotification(
         self, request: notification_pb2.DeleteNotificationRequest, context: Context
     ) -> notification_pb2.DeleteNotificationResponse:
         """Deletes one of the caller's notifications."""
-        count = await self._inbox.delete(
-            _owner(), requests.notification_id(request.notification_id), requests.request_id(request)
-        )
+        count = await self._inbox.delete(_owner(), request.notification_id, request.request_id)
         return notification_pb2.DeleteNotificationResponse(unread_count=count)
 
     async def GetUnreadCount(
@@ -111,7 +102,7 @@ class NotificationServicer(notification_pb2_grpc.NotificationServiceServicer):
     ) -> notification_pb2.UpdatePreferencesResponse:
         """Replaces the caller's preferences."""
         muted = requests.muted_types(request)
-        await self._inbox.set_muted_types(_owner(), muted, requests.request_id(request))
+        await self._inbox.set_muted_types(_owner(), muted, request.request_id)
         return notification_pb2.UpdatePreferencesResponse(preferences=_preferences(muted))
 
     async def Subscribe(

@@ -63,8 +63,8 @@ ROWS = [
         )
         for value, category, reason in (
             ("", BAD, "INVALID_FIELDS"),
-            ("x" * 23, BAD, "INVALID_FIELDS"),
-            ("x" * 22, MISSING, "NOTIFICATION_NOT_FOUND"),
+            ("x" * 65, BAD, "INVALID_FIELDS"),
+            ("x" * 23, MISSING, "NOTIFICATION_NOT_FOUND"),
         )
     ),
     Row(

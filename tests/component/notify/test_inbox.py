@@ -175,7 +175,7 @@ BAD_REQUESTS = [
     ("ListNotifications", notification_pb2.ListNotificationsRequest(type=99), "type"),  # type: ignore[arg-type]
     ("ListNotifications", notification_pb2.ListNotificationsRequest(type=-1), "type"),  # type: ignore[arg-type]
     ("MarkNotificationRead", notification_pb2.MarkNotificationReadRequest(), "notificationId"),
-    ("MarkNotificationRead", notification_pb2.MarkNotificationReadRequest(notification_id="x" * 23), "notificationId"),
+    ("MarkNotificationRead", notification_pb2.MarkNotificationReadRequest(notification_id="x" * 65), "notificationId"),
     ("DeleteNotification", notification_pb2.DeleteNotificationRequest(), "notificationId"),
     ("UpdatePreferences", _muting(0), "mutedTypes"),
     ("UpdatePreferences", _muting(TASK_ASSIGNED, 42), "mutedTypes"),

@@ -1,0 +1,47 @@
+"""Requests are checked against the constraints of their fields, and errors name the fields as JSON does."""
+
+from __future__ import annotations
+
+import pytest
+from google.protobuf.message import Message
+from parley.notify.v1 import notification_pb2
+
+from chassis.contract.validator import validate, validate_envelope
+from chassis.errors import InvalidArgumentError
+
+Item = notification_pb2.CreateNotificationsRequest.Item
+TASK = notification_pb2.NOTIFICATION_TYPE_TASK_ASSIGNED
+
+
+def problems(message: Message) -> dict[str, str]:
+    """Returns the invalid fields of a message, each with its sentence."""
+    try:
+        validate(message)
+    except InvalidArgumentError as error:
+        return dict(error.fields)
+    return {}
+
+
+def test_the_envelope_is_checked_without_its_items() -> None:
+    request = notification_pb2.CreateNotificationsRequest(items=[Item()])
+    validate_envelope(request)
+    assert problems(request).keys() == {"items[0].userId", "items[0].type", "items[0].title"}
+
+
+@pytest.mark.parametrize(
+    ("request_", "field"),
+    [
+        (notification_pb2.CreateNotificationsRequest(items=[Item()] * 1_001), "items"),
+        (notification_pb2.CreateNotificationsRequest(request_id="x" * 65), "requestId"),
+    ],
+)
+def test_a_bad_envelope_is_refused(request_: Message, field: str) -> None:
+    with pytest.raises(InvalidArgumentError) as refused:
+        validate_envelope(request_)
+    assert list(refused.value.fields) == [field]
+
+
+def test_an_item_is_checked_alone() -> None:
+    assert problems(Item(user_id="ann", type=TASK, title="Call Zoe")) == {}
+    bad = Item(user_id="a b", type=notification_pb2.NOTIFICATION_TYPE_NEW_MESSAGE, title="x" * 201)
+    assert problems(bad).keys() == {"userId", "type", "title"}
