@@ -224,7 +224,7 @@ def _invalid() -> UnauthenticatedError:
 
 
 def _identity_from(claims: dict[str, Any]) -> Identity:
-    """Reads the claims of a token whose signature is valid; see "Identity" in docs/architecture.md."""
+    """Reads the claims of a token whose signature is valid; see "Identity and access" in docs/architecture.md."""
     try:
         identity = Identity(
             organization_id=str(claims.get("org", "")),

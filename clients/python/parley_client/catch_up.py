@@ -1,6 +1,6 @@
 """Catches up after a reconnect: lists the conversations that changed, then syncs those that are behind.
 
-It does more than "Coming back" in docs/protocol.md requires, on the safe side:
+It does more than "Catch-up" in docs/protocol.md requires, on the safe side:
 
 - The list starts at the start of the latest completed one, less a minute, not at the end of the last session, so a
   change also counts as missed if its event was lost while the session seemed fine.

@@ -38,10 +38,24 @@ def test_links_to_headings_lead_to_one(document: Path) -> None:
     ]
 
 
+def test_headings_that_modules_cite_are_in_the_documents() -> None:
+    cited = [
+        (str(module.relative_to(ROOT)), heading, document)
+        for folder in ("backup", "bench", "chassis", "cli", "clients", "deploy", "gateway", "services", "tests")
+        for module in (ROOT / folder).rglob("*.py")
+        for heading, document in re.findall(r'"([^"\n]+)"\s+(?:in|of)\s+(docs/[\w/-]+\.md)', module.read_text())
+    ]
+    assert cited
+    assert not [(module, heading) for module, heading, document in cited if heading not in _headings(ROOT / document)]
+
+
+def _headings(document: Path) -> list[str]:
+    return re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE) if document.is_file() else []
+
+
 def _anchors(document: Path) -> set[str]:
     """The anchors of a document's headings, as GitHub makes them."""
-    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in _headings(document)}
 
 
 def test_every_decision_record_is_in_the_index_and_has_a_number_of_its_own() -> None:
