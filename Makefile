@@ -49,10 +49,10 @@ faults: $(READY) ## inject faults under load and check every guarantee: MINUTES=
 rolling: $(READY) ## restart every process in turn under load; fail if a user notices
 	@$(BIN)/python -m tests.faults --rolling --minutes $(MINUTES) --seed $(SEED) --rate $(RATE) --clients $(CLIENTS) $(ARGS)
 
-bench: $(READY) ## measure throughput and latency beside the usual Node stack, in under 10 minutes (needs Node.js)
+bench: $(READY) ## measure throughput and latency beside the usual Node stack, in about 4 minutes (needs Node.js)
 	@$(BIN)/python -m bench --vs node $(ARGS)
 
-bench-full: $(READY) ## the same at full size, three times, in about an hour
+bench-full: $(READY) ## the same at full size, three times, in more than an hour
 	@$(BIN)/python -m bench direct rate group storm history flood growth --size full --runs 3 --vs node $(ARGS)
 	@$(BIN)/python -m bench connections --size full --runs 3 --direct $(ARGS)
 	@$(BIN)/python -m bench soak --size full $(ARGS)
