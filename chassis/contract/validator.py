@@ -104,7 +104,7 @@ def _inline_check(field: FieldDescriptor, mask: FieldDescriptor | None) -> Check
     fields = [(inner[name], _must_say_something(inner[name])) for name in inline.fields]
     new = [check for each, needed in fields if (check := _check_field(each, required=needed)) is not None]
     changed = {each.name: _check_field(each, required=needed) for each, needed in fields}
-    sentence = "may only have " + ", ".join(inline.fields)
+    unknown = "may only have " + ", ".join(inline.fields)
 
     def check_new(request: Any) -> Iterator[Problem]:
         message = getattr(request, field.name)
@@ -116,7 +116,9 @@ def _inline_check(field: FieldDescriptor, mask: FieldDescriptor | None) -> Check
         for check in keys:
             yield from check(message)
         if mask and not set(paths) <= changed.keys():
-            yield mask.json_name, sentence
+            yield mask.json_name, unknown
+        if mask and not paths and len(changed) > 1:
+            yield mask.json_name, "must name a field"
         for path in paths or (list(changed) if len(changed) == 1 else ()):
             if found := changed.get(path):
                 yield from found(message)

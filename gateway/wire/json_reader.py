@@ -110,7 +110,8 @@ def read_request(body: Any, request: Descriptor) -> Any:
         problems = dict(NOTHING_TO_CHANGE)
     _mark_present(message, request)
     for name, problem in problems_of(message):
-        problems.setdefault(name, problem)
+        if mask is None or name != mask.json_name:  # no field of the body: NOTHING_TO_CHANGE says it
+            problems.setdefault(name, problem)
     if problems:
         raise invalid_fields(problems)
     return message

@@ -15,7 +15,6 @@ from typing import Final, NamedTuple
 
 MAX_MEMBERS: Final = 5_000
 MAX_LISTED_MEMBERS: Final = 200
-MAX_TEXT_BYTES: Final = 16 * 1024
 _ID_PREFIX: Final = 6
 CLIENT_ROLE: Final = "client"
 MODERATING_ROLES: Final = frozenset({"admin", "manager"})

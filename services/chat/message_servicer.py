@@ -9,20 +9,18 @@ from google.rpc.status_pb2 import Status
 from parley.chat.v1 import message_pb2 as pb
 from parley.chat.v1.message_pb2_grpc import MessageServiceServicer
 
+from chassis.contract.validator import validate
 from chassis.errors import AppError, InvalidArgumentError
 from chassis.identity import Identity, caller, calling_user, require_organization
 from chassis.rpc.interceptor import Context
 from chassis.rpc.paging import page_size
 from chassis.rpc.status import to_status
-from chassis.rpc.validation import FieldChecks
 from services.chat import convert, requests
 from services.chat.domain import MemberKey, Message, ReadMark, message_id_of
 from services.chat.messages import Messages
 from services.chat.sequencing import Draft
 from services.chat.signals import Signals, member_key
 from services.chat.write_queue import Outcome
-
-MAX_ITEMS = 1_000
 
 
 class MessageServicer(MessageServiceServicer):
@@ -34,7 +32,6 @@ class MessageServicer(MessageServiceServicer):
 
     async def SendMessages(self, request: pb.SendMessagesRequest, context: Context) -> pb.SendMessagesResponse:
         """Implements the RPC. The call has a single future: there is no task and no await for each message."""
-        _check_items(len(request.items))
         outcomes = _Outcomes(len(request.items))
         identity = caller()
         for index, item in enumerate(request.items):
@@ -60,21 +57,13 @@ class MessageServicer(MessageServiceServicer):
 
     async def GetMessage(self, request: pb.GetMessageRequest, context: Context) -> pb.GetMessageResponse:
         """Implements the RPC."""
-        checks = FieldChecks()
-        requests.check_message_id(checks, request.message_id)
-        checks.done()
         message = await self._messages.get(calling_user(), request.message_id)
         return pb.GetMessageResponse(message=convert.message_to_proto(message))
 
     async def ListMessages(self, request: pb.ListMessagesRequest, context: Context) -> pb.ListMessagesResponse:
         """Implements the RPC."""
-        checks = FieldChecks()
-        requests.check_conversation_id(checks, request.conversation_id)
         before = request.before_seq if request.HasField("before_seq") else None
         after = request.after_seq if request.HasField("after_seq") else None
-        checks.require(before is None or before >= 1, "beforeSeq", "must be at least 1")
-        checks.require(after is None or after >= 0, "afterSeq", "must be at least 0")
-        checks.done()
         messages, has_more = await self._messages.history(
             calling_user(),
             request.conversation_id,
@@ -86,10 +75,6 @@ class MessageServicer(MessageServiceServicer):
 
     async def SyncMessages(self, request: pb.SyncMessagesRequest, context: Context) -> pb.SyncMessagesResponse:
         """Implements the RPC."""
-        checks = FieldChecks()
-        requests.check_conversation_id(checks, request.conversation_id)
-        checks.require(request.after_rev >= 0, "afterRev", "must be at least 0")
-        checks.done()
         conversation, messages, has_more = await self._messages.changed_after(
             calling_user(), request.conversation_id, request.after_rev, page_size(request.page_size)
         )
@@ -99,12 +84,6 @@ class MessageServicer(MessageServiceServicer):
 
     async def EditMessage(self, request: pb.EditMessageRequest, context: Context) -> pb.EditMessageResponse:
         """Implements the RPC."""
-        checks = FieldChecks()
-        requests.check_conversation_id(checks, request.conversation_id)
-        requests.check_message_id(checks, request.message_id)
-        requests.check_text(checks, request.text, may_be_blank=False)
-        requests.check_request_id(checks, request.request_id)
-        checks.done()
         message = await self._messages.edit(
             calling_user(), request.conversation_id, request.message_id, request.text, request_id=request.request_id
         )
@@ -112,11 +91,6 @@ class MessageServicer(MessageServiceServicer):
 
     async def DeleteMessage(self, request: pb.DeleteMessageRequest, context: Context) -> pb.DeleteMessageResponse:
         """Implements the RPC."""
-        checks = FieldChecks()
-        requests.check_conversation_id(checks, request.conversation_id)
-        requests.check_message_id(checks, request.message_id)
-        requests.check_request_id(checks, request.request_id)
-        checks.done()
         message = await self._messages.delete(
             calling_user(), request.conversation_id, request.message_id, request_id=request.request_id
         )
@@ -133,16 +107,12 @@ class MessageServicer(MessageServiceServicer):
         return pb.MarkDeliveredResponse()
 
     async def _mark(self, conversation_id: str, seq: int, *, read: bool) -> None:
-        requests.check_mark(conversation_id, seq)
         caller = calling_user()
         await self._require(member_key(caller, conversation_id))
         await self._signals.mark({MemberKey(conversation_id, caller.user_id): ReadMark(seq if read else 0, seq)})
 
     async def SetTyping(self, request: pb.SetTypingRequest, context: Context) -> pb.SetTypingResponse:
         """Implements the RPC."""
-        checks = FieldChecks()
-        requests.check_conversation_id(checks, request.conversation_id)
-        checks.done()
         caller = calling_user()
         await self._require(member_key(caller, request.conversation_id))
         self._signals.typing(request.conversation_id, caller.user_id, caller.name, active=request.active)
@@ -154,7 +124,6 @@ class MessageServicer(MessageServiceServicer):
 
     async def SendSignals(self, request: pb.SendSignalsRequest, context: Context) -> pb.SendSignalsResponse:
         """Implements the RPC."""
-        _check_items(len(request.items))
         identity = caller()
         own = identity.organization_id
         known = (item for item in request.items if not own or item.actor.organization_id == own)
@@ -184,7 +153,7 @@ class MessageServicer(MessageServiceServicer):
                 self._signals.typing(typing.conversation_id, actor.user_id, actor.name, active=typing.active)
                 return Status()
             mark = item.read if item.HasField("read") else item.delivered
-            requests.check_mark(mark.conversation_id, mark.seq)
+            validate(mark)
         except AppError as error:
             return to_status(error)
         key = MemberKey(mark.conversation_id, item.actor.user_id)
@@ -254,9 +223,3 @@ def _write_outcome(proto: pb.SendMessagesResponse.Outcome, outcome: Outcome) -> 
 def _signal_key(item: pb.SendSignalsRequest.Item) -> tuple[str, str, str]:
     signal = getattr(item, item.WhichOneof("signal") or "typing")
     return item.actor.organization_id, signal.conversation_id, item.actor.user_id
-
-
-def _check_items(count: int) -> None:
-    checks = FieldChecks()
-    checks.require(count <= MAX_ITEMS, "items", f"must have at most {MAX_ITEMS} entries")
-    checks.done()

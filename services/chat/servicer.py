@@ -14,10 +14,9 @@ from chassis.events.fanout import FanOut
 from chassis.identity import calling_user
 from chassis.rpc.interceptor import Context
 from chassis.rpc.paging import Milliseconds, decode_token, encode_token, page_size
-from chassis.rpc.validation import FieldChecks
 from services.chat import convert, requests
 from services.chat.conversations import Conversations
-from services.chat.domain import ConversationKind, MemberRole
+from services.chat.domain import MemberRole
 from services.chat.members import Members
 
 
@@ -32,10 +31,6 @@ class ConversationServicer(ConversationServiceServicer):
         self, request: pb.GetOrCreateDirectConversationRequest, context: Context
     ) -> pb.GetOrCreateDirectConversationResponse:
         """Implements the RPC."""
-        checks = FieldChecks()
-        checks.user_id("userId", request.user_id)
-        requests.check_request_id(checks, request.request_id)
-        checks.done()
         conversation = await self._conversations.direct(calling_user(), request.user_id)
         return pb.GetOrCreateDirectConversationResponse(conversation=conversation)
 
@@ -43,10 +38,9 @@ class ConversationServicer(ConversationServiceServicer):
         self, request: pb.CreateConversationRequest, context: Context
     ) -> pb.CreateConversationResponse:
         """Implements the RPC."""
-        kind = requests.check_creation(request)
         conversation = await self._conversations.create(
             calling_user(),
-            kind,
+            requests.new_kind(request),
             name=request.name,
             description=request.description,
             external_ref=request.external_ref,
@@ -57,8 +51,6 @@ class ConversationServicer(ConversationServiceServicer):
 
     async def JoinRoom(self, request: pb.JoinRoomRequest, context: Context) -> pb.JoinRoomResponse:
         """Implements the RPC."""
-        requests.check_room(request.external_ref, request.name)
-        _check_request_id(request.request_id)
         caller = calling_user()
         conversation_id = await self._conversations.ensure_room(
             caller, request.external_ref, request.name, request_id=request.request_id
@@ -68,7 +60,6 @@ class ConversationServicer(ConversationServiceServicer):
 
     async def GetConversation(self, request: pb.GetConversationRequest, context: Context) -> pb.GetConversationResponse:
         """Implements the RPC."""
-        _check_conversation(request.conversation_id)
         conversation = await self._conversations.get(calling_user(), request.conversation_id)
         return pb.GetConversationResponse(conversation=conversation)
 
@@ -76,11 +67,6 @@ class ConversationServicer(ConversationServiceServicer):
         self, request: pb.ListConversationsRequest, context: Context
     ) -> pb.ListConversationsResponse:
         """Implements the RPC."""
-        checks = FieldChecks()
-        checks.require(int(request.kind) in {0, *ConversationKind}, "kind", "must be direct, group or project")
-        requests.check_time(checks, "updatedAfter", request.updated_after)
-        requests.check_external_ref(checks, request.external_ref)
-        checks.done()
         updated_after_ms = convert.milliseconds(request.updated_after)
         archived = request.archived if request.HasField("archived") else None
         kinds = {request.kind, *request.kinds} - {0}
@@ -103,23 +89,17 @@ class ConversationServicer(ConversationServiceServicer):
         self, request: pb.UpdateConversationRequest, context: Context
     ) -> pb.UpdateConversationResponse:
         """Implements the RPC."""
-        paths = list(request.update_mask.paths)
-        settings = requests.settings_of(request.conversation, paths)
-        _check_request_id(request.request_id)
         conversation = await self._conversations.update(
             calling_user(),
             request.conversation.conversation_id,
-            settings,
-            requests.muted_until_ms(request.conversation, paths),
+            requests.settings_of(request),
+            requests.muted_until_ms(request),
             request_id=request.request_id,
         )
         return pb.UpdateConversationResponse(conversation=conversation)
 
     async def AddMembers(self, request: pb.AddMembersRequest, context: Context) -> pb.AddMembersResponse:
         """Implements the RPC."""
-        _check_conversation(request.conversation_id)
-        requests.check_user_ids("userIds", request.user_ids)
-        _check_request_id(request.request_id)
         conversation = await self._members.add(
             calling_user(), request.conversation_id, request.user_ids, request_id=request.request_id
         )
@@ -127,8 +107,6 @@ class ConversationServicer(ConversationServiceServicer):
 
     async def RemoveMember(self, request: pb.RemoveMemberRequest, context: Context) -> pb.RemoveMemberResponse:
         """Implements the RPC."""
-        _check_conversation(request.conversation_id, request.user_id)
-        _check_request_id(request.request_id)
         conversation = await self._members.remove(
             calling_user(), request.conversation_id, request.user_id, request_id=request.request_id
         )
@@ -137,12 +115,6 @@ class ConversationServicer(ConversationServiceServicer):
     async def UpdateMember(self, request: pb.UpdateMemberRequest, context: Context) -> pb.UpdateMemberResponse:
         """Implements the RPC."""
         member = request.member
-        _check_conversation(request.conversation_id, member.user_id)
-        checks = FieldChecks()
-        checks.require(set(request.update_mask.paths) <= {"role"}, "updateMask", "may only have role")
-        checks.require(int(member.role) in set(MemberRole), "role", "must be owner, admin or member")
-        requests.check_request_id(checks, request.request_id)
-        checks.done()
         conversation = await self._members.set_role(
             calling_user(),
             request.conversation_id,
@@ -154,7 +126,6 @@ class ConversationServicer(ConversationServiceServicer):
 
     async def ListMembers(self, request: pb.ListMembersRequest, context: Context) -> pb.ListMembersResponse:
         """Implements the RPC."""
-        _check_conversation(request.conversation_id)
         query = f"members {request.conversation_id}"
         (after_id,) = decode_token(request.page_token, query, tuple[str]) or ("",)
         page, after = await self._members.page(
@@ -178,17 +149,3 @@ class EventServicer(EventServiceServicer):
             yield event_pb2.SubscribeResponse(
                 acked_sequence=acked_sequence, events=events, resume_cursors=cursors, resync_required=lost
             )
-
-
-def _check_conversation(conversation_id: str, user_id: str | None = None) -> None:
-    checks = FieldChecks()
-    requests.check_conversation_id(checks, conversation_id)
-    if user_id is not None:
-        checks.user_id("userId", user_id)
-    checks.done()
-
-
-def _check_request_id(request_id: str) -> None:
-    checks = FieldChecks()
-    requests.check_request_id(checks, request_id)
-    checks.done()

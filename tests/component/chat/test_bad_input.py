@@ -216,7 +216,7 @@ ROWS = [
         Row("ListConversations", "page_token", encode_token(cursor, QUERY), BAD, "INVALID_PAGE_TOKEN")
         for cursor in FORGED
     ),
-    *_invalid("UpdateConversation", "update_mask.paths", "updateMask", ["seq"], ["nothing"], [""]),
+    *_invalid("UpdateConversation", "update_mask.paths", "updateMask", [], ["seq"], ["nothing"], [""]),
     *_invalid("UpdateConversation", "conversation.name", "name", "", " ", "x" * 201),
     *_invalid("UpdateConversation", "conversation.description", "description", "x" * 2_001),
     *_invalid("UpdateConversation", "conversation.tags", "tags", [""], ["x" * 51], [f"t{n}" for n in range(21)]),
@@ -241,7 +241,7 @@ ROWS = [
         Row("SendMessage", "draft.attachments", [chat_pb2.Attachment(**fields)], BAD, "INVALID_FIELDS", named)
         for fields, named in (
             ({}, "attachments[0].url"),
-            ({"url": "javascript:alert(1)"}, "attachments"),
+            ({"url": "javascript:alert(1)"}, "attachments[0].url"),
             ({"url": "https://" + "x" * 2_000}, "attachments[0].url"),
             ({"url": "https://a.example", "name": "x" * 201}, "attachments[0].name"),
             ({"url": "https://a.example", "content_type": "x" * 101}, "attachments[0].contentType"),

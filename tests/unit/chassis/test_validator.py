@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
+from parley.auth.v1 import directory_pb2
+from parley.chat.v1 import conversation_pb2
 from parley.notify.v1 import notification_pb2
 
 from chassis.contract.validator import validate, validate_envelope
@@ -45,3 +48,23 @@ def test_an_item_is_checked_alone() -> None:
     assert problems(Item(user_id="ann", type=TASK, title="Call Zoe")) == {}
     bad = Item(user_id="a b", type=notification_pb2.NOTIFICATION_TYPE_NEW_MESSAGE, title="x" * 201)
     assert problems(bad).keys() == {"userId", "type", "title"}
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        conversation_pb2.UpdateConversationRequest(conversation={"conversation_id": "c"}),  # type: ignore[arg-type]
+        directory_pb2.UpdateUserRequest(user={"user_id": "ann"}),  # type: ignore[arg-type]
+    ],
+)
+def test_an_update_of_several_fields_names_one(
+    request_: conversation_pb2.UpdateConversationRequest | directory_pb2.UpdateUserRequest,
+) -> None:
+    assert problems(request_) == {"updateMask": "must name a field"}
+    request_.update_mask.CopyFrom(FieldMask(paths=["name"]))
+    assert problems(request_).keys() == {"name"}
+
+
+def test_an_update_of_a_single_field_needs_no_mask() -> None:
+    request = notification_pb2.UpdatePreferencesRequest(preferences={"muted_types": [TASK]})  # type: ignore[arg-type]
+    assert problems(request) == {}

@@ -344,7 +344,7 @@ class UpdateConversationRequest(_message.Message):
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """The fields to change, of name, description, archived, tags and muted_until_time; an empty mask changes nothing."""
+        """The fields to change, at least one of name, description, archived, tags and muted_until_time."""
 
     def __init__(
         self,

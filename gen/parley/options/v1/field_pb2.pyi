@@ -131,7 +131,7 @@ class Inline(_message.Message):
     @_builtins.property
     def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Names of the fields that the request sets. If the request has an update_mask, those present in JSON make up the
-        mask.
+        mask. It must name at least one field; where there is only one, an empty mask means that field.
         """
 
     def __init__(
