@@ -142,15 +142,15 @@ def _check_field(field: FieldDescriptor, *, required: bool | None = None, within
     if field.message_type is not None and not is_message(field, TIMESTAMP):
         return _message_check(field, required)
     problem = _scalar_problem(field, required)
-    if problem is None:
-        return None
     name, json_name, has_presence = field.name, field.json_name, field.has_presence
+    if problem is None and not (required and has_presence):
+        return None
 
     def check(message: Any) -> Iterator[Problem]:
         if has_presence and not message.HasField(name):
             if required:
                 yield json_name, IS_REQUIRED
-        elif sentence := problem(getattr(message, name)):
+        elif problem is not None and (sentence := problem(getattr(message, name))):
             yield json_name, sentence
 
     return check
@@ -159,8 +159,8 @@ def _check_field(field: FieldDescriptor, *, required: bool | None = None, within
 def _list_check(field: FieldDescriptor, within: bool) -> Check | None:
     options, name, json_name = options_of(field), field.name, field.json_name
     least, most = options.min_items, options.max_items
-    inner = _check_of(field.message_type) if within and field.message_type is not None else None
-    problem = None if field.message_type is not None else _scalar_problem(field, True)
+    inner = _check_of(message_of(field)) if within and is_message(field) and not _is_google(field) else None
+    problem = None if inner is not None else _scalar_problem(field, True)
     if not (least or most or inner or problem):
         return None
 
@@ -181,7 +181,7 @@ def _list_check(field: FieldDescriptor, within: bool) -> Check | None:
 
 
 def _message_check(field: FieldDescriptor, required: bool) -> Check | None:
-    if message_of(field).full_name.startswith("google."):
+    if _is_google(field):
         return None
     name, json_name, inner = field.name, field.json_name, _check_of(message_of(field))
     if inner is None and not required:
@@ -196,6 +196,11 @@ def _message_check(field: FieldDescriptor, required: bool) -> Check | None:
                 yield f"{json_name}.{place}", sentence
 
     return check
+
+
+def _is_google(field: FieldDescriptor) -> bool:
+    """Reports whether a field holds a message of Google's, which has no constraints of ours."""
+    return message_of(field).full_name.startswith("google.")
 
 
 def _scalar_problem(field: FieldDescriptor, required: bool) -> Callable[[Any], str | None] | None:
