@@ -14,6 +14,8 @@ STRUCT: Final = "google.protobuf.Struct"
 FIELD_MASK: Final = "google.protobuf.FieldMask"
 MAX_INTEGER: Final = 2**53 - 1
 """The largest integer that every JSON implementation keeps."""
+MAX_STRUCT_LEVELS: Final = 20
+"""The greatest depth of a JSON object of any form: protobuf decodes about 30 levels."""
 
 INTEGERS: Final = frozenset(
     {FieldDescriptor.CPPTYPE_INT32, FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT32}
@@ -90,6 +92,8 @@ def sentence_of(field: FieldDescriptor) -> str:
     """Returns what a value of a field must be, such as "must have 1 to 64 characters"; of a repeated one, each item."""
     if is_message(field, TIMESTAMP):
         return "must be a time of the years 1 to 9999, such as 2026-01-31T12:00:00.000Z"
+    if is_message(field, STRUCT):
+        return f"must be an object of at most {MAX_STRUCT_LEVELS} levels"
     if field.message_type is not None:
         return "must be an object"
     if field.enum_type is not None:

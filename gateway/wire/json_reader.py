@@ -6,19 +6,19 @@ is there. The constraints themselves are the contract's: `chassis.contract.valid
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache, partial
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, Final, NamedTuple
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from google.protobuf.json_format import ParseDict, ParseError
-from google.protobuf.message import Message
-from google.protobuf.struct_pb2 import Struct
+from google.protobuf.struct_pb2 import NULL_VALUE
 
 from chassis.contract.fields import (
     INTEGERS,
     IS_REQUIRED,
     MAX_INTEGER,
+    MAX_STRUCT_LEVELS,
     STRUCT,
     TIMESTAMP,
     accepted_names,
@@ -32,7 +32,7 @@ from chassis.contract.fields import (
     sentence_of,
 )
 from chassis.contract.methods import message_class
-from chassis.contract.validator import invalid_fields, problems_of
+from chassis.contract.validator import Problem, invalid_fields, problems_of
 from gateway.wire.timestamps import parse_time
 
 NOT_AN_OBJECT: Final = {"body": "must be an object"}
@@ -40,8 +40,9 @@ NOTHING_TO_CHANGE: Final = {"body": "must have a field to change"}
 _ABSENT: Final = object()
 _MANY: Final = "is given more than once"
 
-Put = Callable[[Any, Any], str]
-"""Sets a field of a message to a JSON value; returns what the value must be, or nothing."""
+Put = Callable[[Any, Any], Sequence[Problem]]
+"""Sets a field of a message to a JSON value. Returns what is wrong: the place within the value, such as "[1].url" or ""
+for the value itself, and what must be there."""
 
 
 class RequestField(NamedTuple):
@@ -117,8 +118,8 @@ def read_request(body: Any, request: Descriptor) -> Any:
     return message
 
 
-def _type_problems(body: Mapping[str, Any], message: Any, paths: Any) -> Iterator[tuple[str, str]]:
-    """Sets the fields of a request from a body, and the mask's paths; returns what is absent or has a wrong type."""
+def _type_problems(body: Mapping[str, Any], message: Any, paths: Any) -> Iterator[Problem]:
+    """Sets the fields of a message from a body, and the mask's paths; returns what is absent or has a wrong type."""
     for field in request_fields(message.DESCRIPTOR):
         value = body.get(field.name, _ABSENT)
         if value is _ABSENT or (value is None and not (field.masked and field.field.has_presence)):
@@ -128,8 +129,11 @@ def _type_problems(body: Mapping[str, Any], message: Any, paths: Any) -> Iterato
         if field.masked:
             paths.append(field.field.name)
         target = getattr(message, field.inlined_in.name) if field.inlined_in is not None else message
-        if problem := _excluded(target, field.field) or (value is not None and _put_of(field.field)(target, value)):
+        if problem := _excluded(target, field.field):
             yield field.name, problem
+        elif value is not None:
+            for place, problem in _put_of(field.field)(target, value):
+                yield f"{field.name}{place}", problem
 
 
 def _excluded(message: Any, field: FieldDescriptor) -> str:
@@ -148,70 +152,131 @@ def _mark_present(message: Any, request: Descriptor) -> None:
 
 @cache
 def _put_of(field: FieldDescriptor) -> Put:
-    if field.is_repeated:
-        return _list(field)
-    if field.message_type is None:
-        parse = _parser(field)
+    if field.message_type is not None:
+        return _message_list(field) if field.is_repeated else _message(field)
+    return _scalar_list(field) if field.is_repeated else _scalar(field)
 
-        def put(message: Any, value: Any) -> str:
-            parsed = parse(value)
-            if parsed is _ABSENT:
-                return sentence_of(field)
-            setattr(message, field.name, parsed)
-            return ""
 
-        return put
-    return _message(field)
+def _scalar(field: FieldDescriptor) -> Put:
+    parse, wrong = _parser(field), (("", sentence_of(field)),)
+
+    def put(message: Any, value: Any) -> Sequence[Problem]:
+        parsed = parse(value)
+        if parsed is _ABSENT:
+            return wrong
+        setattr(message, field.name, parsed)
+        return ()
+
+    return put
+
+
+def _scalar_list(field: FieldDescriptor) -> Put:
+    parse = _parser(field)
+
+    def put(message: Any, value: Any) -> Sequence[Problem]:
+        if not isinstance(value, list):
+            return (("", list_sentence_of(field)),)
+        parsed = [parse(item) for item in value]
+        if any(item is _ABSENT for item in parsed):
+            return (("", f"each {sentence_of(field)}"),)
+        getattr(message, field.name).extend(parsed)
+        return ()
+
+    return put
 
 
 def _message(field: FieldDescriptor) -> Put:
-    def put(message: Any, value: Any) -> str:
-        parsed = _read_message(field, value)
-        if parsed is None:
-            return sentence_of(field)
-        getattr(message, field.name).CopyFrom(parsed)
-        return ""
+    new, fill = message_class(message_of(field)), _filler(field)
+
+    def put(message: Any, value: Any) -> Sequence[Problem]:
+        inner = new()
+        problems = fill(inner, value)
+        if all(place for place, _ in problems):
+            getattr(message, field.name).CopyFrom(inner)
+        return problems
 
     return put
 
 
-def _list(field: FieldDescriptor) -> Put:
-    parse = _parser(field) if field.message_type is None else partial(_parse_message, field)
+def _message_list(field: FieldDescriptor) -> Put:
+    new, fill = message_class(message_of(field)), _filler(field)
 
-    def put(message: Any, value: Any) -> str:
+    def put(message: Any, value: Any) -> Sequence[Problem]:
         if not isinstance(value, list):
-            return list_sentence_of(field)
-        parsed = [parse(item) for item in value]
-        if any(item is _ABSENT for item in parsed):
-            return f"each {sentence_of(field)}"
-        getattr(message, field.name).extend(parsed)
-        return ""
+            return (("", list_sentence_of(field)),)
+        items, problems = [], []
+        for index, item in enumerate(value):
+            inner = new()
+            for place, problem in fill(inner, item):
+                if not place:
+                    return (("", f"each {problem}"),)
+                problems.append((f"[{index}]{place}", problem))
+            items.append(inner)
+        getattr(message, field.name).extend(items)
+        return problems
 
     return put
 
 
-def _parse_message(field: FieldDescriptor, value: Any) -> Any:
-    message = _read_message(field, value)
-    return _ABSENT if message is None else message
+def _filler(field: FieldDescriptor) -> Put:
+    """Returns what fills a message of a field's type with the JSON value that stands for it."""
+    wrong = (("", sentence_of(field)),)
 
+    def fill_time(message: Any, value: Any) -> Sequence[Problem]:
+        time = parse_time(value) if isinstance(value, str) else None
+        if time is None:
+            return wrong
+        message.CopyFrom(time)
+        return ()
 
-def _read_message(field: FieldDescriptor, value: Any) -> Message | None:
-    """Returns the message that a JSON value stands for; None where it is none."""
+    def fill_struct(message: Any, value: Any) -> Sequence[Problem]:
+        return () if isinstance(value, Mapping) and _fill_struct(message, value, MAX_STRUCT_LEVELS) else wrong
+
+    def fill(message: Any, value: Any) -> Sequence[Problem]:
+        if not isinstance(value, Mapping):
+            return wrong
+        return [(f".{name}", problem) for name, problem in _type_problems(value, message, [])]
+
     if is_message(field, TIMESTAMP):
-        return parse_time(value) if isinstance(value, str) else None
-    if not isinstance(value, Mapping):
-        return None
-    if is_message(field, STRUCT):
-        try:
-            return ParseDict(dict(value), Struct())
-        except (ParseError, ValueError):
-            return None
-    message: Any = message_class(message_of(field))()
-    for inner in request_fields(message_of(field)):
-        item = value.get(inner.name)
-        if item is not None and _put_of(inner.field)(message, item):
-            return None
-    return message  # type: ignore[no-any-return]  # a message of the field's type
+        return fill_time
+    return fill_struct if is_message(field, STRUCT) else fill
+
+
+def _fill_struct(struct: Any, value: Mapping[Any, Any], levels: int) -> bool:
+    """Sets a Struct to a JSON object; returns whether that was possible."""
+    return levels > 0 and all(
+        isinstance(name, str) and _is_unicode(name) and _fill_value(struct.fields[name], item, levels - 1)
+        for name, item in value.items()
+    )
+
+
+def _fill_value(target: Any, value: Any, levels: int) -> bool:
+    if isinstance(value, Mapping):
+        target.struct_value.SetInParent()
+        return _fill_struct(target.struct_value, value, levels)
+    if isinstance(value, list):
+        target.list_value.SetInParent()
+        values = target.list_value.values
+        return levels > 0 and all(_fill_value(values.add(), item, levels - 1) for item in value)
+    if isinstance(value, str):
+        if not _is_unicode(value):
+            return False
+        target.string_value = value
+    elif isinstance(value, bool):
+        target.bool_value = value
+    elif value is None:
+        target.null_value = NULL_VALUE
+    else:
+        return _fill_number(target, value)
+    return True
+
+
+def _fill_number(target: Any, value: float) -> bool:
+    try:
+        target.number_value = float(value)
+    except OverflowError:
+        return False
+    return math.isfinite(target.number_value)
 
 
 def _parser(field: FieldDescriptor) -> Callable[[Any], Any]:
