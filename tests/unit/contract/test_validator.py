@@ -191,6 +191,7 @@ def test_the_fields_that_a_request_does_not_set_are_not_checked() -> None:
         ({"question": "  ", "options": ["a", "b"]}, ["options"], {}),
         ({"options": ["a"]}, ["options"], {"options": "must have 2 to 10 items"}),
         ({}, ["close_time"], {}),
+        ({"question": "?"}, [], {"updateMask": "must name a field"}),
         ({"close_time": Timestamp(nanos=-1)}, ["close_time"], {"closeTime": TIME}),
         ({"kind": 1}, ["kind"], {"updateMask": "may only have question, options, close_time"}),
         ({}, ["poll_id"], {"updateMask": "may only have question, options, close_time"}),
