@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cache
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -29,7 +30,7 @@ from chassis.contract.fields import (
     sentence_of,
 )
 from chassis.errors import InvalidArgumentError
-from chassis.rpc.validation import USER_ID_PATTERN, FieldChecks
+from chassis.rpc.validation import MAX_PROBLEMS, USER_ID_PATTERN, FieldChecks
 
 Problem = tuple[str, str]
 Check = Callable[[Any], Iterator[Problem]]
@@ -58,7 +59,7 @@ def validate_envelope(request: Message) -> None:
 
 def _report(problems: Iterator[Problem]) -> None:
     checks = FieldChecks()
-    for field, sentence in problems:
+    for field, sentence in islice(problems, MAX_PROBLEMS):
         checks.require(False, field, sentence)
     checks.done()
 
@@ -112,16 +113,17 @@ def _inline_check(field: FieldDescriptor, mask: FieldDescriptor | None) -> Check
             yield from check(message)
 
     def check_changed(request: Any) -> Iterator[Problem]:
-        message, paths = getattr(request, field.name), getattr(request, mask.name).paths if mask else ()
+        message = getattr(request, field.name)
+        paths = set(getattr(request, mask.name).paths) if mask else set()  # a mask may name a field many times
         for check in keys:
             yield from check(message)
-        if mask and not set(paths) <= changed.keys():
+        if mask and not paths <= changed.keys():
             yield mask.json_name, unknown
         if mask and not paths and len(changed) > 1:
             yield mask.json_name, "must name a field"
-        for path in paths or (list(changed) if len(changed) == 1 else ()):
-            if found := changed.get(path):
-                yield from found(message)
+        for name, check_of_field in changed.items():
+            if check_of_field is not None and (name in paths or (not paths and len(changed) == 1)):
+                yield from check_of_field(message)
 
     return check_new if mask is None else check_changed
 

@@ -123,7 +123,13 @@ def health_alone(groups: Sequence[Group], verifier: TokenVerifier) -> ASGIApp:
 def routes(operations: Iterable[Operation], verifier: TokenVerifier) -> list[Route]:
     """One route for each path; those without parameters come first, so that /users/me is no user's id."""
     ordered = sorted(operations, key=lambda operation: _specificity(operation.path))
-    return [Route(path, Endpoint(same_path, verifier)) for path, same_path in groupby(ordered, lambda one: one.path)]
+    return [_route(path, list(same_path), verifier) for path, same_path in groupby(ordered, lambda one: one.path)]
+
+
+def _route(path: str, operations: list[Operation], verifier: TokenVerifier) -> Route:
+    """Returns the route of a path; one of a custom method leaves other methods to an id that ends as it does."""
+    methods = [operation.method for operation in operations] if ":" in path else None
+    return Route(path, Endpoint(operations, verifier), methods=methods)
 
 
 def _specificity(path: str) -> tuple[bool, bool, str]:

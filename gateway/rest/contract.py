@@ -7,7 +7,7 @@ hand stands in for it, and falls back on it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -18,7 +18,7 @@ from starlette.responses import Response
 from chassis.contract.methods import REQUEST_ID, Binding, Method
 from chassis.contract.validator import invalid_fields
 from gateway.rest.endpoint import json_response
-from gateway.rest.operation import Call, Operation
+from gateway.rest.operation import Call, Operation, Schema
 from gateway.rest.request_parsing import read_json, read_texts
 from gateway.rest.schemas import body_of, comment_of, first_sentence, query_parameters, ref
 from gateway.upstream.clients import Upstreams
@@ -30,6 +30,15 @@ IDEMPOTENCY_HEADER: Final = "Idempotency-Key"
 CREATED: Final = 201
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,64}")
 _UNDERSCORE: Final = re.compile(r"_(\w)")
+
+
+_IDEMPOTENCY_KEY: Final[Schema] = {
+    "name": IDEMPOTENCY_HEADER,
+    "in": "header",
+    "required": False,
+    "description": "Makes a repeat get the first outcome, for at least 24 hours; a requestId in the body wins.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 64, "pattern": "^[!-~]+$"},
+}
 
 
 class ContractOperation:
@@ -57,9 +66,13 @@ class ContractOperation:
         """Returns an answer with the status and headers of the operation."""
         return json_response(answer, self._status, self._location(response))
 
-    async def call(self, call: Call, preset: Mapping[str, Any] | None = None) -> Any:
-        """Reads the request and makes the call; `preset` fields replace the request's. Raises AppError."""
-        request = await read_call(call, self._method.input, has_body=self._binding.has_body, preset=preset or {})
+    async def call(
+        self, call: Call, preset: Mapping[str, Any] | None = None, refused: Mapping[str, str] | None = None
+    ) -> Any:
+        """Reads the request and makes the call; for the arguments see `read_call`. Raises AppError."""
+        request = await read_call(
+            call, self._method.input, has_body=self._binding.has_body, preset=preset, refused=refused
+        )
         return await call_upstream(self._upstreams, self._method, request, call.token)
 
     def _location(self, response: Any) -> dict[str, str]:
@@ -76,6 +89,7 @@ class ContractOperation:
         in_path = set(map(camel, self._binding.parameters))
         fields = [field for field in request_fields(self._method.input) if field.name not in in_path]
         fields = [field for field in fields if field.field.name != REQUEST_ID or self._binding.has_body]
+        header = (_IDEMPOTENCY_KEY,) if self._method.has_request_id else ()
         return Operation(
             self._binding.verb,
             camel(self._binding.path),
@@ -83,7 +97,7 @@ class ContractOperation:
             first_sentence(comment_of(self._method.descriptor)),  # type: ignore[arg-type]  # it has a full name
             self.handle,
             answer=ref(self._method.output),
-            parameters=() if self._binding.has_body else tuple(query_parameters(fields)),
+            parameters=(*(() if self._binding.has_body else query_parameters(fields)), *header),
             body=body_of(fields) if self._binding.has_body else None,
             status=self._status,
         )
@@ -107,7 +121,8 @@ async def read_call(
     has_body: bool,
     names: Mapping[str, str] | None = None,
     preset: Mapping[str, Any] | None = None,
-    fallback: Mapping[str, Any] | None = None,
+    fallback: Mapping[str, Callable[[], Any]] | None = None,
+    refused: Mapping[str, str] | None = None,
 ) -> Any:
     """Reads the request of an RPC from an HTTP request.
 
@@ -117,23 +132,26 @@ async def read_call(
         has_body: whether its fields come in a JSON body, not in the query.
         names: what this path calls fields that have another name in the contract.
         preset: fields that the path itself says.
-        fallback: fields that the request may leave out.
+        fallback: what gives the values of fields that the request leaves out.
+        refused: names that this path refuses, each with the reason.
 
     Raises:
         AppError: as `read_json` and `read_request`.
     """
     fields = request_fields(request)
     body = await read_json(call.request) if has_body and fields else read_texts(call.request, request)
+    if problems := {name: reason for name, reason in (refused or {}).items() if name in body}:
+        raise invalid_fields(problems)
     for name, own in (names or {}).items():
         if own in body:
             body[name] = body.pop(own)
     in_path = {name: [text] for name, text in call.request.path_params.items()}
     body |= {**body_from_texts(in_path, request), **(preset or {})}
-    for name, value in (fallback or {}).items():
+    for name, value_of in (fallback or {}).items():
         if body.get(name) is None:
-            body[name] = value
-    if any(field.field.name == REQUEST_ID for field in fields):
-        body.setdefault("requestId", idempotency_key(call))
+            body[name] = value_of()
+    if body.get("requestId") is None and any(field.field.name == REQUEST_ID for field in fields):
+        body["requestId"] = idempotency_key(call)
     return read_request(body, request)
 
 

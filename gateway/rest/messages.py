@@ -16,7 +16,7 @@ from chassis.rpc.paging import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from gateway.rest.contract import ContractOperation, idempotency_key, read_call
 from gateway.rest.dialect_views import DIALECT, DialectViews, dialect_of, in_any_shape
 from gateway.rest.operation import Call, Operation, Schema
-from gateway.rest.request_parsing import query_integer, query_text
+from gateway.rest.request_parsing import names_any, query_integer, query_text
 from gateway.rest.schemas import body_of, object_of, parameter, ref
 from gateway.sessions.history import HistoryPage, page_before, page_number
 from gateway.upstream.clients import Upstreams
@@ -27,6 +27,7 @@ from gateway.wire.json_reader import request_fields
 _HISTORY: Final = "/api/chat/conversations/{conversationId}/messages"
 _MAX_PAGE: Final = 1_000_000
 _OF_THE_CONTRACT: Final = ("pageSize", "afterSeq")
+_OF_ITS_OWN: Final = ("page", "limit", "dialect")
 _NAMES: Final = {"text": "content", "kind": "type"}
 """What `POST /api/chat/send` calls fields of a draft, by their names in the contract."""
 
@@ -70,7 +71,7 @@ class Messages:
 
     async def list_messages(self, call: Call) -> Any:
         """Returns a page of a conversation's messages, by seq ascending; page 1 is the newest."""
-        if any(name in call.request.query_params for name in _OF_THE_CONTRACT):
+        if names_any(call.request, _OF_THE_CONTRACT) and not names_any(call.request, _OF_ITS_OWN):
             return await self._list.handle(call)
         dialect, conversation_id = dialect_of(call), call.request.path_params["conversationId"]
         limit = query_integer(call.request, "limit", DEFAULT_PAGE_SIZE, most=MAX_PAGE_SIZE)
@@ -101,7 +102,7 @@ class Messages:
                 message_pb2.SendMessageRequest.DESCRIPTOR,
                 has_body=True,
                 names=_NAMES,
-                fallback={"clientMessageId": idempotency_key(call) or str(uuid.uuid4())},
+                fallback={"clientMessageId": lambda: idempotency_key(call) or str(uuid.uuid4())},
             )
             draft = request.draft
             response = await self._upstreams.call(

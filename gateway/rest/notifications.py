@@ -11,7 +11,7 @@ from parley.notify.v1 import notification_pb2
 from chassis.rpc.paging import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 from gateway.rest.contract import ContractOperation
 from gateway.rest.operation import Call, Operation, Schema
-from gateway.rest.request_parsing import query_integer
+from gateway.rest.request_parsing import names_any, query_integer
 from gateway.rest.schemas import object_of, parameter, ref
 from gateway.wire.json_objects import Object, notification_object
 
@@ -19,6 +19,7 @@ MAX_PAGE: Final = 50
 """A numbered page is reached by walking over those before it; who wants more reads them by token."""
 
 _OF_THE_CONTRACT: Final = ("pageSize", "pageToken")
+_OF_ITS_OWN: Final = ("page", "limit")
 
 
 PAGE: Final = object_of(
@@ -46,7 +47,7 @@ class Notifications:
 
     async def list_notifications(self, call: Call) -> Any:
         """Lists one page, by its number or by a page token."""
-        if any(name in call.request.query_params for name in _OF_THE_CONTRACT):
+        if names_any(call.request, _OF_THE_CONTRACT) and not names_any(call.request, _OF_ITS_OWN):
             return await self._list.handle(call)
         number = query_integer(call.request, "page", 1, most=MAX_PAGE)
         limit = query_integer(call.request, "limit", DEFAULT_PAGE_SIZE, most=MAX_PAGE_SIZE)

@@ -79,7 +79,7 @@ def query_integer(request: Request, name: str, default: int, *, most: int) -> in
     text = query_text(request, name)
     if not text:
         return default
-    if text.isascii() and text.isdecimal() and 1 <= int(text) <= most:
+    if text.isascii() and text.isdecimal() and len(text) <= len(str(most)) and 1 <= int(text) <= most:
         return int(text)
     raise invalid_fields({name: f"must be 1 to {most:,}"})
 
@@ -90,6 +90,11 @@ def query_choice(request: Request, name: str, choices: Collection[str]) -> str |
     if text and text not in choices:
         raise invalid_fields({name: "must be one of " + ", ".join(choices)})
     return text or None
+
+
+def names_any(request: Request, names: Collection[str]) -> bool:
+    """Reports whether the query has any of some parameters."""
+    return any(name in request.query_params for name in names)
 
 
 def query_text(request: Request, name: str) -> str:

@@ -15,6 +15,7 @@ from gateway.rest.schemas import answers, object_of
 from gateway.wire.json_objects import Object, user_object
 
 _USER: Final = answers([user_pb2.User.DESCRIPTOR])["User"]
+_NOT_IN_AN_UPDATE: Final = {"password": "must be set at /api/users/{userId}:setPassword"}
 ACCOUNT: Final = object_of(
     {
         "user": object_of(
@@ -39,14 +40,15 @@ class Users:
 
     def operations(self) -> tuple[Operation, ...]:
         """Returns the rows of the table."""
-        return tuple(
-            _with_account(self._contract[key]) for key in (("POST", "/api/users"), ("PATCH", "/api/users/{userId}"))
+        return (
+            _with_account(self._contract["POST", "/api/users"], {}),
+            _with_account(self._contract["PATCH", "/api/users/{userId}"], _NOT_IN_AN_UPDATE),
         )
 
 
-def _with_account(operation: ContractOperation) -> Operation:
+def _with_account(operation: ContractOperation, refused: Mapping[str, str]) -> Operation:
     async def handle(call: Call) -> Response:
-        response = await operation.call(call)
+        response = await operation.call(call, refused=refused)
         return operation.respond(response, {"user": _account(response.user)})
 
     return replace(operation.operation(), handler=handle, answer=ACCOUNT)

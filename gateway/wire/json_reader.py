@@ -38,6 +38,7 @@ from gateway.wire.timestamps import parse_time
 NOT_AN_OBJECT: Final = {"body": "must be an object"}
 NOTHING_TO_CHANGE: Final = {"body": "must have a field to change"}
 _ABSENT: Final = object()
+_MAX_DIGITS: Final = 17  # one more than the largest integer has
 _MANY: Final = "is given more than once"
 
 Put = Callable[[Any, Any], Sequence[Problem]]
@@ -288,6 +289,8 @@ def _parser(field: FieldDescriptor) -> Callable[[Any], Any]:
         return lambda value: value if isinstance(value, bool) else _ABSENT
     if field.cpp_type in INTEGERS:
         least, most = integer_bounds(field)
+        if field.cpp_type == FieldDescriptor.CPPTYPE_INT32 and not options_of(field).HasField("lte"):
+            return lambda value: min(value, most) if type(value) is int and least <= value <= MAX_INTEGER else _ABSENT
         return lambda value: value if type(value) is int and least <= value <= most else _ABSENT
     if options_of(field).id:
         return _id_of
@@ -336,7 +339,9 @@ def body_from_texts(texts: Mapping[str, list[str]], request: Descriptor) -> dict
 def _from_text(field: FieldDescriptor, text: str) -> Any:
     """Returns the JSON value of a text; the text itself where it stands for none, which the reader then refuses."""
     if field.cpp_type == FieldDescriptor.CPPTYPE_BOOL and field.message_type is None:
-        return {"true": True, "false": False}.get(text.lower(), text)
+        return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
     if field.cpp_type in INTEGERS:
-        return int(text) if text.removeprefix("-").isdecimal() and text.isascii() else text
+        digits = text.removeprefix("-")
+        is_integer = digits.isdecimal() and digits.isascii() and len(digits) <= _MAX_DIGITS
+        return int(text) if is_integer else text
     return text

@@ -19,7 +19,7 @@ TEXT_BYTES: Final = options_of(Draft.DESCRIPTOR.fields_by_name["text"]).max_byte
 MESSAGE_KINDS: Final = accepted_names(Draft.DESCRIPTOR.fields_by_name["kind"])
 
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
-UserId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:@-]{1,64}$")]
+UserId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:@-]{1,64}\Z")]
 Seq = Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
 
 

@@ -49,6 +49,8 @@ BAD_QUERIES = [
     ("/api/users?pageSize=-1", {"pageSize"}),
     ("/api/users?pageSize=1.5", {"pageSize"}),
     ("/api/users?pageSize=many&role=king", {"pageSize", "role"}),
+    ("/api/users?pageSize=" + "9" * 5_000, {"pageSize"}),
+    ("/api/notifications?page=" + "9" * 5_000, {"page"}),
     ("/api/users?role=ADMIN", {"role"}),
     ("/api/users?query=" + "x" * 201, {"query"}),
     ("/api/chat/conversations?archived=maybe", {"archived"}),

@@ -148,6 +148,30 @@ async def test_an_admin_disables_and_enables_a_user(house: Harness, organization
         assert answer["user"]["disabled"] is disabled
 
 
+async def test_a_password_is_refused_where_users_are_changed(house: Harness, organization: str) -> None:
+    admin = await house.join(organization, "admin")
+    body = {"name": "New", "password": "a long password"}
+    response = await admin.request("PATCH", f"/api/users/{admin.id}", json=body)
+    assert problem_of(response) == (400, "INVALID_ARGUMENT", "INVALID_FIELDS")
+    assert "setPassword" in response.json()["error"]["fields"]["password"]
+
+
+async def test_a_user_whose_id_ends_like_a_custom_method_is_read(house: Harness, organization: str) -> None:
+    admin = await house.join(organization, "admin")
+    await admin.post("/api/users", {"userId": "x:deactivate", "name": "Nia", "role": "bot"})
+    assert (await admin.get("/api/users/x:deactivate"))["user"]["userId"] == "x:deactivate"
+    await admin.post("/api/users/x:deactivate:deactivate", {})
+
+
+async def test_an_admin_sets_a_password(house: Harness, organization: str) -> None:
+    admin, sam = await house.join(organization, "admin"), await house.join(organization, "sales")
+    email = f"{sam.id}@test.example"
+    await admin.request("PATCH", f"/api/users/{sam.id}", json={"email": email})
+    await admin.post(f"/api/users/{sam.id}:setPassword", {"password": PASSWORD})
+    session = answer_of(await house.http.post("/api/auth/login", json={"email": email, "password": PASSWORD}))
+    assert session["user"]["userId"] == sam.id
+
+
 async def test_a_change_of_nothing_is_refused(house: Harness, organization: str) -> None:
     admin = await house.join(organization, "admin")
     for body in ({}, {"name": None}, {"unknown": 1}):
