@@ -91,6 +91,11 @@ class ServiceSettings(ProcessSettings):
 
     listen: Address = Field("127.0.0.1:0", description="address of the gRPC server")
     reflection: bool = Field(False, description="serves gRPC reflection")
+    concurrent_calls: int = Field(
+        20_000,
+        ge=1,
+        description="maximum concurrent calls and streams of one process; further ones fail with RESOURCE_EXHAUSTED",
+    )
     shutdown_delay_seconds: float = Field(
         0.0,
         ge=0,

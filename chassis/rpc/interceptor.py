@@ -27,6 +27,8 @@ from chassis.rpc.access import Access
 from chassis.rpc.status import CODES, DETAILS_KEY, to_status
 
 DEFAULT_DEADLINE_SECONDS: Final = 30.0
+MAX_ANONYMOUS_REQUEST_BYTES: Final = 128 * 1024
+"""The largest request without a token to decode; the largest valid one carries an issuer's token of 16 KiB."""
 
 _log = logger("edge")
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -65,11 +67,9 @@ class AuthInterceptor(grpc.aio.ServerInterceptor):
     def _wrap(
         self, path: str, handler: grpc.RpcMethodHandler[Any, Any], access: Access
     ) -> grpc.RpcMethodHandler[Any, Any]:
-        method = _Method(path, _kind(handler), access, self._verifier, self._outages)
-        codecs = {
-            "request_deserializer": _tolerant(handler.request_deserializer),
-            "response_serializer": handler.response_serializer,
-        }
+        method = _Method(path, handler, access, self._verifier, self._outages)
+        # Requests arrive as bytes; the wrapper decodes them once their caller is authorized.
+        codecs = {"request_deserializer": None, "response_serializer": handler.response_serializer}
         if handler.request_streaming and handler.response_streaming:
             return grpc.stream_stream_rpc_method_handler(method.streaming(handler.stream_stream), **codecs)
         if handler.response_streaming:
@@ -94,44 +94,34 @@ def _token_of(context: Context) -> str:
     return ""
 
 
-class _MalformedRequest:
-    """A request that could not be decoded. If the deserializer raised instead, gRPC would respond with UNKNOWN."""
-
-
-def _tolerant(deserialize: Any) -> Callable[[bytes], Any]:
-    def read(data: bytes) -> Any:
-        try:
-            return deserialize(data)
-        except DecodeError:
-            return _MalformedRequest()
-
-    return read
-
-
 class _CheckedRequests:
-    """A stream of requests that raises at the first one that fails a check."""
+    """A stream of decoded requests that raises at the first one that is malformed or fails a check."""
 
-    def __init__(self, requests: AsyncIterator[Any], check: Callable[[Any], None]) -> None:
+    def __init__(self, requests: AsyncIterator[bytes], decode: Callable[[bytes], Any]) -> None:
         self._requests = aiter(requests)
-        self._check = check
+        self._decode = decode
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return self
 
     async def __anext__(self) -> Any:
-        request = await anext(self._requests)
-        self._check(request)
-        return request
+        return self._decode(await anext(self._requests))
 
 
 class _Method:
     """The wrapper of one method."""
 
     def __init__(
-        self, path: str, kind: str, access: Access, verifier: TokenVerifier, outages: tuple[type[Exception], ...]
+        self,
+        path: str,
+        handler: grpc.RpcMethodHandler[Any, Any],
+        access: Access,
+        verifier: TokenVerifier,
+        outages: tuple[type[Exception], ...],
     ) -> None:
         service, _, name = path.lstrip("/").partition("/")
-        self._path, self._labels = path, (kind, service, name)
+        self._path, self._labels = path, (_kind(handler), service, name)
+        self._deserialize: Any = handler.request_deserializer
         self._access = access
         self._verifier = verifier
         self._outages = outages
@@ -197,21 +187,28 @@ class _Method:
         return identity
 
     def _checked(self, request: Any, identity: Identity | None) -> Any:
-        """Returns the request once it is checked; checks a stream of requests one by one as they arrive."""
-        if not isinstance(request, Message | _MalformedRequest):
-            return _CheckedRequests(request, lambda each: self._check(each, identity))
-        self._check(request, identity)
-        return request
+        """Returns the decoded and checked request; decodes a stream of requests one by one as they arrive."""
+        if not isinstance(request, bytes):
+            return _CheckedRequests(request, lambda data: self._decode(data, identity))
+        return self._decode(request, identity)
 
-    def _check(self, request: Message | _MalformedRequest, identity: Identity | None) -> None:
-        if isinstance(request, _MalformedRequest):
-            raise InvalidArgumentError("MALFORMED_REQUEST", "the request can't be decoded")
+    def _decode(self, data: bytes, identity: Identity | None) -> Message:
+        if identity is None and len(data) > MAX_ANONYMOUS_REQUEST_BYTES:
+            raise InvalidArgumentError(
+                "REQUEST_TOO_LARGE",
+                f"without an access token a request has at most {MAX_ANONYMOUS_REQUEST_BYTES} bytes",
+            )
+        try:
+            request: Message = self._deserialize(data)
+        except DecodeError:
+            raise InvalidArgumentError("MALFORMED_REQUEST", "the request can't be decoded") from None
         if identity is not None and self._access.applies_to(identity):
             self._access.check(request, identity)
         if self._access.rule.per_item:
             validate_envelope(request)
         else:
             validate(request)
+        return request
 
     async def _fail(self, context: Context, error: Exception) -> NoReturn:
         if isinstance(error, grpc.aio.AbortError):

@@ -25,6 +25,9 @@ from chassis.rpc.interceptor import AuthInterceptor
 from chassis.rpc.tls import TlsFiles, grpc_server_credentials
 
 _OPTIONS: Final = (
+    # No compression: gRPC unpacks requests before the interceptor sees the token, so a few bytes from anyone would take
+    # megabytes. A compressed request fails with UNIMPLEMENTED.
+    ("grpc.compression_enabled_algorithms_bitset", 1),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.keepalive_permit_without_calls", 1),
@@ -88,6 +91,7 @@ async def serving(service: Service, settings: ServiceSettings) -> AsyncIterator[
             AuthInterceptor(access_of(r.descriptor for r in service.registrations), service.verifier, service.outages)
         ],
         options=_OPTIONS,
+        maximum_concurrent_rpcs=settings.concurrent_calls,
     )
     checks = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)

@@ -96,7 +96,12 @@ class Settings(ServiceSettings):
     sign_in_address_attempts: int = Field(
         100, ge=1, description="failed sign-ins from one address per sign_in_window_seconds"
     )
-    sign_in_window_seconds: float = Field(300.0, gt=0, le=86_400, description="window of the sign-in limits, in s")
+    service_token_address_attempts: int = Field(
+        100, ge=1, description="failed requests for services' tokens from one address per sign_in_window_seconds"
+    )
+    sign_in_window_seconds: float = Field(
+        300.0, gt=0, le=86_400, description="window of the limits on sign-ins and services' tokens, in s"
+    )
 
     issuer_timeout_seconds: float = Field(3.0, gt=0, le=30, description="time limit of a key set's fetch, in s")
     issuer_keys_seconds: float = Field(
