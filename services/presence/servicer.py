@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 import grpc
@@ -50,8 +51,9 @@ class PresenceServicer(presence_pb2_grpc.PresenceServiceServicer):
         self, request: presence_pb2.WatchPresenceRequest, context: Context
     ) -> AsyncIterator[presence_pb2.WatchPresenceResponse]:
         """Streams the presence of users."""
-        async for presences in self._watches.serve(calling_user(), request.user_ids):
-            yield presence_pb2.WatchPresenceResponse(presences=presences)
+        async with aclosing(self._watches.serve(calling_user(), request.user_ids)) as updates:
+            async for presences in updates:
+                yield presence_pb2.WatchPresenceResponse(presences=presences)
 
     async def SetStatus(
         self, request: presence_pb2.SetStatusRequest, context: Context

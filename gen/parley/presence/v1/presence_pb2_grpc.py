@@ -97,8 +97,9 @@ class PresenceServiceServicer:
         """Streams the presence of users: first of all of them, then of those whose presence changed.
 
         Errors: UNAVAILABLE (SHUTTING_DOWN) if the replica stops, (STORE_UNAVAILABLE); RESOURCE_EXHAUSTED
-        (SUBSCRIBER_TOO_SLOW) if over 20,000 events are pending, (TOO_MANY_WATCHES) if the replica serves 10,000 others;
-        UNAUTHENTICATED (TOKEN_EXPIRED) when the caller's token expires. Call again after each of them.
+        (SUBSCRIBER_TOO_SLOW) if over 20,000 events are pending, (TOO_MANY_WATCHES) if the replica serves 20 of the user,
+        2,000 of the organization, or 10,000 in all, and the message names which; UNAUTHENTICATED (TOKEN_EXPIRED) when the
+        caller's token expires. Call again after each of them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

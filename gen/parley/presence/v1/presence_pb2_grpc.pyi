@@ -44,8 +44,9 @@ class PresenceServiceStub:
     """Streams the presence of users: first of all of them, then of those whose presence changed.
 
     Errors: UNAVAILABLE (SHUTTING_DOWN) if the replica stops, (STORE_UNAVAILABLE); RESOURCE_EXHAUSTED
-    (SUBSCRIBER_TOO_SLOW) if over 20,000 events are pending, (TOO_MANY_WATCHES) if the replica serves 10,000 others;
-    UNAUTHENTICATED (TOKEN_EXPIRED) when the caller's token expires. Call again after each of them.
+    (SUBSCRIBER_TOO_SLOW) if over 20,000 events are pending, (TOO_MANY_WATCHES) if the replica serves 20 of the user,
+    2,000 of the organization, or 10,000 in all, and the message names which; UNAUTHENTICATED (TOKEN_EXPIRED) when the
+    caller's token expires. Call again after each of them.
     """
     SetStatus: _aio.UnaryUnaryMultiCallable[_presence_pb2.SetStatusRequest, _presence_pb2.SetStatusResponse]
     """Sets the status that the caller shows. It stays, also without a session, until it is set again.
@@ -102,8 +103,9 @@ class PresenceServiceServicer(metaclass=_abc_1.ABCMeta):
         """Streams the presence of users: first of all of them, then of those whose presence changed.
 
         Errors: UNAVAILABLE (SHUTTING_DOWN) if the replica stops, (STORE_UNAVAILABLE); RESOURCE_EXHAUSTED
-        (SUBSCRIBER_TOO_SLOW) if over 20,000 events are pending, (TOO_MANY_WATCHES) if the replica serves 10,000 others;
-        UNAUTHENTICATED (TOKEN_EXPIRED) when the caller's token expires. Call again after each of them.
+        (SUBSCRIBER_TOO_SLOW) if over 20,000 events are pending, (TOO_MANY_WATCHES) if the replica serves 20 of the user,
+        2,000 of the organization, or 10,000 in all, and the message names which; UNAUTHENTICATED (TOKEN_EXPIRED) when the
+        caller's token expires. Call again after each of them.
         """
 
     @_abc_1.abstractmethod
