@@ -1,4 +1,6 @@
-"""Limits failed sign-ins by account and by network address, and determines the address of a call.
+"""Limits failed sign-ins and failed requests for services' tokens, and determines the network address of a call.
+
+Sign-ins are limited by account and by network address, requests for services' tokens by address.
 
 A window's worth of attempts may come at once; after that they come back one by one (see chassis.rate_limit). Every
 attempt counts when it starts, so that concurrent attempts can't exceed the limit; a successful one is refunded, so that
@@ -122,15 +124,42 @@ class SignInLimits:
             await self._limiter.attempt(_address_key(address), self._by_address),
             await self._limiter.attempt(_account_key(email), self._by_account),
         )
-        if wait > 0:
-            raise ResourceExhaustedError(
-                "TOO_MANY_ATTEMPTS", "too many attempts; try again later", retry_after_ms=math.ceil(wait * 1_000)
-            )
+        _raise_if_limited(wait)
 
     async def refund(self, email: str, address: str) -> None:
         """Takes back a successful attempt."""
         await self._limiter.refund(_address_key(address), self._by_address)
         await self._limiter.refund(_account_key(email), self._by_account)
+
+
+class ServiceTokenLimits:
+    """The limit of failed requests for services' tokens from a network address.
+
+    There is none by service: anyone could then keep a service from its tokens.
+    """
+
+    def __init__(self, limiter: Limiter, by_address: Rate) -> None:
+        self._limiter = limiter
+        self._by_address = by_address
+
+    async def admit(self, address: str) -> None:
+        """Counts an attempt. Raises ResourceExhaustedError (TOO_MANY_ATTEMPTS) beyond the limit."""
+        _raise_if_limited(await self._limiter.attempt(_service_key(address), self._by_address))
+
+    async def refund(self, address: str) -> None:
+        """Takes back a successful attempt."""
+        await self._limiter.refund(_service_key(address), self._by_address)
+
+
+def _raise_if_limited(wait_seconds: float) -> None:
+    if wait_seconds > 0:
+        raise ResourceExhaustedError(
+            "TOO_MANY_ATTEMPTS", "too many attempts; try again later", retry_after_ms=math.ceil(wait_seconds * 1_000)
+        )
+
+
+def _service_key(address: str) -> str:
+    return "service:" + _digest(subscriber_of(address))
 
 
 def _account_key(email: str) -> str:

@@ -102,7 +102,9 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
         if request.organization_id:
             checks.user_id("organizationId", request.organization_id)
         checks.done()
-        token = self._service_tokens.issue(request.service, request.secret, request.organization_id)
+        token = await self._service_tokens.issue(
+            request.service, request.secret, request.organization_id, client_address("", context)
+        )
         return auth_pb2.IssueServiceTokenResponse(access_token=token.text, expire_time=timestamp(token.expire_time))
 
     async def ListKeys(self, request: auth_pb2.ListKeysRequest, context: Context) -> auth_pb2.ListKeysResponse:

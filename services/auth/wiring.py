@@ -14,7 +14,7 @@ from parley.auth.v1 import auth_pb2, auth_pb2_grpc, directory_pb2, directory_pb2
 from chassis.identity import TokenVerifier
 from chassis.rate_limit import Rate
 from chassis.rpc.server import Registration, Service
-from services.auth.bus import Bus, RedisLimiter, open_bus
+from services.auth.bus import Bus, open_bus
 from services.auth.callers import Callers
 from services.auth.clock import Clock, clock
 from services.auth.directory import Directory
@@ -23,7 +23,7 @@ from services.auth.issuer_tokens import IssuerTokens
 from services.auth.key_sets import KeySets, open_client
 from services.auth.key_store import KeyStore
 from services.auth.keys import KeyRing, KeySchedule
-from services.auth.limits import FallbackLimiter, LocalLimiter, SignInLimits
+from services.auth.limits import FallbackLimiter, Limiter, LocalLimiter, ServiceTokenLimits, SignInLimits
 from services.auth.organization_store import OrganizationStore
 from services.auth.organizations import Organizations
 from services.auth.passwords import Passwords, make_hasher
@@ -90,11 +90,13 @@ async def _assemble(settings: Settings, unix_time: Callable[[], float], clients:
     )
     users = Users(user_store, organization_store, clients.passwords, sessions, now)
     tokens = IssuerTokens(_key_sets(settings, clients.http, unix_time), unix_time, settings.token_leeway_seconds)
+    limiter = FallbackLimiter(clients.bus.limiter, LocalLimiter())
+    service_tokens = ServiceTokens(settings.service_credentials, signer, _service_token_limits(settings, limiter))
     auth = AuthServicer(
-        sign_in=SignIn(user_store, clients.passwords, sessions, _limits(settings, clients.bus.limiter)),
+        sign_in=SignIn(user_store, clients.passwords, sessions, _sign_in_limits(settings, limiter)),
         exchange=Exchange(organization_store, user_store, users, sessions, tokens),
         sessions=sessions,
-        service_tokens=ServiceTokens(settings.service_credentials, signer),
+        service_tokens=service_tokens,
         keys=keys,
         revocations=feed,
     )
@@ -170,10 +172,14 @@ def _schedule(settings: Settings) -> KeySchedule:
     )
 
 
-def _limits(settings: Settings, shared: RedisLimiter) -> SignInLimits:
+def _sign_in_limits(settings: Settings, limiter: Limiter) -> SignInLimits:
     window = settings.sign_in_window_seconds
     return SignInLimits(
-        FallbackLimiter(shared, LocalLimiter()),
+        limiter,
         by_account=Rate(settings.sign_in_account_attempts, window),
         by_address=Rate(settings.sign_in_address_attempts, window),
     )
+
+
+def _service_token_limits(settings: Settings, limiter: Limiter) -> ServiceTokenLimits:
+    return ServiceTokenLimits(limiter, Rate(settings.service_token_address_attempts, settings.sign_in_window_seconds))

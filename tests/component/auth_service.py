@@ -225,6 +225,7 @@ def auth_settings(mongodb_uri: str, redis_url: str, **overrides: object) -> Sett
         "password_memory_kib": 1_024,
         "password_parallelism": 1,
         "sign_in_address_attempts": 100_000,
+        "service_token_address_attempts": 100_000,
     }
     return Settings.model_validate(values | overrides)
 

@@ -126,10 +126,12 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def IssueServiceToken(self, request, context):
-        """Exchanges a service's name and secret for a short-lived token with the service's scopes.
+        """Exchanges a service's name and secret for a short-lived token with the service's scopes. Failed attempts are limited
+        for each network address (by default to 100 in 5 minutes).
 
         Errors: UNAUTHENTICATED (INVALID_CREDENTIALS) if the service is unknown or the secret is wrong; PERMISSION_DENIED
-        (ORGANIZATION_NOT_ALLOWED) if the service may not act in that organization, or names none and may not act in all.
+        (ORGANIZATION_NOT_ALLOWED) if the service may not act in that organization, or names none and may not act in all;
+        RESOURCE_EXHAUSTED (TOO_MANY_ATTEMPTS) over the limit, with RetryInfo.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

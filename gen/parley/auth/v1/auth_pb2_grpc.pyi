@@ -50,10 +50,12 @@ class AuthServiceStub:
     UNAVAILABLE (ISSUER_UNAVAILABLE) if the issuer's keys cannot be fetched.
     """
     IssueServiceToken: _aio.UnaryUnaryMultiCallable[_auth_pb2.IssueServiceTokenRequest, _auth_pb2.IssueServiceTokenResponse]
-    """Exchanges a service's name and secret for a short-lived token with the service's scopes.
+    """Exchanges a service's name and secret for a short-lived token with the service's scopes. Failed attempts are limited
+    for each network address (by default to 100 in 5 minutes).
 
     Errors: UNAUTHENTICATED (INVALID_CREDENTIALS) if the service is unknown or the secret is wrong; PERMISSION_DENIED
-    (ORGANIZATION_NOT_ALLOWED) if the service may not act in that organization, or names none and may not act in all.
+    (ORGANIZATION_NOT_ALLOWED) if the service may not act in that organization, or names none and may not act in all;
+    RESOURCE_EXHAUSTED (TOO_MANY_ATTEMPTS) over the limit, with RetryInfo.
     """
     ListKeys: _aio.UnaryUnaryMultiCallable[_auth_pb2.ListKeysRequest, _auth_pb2.ListKeysResponse]
     """Returns the public keys that verify access tokens. They include the next key before it signs, and earlier keys as
@@ -137,10 +139,12 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_pb2.IssueServiceTokenRequest,
         context: _aio.ServicerContext[_auth_pb2.IssueServiceTokenRequest, _abc.Awaitable[_auth_pb2.IssueServiceTokenResponse]],
     ) -> _abc.Awaitable[_auth_pb2.IssueServiceTokenResponse]:
-        """Exchanges a service's name and secret for a short-lived token with the service's scopes.
+        """Exchanges a service's name and secret for a short-lived token with the service's scopes. Failed attempts are limited
+        for each network address (by default to 100 in 5 minutes).
 
         Errors: UNAUTHENTICATED (INVALID_CREDENTIALS) if the service is unknown or the secret is wrong; PERMISSION_DENIED
-        (ORGANIZATION_NOT_ALLOWED) if the service may not act in that organization, or names none and may not act in all.
+        (ORGANIZATION_NOT_ALLOWED) if the service may not act in that organization, or names none and may not act in all;
+        RESOURCE_EXHAUSTED (TOO_MANY_ATTEMPTS) over the limit, with RetryInfo.
         """
 
     @_abc_1.abstractmethod
