@@ -75,7 +75,7 @@ class ChangeWriter:
                 if state is None or state.conversation.organization_id != organization_id:
                     raise not_found()
                 if change_id and (first := await self._store.outcome(conversation_id, change_id)) is not None:
-                    return ChangeSet(first, repeated=True)
+                    return ChangeSet(first)
                 changes = await decide(state)
                 changes.change.change_id = change_id
                 if changes.change.kind is ChangeKind.UNCHANGED:

@@ -214,7 +214,7 @@ class Conversations:
         """Updates settings (name, description, archived, tags), and the time until which the caller mutes it.
 
         A mute alone takes no rev, as no other member sees it. Its event informs the caller's devices and the other
-        replicas.
+        replicas. A repeat publishes it again, with the present state: the first attempt may have failed before that.
         """
         mute = {} if muted_until_ms is None else {caller.user_id: muted_until_ms}
 
@@ -228,7 +228,7 @@ class Conversations:
         async def attempt(change_id: str) -> chat_pb2.Conversation:
             changes = await self._committer.change(conversation_id, caller.organization_id, decide, change_id)
             view = await self._views.get(caller.organization_id, conversation_id, caller.user_id)
-            if mute and changes.change.kind is ChangeKind.UNCHANGED and not changes.repeated:
+            if mute and changes.change.kind is ChangeKind.UNCHANGED:
                 self._publisher.put(events.view_updated(caller.organization_id, view, caller.user_id))
             return view
 

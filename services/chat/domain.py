@@ -218,7 +218,6 @@ class ChangeSet:
         message: the message that it changes, as it is afterwards.
         add, remove, roles, settings: the changes of members and settings.
         muted_until: when the mutes of some members end, in Unix ms; 0 to unmute.
-        repeated: whether this is the outcome of an earlier request with the same id, and nothing was written.
     """
 
     change: Change
@@ -228,7 +227,6 @@ class ChangeSet:
     roles: Mapping[str, MemberRole] = field(default_factory=dict)
     settings: Mapping[str, object] = field(default_factory=dict)
     muted_until: Mapping[str, int] = field(default_factory=dict)
-    repeated: bool = False
 
 
 def _digest(size: int, *parts: str) -> str:

@@ -23,6 +23,7 @@ from services.chat.domain import ChangeSet
 from services.chat.store import ChatStore
 from tests.component.auth_service import RunningAuth
 from tests.component.chat.running import TIMEOUT, Person, RunningChat, running_chat
+from tests.component.chat.test_subscribe import subscribed
 
 NAMES = ("ann", "bob", "cat", "dan")
 c, m = conversation_pb2, message_pb2
@@ -33,6 +34,7 @@ class World(NamedTuple):
 
     replicas: tuple[RunningChat, RunningChat]
     people: tuple[tuple[Person, ...], ...]
+    organization_id: str
 
     def via(self, person: Person, replica: int) -> Person:
         """Returns the same user through a replica."""
@@ -49,7 +51,8 @@ async def world(auth: RunningAuth, mongodb_uri: str, redis_url: str) -> AsyncIte
         running_chat(auth, mongodb_uri, redis_url, database) as one,
         running_chat(auth, mongodb_uri, redis_url, database) as other,
     ):
-        yield World((one, other), tuple(tuple(map(replica.as_user, signed_in)) for replica in (one, other)))
+        people = tuple(tuple(map(replica.as_user, signed_in)) for replica in (one, other))
+        yield World((one, other), people, organization_id)
 
 
 async def call(person: Person, request: Any) -> Any:
@@ -364,6 +367,30 @@ async def test_a_replica_that_dies_after_the_write_has_done_the_only_change(
         interruption.over.set()
         with contextlib.suppress(asyncio.CancelledError):
             await lost
+
+
+async def test_a_repeat_publishes_the_mute_that_a_replica_died_before_publishing(
+    world: World, auth: RunningAuth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group, key = await create_group(world), secrets.token_hex(8)
+    ann, elsewhere = world.people[0][0], world.people[1][0]
+    interruption = Interruption(monkeypatch)
+    async with subscribed(auth, world.replicas[1], world.organization_id, ann.user_id) as stream:
+        await stream.read()
+        lost = asyncio.create_task(call(ann, muted(group, 4_000_000_000, key)))
+        try:
+            await asyncio.wait_for(interruption.happened.wait(), TIMEOUT)
+            lost.cancel()
+            await call(elsewhere, muted(group, 4_000_000_000, key))
+            views: list[int] = []
+            while not views:
+                updates = [event.conversation_updated for event in (await stream.read()).events]
+                views += [view.muted_until_time.seconds for update in updates for view in update.views]
+            assert views == [4_000_000_000]
+        finally:
+            interruption.over.set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await lost
 
 
 async def test_a_write_whose_acknowledgement_is_lost_is_made_once(
