@@ -198,7 +198,7 @@ COMMENTS: dict[str, str] = {
     'parley.chat.v1.Attachment.name': "The file's name: at most 200 characters; may be empty.",
     'parley.chat.v1.Attachment.size_bytes': 'The size in bytes; 0 if unknown.',
     'parley.chat.v1.Attachment.url': 'The http or https URL of the content: at most 2,000 characters.',
-    'parley.chat.v1.Conversation': 'A conversation as one of its members, the viewer, sees it.',
+    'parley.chat.v1.Conversation': "A conversation as one of its members, the viewer, sees it. A member_count of 0 is a conversation that the viewer has left or was removed from: the response to a repeat of one of the viewer's earlier requests. Only its ids (conversation_id, kind, external_ref and created_by), and the rev and seq of that request's change, are meaningful; every other field, such as last_activity_time, has no meaning.",
     'parley.chat.v1.Conversation.archived': 'Whether the conversation is archived, for all members. Messages can still be sent.',
     'parley.chat.v1.Conversation.conversation_id': "The conversation's id: 22 characters of base64url.",
     'parley.chat.v1.Conversation.create_time': 'The time at which the conversation was created; absent for old conversations, for which it was not stored.',

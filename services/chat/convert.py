@@ -124,7 +124,10 @@ def conversation_to_proto(
 
 
 def departed_to_proto(conversation: Conversation, change: Change) -> chat_pb2.Conversation:
-    """Converts a conversation for the author of a change who is no longer a member: without fields that may change."""
+    """Converts a conversation for the author of a change who is no longer a member: without fields that may change.
+
+    Its member_count of 0 tells the client that the other fields have no meaning; see Conversation in chat.proto.
+    """
     proto = chat_pb2.Conversation(
         conversation_id=conversation.conversation_id,
         kind=chat_pb2.ConversationKind.ValueType(conversation.kind),

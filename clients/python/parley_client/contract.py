@@ -218,6 +218,10 @@ class User(WireObject, frozen=True, kw_only=True):
 class Conversation(WireObject, frozen=True, kw_only=True):
     """A conversation as one of its members, the viewer, sees it.
 
+    A member_count of 0 is a conversation that the viewer has left or was removed from: the response to a repeat of one
+    of the viewer's earlier requests. Only its ids (conversation_id, kind, external_ref and created_by), and the rev and
+    seq of that request's change, are meaningful; every other field, such as last_activity_time, has no meaning.
+
     Attributes:
         conversation_id: The conversation's id: 22 characters of base64url.
         kind: The conversation's kind; never changes.

@@ -258,6 +258,7 @@ async def test_who_left_gets_the_outcome_without_what_happened_since(world: Worl
     assert (conversation.conversation_id, conversation.rev) == (group.conversation_id, left_at)
     assert "secret" not in str(conversation)
     assert not conversation.members
+    assert conversation.member_count == 0  # by which clients recognize a conversation that they left
     await other.add(group.conversation_id, person.user_id)
     assert (await call(person, leave)).conversation.rev == left_at
     assert person.user_id in {member.user_id for member in (await other.conversation(group.conversation_id)).members}

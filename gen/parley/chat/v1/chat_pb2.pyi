@@ -162,7 +162,12 @@ Global___Member: _TypeAlias = Member  # noqa: Y015
 
 @_typing.final
 class Conversation(_message.Message):
-    """A conversation as one of its members, the viewer, sees it."""
+    """A conversation as one of its members, the viewer, sees it.
+
+    A member_count of 0 is a conversation that the viewer has left or was removed from: the response to a repeat of one of
+    the viewer's earlier requests. Only its ids (conversation_id, kind, external_ref and created_by), and the rev and seq
+    of that request's change, are meaningful; every other field, such as last_activity_time, has no meaning.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
