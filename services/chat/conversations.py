@@ -15,6 +15,8 @@ from services.chat.contacts import Contacts
 from services.chat.conversation_cache import ConversationState
 from services.chat.domain import (
     CLIENT_ROLE,
+    MAX_MEMBERS,
+    MODERATING_ROLES,
     Change,
     ChangeKind,
     ChangeSet,
@@ -97,19 +99,30 @@ class Conversations:
     ) -> chat_pb2.Conversation:
         """Creates a group or project with the caller as its owner.
 
-        An organization has one project for each external_ref: if there is one, returns it to its members.
+        An organization has one project for each external_ref: if there is one, returns it to its members. Any other
+        caller must be entitled to create it, and then enters it; see `_entering`.
         """
         others = [user_id for user_id in dict.fromkeys(member_ids) if user_id != caller.user_id]
         conversation_id = self._id_of_new(caller, kind, external_ref, request_id)
 
+        roles = {caller.user_id: MemberRole.OWNER} | dict.fromkeys(others, MemberRole.MEMBER)
+
+        async def enter(state: ConversationState) -> ChangeSet:
+            return _entering(state, caller, roles, self._now_ms())
+
         async def attempt(change_id: str) -> chat_pb2.Conversation:
-            if not await self._store.conversations([conversation_id]):
+            is_project = kind is ConversationKind.PROJECT
+            exists = bool(await self._store.conversations([conversation_id]))
+            if not exists or (is_project and not await self._store.member(conversation_id, caller.user_id)):
+                # First, so that a caller who may not create the project does not learn whether it exists.
                 await self._contacts.require(others, field="memberIds", new_group=True)
+            if not exists:
                 conversation = self._new(caller, conversation_id, kind)
                 conversation.name, conversation.description = name, description
                 conversation.external_ref = external_ref
-                roles = {caller.user_id: MemberRole.OWNER} | dict.fromkeys(others, MemberRole.MEMBER)
                 await self._create(caller, conversation, roles, change_id)
+            if is_project:  # also after a creation, which another caller's may have preceded
+                await self._committer.change(conversation_id, caller.organization_id, enter, change_id)
             return await self._views.get(caller.organization_id, conversation_id, caller.user_id)
 
         return await self._idempotency.run(caller, conversation_id, "CreateConversation", request_id, attempt)
@@ -233,6 +246,31 @@ class Conversations:
             return view
 
         return await self._idempotency.run(caller, conversation_id, "UpdateConversation", request_id, attempt)
+
+
+def _entering(state: ConversationState, caller: Identity, roles: Mapping[str, MemberRole], now_ms: int) -> ChangeSet:
+    """Returns the change by which a caller who may create an existing project enters it.
+
+    A project without members passes to the caller and the members in `roles`. Administrators and managers of the
+    organization become admins of a project that has members.
+
+    Raises:
+        PermissionDeniedError: NOT_A_MEMBER, to others if the project has members.
+        FailedPreconditionError: TOO_MANY_MEMBERS.
+    """
+    if caller.user_id in state.members:
+        return state.unchanged(caller.user_id, now_ms)
+    if state.members:
+        if caller.role not in MODERATING_ROLES:
+            raise not_a_member()
+        if len(state.members) >= MAX_MEMBERS:
+            raise FailedPreconditionError("TOO_MANY_MEMBERS", f"a group has at most {MAX_MEMBERS} members")
+        roles = {caller.user_id: MemberRole.ADMIN}
+    change = state.next_change(ChangeKind.MEMBERS, caller.user_id, now_ms, added=tuple(roles))
+    seq = state.head.seq  # earlier messages count as read
+    return ChangeSet(
+        change, add=tuple(Member(user_id, role, seq, seq, 0, change.rev) for user_id, role in roles.items())
+    )
 
 
 def _changed_settings(state: ConversationState, caller: Identity, settings: Mapping[str, object]) -> dict[str, object]:

@@ -1004,11 +1004,14 @@ class Operations(ABC):
     ) -> CreateConversationResponse:
         """Creates a group or project with the caller as its owner.
 
-        An organization has one project for each external_ref: if it exists, returns it to its members unchanged.
-        Errors: PERMISSION_DENIED (GROUP_CREATION_NOT_ALLOWED) if the caller's role may not create groups,
-        (CONTACT_NOT_ALLOWED) if the caller may not contact one of the members, (NOT_A_MEMBER) if the project exists and
-        the caller is not a member; NOT_FOUND (USER_NOT_FOUND); UNAUTHENTICATED (ACCOUNT_DISABLED); RESOURCE_EXHAUSTED
-        (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
+        An organization has one project for each external_ref: if it exists, returns it to its members unchanged. A
+        project that all members have left passes to the caller and the given members; name and history stay. The
+        organization's administrators and managers become admins of a project that has members. Errors:
+        PERMISSION_DENIED (GROUP_CREATION_NOT_ALLOWED) if the caller's role may not create groups, (CONTACT_NOT_ALLOWED)
+        if the caller may not contact one of the members, both whether the project exists or not; (NOT_A_MEMBER) if the
+        project has members and the caller, with another role, is none of them; NOT_FOUND (USER_NOT_FOUND);
+        FAILED_PRECONDITION (TOO_MANY_MEMBERS) if the project has 5,000 members; UNAUTHENTICATED (ACCOUNT_DISABLED);
+        ABORTED (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
 
         Args:
             kind: The kind of the new conversation; not direct, see GetOrCreateDirectConversation.
