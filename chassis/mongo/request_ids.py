@@ -2,7 +2,8 @@
 
 An update and the digest of its request id are written to the same document in one atomic operation. So a repeat, at
 once, concurrently or after a crash, finds either both or neither, and a request that failed leaves no digest. A
-document keeps the digests of the last 24 hours, but at most MAX_REQUESTS, which bounds its size.
+document keeps the digests of the last 24 hours, but at most MAX_REQUESTS, which bounds its size. An older digest, which
+stays until the next update with a request id, has no effect.
 
 The functions return parts of an aggregation pipeline for an update; see
 https://www.mongodb.com/docs/manual/tutorial/update-documents-with-aggregation-pipeline/.
@@ -11,7 +12,7 @@ https://www.mongodb.com/docs/manual/tutorial/update-documents-with-aggregation-p
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -20,7 +21,12 @@ FIELD: Final = "requests"
 
 RETENTION: Final = timedelta(hours=24)
 MAX_REQUESTS: Final = 1_000
-_RETENTION_MS: Final = RETENTION // timedelta(milliseconds=1)
+_RECENT: Final = {
+    "$filter": {
+        "input": {"$ifNull": [f"${FIELD}", []]},
+        "cond": {"$gt": ["$$this.at", {"$subtract": ["$$NOW", RETENTION // timedelta(milliseconds=1)]}]},
+    }
+}
 
 
 def request_digest(method: str, request_id: str) -> bytes | None:
@@ -47,20 +53,24 @@ def set_once(digest: bytes | None, changes: Mapping[str, Any], **details: Any) -
     return {"$set": {name: {"$cond": [_is_repeat(digest), f"${name}", value]} for name, value in added.items()}}
 
 
-def contains(document: Mapping[str, Any], digest: bytes | None) -> bool:
-    """Reports whether a stored document has a digest: whether an update of it with that digest is a repeat."""
-    return any(request["id"] == digest for request in document.get(FIELD, ()))
+def performed(digest: bytes) -> dict[str, Any]:
+    """Returns the condition that a document has a digest of the last 24 hours."""
+    return {f"{FIELD}.id": digest, "$expr": _is_repeat(digest)}
+
+
+def expired(digest: bytes) -> dict[str, Any]:
+    """Returns the condition that a document has a digest, but an older one."""
+    return {f"{FIELD}.id": digest, "$expr": {"$not": [_is_repeat(digest)]}}
+
+
+def contains(document: Mapping[str, Any], digest: bytes | None, now: datetime) -> bool:
+    """Reports whether a stored document has a digest of the last 24 hours, so that an update with it is a repeat."""
+    return any(request["id"] == digest and request["at"] > now - RETENTION for request in document.get(FIELD, ()))
 
 
 def _is_repeat(digest: bytes) -> dict[str, Any]:
-    return {"$in": [digest, {"$ifNull": [f"${FIELD}.id", []]}]}
+    return {"$in": [digest, {"$map": {"input": _RECENT, "in": "$$this.id"}}]}
 
 
 def _with_digest(digest: bytes, details: Mapping[str, Any]) -> dict[str, Any]:
-    recent = {
-        "$filter": {
-            "input": {"$ifNull": [f"${FIELD}", []]},
-            "cond": {"$gt": ["$$this.at", {"$subtract": ["$$NOW", _RETENTION_MS]}]},
-        }
-    }
-    return {"$slice": [{"$concatArrays": [recent, [{"id": digest, "at": "$$NOW", **details}]]}, -MAX_REQUESTS]}
+    return {"$slice": [{"$concatArrays": [_RECENT, [{"id": digest, "at": "$$NOW", **details}]]}, -MAX_REQUESTS]}

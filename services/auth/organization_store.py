@@ -14,6 +14,7 @@ from services.auth.store import (
     DuplicateKeyError,
     RequestPerformedError,
     find_by_request,
+    insert_once,
     key_pattern,
     reaching,
     request_entry,
@@ -51,7 +52,7 @@ class OrganizationStore:
             **request_entry(request, organization.create_time),
         }
         try:
-            await self._collection.insert_one(document)
+            await insert_once(self._collection, document, request)
         except DuplicateKeyError as error:
             if "_id" in key_pattern(error):
                 raise AlreadyExistsError("ORGANIZATION_EXISTS", "an organization with this id exists") from error

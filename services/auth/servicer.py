@@ -209,8 +209,8 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         """Implements the RPC."""
         identity, digest = caller(), _request_digest(request)
         user = await self._users.repeated(digest)
+        await self._callers.require_administrator(identity)
         if user is None:
-            await self._callers.require_administrator(identity)
             user = await self._users.create(identity.organization_id, new_user(request), digest)
         return directory_pb2.CreateUserResponse(user=user_to_proto(user))
 
@@ -220,9 +220,9 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         """Implements the RPC."""
         changes, identity, digest = user_changes(request), caller(), _request_digest(request)
         user = await self._users.repeated(digest)
+        own = OWN_FIELDS.issuperset(request.update_mask.paths)
+        await self._callers.require_may_change(identity, request.user.user_id, own_fields=own)
         if user is None:
-            own = OWN_FIELDS.issuperset(request.update_mask.paths)
-            await self._callers.require_may_change(identity, request.user.user_id, own_fields=own)
             user = await self._users.change(identity.organization_id, request.user.user_id, changes, digest)
         return directory_pb2.UpdateUserResponse(user=user_to_proto(user))
 
@@ -231,8 +231,9 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
     ) -> directory_pb2.SetPasswordResponse:
         """Implements the RPC."""
         changes, identity, digest = password_change(request), caller(), _request_digest(request)
-        if await self._users.repeated(digest) is None:
-            await self._callers.require_administrator(identity)
+        user = await self._users.repeated(digest)
+        await self._callers.require_administrator(identity)
+        if user is None:
             await self._users.change(identity.organization_id, request.user_id, changes, digest)
         return directory_pb2.SetPasswordResponse()
 
@@ -245,8 +246,8 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         checks.done()
         identity, digest = caller(), _request_digest(request)
         user = await self._users.repeated(digest)
+        await self._callers.require_administrator(identity)
         if user is None:
-            await self._callers.require_administrator(identity)
             changes = UserChanges(disabled=True)
             user = await self._users.change(identity.organization_id, request.user_id, changes, digest)
         return directory_pb2.DeactivateUserResponse(user=user_to_proto(user))
@@ -256,9 +257,9 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
     ) -> directory_pb2.CreateOrganizationResponse:
         """Implements the RPC."""
         new, digest = new_organization(request), _request_digest(request)
+        self._callers.require_serves(caller(), new.organization_id)
         organization = await self._organizations.repeated(digest)
         if organization is None:
-            self._callers.require_serves(caller(), new.organization_id)
             organization = await self._organizations.create(new, digest)
         return directory_pb2.CreateOrganizationResponse(organization=organization_to_proto(organization))
 
@@ -275,9 +276,9 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
     ) -> directory_pb2.UpdateOrganizationResponse:
         """Implements the RPC."""
         changes, digest = organization_changes(request), _request_digest(request)
+        organization_id = await self._callers.administered(caller(), request.organization.organization_id)
         organization = await self._organizations.repeated(digest)
         if organization is None:
-            organization_id = await self._callers.administered(caller(), request.organization.organization_id)
             organization = await self._organizations.change(organization_id, changes, digest)
         return directory_pb2.UpdateOrganizationResponse(organization=organization_to_proto(organization))
 
@@ -295,7 +296,9 @@ _Mutation = (
 def _request_digest(request: _Mutation) -> bytes | None:
     """Validates a request id, and returns what identifies the request; None if it has no id.
 
-    A repeat is looked up before permissions are checked: the request itself may have taken them away from the caller.
+    Methods look up a repeat of a change to a user before they check permissions, which it finishes even if the change
+    has taken them away from the caller: the user's sessions may not have been ended. The response is for callers who
+    have the permission now.
     """
     checks = AuthChecks()
     checks.request_id(request.request_id)

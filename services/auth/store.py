@@ -38,6 +38,7 @@ __all__ = [
     "RequestPerformedError",
     "Transaction",
     "find_by_request",
+    "insert_once",
     "key_pattern",
     "open_database",
     "reaching",
@@ -80,20 +81,37 @@ def set_once(digest: bytes | None, fields: Document, *, pending: bool = False) -
 
 
 def without_request(digest: bytes | None) -> Document:
-    """Returns the condition that a document has no record of a request."""
-    return {} if digest is None else {f"{request_ids.FIELD}.id": {"$ne": digest}}
+    """Returns the condition that a document has no record of a request from the last 24 hours."""
+    return {} if digest is None else {"$nor": [request_ids.performed(digest)]}
 
 
 async def find_by_request(collection: AsyncCollection[Document], digest: bytes) -> Document | None:
-    """Returns the document with the record of a request, and of its requests that record alone.
+    """Returns the document with the record of a request of the last 24 hours, and of its requests that record alone.
 
     The read is linearizable: it also finds a record that a concurrent request has just collided with.
     """
     latest = collection.with_options(read_concern=ReadConcern("linearizable"))
-    document = await latest.find_one({f"{request_ids.FIELD}.id": digest})
+    document = await latest.find_one(request_ids.performed(digest))
     if document is not None:
         document[request_ids.FIELD] = [request for request in document[request_ids.FIELD] if request["id"] == digest]
     return document
+
+
+async def insert_once(collection: AsyncCollection[Document], document: Document, digest: bytes | None) -> None:
+    """Inserts a document with the record of a request, in place of an older record that another document still has.
+
+    Raises:
+        DuplicateKeyError: also if another document has a record of the last 24 hours.
+    """
+    try:
+        await collection.insert_one(document)
+    except DuplicateKeyError as error:
+        if digest is None or f"{request_ids.FIELD}.id" not in key_pattern(error):
+            raise
+        forget: Document = {"$pull": {request_ids.FIELD: {"id": digest}}}
+        if not (await collection.update_one(request_ids.expired(digest), forget)).modified_count:
+            raise
+        await collection.insert_one(document)
 
 
 def reaching(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:

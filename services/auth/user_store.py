@@ -19,6 +19,7 @@ from services.auth.store import (
     RequestPerformedError,
     Transaction,
     find_by_request,
+    insert_once,
     key_pattern,
     reaching,
     request_entry,
@@ -144,7 +145,7 @@ class UserStore:
         if password_hash is not None:
             document["password_hash"] = password_hash
         try:
-            await self._collection.insert_one(document)
+            await insert_once(self._collection, document, request)
         except DuplicateKeyError as error:
             if "_id" in key_pattern(error):
                 raise AlreadyExistsError("USER_EXISTS", "a user with this id exists") from error

@@ -99,7 +99,7 @@ class Users:
         now = self._now()
         user = User(
             organization_id=organization_id,
-            user_id=new.user_id or f"u-{(request or secrets.token_bytes(8))[:8].hex()}",
+            user_id=new.user_id or f"u-{secrets.token_hex(8)}",
             name=new.name,
             email=new.email,
             role=new.role,

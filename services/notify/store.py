@@ -212,7 +212,7 @@ class NotificationStore:
         if digest is None:
             where["listed"] = True
         else:
-            where["$or"] = [{"listed": True}, {f"{request_ids.FIELD}.id": digest}]
+            where["$or"] = [{"listed": True}, request_ids.performed(digest)]
         async with _translating_errors():
             document = await self._notifications.find_one_and_update(
                 where,

@@ -108,7 +108,7 @@ class PresenceStore:
             except DuplicateKeyError:  # another call inserted the document at the same time
                 document = await self._update(key, update)
         before = _record(document) if document is not None else None
-        if document is not None and request_ids.contains(document, digest):
+        if document is not None and request_ids.contains(document, digest, datetime.now(UTC)):
             return before, _record(document)
         old = before or Record()
         setting = UserSetting(status, old.setting.text if text is None else text, old.setting.version + 1)

@@ -172,13 +172,30 @@ async def test_a_request_that_failed_is_performed_when_it_is_repeated(world: Wor
     assert (await call(auth, metadata, update("crm:42", "key", name="Bea"))).user.name == "Bea"
 
 
-async def test_who_gave_up_the_right_to_a_request_still_gets_its_outcome(world: World, organization: str) -> None:
+async def test_who_lost_the_right_to_a_request_does_not_get_its_outcome(world: World, organization: str) -> None:
     auth = world.replicas[0]
-    await auth.sign_in_new(organization, "admin")
-    admin = await auth.sign_in_new(organization, "admin")
-    request = update(admin.user_id, "key", role=user_pb2.ROLE_SALES)
-    first = await call(auth, admin.metadata, request)
-    assert await call(auth, admin.metadata, request) == first
+    other, admin = [await auth.sign_in_new(organization, "admin") for _ in range(2)]
+    ann = await sign_in_ann(auth, organization)
+    requests = [
+        creation("key", email=f"{secrets.token_hex(8)}@demo.example"),
+        update(ann.user_id, "key", email=f"{secrets.token_hex(8)}@demo.example"),
+        pb.SetPasswordRequest(user_id=ann.user_id, password=NEW_PASSWORD, request_id="key"),
+        pb.DeactivateUserRequest(user_id=ann.user_id, request_id="key"),
+        pb.UpdateOrganizationRequest(
+            organization=user_pb2.Organization(name="Initech"), update_mask=FieldMask(paths=["name"]), request_id="key"
+        ),
+        update(admin.user_id, "own", role=user_pb2.ROLE_SALES),
+    ]
+    for request in requests:
+        await call(auth, admin.metadata, request)
+    for request in requests:
+        with refused(Category.PERMISSION_DENIED, "NOT_ALLOWED"):
+            await call(auth, admin.metadata, request)
+    deactivation = pb.DeactivateUserRequest(user_id=admin.user_id, request_id="key")
+    await call(auth, other.metadata, deactivation)
+    for request in requests:
+        with refused(Category.UNAUTHENTICATED, "ACCOUNT_DISABLED"):
+            await call(auth, admin.metadata, request)
 
 
 async def test_a_password_is_set_once_and_ends_the_sessions_of_that_moment_alone(
@@ -358,6 +375,55 @@ async def test_a_repeat_ends_the_sessions_that_a_replica_died_before_ending(
         await call(other, metadata, request)
         assert await sessions_of(one, ann.user_id) == 0
     assert await revision_of(one, ann.user_id) == 2
+
+
+async def test_a_repeat_that_is_refused_ends_the_sessions_that_a_replica_died_before_ending(
+    world: World, organization: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = world.replicas
+    _, admin = [await one.sign_in_new(organization, "admin") for _ in range(2)]
+    request = pb.DeactivateUserRequest(user_id=admin.user_id, request_id="key")
+    interruption = Interruption(monkeypatch, Sessions, "end_all", before=True)
+    async with lost(one, admin.metadata, request, interruption):
+        assert await sessions_of(one, admin.user_id) == 1
+        with refused(Category.UNAUTHENTICATED, "ACCOUNT_DISABLED"):
+            await call(other, admin.metadata, request)
+        assert await sessions_of(one, admin.user_id) == 0
+
+
+async def age_requests(auth: RunningAuth) -> None:
+    """Makes the records of all requests a day older."""
+    day = 24 * 60 * 60 * 1_000
+    async with AsyncMongoClient[dict[str, Any]](auth.settings.mongodb_uri) as client:
+        for name in ("users", "organizations"):
+            aged = {"$mergeObjects": ["$$this", {"at": {"$subtract": ["$$this.at", day]}}]}
+            update = [{"$set": {"requests": {"$map": {"input": "$requests", "in": aged}}}}]
+            await client[auth.settings.mongodb_database][name].update_many({"requests": {"$exists": True}}, update)
+
+
+async def test_a_request_id_is_another_one_after_a_day(world: World, organization: str) -> None:
+    auth = world.replicas[0]
+    metadata, nowhere, key = (
+        await auth.service_metadata(organization),
+        await auth.service_metadata(),
+        secrets.token_hex(8),
+    )
+
+    def organization_request(organization_id: str) -> Any:
+        made = user_pb2.Organization(organization_id=organization_id, name="Acme")
+        return pb.CreateOrganizationRequest(organization=made, request_id=key)
+
+    ann = (await call(auth, metadata, creation(key))).user
+    await call(auth, metadata, update(ann.user_id, key, name="Bea"))
+    await call(auth, nowhere, organization_request(f"org-{key}"))
+    await age_requests(auth)
+    assert (await call(auth, metadata, update(ann.user_id, key, name="Cat"))).user.name == "Cat"
+    await age_requests(auth)
+    created = await call(auth, metadata, creation(key))
+    assert created.user.user_id != ann.user_id
+    assert await call(auth, metadata, creation(key)) == created
+    made = (await call(auth, nowhere, organization_request(f"org-{key}-2"))).organization
+    assert made.organization_id == f"org-{key}-2"
 
 
 async def test_a_user_keeps_a_bounded_number_of_requests(
