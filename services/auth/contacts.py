@@ -101,3 +101,8 @@ def may_see(viewer: User, other: User) -> bool:
 def sees_everyone(role: Role) -> bool:
     """Returns whether users of a role see the whole organization in listings, including disabled users."""
     return role in _RUNNING
+
+
+def sees_emails(role: Role) -> bool:
+    """Returns whether users of a role see the e-mail addresses of others, and find users by them."""
+    return role in _RUNNING

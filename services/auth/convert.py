@@ -27,13 +27,13 @@ def timestamp(time: datetime) -> Timestamp:
     return converted
 
 
-def user_to_proto(user: User, *, with_email: bool = True) -> user_pb2.User:
+def user_to_proto(user: User) -> user_pb2.User:
     """Converts a user."""
     return user_pb2.User(
         user_id=user.user_id,
         organization_id=user.organization_id,
         name=user.name,
-        email=user.email if with_email else "",
+        email=user.email,
         role=_ROLE_NUMBERS[user.role],
         teams=user.teams,
         avatar_url=user.avatar_url,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chassis.errors import PermissionDeniedError
 from chassis.identity import Identity
 from services.auth.callers import Callers
-from services.auth.contacts import Audience, may_see, may_write, sees_everyone
+from services.auth.contacts import Audience, may_see, may_write, sees_emails, sees_everyone
 from services.auth.domain import Role, User, ordered_unique
 from services.auth.organization_store import OrganizationStore
 from services.auth.user_store import UserFilter, UserStore
@@ -60,12 +60,15 @@ class Directory:
         return users[0]
 
     async def get_many(self, identity: Identity, user_ids: Sequence[str]) -> list[User]:
-        """Returns those of these users that the caller may know of, once each, in the given order."""
+        """Returns those of these users that the caller may know of, once each, in the given order.
+
+        Without the e-mail addresses that the caller may not see, as with `list`.
+        """
         viewer = await self._callers.current(identity)
         wanted = ordered_unique(user_ids)
         by_id = await self._users.get_many(identity.organization_id, wanted)
         users = [by_id[user_id] for user_id in wanted if user_id in by_id]
-        return [user for user in users if viewer is None or may_see(viewer, user)]
+        return [_seen_by(viewer, user) for user in users if viewer is None or may_see(viewer, user)]
 
     async def list(self, identity: Identity, search: Search, after: tuple[str, str] | None, size: int) -> Page:
         """Returns a page of users by name."""
@@ -73,9 +76,10 @@ class Directory:
         audience = None
         if viewer is not None and (search.contacts_only or not sees_everyone(viewer.role)):
             audience = Audience(viewer, with_viewer=not search.contacts_only)
-        wanted = UserFilter(search.words, search.role, search.team, audience)
+        by_email = viewer is None or sees_emails(viewer.role)
+        wanted = UserFilter(search.words, search.role, search.team, audience, by_email=by_email)
         users = await self._users.list(identity.organization_id, wanted, after, size + 1)
-        page, more = users[:size], len(users) > size
+        page, more = [_seen_by(viewer, user) for user in users[:size]], len(users) > size
         return Page(page, (page[-1].name_key, page[-1].user_id) if more else None)
 
     async def contacts(self, identity: Identity, user_ids: Sequence[str]) -> Contacts:
@@ -91,3 +95,10 @@ class Directory:
             allowed=[(user.user_id, may_write(viewer, user)) for user in seen],
             may_create_groups=organization is not None and viewer.role in organization.group_creator_roles,
         )
+
+
+def _seen_by(viewer: User | None, user: User) -> User:
+    """Returns a user without the e-mail address, unless the viewer may see it; None for a service."""
+    if viewer is None or sees_emails(viewer.role) or viewer.user_id == user.user_id:
+        return user
+    return replace(user, email="")

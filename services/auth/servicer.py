@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import Final
 
 from parley.auth.v1 import auth_pb2, auth_pb2_grpc, directory_pb2, directory_pb2_grpc, user_pb2
 
@@ -15,7 +14,7 @@ from services.auth.bus import to_response
 from services.auth.callers import Callers
 from services.auth.convert import organization_to_proto, timestamp, tokens_to_proto, user_to_proto
 from services.auth.directory import Directory, Search
-from services.auth.domain import MAX_EMAIL_CHARACTERS, Role, User, request_digest
+from services.auth.domain import MAX_EMAIL_CHARACTERS, request_digest
 from services.auth.exchange import Exchange
 from services.auth.keys import KeyRing
 from services.auth.limits import client_address
@@ -39,8 +38,6 @@ from services.auth.service_tokens import ServiceTokens
 from services.auth.sessions import Sessions
 from services.auth.sign_in import SignIn
 from services.auth.users import UserChanges, Users
-
-_SEES_EMAIL: Final = frozenset({Role.ADMIN.value, Role.MANAGER.value})
 
 
 class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
@@ -148,9 +145,8 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         checks = AuthChecks()
         checks.user_id("userId", request.user_id)
         checks.done()
-        identity = caller()
-        user = await self._directory.get(identity, request.user_id)
-        return directory_pb2.GetUserResponse(user=_seen_by(identity, user))
+        user = await self._directory.get(caller(), request.user_id)
+        return directory_pb2.GetUserResponse(user=user_to_proto(user))
 
     async def BatchGetUsers(
         self, request: directory_pb2.BatchGetUsersRequest, context: Context
@@ -159,9 +155,8 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         checks = AuthChecks()
         checks.user_ids("userIds", request.user_ids, at_most=MAX_BATCH)
         checks.done()
-        identity = caller()
-        users = await self._directory.get_many(identity, request.user_ids)
-        return directory_pb2.BatchGetUsersResponse(users=[_seen_by(identity, user) for user in users])
+        users = await self._directory.get_many(caller(), request.user_ids)
+        return directory_pb2.BatchGetUsersResponse(users=[user_to_proto(user) for user in users])
 
     async def ListUsers(
         self, request: directory_pb2.ListUsersRequest, context: Context
@@ -188,7 +183,7 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         after = paging.decode_token(request.page_token, listing, tuple[str, str])
         page = await self._directory.list(identity, search, after, paging.page_size(request.page_size))
         token = paging.encode_token(list(page.next_after), listing) if page.next_after else ""
-        return [_seen_by(identity, user) for user in page.users], token
+        return [user_to_proto(user) for user in page.users], token
 
     async def CheckContacts(
         self, request: directory_pb2.CheckContactsRequest, context: Context
@@ -306,12 +301,6 @@ def _request_digest(request: _Mutation) -> bytes | None:
     identity = caller()
     name = f"service/{identity.service}" if identity.service else f"user/{identity.user_id}"
     return request_digest(identity.organization_id, name, request.DESCRIPTOR.name, request.request_id)
-
-
-def _seen_by(identity: Identity, user: User) -> user_pb2.User:
-    """Returns a user as a caller sees it: e-mail addresses are for services, admins, managers and the user."""
-    entitled = bool(identity.service) or identity.role in _SEES_EMAIL or identity.user_id == user.user_id
-    return user_to_proto(user, with_email=entitled)
 
 
 def _listing(search: Search, identity: Identity) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from chassis.errors import AlreadyExistsError, FailedPreconditionError
 from services.auth.contacts import Audience
@@ -27,6 +27,9 @@ from services.auth.store import (
     without_request,
 )
 
+_WORD_START: Final = r"(?:^|[\s\p{Z}]|(?<![\p{L}\p{N}])(?=[\p{L}\p{N}]))"
+"""Where a word begins that `search_words` returns: after white space, or where a run of letters and digits begins."""
+
 
 @dataclass(frozen=True, slots=True)
 class UserFilter:
@@ -37,16 +40,20 @@ class UserFilter:
         role: the user's role; None for any.
         team: one of the user's teams; empty for any.
         audience: restricts the listing to a viewer's contacts; None for no restriction.
+        by_email: whether words match the user's e-mail address too, not only the name and user id.
     """
 
     words: Sequence[str]
     role: Role | None
     team: str
     audience: Audience | None
+    by_email: bool
 
     def conditions(self) -> list[Document]:
         """Returns the conditions as MongoDB queries."""
         conditions: list[Document] = [{"search": {"$regex": "^" + re.escape(word)}} for word in self.words]
+        if not self.by_email:
+            conditions += [_in_name_or_id(word) for word in self.words]
         if self.role is not None:
             conditions.append({"role": self.role.value})
         if self.team:
@@ -54,6 +61,15 @@ class UserFilter:
         if self.audience is not None:
             conditions.append(_audience_condition(self.audience))
         return conditions
+
+
+def _in_name_or_id(word: str) -> Document:
+    """Returns the condition that a word of the name or user id begins with a word, of those that `search` has.
+
+    Not a field of its own: replicas of an earlier version, which write users during an update, would not set it.
+    """
+    prefix = _WORD_START + re.escape(word)
+    return {"$or": [{"name_key": {"$regex": prefix}}, {"user_id": {"$regex": prefix, "$options": "i"}}]}
 
 
 def _audience_condition(audience: Audience) -> Document:

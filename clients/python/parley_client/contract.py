@@ -792,8 +792,8 @@ class Operations(ABC):
         PERMISSION_DENIED (ORGANIZATION_REQUIRED).
 
         Args:
-            query: Words that must each begin a word of the user's name, id or e-mail address, without regard to case.
-                At most 10 words and 100 characters; empty for all users.
+            query: Words that must each begin a word of the user's name, id or, for callers who may see it, e-mail
+                address, without regard to case. At most 10 words and 100 characters; empty for all users.
             role: The role of the users to list; unspecified for all roles.
             team: The name of a team of the users to list, at most 64 characters; empty for all users.
             page_size: The number of items in a page: 50 if 0, at most 200; larger values count as 200.
@@ -818,8 +818,8 @@ class Operations(ABC):
         The caller is not among them. Errors: INVALID_ARGUMENT (INVALID_PAGE_TOKEN); UNAUTHENTICATED (ACCOUNT_DISABLED).
 
         Args:
-            query: Words that must each begin a word of the user's name, id or e-mail address, without regard to case.
-                At most 10 words and 100 characters; empty for all users.
+            query: Words that must each begin a word of the user's name, id or, for callers who may see it, e-mail
+                address, without regard to case. At most 10 words and 100 characters; empty for all users.
             page_size: The number of items in a page: 50 if 0, at most 200; larger values count as 200.
             page_token: The next_page_token of the previous page, with the same filters; empty for the first page. At
                 most 2,000 characters.

@@ -191,44 +191,79 @@ async def test_a_page_goes_on_after_its_last_user_whatever_came_or_went(auth: Ru
 
 @pytest.fixture(scope="module")
 async def searched(auth: RunningAuth) -> str:
+    return await create_searched(auth, "example")
+
+
+async def create_searched(auth: RunningAuth, domain: str) -> str:
     organization_id = f"org-{secrets.token_hex(8)}"
     await auth.create_organization(organization_id)
     for user_id, name, email in [
-        ("crm:1", "Ann Mary-Jane O'Brien", "ann.b@first.example"),
-        ("crm:2", "Éva Kovács", "eva@second.example"),
+        ("crm:1", "Ann Mary-Jane O'Brien", f"ann.b@first.{domain}"),
+        ("crm:2", "Éva Kovács", f"eva@second.{domain}"),
         ("anna", "Bob", ""),
     ]:
-        await auth.create_user(organization_id, "sales", user_id=user_id, name=name, email=email)
+        await auth.create_user(organization_id, "agent_l1", user_id=user_id, name=name, email=email)
     return organization_id
 
 
-@pytest.mark.parametrize(
-    ("query", "matches"),
-    [
-        ("", ["crm:1", "anna", "crm:2"]),
-        ("ann", ["crm:1", "anna"]),
-        ("ANN", ["crm:1", "anna"]),
-        ("  ann   bri ", ["crm:1"]),
-        ("jane", ["crm:1"]),
-        ("o'b", ["crm:1"]),
-        ("éva kov", ["crm:2"]),
-        ("ÉVA", ["crm:2"]),
-        ("crm:", ["crm:1", "crm:2"]),
-        ("2", ["crm:2"]),
-        ("second.ex", ["crm:2"]),
-        ("nn", []),
-        (".*", []),
-        ("a.n", []),
-        ("^ann", []),
-        ("ann zoe", []),
-        ("\\", []),
-        ("$where", []),
-    ],
-)
+SEARCHES = [
+    ("", ["crm:1", "anna", "crm:2"]),
+    ("ann", ["crm:1", "anna"]),
+    ("ANN", ["crm:1", "anna"]),
+    ("  ann   bri ", ["crm:1"]),
+    ("jane", ["crm:1"]),
+    ("o'b", ["crm:1"]),
+    ("éva kov", ["crm:2"]),
+    ("ÉVA", ["crm:2"]),
+    ("crm:", ["crm:1", "crm:2"]),
+    ("2", ["crm:2"]),
+    ("second.ex", ["crm:2"]),
+    ("nn", []),
+    (".*", []),
+    ("a.n", []),
+    ("^ann", []),
+    ("ann zoe", []),
+    ("\\", []),
+    ("$where", []),
+]
+
+
+@pytest.mark.parametrize(("query", "matches"), SEARCHES)
 async def test_a_search_matches_beginnings_of_words(
     auth: RunningAuth, searched: str, query: str, matches: list[str]
 ) -> None:
     assert await listed(auth, await auth.service_metadata(searched), query=query, page_size=1) == matches
+
+
+async def search(auth: RunningAuth, metadata: Metadata, query: str) -> list[str]:
+    request = directory_pb2.SearchUsersRequest(query=query)
+    response = await auth.directory.SearchUsers(request, metadata=metadata, timeout=20)
+    return [user.user_id for user in response.users if user.user_id in {"crm:1", "crm:2", "anna"}]
+
+
+async def test_addresses_are_found_by_those_who_see_them_alone(auth: RunningAuth) -> None:
+    organization_id = await create_searched(auth, "exam")
+    agent, manager = [(await auth.sign_in_new(organization_id, role)).metadata for role in ("agent_l2", "manager")]
+    for query in ("ann.b@first.exam", "first", "eva", "second.ex"):
+        assert await search(auth, agent, query) == []
+        assert await search(auth, manager, query) == (["crm:2"] if query in {"eva", "second.ex"} else ["crm:1"])
+    for query, matches in SEARCHES:
+        if query not in {"eva", "second.ex"}:
+            assert await search(auth, agent, query) == matches, query
+
+
+async def test_a_token_of_a_former_manager_shows_no_addresses(auth: RunningAuth) -> None:
+    organization_id = await create_searched(auth, "exams")
+    manager = await auth.sign_in_new(organization_id, "manager")
+
+    async def email() -> str:
+        request = directory_pb2.GetUserRequest(user_id="crm:2")
+        return (await auth.directory.GetUser(request, metadata=manager.metadata, timeout=20)).user.email
+
+    assert await email() == "eva@second.exams"
+    await auth.update_user(organization_id, manager.user_id, role=user_pb2.ROLE_AGENT_L2)
+    assert await email() == ""
+    assert await search(auth, manager.metadata, "second") == []
 
 
 async def test_a_user_is_found_by_the_new_name_and_not_by_the_old_one(auth: RunningAuth, organization: str) -> None:

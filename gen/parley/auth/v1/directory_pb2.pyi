@@ -167,8 +167,8 @@ class ListUsersRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     query: _builtins.str
-    """Words that must each begin a word of the user's name, id or e-mail address, without regard to case. At most 10
-    words and 100 characters; empty for all users.
+    """Words that must each begin a word of the user's name, id or, for callers who may see it, e-mail address, without
+    regard to case. At most 10 words and 100 characters; empty for all users.
     """
     role: _user_pb2.Role.ValueType
     """The role of the users to list; unspecified for all roles."""
@@ -235,8 +235,8 @@ class SearchUsersRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     query: _builtins.str
-    """Words that must each begin a word of the user's name, id or e-mail address, without regard to case. At most 10
-    words and 100 characters; empty for all users.
+    """Words that must each begin a word of the user's name, id or, for callers who may see it, e-mail address, without
+    regard to case. At most 10 words and 100 characters; empty for all users.
     """
     page_size: _builtins.int
     """The number of items in a page: 50 if 0, at most 200; larger values count as 200."""
