@@ -39,17 +39,20 @@ def request_digest(method: str, request_id: str) -> bytes | None:
     return blake2b(f"{method}\x00{request_id}".encode(), digest_size=16).digest()
 
 
-def set_once(digest: bytes | None, changes: Mapping[str, Any], **details: Any) -> dict[str, Any]:
+def set_once(
+    digest: bytes | None, changes: Mapping[str, Any], *, latest_only: bool = False, **details: Any
+) -> dict[str, Any]:
     """Returns the $set stage that makes changes unless the document has the digest, and adds the digest.
 
     Args:
         digest: the request's; None for a request without an id, whose changes are always made.
         changes: an expression for each field.
+        latest_only: whether the digests of earlier requests lose their details.
         details: further fields, as expressions, to store with the digest.
     """
     if digest is None:
         return {"$set": dict(changes)}
-    added = dict(changes) | {FIELD: _with_digest(digest, details)}
+    added = dict(changes) | {FIELD: _with_digest(digest, details, latest_only)}
     return {"$set": {name: {"$cond": [_is_repeat(digest), f"${name}", value]} for name, value in added.items()}}
 
 
@@ -72,5 +75,7 @@ def _is_repeat(digest: bytes) -> dict[str, Any]:
     return {"$in": [digest, {"$map": {"input": _RECENT, "in": "$$this.id"}}]}
 
 
-def _with_digest(digest: bytes, details: Mapping[str, Any]) -> dict[str, Any]:
-    return {"$slice": [{"$concatArrays": [_RECENT, [{"id": digest, "at": "$$NOW", **details}]]}, -MAX_REQUESTS]}
+def _with_digest(digest: bytes, details: Mapping[str, Any], latest_only: bool) -> dict[str, Any]:
+    bare = {"$map": {"input": _RECENT, "in": {"id": "$$this.id", "at": "$$this.at"}}}
+    earlier = bare if latest_only else _RECENT
+    return {"$slice": [{"$concatArrays": [earlier, [{"id": digest, "at": "$$NOW", **details}]]}, -MAX_REQUESTS]}

@@ -34,7 +34,11 @@ from services.notify.migrations import MIGRATIONS
 
 TIMEOUT_MS: Final = 10_000
 MAX_MARKED: Final = 50_000
-"""How many notifications one request with a request id marks as read: their positions must fit in a document."""
+"""How many notifications one request with a request id marks as read.
+
+Their positions must fit in the user's document, with 24 bytes each. It has those of the latest request alone, which
+include what an earlier request has left unread.
+"""
 
 _WRITE_SIZE: Final = 1_000
 _WITHOUT_REQUESTS: Final = {request_ids.FIELD: 0}
@@ -234,7 +238,7 @@ class NotificationStore:
 
         Returns:
             What is still to be marked: as the request's first attempt recorded it, and nothing once an attempt has
-            finished. At most MAX_MARKED notifications, the latest ones.
+            finished or a later request has recorded more. At most MAX_MARKED notifications, the latest ones.
         """
         digest = _mark_all_digest(request_id)
         async with _translating_errors():
@@ -270,7 +274,7 @@ class NotificationStore:
     async def _recorded_positions(self, owner: Owner, digest: bytes) -> Positions | None:
         """Returns what is left of an earlier attempt's positions; None if there was none."""
         document = await self._preferences.find_one(
-            {"_id": _preferences_id(owner), f"{request_ids.FIELD}.id": digest}, _only_request(digest)
+            {"_id": _preferences_id(owner), **request_ids.performed(digest)}, _only_request(digest)
         )
         return None if document is None else _unpacked(document[request_ids.FIELD][0].get("positions", b""))
 
@@ -278,7 +282,7 @@ class NotificationStore:
         """Records positions unless a concurrent attempt has; returns those that are recorded."""
         update = [
             {"$set": {name: {"$literal": value} for name, value in owner._asdict().items()}},
-            request_ids.set_once(digest, {}, positions=_packed(positions)),
+            request_ids.set_once(digest, {}, latest_only=True, positions=_packed(positions)),
         ]
         document = await self._update_preferences(owner, update, _only_request(digest))
         return _unpacked(document[request_ids.FIELD][0].get("positions", b""))

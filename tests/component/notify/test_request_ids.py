@@ -151,6 +151,21 @@ async def test_a_read_of_all_that_a_crash_interrupted_is_completed_as_it_was_beg
     assert unread == {"Name of ann in Sales": 1, "after": 1}
 
 
+async def test_of_reads_of_all_that_crashes_interrupted_the_latest_alone_is_completed(
+    harness: Harness, ben: User, store: NotificationStore
+) -> None:
+    await create(harness, make_item("ben", title="one"))
+    assert len(await store.start_marking_all(_owner(ben), "r1")) == 1
+    await create(harness, make_item("ben", title="two"))
+    for _ in range(2):
+        assert len(await store.start_marking_all(_owner(ben), "r2")) == 2
+    (document,) = [d async for d in harness.database.preferences.find({"user_id": ben.user_id})]
+    assert [len(request.get("positions", b"")) for request in document["requests"]] == [0, 2 * 24]
+    await create(harness, make_item("ben", title="after"))
+    assert await ben.read_all("r1") == 3
+    assert await ben.read_all("r2") == 1
+
+
 async def test_a_read_of_nothing_reads_nothing_when_repeated(harness: Harness, ann: User) -> None:
     assert await ann.read_all("r1") == 0
     await create(harness, make_item("ann"))

@@ -136,6 +136,7 @@ class Machine(RuleBasedStateMachine):
     @rule(replica=REPLICAS)
     def the_user_reads_all(self, replica: int) -> None:
         assert self._request(lambda inbox, request: inbox.mark_all_read(self.owner, request), replica)
+        self._supersede()
         for marks in self.model.marks.values():
             if marks.unread:
                 marks.read_seq = marks.last_seq
@@ -151,7 +152,12 @@ class Machine(RuleBasedStateMachine):
         self.run(self.stores[replica].mark_positions(done))
         for key, marks in self.model.marks.items():
             marks.read_seq = max(marks.read_seq, done.get(self._id(key), 0))
+        self._supersede()
         self.interrupted.append((request_id, recorded))
+
+    def _supersede(self) -> None:
+        """Leaves nothing to the requests that were interrupted before: a later one has recorded what is unread."""
+        self.interrupted = [(request_id, {}) for request_id, _ in self.interrupted]
 
     @precondition(lambda self: bool(self.interrupted))
     @rule(data=st.data(), replica=REPLICAS)
