@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
@@ -24,17 +24,21 @@ _OF_THE_CONNECTION: Final = {
 """The ops that are no RPC: body, reply and what they do."""
 
 
-def with_operations(page: str) -> str:
-    """Returns docs/protocol.md with the present table."""
+def with_operations(page: str, methods: Iterable[Method] | None = None) -> str:
+    """Returns docs/protocol.md with the present table.
+
+    Args:
+        page: the document.
+        methods: the RPCs of the contract; by default those of all services.
+    """
     before, _, rest = page.partition(_BEGIN)
     _, _, after = rest.partition(_END)
-    return f"{before}{_BEGIN}{_table()}{_END}{after}"
+    return f"{before}{_BEGIN}{_table(methods_of(all_services()) if methods is None else methods)}{_END}{after}"
 
 
-def _table() -> str:
+def _table(methods: Iterable[Method]) -> str:
     rows = ["| op | body | reply | HTTP |  |", "| --- | --- | --- | --- | --- |"]
-    methods = [method for method in methods_of(all_services()) if method.op.name or method.bindings]
-    rows += [_row(method) for method in methods if not method.op.internal]
+    rows += [_row(method) for method in methods if method.op.name or method.bindings]
     for op, (body, reply, text) in _OF_THE_CONNECTION.items():
         assert op in all_commands()  # noqa: S101  # the table lists what there is
         rows.append(f"| `{op}` | {body} | {reply} | | {text} |")

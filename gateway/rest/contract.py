@@ -100,6 +100,7 @@ class ContractOperation:
             parameters=(*(() if self._binding.has_body else query_parameters(fields)), *header),
             body=body_of(fields) if self._binding.has_body else None,
             status=self._status,
+            messages=(self._method.output,),
         )
 
 

@@ -11,7 +11,6 @@ from parley.auth.v1.user_pb2 import User
 from parley.chat.v1.chat_pb2 import Conversation, Message
 from parley.notify.v1.notification_pb2 import Notification
 
-from chassis.contract.methods import all_services, methods_of
 from gateway.rest.operation import Group, Operation
 from gateway.rest.schemas import FAILURE, answers
 from gateway.wire.json_objects import Object
@@ -63,15 +62,17 @@ def document(groups: Sequence[Group], version: str) -> Object:
         "tags": [{"name": group.name, "description": group.summary} for group in groups],
         "paths": paths,
         "components": {
-            "schemas": {"Failure": FAILURE, **answers(_messages())},
+            "schemas": {"Failure": FAILURE, **answers(_messages(groups))},
             "securitySchemes": {"accessToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
     }
 
 
-def _messages() -> Iterator[Descriptor]:
+def _messages(groups: Sequence[Group]) -> Iterator[Descriptor]:
     """Returns the messages that answers refer to."""
-    yield from (method.output for method in methods_of(all_services()) if method.bindings)
+    for group in groups:
+        for operation in group.operations:
+            yield from operation.messages
     yield from (User.DESCRIPTOR, Conversation.DESCRIPTOR, Message.DESCRIPTOR, Notification.DESCRIPTOR)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from google.protobuf.descriptor import Descriptor
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -49,6 +50,7 @@ class Operation:
         answer: the schema of the JSON answer, or the media type of another kind of answer.
         status: of the answer.
         public: whether it takes no access token.
+        messages: the messages that `answer` refers to, besides those of the objects that all answers share.
     """
 
     method: str
@@ -61,6 +63,7 @@ class Operation:
     body: Schema | None = None
     status: int = 200
     public: bool = False
+    messages: Sequence[Descriptor] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, Final, Protocol, TypeVar
 from zlib import crc32
@@ -68,10 +68,7 @@ class Upstreams:
     """The stubs of all services.
 
     Args:
-        auth: the channel to AuthService and DirectoryService.
-        chat: the channel to chat's services.
-        presence: the channel to PresenceService.
-        notify: the channel to NotificationService.
+        channels: the channel to each service, by its name, such as "chat"; auth, chat, presence and notify are needed.
         service_tokens: the gateway's own tokens.
         chat_shards: the number of conversation shards.
     """
@@ -79,26 +76,21 @@ class Upstreams:
     def __init__(
         self,
         *,
-        auth: grpc.aio.Channel,
-        chat: grpc.aio.Channel,
-        presence: grpc.aio.Channel,
-        notify: grpc.aio.Channel,
+        channels: Mapping[str, grpc.aio.Channel],
         service_tokens: ServiceTokens,
         chat_shards: int,
     ) -> None:
+        auth, chat = channels["auth"], channels["chat"]
         self.auth_channel = auth
         self.auth = auth_pb2_grpc.AuthServiceStub(auth)
         self.directory = directory_pb2_grpc.DirectoryServiceStub(auth)
         self.conversations = conversation_pb2_grpc.ConversationServiceStub(chat)
         self.messages = message_pb2_grpc.MessageServiceStub(chat)
         self.chat_events = event_pb2_grpc.EventServiceStub(chat)
-        self.presence = presence_pb2_grpc.PresenceServiceStub(presence)
-        self.notifications = notification_pb2_grpc.NotificationServiceStub(notify)
-        self._health = {
-            name: health_pb2_grpc.HealthStub(channel)
-            for name, channel in (("auth", auth), ("chat", chat), ("presence", presence), ("notify", notify))
-        }
-        self._channels = {"auth": auth, "chat": chat, "presence": presence, "notify": notify}
+        self.presence = presence_pb2_grpc.PresenceServiceStub(channels["presence"])
+        self.notifications = notification_pb2_grpc.NotificationServiceStub(channels["notify"])
+        self._health = {name: health_pb2_grpc.HealthStub(channel) for name, channel in channels.items()}
+        self._channels = dict(channels)
         self._methods: dict[str, grpc.aio.UnaryUnaryMultiCallable[Any, Any]] = {}
         self.service_tokens = service_tokens
         self.chat_shards = chat_shards
@@ -190,21 +182,15 @@ class Upstreams:
 async def open_upstreams(settings: UpstreamSettings) -> AsyncIterator[Upstreams]:
     """Opens the channels, and closes them on leaving. They connect at the first call."""
     async with AsyncExitStack() as stack:
-        auth, chat, presence, notify = [
-            await stack.enter_async_context(open_channel(target, settings.tls))
-            for target in (
-                settings.auth_target,
-                settings.chat_target,
-                settings.presence_target,
-                settings.notify_target,
-            )
-        ]
-        tokens = ServiceTokens(auth, settings.service_name, settings.service_secret.get_secret_value())
-        yield Upstreams(
-            auth=auth,
-            chat=chat,
-            presence=presence,
-            notify=notify,
-            service_tokens=tokens,
-            chat_shards=settings.chat_shards,
-        )
+        targets = {
+            "auth": settings.auth_target,
+            "chat": settings.chat_target,
+            "presence": settings.presence_target,
+            "notify": settings.notify_target,
+        }
+        channels = {
+            name: await stack.enter_async_context(open_channel(target, settings.tls))
+            for name, target in targets.items()
+        }
+        tokens = ServiceTokens(channels["auth"], settings.service_name, settings.service_secret.get_secret_value())
+        yield Upstreams(channels=channels, service_tokens=tokens, chat_shards=settings.chat_shards)

@@ -7,6 +7,7 @@ is there. The constraints themselves are the contract's: `chassis.contract.valid
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final, NamedTuple
@@ -39,6 +40,7 @@ NOT_AN_OBJECT: Final = {"body": "must be an object"}
 NOTHING_TO_CHANGE: Final = {"body": "must have a field to change"}
 _ABSENT: Final = object()
 _MAX_DIGITS: Final = 17  # one more than the largest integer has
+_PLACE: Final = re.compile(r"[.[]")
 _MANY: Final = "is given more than once"
 
 Put = Callable[[Any, Any], Sequence[Problem]]
@@ -115,8 +117,19 @@ def read_request(body: Any, request: Descriptor) -> Any:
         if mask is None or name != mask.json_name:  # no field of the body: NOTHING_TO_CHANGE says it
             problems.setdefault(name, problem)
     if problems:
-        raise invalid_fields(problems)
+        raise invalid_fields(_in_order(problems, request))
     return message
+
+
+def _in_order(problems: Mapping[str, str], request: Descriptor) -> dict[str, str]:
+    """Returns problems in the order of the request's fields, as services report them."""
+    names = [field.name for field in request_fields(request)]
+
+    def position(problem: tuple[str, str]) -> int:
+        name = _PLACE.split(problem[0], maxsplit=1)[0]
+        return names.index(name) if name in names else len(names)
+
+    return dict(sorted(problems.items(), key=position))
 
 
 def _type_problems(body: Mapping[str, Any], message: Any, paths: Any) -> Iterator[Problem]:

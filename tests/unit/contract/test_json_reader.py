@@ -62,6 +62,7 @@ GOOD: Final[list[tuple[dict[str, Any], dict[str, Any]]]] = [
     ({"flag": True, "maybeFlag": False}, {"flag": True, "maybe_flag": False}),
     ({"maybeText": ""}, {"maybe_text": ""}),
     ({"small": 2**31 - 1}, {"small": 2**31 - 1}),
+    ({"small": MAX, "natural": 2**31}, {"small": 2**31 - 1, "natural": 2**31 - 1}),  # a page's size has a limit anyway
     ({"small": -(2**31 - 1)}, {"small": -(2**31 - 1)}),
     ({"large": -MAX}, {"large": -MAX}),
     ({"large": MAX}, {"large": MAX}),
@@ -125,10 +126,10 @@ BAD: Final[list[tuple[str, tuple[Any, ...], str]]] = [
     ("notBlank", ("x" * 11, 5), "must have 1 to 10 characters"),
     ("notBlank", ("  ",), "must not be blank"),
     ("flag", (0, 1, "true", "", [], {}), BOOLEAN),
-    ("small", (2**31, -(2**31), 1.0, "1", True, 1e300), INTEGER),
+    ("small", (MAX + 1, -(2**31), 1.0, "1", True, 1e300), INTEGER),
     ("large", (MAX + 1, -MAX - 1, 10**400, float("nan"), float("inf"), "1"), INTEGER),
     ("bounded", (-4, 4, "0", False), "must be -3 to 3"),
-    ("natural", (-1, 2**31, "0"), "must be an integer of at least 0"),
+    ("natural", (-1, MAX + 1, "0"), "must be an integer of at least 0"),
     ("unsigned", (-1, 2**31), INTEGER),
     ("color", ("red", "", "UNSPECIFIED", "COLOR_RED", 1, 0, [], SURROGATE), COLOR),
     ("pollKind", ("legacy", "OPEN", 3), "must be one of open, secret"),
@@ -172,13 +173,15 @@ def test_the_bad_fields_of_objects_are_named_by_their_place() -> None:
     }
 
 
-def test_every_bad_field_is_reported_those_of_a_wrong_type_first() -> None:
-    body = {"userIds": ["ann"], "sized": "a", "flag": 1, "before": 0}
-    assert refusal("EverythingRequest", body) == {
-        "flag": "must be true or false",
-        "sized": "must have 2 to 4 characters",
-        "before": "must be an integer of at least 1",
-    }
+def test_every_bad_field_is_reported_in_the_order_of_the_contract() -> None:
+    body = {"before": 0, "points": [{"x": 11}], "userIds": ["ann"], "flag": 1, "sized": "a"}
+    assert list(refusal("EverythingRequest", body).items()) == [
+        ("sized", "must have 2 to 4 characters"),
+        ("flag", "must be true or false"),
+        ("points[0].label", "is required"),
+        ("points[0].x", "must be -10 to 10"),
+        ("before", "must be an integer of at least 1"),
+    ]
 
 
 @pytest.mark.parametrize("fields", [("before", "after"), ("after", "before")])
@@ -305,6 +308,7 @@ def test_an_inlined_message_is_present_even_if_it_is_empty() -> None:
         ({"kind": ["open"], "pageSize": ["5"]}, {"kind": "open", "pageSize": 5}),
         ({"pageSize": ["-5"]}, {"pageSize": -5}),
         ({"pageSize": ["5.0"]}, {"pageSize": "5.0"}),
+        ({"pageSize": ["9" * 5_000]}, {"pageSize": "9" * 5_000}),
         ({"pageSize": ["\u0665"]}, {"pageSize": "\u0665"}),
         ({"creatorIds": ["a", "", "7"]}, {"creatorIds": ["a", "7"]}),
         ({"creatorIds": [""]}, {}),
@@ -315,7 +319,9 @@ def test_texts_become_json(texts: dict[str, list[str]], body: dict[str, Any]) ->
     assert body_from_texts(texts, descriptor("ListPollsRequest")) == body
 
 
-@pytest.mark.parametrize(("text", "value"), [("true", True), ("FALSE", False), ("1", "1")])
+@pytest.mark.parametrize(
+    ("text", "value"), [("true", True), ("FALSE", False), ("1", True), ("0", False), ("2", "2"), ("yes", "yes")]
+)
 def test_a_text_may_be_a_boolean(text: str, value: Any) -> None:
     assert body_from_texts({"flag": [text]}, descriptor("EverythingRequest")) == {"flag": value}
 

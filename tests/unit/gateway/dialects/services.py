@@ -39,10 +39,7 @@ class Services:
         self.answers: dict[str, Answer] = {"IssueServiceToken": issued, **(answers or {})}
         channel = cast(Any, _Channel(self))
         self.upstreams = Upstreams(
-            auth=channel,
-            chat=channel,
-            presence=channel,
-            notify=channel,
+            channels=dict.fromkeys(("auth", "chat", "presence", "notify"), channel),
             service_tokens=ServiceTokens(channel, "gateway", "secret"),
             chat_shards=1,
         )
