@@ -148,7 +148,7 @@ class Revocation:
     reason: RevocationReason
 
 
-def request_digest(organization_id: str, caller: str, method: str, request_id: str) -> bytes | None:
+def request_digest(organization_id: str, caller: str, method: str, request_id: str, target: str = "") -> bytes | None:
     """Returns what identifies a caller's request, 128 bits of BLAKE2b; None for an empty request id.
 
     Args:
@@ -156,11 +156,12 @@ def request_digest(organization_id: str, caller: str, method: str, request_id: s
         caller: the user or service, with a prefix that distinguishes the two.
         method: the name of the RPC.
         request_id: chosen by the caller.
+        target: the id of what the request changes; empty for a creation.
     """
     if not request_id:
         return None
     digest = blake2b(digest_size=16)
-    for part in (organization_id, caller, method, request_id):
+    for part in (organization_id, caller, method, request_id, target):
         raw = part.encode()
         digest.update(len(raw).to_bytes(4, "big") + raw)
     return digest.digest()

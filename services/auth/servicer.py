@@ -213,7 +213,8 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         self, request: directory_pb2.UpdateUserRequest, context: Context
     ) -> directory_pb2.UpdateUserResponse:
         """Implements the RPC."""
-        changes, identity, digest = user_changes(request), caller(), _request_digest(request)
+        changes, identity = user_changes(request), caller()
+        digest = _request_digest(request, request.user.user_id)
         user = await self._users.repeated(digest)
         own = OWN_FIELDS.issuperset(request.update_mask.paths)
         await self._callers.require_may_change(identity, request.user.user_id, own_fields=own)
@@ -225,7 +226,8 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         self, request: directory_pb2.SetPasswordRequest, context: Context
     ) -> directory_pb2.SetPasswordResponse:
         """Implements the RPC."""
-        changes, identity, digest = password_change(request), caller(), _request_digest(request)
+        changes, identity = password_change(request), caller()
+        digest = _request_digest(request, request.user_id)
         user = await self._users.repeated(digest)
         await self._callers.require_administrator(identity)
         if user is None:
@@ -239,7 +241,7 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         checks = AuthChecks()
         checks.user_id("userId", request.user_id)
         checks.done()
-        identity, digest = caller(), _request_digest(request)
+        identity, digest = caller(), _request_digest(request, request.user_id)
         user = await self._users.repeated(digest)
         await self._callers.require_administrator(identity)
         if user is None:
@@ -270,8 +272,9 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         self, request: directory_pb2.UpdateOrganizationRequest, context: Context
     ) -> directory_pb2.UpdateOrganizationResponse:
         """Implements the RPC."""
-        changes, digest = organization_changes(request), _request_digest(request)
+        changes = organization_changes(request)
         organization_id = await self._callers.administered(caller(), request.organization.organization_id)
+        digest = _request_digest(request, organization_id)
         organization = await self._organizations.repeated(digest)
         if organization is None:
             organization = await self._organizations.change(organization_id, changes, digest)
@@ -288,8 +291,8 @@ _Mutation = (
 )
 
 
-def _request_digest(request: _Mutation) -> bytes | None:
-    """Validates a request id, and returns what identifies the request; None if it has no id.
+def _request_digest(request: _Mutation, target: str = "") -> bytes | None:
+    """Validates a request id, and returns what identifies the request, with what it changes; None if it has no id.
 
     Methods look up a repeat of a change to a user before they check permissions, which it finishes even if the change
     has taken them away from the caller: the user's sessions may not have been ended. The response is for callers who
@@ -300,7 +303,7 @@ def _request_digest(request: _Mutation) -> bytes | None:
     checks.done()
     identity = caller()
     name = f"service/{identity.service}" if identity.service else f"user/{identity.user_id}"
-    return request_digest(identity.organization_id, name, request.DESCRIPTOR.name, request.request_id)
+    return request_digest(identity.organization_id, name, request.DESCRIPTOR.name, request.request_id, target)
 
 
 def _listing(search: Search, identity: Identity) -> str:

@@ -25,6 +25,7 @@ from services.chat.domain import (
     Head,
     Member,
     MemberRole,
+    RequestKey,
     change_id_of,
     direct_conversation_id,
     group_conversation_id,
@@ -125,7 +126,8 @@ class Conversations:
                 await self._committer.change(conversation_id, caller.organization_id, enter, change_id)
             return await self._views.get(caller.organization_id, conversation_id, caller.user_id)
 
-        return await self._idempotency.run(caller, conversation_id, "CreateConversation", request_id, attempt)
+        key = RequestKey(caller.organization_id, caller.user_id, conversation_id, "CreateConversation", request_id)
+        return await self._idempotency.run(key, attempt)
 
     def _id_of_new(self, caller: Identity, kind: ConversationKind, external_ref: str, request_id: str) -> str:
         if kind is ConversationKind.PROJECT:
@@ -142,8 +144,8 @@ class Conversations:
                 raise not_found()
             conversation = self._new(caller, conversation_id, ConversationKind.GROUP)
             conversation.name, conversation.external_ref = name or external_ref, external_ref
-            change_id = change_id_of(caller.organization_id, conversation_id, caller.user_id, JOIN_ROOM, request_id)
-            await self._create(caller, conversation, {caller.user_id: MemberRole.OWNER}, change_id)
+            key = RequestKey(caller.organization_id, caller.user_id, conversation_id, JOIN_ROOM, request_id)
+            await self._create(caller, conversation, {caller.user_id: MemberRole.OWNER}, change_id_of(key))
         return conversation_id
 
     def _new(self, caller: Identity, conversation_id: str, kind: ConversationKind) -> Conversation:
@@ -245,7 +247,8 @@ class Conversations:
                 self._publisher.put(events.view_updated(caller.organization_id, view, caller.user_id))
             return view
 
-        return await self._idempotency.run(caller, conversation_id, "UpdateConversation", request_id, attempt)
+        key = RequestKey(caller.organization_id, caller.user_id, conversation_id, "UpdateConversation", request_id)
+        return await self._idempotency.run(key, attempt)
 
 
 def _entering(state: ConversationState, caller: Identity, roles: Mapping[str, MemberRole], now_ms: int) -> ChangeSet:

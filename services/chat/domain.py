@@ -250,21 +250,35 @@ def message_id_of(organization_id: str, conversation_id: str, sender_id: str, cl
     return conversation_id[:_ID_PREFIX] + digest
 
 
-def change_id_of(organization_id: str, conversation_id: str, user_id: str, method: str, request_id: str) -> str:
-    """Returns the id of the log entry that a request writes, which makes the request idempotent.
+class RequestKey(NamedTuple):
+    """What identifies a request: the same request id with any other part is another request.
 
-    Its form is that of message ids; see `message_id_of`. Empty if the request has no id.
-
-    Args:
+    Attributes:
         organization_id, user_id: the caller.
         conversation_id: the conversation that the request changes.
         method: the name of the RPC.
         request_id: chosen by the caller; empty if repeating the request is not idempotent.
+        target: the id of the message or member that the request changes; empty for the conversation itself.
     """
-    if not request_id:
+
+    organization_id: str
+    user_id: str
+    conversation_id: str
+    method: str
+    request_id: str
+    target: str = ""
+
+
+def change_id_of(key: RequestKey) -> str:
+    """Returns the id of the log entry that a request writes, which makes the request idempotent.
+
+    Its form is that of message ids; see `message_id_of`. Empty if the request has no id.
+    """
+    if not key.request_id:
         return ""
-    digest = _digest(12, "change", organization_id, conversation_id, user_id, method, request_id)
-    return conversation_id[:_ID_PREFIX] + digest
+    parts = (key.organization_id, key.conversation_id, key.user_id, key.method, key.request_id)
+    digest = _digest(12, "change", *parts, *filter(None, [key.target]))
+    return key.conversation_id[:_ID_PREFIX] + digest
 
 
 def direct_conversation_id(organization_id: str, one: str, other: str) -> str:

@@ -7,8 +7,7 @@ from collections.abc import Awaitable, Callable
 from parley.chat.v1 import chat_pb2
 
 from chassis.errors import AppError
-from chassis.identity import Identity
-from services.chat.domain import change_id_of
+from services.chat.domain import RequestKey, change_id_of
 from services.chat.store import ChatStore
 from services.chat.views import Views
 
@@ -27,17 +26,13 @@ class Idempotency:
 
     async def run(
         self,
-        caller: Identity,
-        conversation_id: str,
-        method: str,
-        request_id: str,
+        key: RequestKey,
         attempt: Callable[[str], Awaitable[chat_pb2.Conversation]],
     ) -> chat_pb2.Conversation:
         """Runs a request.
 
         Args:
-            caller, method, request_id: identify the request; an empty request_id makes it an ordinary one.
-            conversation_id: the conversation that the request changes.
+            key: identifies the request.
             attempt: performs the request under its change id.
 
         Returns:
@@ -47,12 +42,11 @@ class Idempotency:
         Raises:
             AppError: as `attempt` raises.
         """
-        user_id = caller.user_id
-        change_id = change_id_of(caller.organization_id, conversation_id, user_id, method, request_id)
+        change_id = change_id_of(key)
         try:
             return await attempt(change_id)
         except AppError:
-            change = await self._store.outcome(conversation_id, change_id) if change_id else None
+            change = await self._store.outcome(key.conversation_id, change_id) if change_id else None
             if change is None:
                 raise
-            return await self._views.outcome(change, user_id)
+            return await self._views.outcome(change, key.user_id)

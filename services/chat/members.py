@@ -21,6 +21,7 @@ from services.chat.domain import (
     ConversationKind,
     Member,
     MemberRole,
+    RequestKey,
     may_manage,
     successor,
 )
@@ -79,7 +80,8 @@ class Members:
             await self._contacts.require([u for u in dict.fromkeys(user_ids) if u != caller.user_id], field="userIds")
             return await self._write(caller, conversation_id, decide, change_id)
 
-        return await self._idempotency.run(caller, conversation_id, "AddMembers", request_id, attempt)
+        key = RequestKey(caller.organization_id, caller.user_id, conversation_id, "AddMembers", request_id)
+        return await self._idempotency.run(key, attempt)
 
     async def join_room(self, caller: Identity, conversation_id: str, *, request_id: str = "") -> chat_pb2.Conversation:
         """Adds the caller to an existing room; a client must be a member already."""
@@ -99,7 +101,8 @@ class Members:
         async def attempt(change_id: str) -> chat_pb2.Conversation:
             return await self._write(caller, conversation_id, decide, change_id)
 
-        return await self._idempotency.run(caller, conversation_id, JOIN_ROOM, request_id, attempt)
+        key = RequestKey(caller.organization_id, caller.user_id, conversation_id, JOIN_ROOM, request_id)
+        return await self._idempotency.run(key, attempt)
 
     async def remove(
         self, caller: Identity, conversation_id: str, user_id: str, *, request_id: str = ""
@@ -125,7 +128,8 @@ class Members:
                 return before
             return await self._views.get(caller.organization_id, conversation_id, caller.user_id)
 
-        return await self._idempotency.run(caller, conversation_id, "RemoveMember", request_id, attempt)
+        key = RequestKey(caller.organization_id, caller.user_id, conversation_id, "RemoveMember", request_id, user_id)
+        return await self._idempotency.run(key, attempt)
 
     async def set_role(
         self, caller: Identity, conversation_id: str, user_id: str, role: MemberRole, *, request_id: str = ""
@@ -152,7 +156,8 @@ class Members:
         async def attempt(change_id: str) -> chat_pb2.Conversation:
             return await self._write(caller, conversation_id, decide, change_id)
 
-        return await self._idempotency.run(caller, conversation_id, "UpdateMember", request_id, attempt)
+        key = RequestKey(caller.organization_id, caller.user_id, conversation_id, "UpdateMember", request_id, user_id)
+        return await self._idempotency.run(key, attempt)
 
     async def page(
         self, caller: Identity, conversation_id: str, after_user_id: str, page_size: int

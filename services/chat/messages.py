@@ -13,7 +13,7 @@ from chassis.identity import Identity
 from services.chat.change_writer import Decide
 from services.chat.committer import Committer
 from services.chat.conversation_cache import ConversationState
-from services.chat.domain import Change, ChangeKind, ChangeSet, Message, change_id_of, may_delete
+from services.chat.domain import Change, ChangeKind, ChangeSet, Message, RequestKey, change_id_of, may_delete
 from services.chat.errors import message_not_found, not_a_member
 from services.chat.limits import RateLimit
 from services.chat.sequencing import Draft
@@ -71,7 +71,8 @@ class Messages:
             message.text, message.rev, message.edit_ms = text, change.rev, change.time_ms
             return ChangeSet(change, message=message)
 
-        return await self._write(caller, conversation_id, "EditMessage", request_id, decide)
+        key = RequestKey(caller.organization_id, caller.user_id, conversation_id, "EditMessage", request_id, message_id)
+        return await self._write(key, decide)
 
     async def delete(self, caller: Identity, conversation_id: str, message_id: str, *, request_id: str = "") -> Message:
         """Deletes a message and returns the tombstone; returns a deleted message unchanged."""
@@ -85,7 +86,10 @@ class Messages:
             change = state.next_change(ChangeKind.DELETED, caller.user_id, self._now_ms(), message_id=message_id)
             return ChangeSet(change, message=message.tombstone(change.rev, change.time_ms))
 
-        return await self._write(caller, conversation_id, "DeleteMessage", request_id, decide)
+        key = RequestKey(
+            caller.organization_id, caller.user_id, conversation_id, "DeleteMessage", request_id, message_id
+        )
+        return await self._write(key, decide)
 
     async def get(self, caller: Identity, message_id: str) -> Message:
         """Returns a message of any conversation that the caller is a member of."""
@@ -144,11 +148,8 @@ class Messages:
             raise message_not_found()
         return message
 
-    async def _write(
-        self, caller: Identity, conversation_id: str, method: str, request_id: str, decide: Decide
-    ) -> Message:
-        change_id = change_id_of(caller.organization_id, conversation_id, caller.user_id, method, request_id)
-        changes = await self._committer.change(conversation_id, caller.organization_id, decide, change_id)
+    async def _write(self, key: RequestKey, decide: Decide) -> Message:
+        changes = await self._committer.change(key.conversation_id, key.organization_id, decide, change_id_of(key))
         if changes.message is not None:
             return changes.message
         message_id = changes.change.message_id

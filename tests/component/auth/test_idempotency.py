@@ -124,7 +124,7 @@ ROWS = {
     "deactivate": Row(
         lambda u, r: pb.DeactivateUserRequest(user_id=u, request_id=r),
         {"disabled": False},
-        lambda u, r: pb.DeactivateUserRequest(user_id=f"{u}0", request_id=r),
+        lambda u, r: pb.DeactivateUserRequest(user_id=u, request_id=r),
     ),
 }
 
@@ -161,6 +161,28 @@ async def test_ids_of_other_callers_and_methods_are_other_ids(world: World, orga
     assert (await call(auth, ann.metadata, update(ann.user_id, "key", name="Dan"))).user.name == "Dan"
     deactivation = pb.DeactivateUserRequest(user_id=ann.user_id, request_id="key")
     assert (await call(auth, metadata, deactivation)).user.disabled
+
+
+async def test_ids_of_other_users_and_organizations_are_other_ids(world: World, organization: str) -> None:
+    auth = world.replicas[0]
+    metadata, nowhere = await auth.service_metadata(organization), await auth.service_metadata()
+    for person in [await sign_in_ann(auth, organization) for _ in range(2)]:
+        renamed = await call(auth, metadata, update(person.user_id, "key", name="Bea"))
+        assert (renamed.user.user_id, renamed.user.name) == (person.user_id, "Bea")
+        password = pb.SetPasswordRequest(user_id=person.user_id, password=NEW_PASSWORD, request_id="key")
+        await call(auth, metadata, password)
+        await auth.sign_in(person.user.email, NEW_PASSWORD)
+        deactivated = await call(auth, metadata, pb.DeactivateUserRequest(user_id=person.user_id, request_id="key"))
+        assert (deactivated.user.user_id, deactivated.user.disabled) == (person.user_id, True)
+    other = f"org-{secrets.token_hex(6)}"
+    await auth.create_organization(other)
+    for name in (organization, other):
+        changed = pb.UpdateOrganizationRequest(
+            organization=user_pb2.Organization(organization_id=name, name="Initech"),
+            update_mask=FieldMask(paths=["name"]),
+            request_id="key",
+        )
+        assert (await call(auth, nowhere, changed)).organization.organization_id == name
 
 
 async def test_a_request_that_failed_is_performed_when_it_is_repeated(world: World, organization: str) -> None:
@@ -462,7 +484,7 @@ CHANGES: dict[str, Callable[[str, int, str], Any]] = {
     "deactivate": lambda u, _, r: pb.DeactivateUserRequest(user_id=u, request_id=r),
 }
 """By name: a request about a user, with content chosen by a number, and with a request id."""
-REPEATS = ("repeat", "repeat about another user")
+REPEATS = ("repeat", "repeat of a creation with another id")
 steps = st.tuples(st.sampled_from((*CHANGES, *REPEATS * 3)), users, users, st.integers(0, 30))
 REFUSALS = {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.ALREADY_EXISTS, grpc.StatusCode.FAILED_PRECONDITION}
 
@@ -499,12 +521,10 @@ async def test_in_any_history_repeats_change_nothing(world: World, history: list
 
 
 async def repeat(auth: RunningAuth, callers: list[Metadata], performed: Performed, user_id: str) -> Any:
-    """Repeats a request, maybe about another user; returns the response, which must be about the same user."""
+    """Repeats a request, a creation maybe with another user id; returns the response, which must be about its user."""
     request = type(performed.request)()
     request.CopyFrom(performed.request)
-    if user_id and isinstance(request, pb.DeactivateUserRequest):
-        request.user_id = user_id
-    elif user_id:
+    if user_id and isinstance(request, pb.CreateUserRequest):
         request.user.user_id = user_id
     response = await call(auth, callers[performed.caller], request)
     assert response.user.user_id == performed.user_id

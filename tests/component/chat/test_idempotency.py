@@ -216,15 +216,36 @@ async def test_a_request_that_failed_is_performed_when_it_is_repeated(world: Wor
 async def test_a_deletion_is_repeated_with_the_first_tombstone(world: World) -> None:
     ann = world.people[0][0]
     group, key = await create_group(world), secrets.token_hex(8)
-    second = await ann.send(group.conversation_id, "second")
-
-    def deletion(message_id: str) -> Any:
-        return m.DeleteMessageRequest(conversation_id=group.conversation_id, message_id=message_id, request_id=key)
-
-    tombstone = await call(ann, deletion(group.message_id))
+    request = m.DeleteMessageRequest(conversation_id=group.conversation_id, message_id=group.message_id, request_id=key)
+    tombstone = await call(ann, request)
     assert tombstone.message.HasField("delete_time")
-    assert await call(ann, deletion(second.message_id)) == tombstone
-    assert [message.text for message in (await ann.history(group.conversation_id)).messages] == ["", "second"]
+    assert await call(world.via(ann, 1), request) == tombstone
+
+
+async def test_ids_of_other_messages_and_members_are_other_ids(world: World) -> None:
+    ann, bob, cat = world.people[0][:3]
+    group, key = await create_group(world), secrets.token_hex(8)
+    await ann.add(group.conversation_id, cat.user_id)
+    second = Group(group.conversation_id, (await ann.send(group.conversation_id, "second")).message_id)
+    for target in (group, second):
+        edited = (await call(ann, _edit("edited")(world, target, key))).message
+        assert (edited.message_id, edited.text) == (target.message_id, "edited")
+    for target in (group, second):
+        request = m.DeleteMessageRequest(
+            conversation_id=target.conversation_id, message_id=target.message_id, request_id=key
+        )
+        deleted = (await call(ann, request)).message
+        assert (deleted.message_id, deleted.HasField("delete_time")) == (target.message_id, True)
+    for person in (bob, cat):
+        members = (await call(ann, role_of(group, person, ADMIN, key))).conversation.members
+        assert {member.user_id: member.role for member in members}[person.user_id] == ADMIN
+
+    def removal(person: Person) -> Any:
+        return c.RemoveMemberRequest(conversation_id=group.conversation_id, user_id=person.user_id, request_id=key)
+
+    for person in (bob, cat):
+        members = (await call(ann, removal(person))).conversation.members
+        assert person.user_id not in {member.user_id for member in members}
 
 
 async def test_a_group_is_created_once_whatever_a_repeat_says(world: World) -> None:
