@@ -109,6 +109,8 @@ async def test_a_user_does_not_decide_what_is_traced(company: Company, collector
         stub = conversation_pb2_grpc.ConversationServiceStub(channel)
         metadata = (*bearer(signed_in.tokens.access_token), header)
         with pytest.raises(grpc.aio.AioRpcError):
-            await stub.ListMembers(conversation_pb2.ListMembersRequest(), metadata=metadata, timeout=TIMEOUT)
+            await stub.ListMembers(
+                conversation_pb2.ListMembersRequest(conversation_id="none"), metadata=metadata, timeout=TIMEOUT
+            )
     (served,) = await spans_of(collector, "chat", LISTING)
     assert (served.trace.hex() != own_trace, served.parent) == (True, b"")
