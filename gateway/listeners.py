@@ -32,7 +32,7 @@ from gateway.transports.websocket.socket import ConnectionOptions, Liveness, Wri
 from gateway.upstream.jwks import JwksCache
 
 HELPDESK: Final = "helpdesk"
-_SESSION_ID_BYTES: Final = 12
+_CONNECTION_ID_BYTES: Final = 12
 
 
 class UnknownDialectError(Exception):
@@ -141,8 +141,8 @@ class _ConnectionFactory:
 
     def new_session(self, identity: Identity, token: str, dialect: Dialect) -> Session:
         """Returns a new session."""
-        session_id = secrets.token_urlsafe(_SESSION_ID_BYTES)
-        return Session(session_id, identity, token, self.options.limits, dialect.new_state())
+        connection_id = secrets.token_urlsafe(_CONNECTION_ID_BYTES)
+        return Session(connection_id, identity, token, self.options.limits, dialect.new_state())
 
     def connection(self, upgrade: AuthorizedUpgrade) -> WebSocketConnection | FirstFrameAuthConnection:
         """Returns the connection of an authorized upgrade."""

@@ -58,7 +58,7 @@ class Ports:
 async def serve(settings: Settings) -> AsyncIterator[Ports]:
     """Serves browsers while the context is open; yields the ports.
 
-    On leaving: /readyz fails, no new connections are accepted, clients are told to reconnect, requests in flight are
+    On leaving: /readyz fails, no new connections are accepted, clients are asked to reconnect, requests in flight are
     finished, connections are closed, and last the streams, tasks and channels they used.
     """
     stopping = asyncio.Event()

@@ -30,7 +30,7 @@ DEFAULT_DEADLINE_SECONDS: Final = 30.0
 MAX_ANONYMOUS_REQUEST_BYTES: Final = 128 * 1024
 """The largest request without a token to decode; the largest valid one carries an issuer's token of 16 KiB."""
 
-_log = logger("edge")
+_log = logger("rpc")
 Context = grpc.aio.ServicerContext[Any, Any]
 
 

@@ -67,5 +67,5 @@ class DeliveryQueue:
         try:
             return await app_errors_only("event", deferred.run(client))
         except AppError as error:
-            _log.warning("event_not_told", reason=error.reason)
+            _log.warning("event_not_delivered", reason=error.reason)
             return ()

@@ -185,8 +185,8 @@ class EventDelivery:
 
 
 def _receives(connection: Connection, message: Message, origin: str) -> bool:
-    """Returns whether a connection receives a new message; `origin` is the session that sent it."""
+    """Returns whether a connection receives a new message; `origin` is the connection that sent it."""
     session = connection.session
     if connection.wire_format.dialect.is_legacy:
         return session.is_first_delivery(message)
-    return session.session_id != origin
+    return session.connection_id != origin

@@ -82,7 +82,7 @@ class ReadinessTracker:
         steps = _Steps(ready)
         self._chat.when_attached(user, steps.completes("chat"))
         self._notify.when_attached(user, steps.completes("notify"))
-        self._presence.when_reported(session.session_id, steps.completes("presence"))
+        self._presence.when_reported(session.connection_id, steps.completes("presence"))
         synced = steps.completes("presence_cache")
         self._presence_cache.when_synced(session.identity.organization_id, synced)
         asyncio.get_running_loop().call_later(
@@ -98,7 +98,7 @@ class ReadinessTracker:
         identity = session.identity
         self._presence.report(
             PresenceSession(
-                session_id=session.session_id,
+                session_id=session.connection_id,
                 organization_id=identity.organization_id,
                 user_id=identity.user_id,
                 role=ROLES.number(identity.role),  # type: ignore[arg-type]  # a number of that enum
@@ -111,7 +111,7 @@ class ReadinessTracker:
         if last_of_user:
             self._chat.detach(_user(session))
             self._notify.detach(_user(session))
-        self._presence.close(session.session_id)
+        self._presence.close(session.connection_id)
 
 
 def _user(session: Session) -> User:

@@ -95,6 +95,6 @@ def _headers(error: AppError) -> dict[str, str]:
 
 
 def _challenge(reason: str) -> str:
-    """See RFC 6750, section 3: who showed no token is not told that it was wrong."""
+    """See RFC 6750, section 3: without a token in the request, the answer names no error."""
     shown = reason.startswith("TOKEN_") and reason != "TOKEN_MISSING"
     return 'Bearer realm="parley"' + (', error="invalid_token"' if shown else "")

@@ -17,25 +17,25 @@ from gateway.wire.json_objects import Object
 
 _SIGN_IN: Final = frozenset({"logIn", "refreshTokens", "exchangeToken"})
 _DESCRIPTION: Final = (
-    "People and agents talk here. Times are RFC 3339 in UTC; integers are below 2^53; unknown fields are ignored. "
-    "Sign in for a token, and show it as `Authorization: Bearer <token>`."
+    "Chat for the users of a CRM. Times are RFC 3339 in UTC, integers are below 2^53, and unknown fields are ignored. "
+    "Sign in to get an access token, and send it as `Authorization: Bearer <token>`."
 )
 _FAILURES: Final = {
-    400: "The request is wrong; fields says where.",
-    401: "The access token, or what was shown instead of one, is missing, wrong or expired.",
-    403: "The caller may not.",
-    404: "There is no such thing, as far as the caller may know.",
-    409: "What is there already stands in the way.",
+    400: "The request is invalid; `fields` names the invalid fields.",
+    401: "The access token or the credentials are missing, wrong or expired.",
+    403: "The caller lacks permission.",
+    404: "The resource does not exist, or the caller may not see it.",
+    409: "The request conflicts with the present state.",
     413: "The body is larger than 64 KiB.",
     415: "The body is not JSON.",
-    429: "Too much at once; Retry-After says when to come back.",
-    500: "An unexpected error; the message holds the incident's id for the operators.",
-    503: "A part of the system can't be reached now.",
+    429: "Too many requests; `Retry-After` says when to try again.",
+    500: "An unexpected error; the message has the incident id for the operators.",
+    503: "A part of the system is unavailable; `Retry-After` says when to try again.",
 }
 _HEADERS: Final = {
-    401: {"WWW-Authenticate": {"description": "The kind of token.", "schema": {"type": "string"}}},
-    429: {"Retry-After": {"description": "In seconds.", "schema": {"type": "integer"}}},
-    503: {"Retry-After": {"description": "In seconds.", "schema": {"type": "integer"}}},
+    401: {"WWW-Authenticate": {"description": "The authentication scheme.", "schema": {"type": "string"}}},
+    429: {"Retry-After": {"description": "The wait in seconds.", "schema": {"type": "integer"}}},
+    503: {"Retry-After": {"description": "The wait in seconds.", "schema": {"type": "integer"}}},
 }
 
 

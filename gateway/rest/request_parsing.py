@@ -109,7 +109,7 @@ def bearer_token(request: Request) -> str:
     """The access token that the request shows. Raises UnauthenticatedError when it shows none."""
     authorization = request.headers.get("authorization", "")
     if not authorization:
-        raise UnauthenticatedError("TOKEN_MISSING", "access token required")
+        raise UnauthenticatedError("TOKEN_MISSING", "an access token is required")
     return identity.bearer_token(authorization)
 
 

@@ -101,7 +101,7 @@ class Session:
     """The state of one connection.
 
     Args:
-        session_id: unique among all gateways; the origin of the events that this connection causes.
+        connection_id: unique among all gateways; the origin of the events that this connection causes.
         identity: the user.
         token: the user's access token, which calls for the user carry.
         limits: the connection's limits.
@@ -118,20 +118,20 @@ class Session:
         "_delivered",
         "_malformed",
         "_waiting",
+        "connection_id",
         "conversations",
         "dialect_state",
         "identity",
         "in_flight",
         "limits",
         "ready",
-        "session_id",
         "token",
     )
 
     def __init__(
-        self, session_id: str, identity: Identity, token: str, limits: SessionLimits, dialect_state: Any = None
+        self, connection_id: str, identity: Identity, token: str, limits: SessionLimits, dialect_state: Any = None
     ) -> None:
-        self.session_id = session_id
+        self.connection_id = connection_id
         self.identity = identity
         self.token = token
         self.limits = limits
@@ -236,7 +236,7 @@ class Session:
                 organization_id=identity.organization_id,
                 user_id=identity.user_id,
                 name=identity.name,
-                connection_id=self.session_id,
+                connection_id=self.connection_id,
             )
         return self._actor
 

@@ -74,7 +74,9 @@ def _listening(address: str) -> Iterator[socket.socket]:
     try:
         listener = socket.create_server((host, int(port)), family=family, backlog=_BACKLOG)
     except OSError as error:
-        raise PortTakenError(f"can't listen on {address}: the port is taken or the address is not ours") from error
+        raise PortTakenError(
+            f"can't listen on {address}: the port is in use, or the address is not one of this host"
+        ) from error
     with listener:
         yield listener
 

@@ -35,9 +35,9 @@ from services.chat.domain import (
     room_conversation_id,
 )
 from services.chat.errors import not_a_manager, not_a_member, not_found
-from services.chat.idempotency import Idempotency
 from services.chat.members import JOIN_ROOM
 from services.chat.publisher import Publisher
+from services.chat.repeated_requests import RepeatedRequests
 from services.chat.store import ChatStore
 from services.chat.views import Current, Views
 
@@ -49,7 +49,7 @@ class Conversations:
     """The use cases of conversations.
 
     Args:
-        committer, store, publisher, views, contacts, idempotency: the collaborators.
+        committer, store, publisher, views, contacts, repeated_requests: the collaborators.
         now_ms: returns the time, in Unix ms.
         new_id: returns a unique id.
     """
@@ -62,7 +62,7 @@ class Conversations:
         publisher: Publisher,
         views: Views,
         contacts: Contacts,
-        idempotency: Idempotency,
+        repeated_requests: RepeatedRequests,
         now_ms: Callable[[], int],
         new_id: Callable[[], str],
     ) -> None:
@@ -71,7 +71,7 @@ class Conversations:
         self._publisher = publisher
         self._views = views
         self._contacts = contacts
-        self._idempotency = idempotency
+        self._repeated_requests = repeated_requests
         self._now_ms = now_ms
         self._new_id = new_id
 
@@ -127,7 +127,7 @@ class Conversations:
             return await self._views.get(caller.organization_id, conversation_id, caller.user_id)
 
         key = RequestKey(caller.organization_id, caller.user_id, conversation_id, "CreateConversation", request_id)
-        return await self._idempotency.run(key, attempt)
+        return await self._repeated_requests.run(key, attempt)
 
     def _id_of_new(self, caller: Identity, kind: ConversationKind, external_ref: str, request_id: str) -> str:
         if kind is ConversationKind.PROJECT:
@@ -248,7 +248,7 @@ class Conversations:
             return view
 
         key = RequestKey(caller.organization_id, caller.user_id, conversation_id, "UpdateConversation", request_id)
-        return await self._idempotency.run(key, attempt)
+        return await self._repeated_requests.run(key, attempt)
 
 
 def _entering(state: ConversationState, caller: Identity, roles: Mapping[str, MemberRole], now_ms: int) -> ChangeSet:

@@ -146,7 +146,7 @@ def write_send_result(proto: message_pb2.SendResult, message: Message) -> None:
     """Writes a message's place, as of when it was sent, to an empty result."""
     proto.message_id = message.message_id
     proto.seq = message.seq
-    proto.rev = message.position
+    proto.rev = message.sent_rev
     _write_time(proto.create_time, message.create_ms)
 
 

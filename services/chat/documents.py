@@ -31,7 +31,7 @@ def from_message(message: Message) -> dict[str, Any]:
     document: dict[str, Any] = {
         "_id": message.message_id,
         "c": message.conversation_id,
-        "r": message.position,
+        "r": message.sent_rev,
         "s": message.seq,
         "v": message.rev,
         "u": message.sender_id,
@@ -61,7 +61,7 @@ def to_message(document: Mapping[str, Any]) -> Message:
         message_id=document["_id"],
         conversation_id=document["c"],
         seq=document["s"],
-        position=document["r"],
+        sent_rev=document["r"],
         rev=document["v"],
         sender_id=document["u"],
         client_message_id=document["k"],

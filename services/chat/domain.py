@@ -60,14 +60,14 @@ class Attachment(NamedTuple):
 class Message:
     """A message.
 
-    `position` is the rev at which it was sent, and never changes; `rev` is that of its latest change. `sender_name` is
+    `sent_rev` is the rev at which it was sent, and never changes; `rev` is that of its latest change. `sender_name` is
     the sender's name at the time of sending, and may be empty.
     """
 
     message_id: str
     conversation_id: str
     seq: int
-    position: int
+    sent_rev: int
     rev: int
     sender_id: str
     client_message_id: str
@@ -87,7 +87,7 @@ class Message:
             message_id=self.message_id,
             conversation_id=self.conversation_id,
             seq=self.seq,
-            position=self.position,
+            sent_rev=self.sent_rev,
             rev=rev,
             sender_id=self.sender_id,
             client_message_id=self.client_message_id,
@@ -166,7 +166,7 @@ LogEntry = Message | Change
 
 
 class Head(NamedTuple):
-    """The position of a conversation's log."""
+    """The end of a conversation's log: its latest seq and rev, and its latest message."""
 
     seq: int
     rev: int
@@ -180,7 +180,7 @@ class Head(NamedTuple):
 def advance(head: Head, entry: LogEntry) -> Head:
     """Returns the head after the entry that follows it."""
     if isinstance(entry, Message):
-        return Head(entry.seq, entry.position, entry.message_id, entry.create_ms, max(head.changed_ms, entry.create_ms))
+        return Head(entry.seq, entry.sent_rev, entry.message_id, entry.create_ms, max(head.changed_ms, entry.create_ms))
     return Head(entry.seq, entry.rev, head.last_message_id, head.last_message_ms, max(head.changed_ms, entry.time_ms))
 
 

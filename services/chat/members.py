@@ -26,7 +26,7 @@ from services.chat.domain import (
     successor,
 )
 from services.chat.errors import not_a_manager, not_a_member
-from services.chat.idempotency import Idempotency
+from services.chat.repeated_requests import RepeatedRequests
 from services.chat.store import ChatStore
 from services.chat.views import Views
 
@@ -37,7 +37,7 @@ class Members:
     """The use cases of members.
 
     Args:
-        committer, store, views, contacts, idempotency: the collaborators.
+        committer, store, views, contacts, repeated_requests: the collaborators.
         now_ms: returns the time, in Unix ms.
     """
 
@@ -48,14 +48,14 @@ class Members:
         store: ChatStore,
         views: Views,
         contacts: Contacts,
-        idempotency: Idempotency,
+        repeated_requests: RepeatedRequests,
         now_ms: Callable[[], int],
     ) -> None:
         self._committer = committer
         self._store = store
         self._views = views
         self._contacts = contacts
-        self._idempotency = idempotency
+        self._repeated_requests = repeated_requests
         self._now_ms = now_ms
 
     async def add(
@@ -81,7 +81,7 @@ class Members:
             return await self._write(caller, conversation_id, decide, change_id)
 
         key = RequestKey(caller.organization_id, caller.user_id, conversation_id, "AddMembers", request_id)
-        return await self._idempotency.run(key, attempt)
+        return await self._repeated_requests.run(key, attempt)
 
     async def join_room(self, caller: Identity, conversation_id: str, *, request_id: str = "") -> chat_pb2.Conversation:
         """Adds the caller to an existing room; a client must be a member already."""
@@ -102,7 +102,7 @@ class Members:
             return await self._write(caller, conversation_id, decide, change_id)
 
         key = RequestKey(caller.organization_id, caller.user_id, conversation_id, JOIN_ROOM, request_id)
-        return await self._idempotency.run(key, attempt)
+        return await self._repeated_requests.run(key, attempt)
 
     async def remove(
         self, caller: Identity, conversation_id: str, user_id: str, *, request_id: str = ""
@@ -129,7 +129,7 @@ class Members:
             return await self._views.get(caller.organization_id, conversation_id, caller.user_id)
 
         key = RequestKey(caller.organization_id, caller.user_id, conversation_id, "RemoveMember", request_id, user_id)
-        return await self._idempotency.run(key, attempt)
+        return await self._repeated_requests.run(key, attempt)
 
     async def set_role(
         self, caller: Identity, conversation_id: str, user_id: str, role: MemberRole, *, request_id: str = ""
@@ -157,7 +157,7 @@ class Members:
             return await self._write(caller, conversation_id, decide, change_id)
 
         key = RequestKey(caller.organization_id, caller.user_id, conversation_id, "UpdateMember", request_id, user_id)
-        return await self._idempotency.run(key, attempt)
+        return await self._repeated_requests.run(key, attempt)
 
     async def page(
         self, caller: Identity, conversation_id: str, after_user_id: str, page_size: int

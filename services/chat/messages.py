@@ -21,9 +21,9 @@ from services.chat.store import ChatStore
 from services.chat.views import Views
 from services.chat.write_queue import Outcome
 
-MAX_PAGE_SIZE: Final = 256 * 1024
+MAX_PAGE_CHARACTERS: Final = 256 * 1024
 """The approximate limit of a page, in characters; below the unsent bytes at which a slow connection is closed."""
-_BARE_SIZE: Final = 300
+_BARE_CHARACTERS: Final = 300
 
 
 class Messages:
@@ -131,9 +131,9 @@ class Messages:
             changed = await self._store.messages_by_id([e.message_id for e in entries if isinstance(e, Change)])
             for entry in entries:
                 message = entry if isinstance(entry, Message) else changed.get(entry.message_id)
-                rev = entry.position if isinstance(entry, Message) else entry.rev
+                rev = entry.sent_rev if isinstance(entry, Message) else entry.rev
                 if message is not None and message.rev == rev:
-                    if len(page) == page_size or (page and size + _size(message) > MAX_PAGE_SIZE):
+                    if len(page) == page_size or (page and size + _size(message) > MAX_PAGE_CHARACTERS):
                         return conversation, page, True
                     page.append(message)
                     size += _size(message)
@@ -159,13 +159,13 @@ class Messages:
 def _size(message: Message) -> int:
     """Returns the approximate size of a message, in characters."""
     attached = sum(len(part.url) + len(part.name) for part in message.attachments)
-    return len(message.text) + attached + sum(map(len, message.mentions)) + _BARE_SIZE
+    return len(message.text) + attached + sum(map(len, message.mentions)) + _BARE_CHARACTERS
 
 
 def _fitting(messages: Sequence[Message]) -> int:
     """Returns how many of these messages fit into a page: at least one, if there is one."""
     sizes = itertools.accumulate(map(_size, messages))
-    return max(min(1, len(messages)), sum(size <= MAX_PAGE_SIZE for size in sizes))
+    return max(min(1, len(messages)), sum(size <= MAX_PAGE_CHARACTERS for size in sizes))
 
 
 def _seq(message: Message) -> int:

@@ -1,4 +1,7 @@
-"""Returns the outcome of a request to a caller that repeats it, also one that may no longer read the conversation."""
+"""Answers repeated requests, also of a caller that may no longer read the conversation.
+
+That a request changes nothing twice is up to `change_writer`.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,11 @@ from services.chat.store import ChatStore
 from services.chat.views import Views
 
 
-class Idempotency:
+class RepeatedRequests:
     """Runs requests that return a conversation.
 
-    The change writer ensures that a request changes nothing twice. This deals with the rest of a request: the checks
-    before its change and the view after it, which may fail for a repeat, since the caller or another member may have
-    removed the caller in between.
+    This deals with what a request does besides its change: the checks before and the view afterwards. They may fail for
+    a repeat, since the caller or another member may have removed the caller in between.
     """
 
     def __init__(self, store: ChatStore, views: Views) -> None:

@@ -43,7 +43,7 @@ async def _head_before(store: ChatStore, conversation_id: str, head: Head, since
 
 
 async def _head_at(store: ChatStore, entry: LogEntry, later: Head) -> Head:
-    rev = entry.position if isinstance(entry, Message) else entry.rev
+    rev = entry.sent_rev if isinstance(entry, Message) else entry.rev
     last_message = await store.message_at(entry.conversation_id, entry.seq) if entry.seq else None
     if last_message is None:
         active_ms = later.last_message_ms if not later.seq else _time_ms(entry)

@@ -35,7 +35,7 @@ def assign_seq(draft: Draft, mentions: tuple[str, ...], head: Head, now_ms: int)
         message_id=draft.message_id,
         conversation_id=draft.conversation_id,
         seq=head.seq + 1,
-        position=head.rev + 1,
+        sent_rev=head.rev + 1,
         rev=head.rev + 1,
         sender_id=draft.sender_id,
         client_message_id=draft.client_message_id,

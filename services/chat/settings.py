@@ -11,7 +11,7 @@ class Settings(ServiceSettings):
     """Settings of the chat service."""
 
     mongodb_database: str = Field("parley_chat", min_length=1, description="MongoDB database")
-    commit_writers: int = Field(2, ge=1, le=64, description="concurrent inserts into the log")
+    commit_writers: int = Field(2, ge=1, le=64, description="concurrent inserts into the conversation log")
     commit_queue: int = Field(20_000, ge=1, description="queued messages at which new ones are rejected")
     messages_per_second: float = Field(20.0, gt=0, description="sustained rate of messages from one user, per second")
     messages_burst: int = Field(100, ge=1, description="messages that one user may send in a burst")

@@ -81,7 +81,7 @@ def _entries(
     for entry in tail:
         head = advance(head, entry)
         if isinstance(entry, Message):
-            sent = replace(entry, rev=entry.position)
+            sent = replace(entry, rev=entry.sent_rev)
             yield Entry(events.message_created(conversation, sent, by_id, origin=""), state, head)
             continue
         message = messages.get(entry.message_id)

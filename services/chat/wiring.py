@@ -21,7 +21,6 @@ from services.chat.committer import Committer
 from services.chat.contacts import Contacts
 from services.chat.conversation_cache import ConversationCache
 from services.chat.conversations import Conversations
-from services.chat.idempotency import Idempotency
 from services.chat.intents import WriteIntents
 from services.chat.limits import RateLimit
 from services.chat.members import Members
@@ -30,6 +29,7 @@ from services.chat.messages import Messages
 from services.chat.publisher import Publisher
 from services.chat.read_marks import ReadMarks
 from services.chat.recovery import RecoveryLoop
+from services.chat.repeated_requests import RepeatedRequests
 from services.chat.servicer import ConversationServicer, EventServicer
 from services.chat.settings import Settings
 from services.chat.signals import Signals
@@ -88,9 +88,14 @@ async def _build(
     views = Views(store)
     limit = RateLimit(settings.messages_per_second, settings.messages_burst, time.monotonic)
     messages = Messages(committer=committer, store=store, views=views, limit=limit, now_ms=_now_ms)
-    idempotency = Idempotency(store, views)
+    repeated_requests = RepeatedRequests(store, views)
     members = Members(
-        committer=committer, store=store, views=views, contacts=contacts, idempotency=idempotency, now_ms=_now_ms
+        committer=committer,
+        store=store,
+        views=views,
+        contacts=contacts,
+        repeated_requests=repeated_requests,
+        now_ms=_now_ms,
     )
     conversations = Conversations(
         committer=committer,
@@ -98,7 +103,7 @@ async def _build(
         publisher=publisher,
         views=views,
         contacts=contacts,
-        idempotency=idempotency,
+        repeated_requests=repeated_requests,
         now_ms=_now_ms,
         new_id=lambda: secrets.token_hex(16),
     )
@@ -107,9 +112,9 @@ async def _build(
         await fanout.drain()
         await committer.close()
         await publisher.flushed()
-        await summaries.write()  # the first wrote summaries; this one removes the intents of idle conversations
-        await publisher.flushed()
         await summaries.write()
+        await publisher.flushed()
+        await summaries.write()  # the first call wrote summaries; this one removes the intents of idle conversations
         await intents.release_lease()
 
     return Service(

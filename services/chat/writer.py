@@ -41,7 +41,9 @@ _ATTEMPTS: Final = 24
 BATCH_SIZE = Histogram(
     "parley_chat_commit_batch_messages", "Messages in one insert.", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000)
 )
-COMMIT_SECONDS = Histogram("parley_chat_commit_seconds", "Duration of one insert into the log.", buckets=QUICK)
+COMMIT_SECONDS = Histogram(
+    "parley_chat_commit_seconds", "Duration of one insert into the conversation log.", buckets=QUICK
+)
 COMMITTED = Counter("parley_chat_messages_total", "Messages committed.")
 _log = logger("commit")
 
@@ -218,7 +220,7 @@ class Writer:
         for entry in written:
             message, state, sends = entry.message, entry.state, entry.sends
             head = advance(state.head, message)
-            if message.position > state.head.rev:  # else a load has seen it already
+            if message.sent_rev > state.head.rev:  # else a load has seen it already
                 state.head = head
             state.record_sender(message)
             event = events.message_created(state.conversation, message, state.members, origin=sends[0].draft.origin)
@@ -239,7 +241,7 @@ class Writer:
         for entry in rest:
             first = existing.get(entry.message.message_id)
             if first is not None:
-                if first.position > entry.state.head.rev:
+                if first.sent_rev > entry.state.head.rev:
                     stale.add(first.conversation_id)
                 for send in entry.sends:
                     _complete(send, first)

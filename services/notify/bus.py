@@ -21,7 +21,7 @@ LOG_NAME: Final = "notify"
 async def open_logs(
     url: str, chat_log: str, *, shards: int, retention_seconds: float
 ) -> AsyncIterator[tuple[EventLog, EventLog]]:
-    """Opens chat's log and notify's own while the context is open. Raises BusError if Redis is unreachable."""
+    """Opens chat's event log and notify's own while the context is open. Raises BusError if Redis is unreachable."""
     redis = open_redis(url)
     try:
         await redis.ping()

@@ -1,4 +1,4 @@
-"""Converts the events of chat's log to the events that affect notifications."""
+"""Converts the events of chat's event log to the events that affect notifications."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _WITHOUT_TEXT: Final = {
 
 
 class MalformedEntryError(Exception):
-    """An entry of chat's log is not an EventBatch."""
+    """An entry of chat's event log is not an EventBatch."""
 
 
 def read(entry: Entry) -> Iterator[ChatEvent]:

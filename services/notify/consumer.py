@@ -33,11 +33,11 @@ _MAX_PAUSE_SECONDS: Final = 1.0
 _BACKLOG_SECONDS: Final = 5.0
 _BACKOFF: Final = Backoff(base_seconds=0.05, cap_seconds=2.0)
 
-_LAG = Gauge("parley_notify_lag_seconds", "Age of the last entry of chat's log that this replica processed.")
-_BACKLOG = Gauge("parley_notify_backlog_entries", "Entries of chat's log that no replica has processed yet.")
-_PROCESSED = Counter("parley_notify_entries_processed_total", "Entries of chat's log that this replica processed.")
+_LAG = Gauge("parley_notify_lag_seconds", "Age of the last entry of chat's event log processed by this replica.")
+_BACKLOG = Gauge("parley_notify_backlog_entries", "Entries of chat's event log that no replica has processed yet.")
+_PROCESSED = Counter("parley_notify_entries_processed_total", "Entries of chat's event log processed by this replica.")
 _CLAIMED = Counter("parley_notify_entries_claimed_total", "Entries claimed from replicas that went silent.")
-_MALFORMED = Counter("parley_notify_entries_malformed_total", "Entries of chat's log skipped as malformed.")
+_MALFORMED = Counter("parley_notify_entries_malformed_total", "Entries of chat's event log skipped as malformed.")
 
 _log = logger("consumer")
 

@@ -41,7 +41,7 @@ async def wire(settings: Settings) -> AsyncIterator[Service]:
             client,
             settings.mongodb_database,
             retention=timedelta(days=settings.retention_days),
-            # Twice the retention of chat's log: an event claimed late may still be in progress.
+            # Twice the retention of chat's event log: an event claimed late may still be in progress.
             replay=timedelta(seconds=2 * settings.event_retention_seconds),
         )
         await store.prepare()

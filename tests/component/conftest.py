@@ -1,8 +1,8 @@
-"""What component tests stand on: real databases, and pytest-grpc's fixtures made asynchronous.
+"""Fixtures of component tests: real databases, and pytest-grpc's fixtures made asynchronous.
 
-pytest-grpc's own server is synchronous, and its fake one is no server; ours is the chassis's, with the edge round
-every method. A module gives `grpc_service` (a chassis Service), and gets `grpc_server`, `grpc_addr`, `grpc_channel`
-and, with `grpc_stub_cls`, `grpc_stub`.
+pytest-grpc's own server is synchronous, and its fake one is no server; this one is the chassis's, with its interceptor
+around every method. A module gives `grpc_service` (a chassis Service), and gets `grpc_server`, `grpc_addr`,
+`grpc_channel` and, with `grpc_stub_cls`, `grpc_stub`.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def organization_id() -> str:
 
 @pytest.fixture
 def grpc_settings() -> ServiceSettings:
-    """What the server is told; a module may give its own."""
+    """The settings of the server; a module may give its own."""
     return ServiceSettings(
         listen="127.0.0.1:0",
         redis_url="redis://unused",

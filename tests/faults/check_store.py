@@ -37,7 +37,7 @@ def _as_acknowledged(
     if actual != expected:
         detail = f"{client_message_id}: acknowledged {expected}, stored {actual}"
         yield Violation("stored message differs from the acknowledged one", detail)
-    if entry.rev == entry.position and entry.digest != send.digest:
+    if entry.rev == entry.sent_rev and entry.digest != send.digest:
         yield Violation("stored with another text", f"{client_message_id}: seq {entry.seq}")
 
 
@@ -61,7 +61,7 @@ def gapless(history: History) -> Iterator[Violation]:
         yield from _consecutive("seq", name, [entry.seq for entry in messages])
         yield from _consecutive("rev", name, stored.revs)
         for before, after in pairwise(messages):
-            if after.create_ms < before.create_ms or after.position <= before.position:
+            if after.create_ms < before.create_ms or after.sent_rev <= before.sent_rev:
                 yield Violation("time or rev decreases", f"{name}: seq {before.seq} to {after.seq}")
 
 

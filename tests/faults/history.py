@@ -78,11 +78,11 @@ class State(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A stored message. `position` is the rev at which it was sent."""
+    """A stored message. `sent_rev` is the rev at which it was sent."""
 
     message: int
     seq: int
-    position: int
+    sent_rev: int
     rev: int
     digest: int
     create_ms: int

@@ -50,10 +50,10 @@ class SharedState:
 class Participant:
     """One user and their devices."""
 
-    def __init__(self, user: User, surroundings: SharedState, seed: int) -> None:
+    def __init__(self, user: User, shared: SharedState, seed: int) -> None:
         self.user = user
         self.devices: list[Device] = []
-        self._shared = surroundings
+        self._shared = shared
         self._chance = random.Random(f"{user.key} {seed}")
         self._count = 0
         self._lives = 0

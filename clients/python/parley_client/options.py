@@ -1,4 +1,4 @@
-"""The settings of a client, and what it takes from its surroundings: time, chance, ids and sockets."""
+"""The settings of a client, and its dependencies on the outside: time, random numbers, ids and sockets."""
 
 import asyncio
 import random

@@ -41,7 +41,7 @@ _NOTIFY: Final = Row(
             "Backlog",
             "short",
             (Query("max(parley_notify_backlog_entries)", "entries"),),
-            "Entries of chat's log that no replica has processed yet.",
+            "Entries of chat's event log that no replica has processed yet.",
         ),
         Panel(
             "Lag",
@@ -56,7 +56,7 @@ _NOTIFY: Final = Row(
                 Query("sum(rate(parley_notify_entries_processed_total[$__rate_interval]))", "processed"),
                 Query(
                     "sum(rate(parley_notify_entries_claimed_total[$__rate_interval]))",
-                    "taken over from silent replicas",
+                    "claimed from silent replicas",
                 ),
                 Query("sum(rate(parley_notify_entries_malformed_total[$__rate_interval]))", "malformed"),
             ),

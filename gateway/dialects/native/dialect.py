@@ -109,7 +109,7 @@ class NativeDialect:
         """`session.ready`: the user as the token tells."""
         identity, limits = session.identity, session.limits
         body = {
-            "sessionId": session.session_id,
+            "sessionId": session.connection_id,
             "user": {
                 "userId": identity.user_id,
                 "name": identity.name,
@@ -224,21 +224,21 @@ def _typing(payload: chat.TypingUpdated) -> EncodedEvent:
 def _conversation(name: str) -> Callable[[Any], EncodedEvent]:
     """Each member sees a conversation with a read mark, an unread count and a mute of its own."""
 
-    def speech(payload: chat.ConversationCreated | chat.ConversationUpdated) -> EncodedEvent:
+    def encode(payload: chat.ConversationCreated | chat.ConversationUpdated) -> EncodedEvent:
         conversation: Conversation = payload.conversation
         common = json_objects.conversation_object(conversation)
         views = {view.user_id: view for view in payload.views}
 
-        def to(session: Session) -> Payloads:
+        def payloads_of(session: Session) -> Payloads:
             view = views.get(session.identity.user_id) or chat.View()
             own = dict(common, readSeq=view.read_seq, unreadCount=max(0, conversation.seq - view.read_seq))
             if view.HasField("muted_until_time"):
                 own["mutedUntil"] = time_text(view.muted_until_time)
             return _event(name, {"conversation": own})
 
-        return to
+        return payloads_of
 
-    return speech
+    return encode
 
 
 _CHAT_EVENTS: Final[dict[str, Callable[[Any], EncodedEvent]]] = {

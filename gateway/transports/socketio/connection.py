@@ -17,7 +17,7 @@ from gateway.wire import close_codes
 
 ROOT: Final = "/"
 _FINAL_CODES: Final = frozenset({close_codes.TOKEN_ENDED, close_codes.ACCOUNT_DISABLED, close_codes.MALFORMED})
-"""After these close codes a reconnect would fail again, so the client is told not to try; after others it may."""
+"""After these close codes a reconnect would fail again, so the client must not retry; after others it may."""
 
 
 class SocketIoConnection(Connection):
@@ -28,7 +28,7 @@ class SocketIoConnection(Connection):
         wire_formats: the formats of packets: for polling, and for a WebSocket.
         output: the output of its Engine.IO session.
         dispatcher: handles its frames and its end.
-        end: ends it in python-socketio; the argument says whether the client is told not to reconnect.
+        end: ends it in python-socketio; the argument says whether the client must not reconnect.
 
     Attributes:
         settled: set once it is ready, or closed.

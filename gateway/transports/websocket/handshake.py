@@ -177,7 +177,7 @@ def find_token(authorization: str, offered: Iterable[str] = ()) -> str:
 def require_token(authorization: str, offered: Iterable[str] = ()) -> str:
     """Returns a token as `find_token` does. Raises UnauthenticatedError; TOKEN_MISSING if there is none."""
     if not authorization and not any(subprotocol.startswith(TOKEN_SUBPROTOCOL) for subprotocol in offered):
-        raise UnauthenticatedError("TOKEN_MISSING", "access token required")
+        raise UnauthenticatedError("TOKEN_MISSING", "an access token is required")
     return find_token(authorization, offered)
 
 

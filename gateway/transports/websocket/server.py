@@ -86,7 +86,9 @@ async def serving_websockets(
             use_aiofastnet=False if tls else None,
         )
     except OSError as error:
-        raise PortTakenError(f"can't listen on {address}: the port is taken or the address is not ours") from error
+        raise PortTakenError(
+            f"can't listen on {address}: the port is in use, or the address is not one of this host"
+        ) from error
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

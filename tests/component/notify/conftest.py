@@ -79,7 +79,7 @@ def harness(  # noqa: PLR0917  # pytest passes fixtures by name
     database: Any,
     organization: str,
 ) -> Harness:
-    """One running replica and its surroundings."""
+    """One running replica with its log, store and clients."""
     return Harness(auth, settings, grpc_stub, chat, database, organization)
 
 

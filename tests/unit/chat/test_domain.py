@@ -85,5 +85,5 @@ def test_the_sender_and_those_in_charge_delete() -> None:
 def test_a_tombstone_keeps_ids_and_times_and_nothing_else() -> None:
     message = assign_seq(draft("1"), (), START, 5)
     gone = message.tombstone(9, 7)
-    assert (gone.message_id, gone.seq, gone.position, gone.create_ms) == (message.message_id, 1, 1, 5)
+    assert (gone.message_id, gone.seq, gone.sent_rev, gone.create_ms) == (message.message_id, 1, 1, 5)
     assert (gone.text, gone.attachments, gone.mentions, gone.rev, gone.delete_ms) == ("", (), (), 9, 7)

@@ -45,13 +45,13 @@ def created(*recipients: str, origin: str = "") -> event_pb2.Event:
 
 def test_a_message_reaches_every_connection_of_its_recipients_but_the_one_that_sent_it(room: Room) -> None:
     ann, anns_other, bob, eve = room.join("ann"), room.join("ann"), room.join("bob"), room.join("eve")
-    room.hub.deliver_chat([created("ann", "bob", "gone", origin=ann.session.session_id)])
+    room.hub.deliver_chat([created("ann", "bob", "gone", origin=ann.session.connection_id)])
     assert [len(connection.frames) for connection in (ann, anns_other, bob, eve)] == [0, 1, 1, 0]
 
 
 def test_the_origin_gets_every_other_event(room: Room) -> None:
     ann = room.join("ann")
-    event = event_pb2.Event(organization_id="acme", recipients=["ann"], origin=ann.session.session_id)
+    event = event_pb2.Event(organization_id="acme", recipients=["ann"], origin=ann.session.connection_id)
     event.receipt_updated.user_id = "ann"
     room.hub.deliver_chat([event])
     assert ann.events == ["receipt.updated"]
@@ -74,7 +74,7 @@ def test_members_get_their_own_views_of_a_conversation(room: Room) -> None:
     assert unread == [0, 3]
 
 
-def test_typing_is_told_to_the_others(room: Room) -> None:
+def test_typing_is_sent_to_the_others(room: Room) -> None:
     ann, bob = room.join("ann"), room.join("bob")
     event = event_pb2.Event(organization_id="acme", recipients=["ann", "bob"])
     event.typing_updated.user_id = "ann"
@@ -114,14 +114,14 @@ def test_notifications_reach_their_user_alone(room: Room) -> None:
     assert (ann.events, bob.events) == (["notification.updated"], [])
 
 
-def test_clients_are_not_told_of_other_clients(room: Room) -> None:
+def test_clients_do_not_see_the_presence_of_other_clients(room: Room) -> None:
     staff = room.join("ann")
     client, other_client = room.join("cleo", role="client"), room.join("carl", role="client")
     about_client = presence.Event(organization_id="acme", presence=presence.Presence(user_id="cleo"), role=ROLE_CLIENT)
     about_staff = presence.Event(organization_id="acme", presence=presence.Presence(user_id="ann"), role=ROLE_SALES)
     room.hub.deliver_presence([about_client, about_staff])
-    told = [[frame["body"]["userId"] for frame in one.frames] for one in (staff, client, other_client)]
-    assert told == [["cleo", "ann"], ["cleo", "ann"], ["ann"]]
+    users_seen = [[frame["body"]["userId"] for frame in one.frames] for one in (staff, client, other_client)]
+    assert users_seen == [["cleo", "ann"], ["cleo", "ann"], ["ann"]]
 
 
 def test_the_first_and_the_last_connection_of_a_user_are_noticed() -> None:
@@ -164,12 +164,12 @@ def test_who_was_removed_hears_no_receipt_of_the_conversation_until_it_is_theirs
     elsewhere = event_pb2.Event(organization_id="acme", recipients=["bob"])
     elsewhere.receipt_updated.conversation_id = "another"
     room.hub.deliver_chat([of.receipt, of.removed, of.receipt, of.typing, elsewhere, of.added, of.receipt, of.typing])
-    told = ["receipt.updated", "member.removed", "receipt.updated", "conversation.created"]
-    assert bob.events == [*told, "receipt.updated", "typing.updated"]
+    expected = ["receipt.updated", "member.removed", "receipt.updated", "conversation.created"]
+    assert bob.events == [*expected, "receipt.updated", "typing.updated"]
 
 
 @pytest.mark.parametrize("stays", [True, False])
-def test_who_was_removed_and_comes_anew_may_be_a_member_again(room: Room, *, stays: bool) -> None:
+def test_a_removed_member_who_reconnects_may_be_a_member_again(room: Room, *, stays: bool) -> None:
     """The event that added them again may have happened while they were not connected to this gateway."""
     first, of = room.join("bob"), EventsForBob()
     room.hub.deliver_chat([of.removed])

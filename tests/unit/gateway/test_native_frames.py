@@ -78,7 +78,7 @@ def test_the_first_event_tells_who_one_is_and_what_the_limits_are() -> None:
     assert only(DIALECT.session_ready(one, 1_767_268_800.5)) == {
         "event": "session.ready",
         "body": {
-            "sessionId": one.session_id,
+            "sessionId": one.connection_id,
             "user": {"userId": "ann", "name": "Ann", "role": "sales", "teams": ["east"]},
             "serverTime": "2026-01-01T12:00:00.500Z",
             "limits": {"frameBytes": 65_536, "textBytes": 16_384, "messagesPerSecond": 20},

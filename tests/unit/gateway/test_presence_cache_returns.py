@@ -44,7 +44,7 @@ class Gateway:
         connection = RecordingConnection(self._wire_format, identity("ann"))
         self.hub.add(connection)
         session = presence.Session(
-            session_id=connection.session.session_id, organization_id="acme", user_id="ann", role=ROLE_SALES
+            session_id=connection.session.connection_id, organization_id="acme", user_id="ann", role=ROLE_SALES
         )
         self.presence_reporter.report(session)
         return connection
@@ -52,7 +52,7 @@ class Gateway:
     def go(self, connection: RecordingConnection) -> None:
         """Disconnects Ann."""
         self.hub.remove(connection)
-        self.presence_reporter.close(connection.session.session_id)
+        self.presence_reporter.close(connection.session.connection_id)
 
     @property
     def online(self) -> list[str]:
@@ -80,8 +80,8 @@ def test_who_is_here_is_known_when_the_last_one_goes_and_comes_back_in_one_breat
     assert gateway.online == []
     returned = gateway.come()
     end, beginning = gateway.presence_reporter.next_request(), gateway.presence_reporter.next_request()
-    assert (list(end.closed), list(end.upsert)) == ([connection.session.session_id], [])
-    assert [session.session_id for session in beginning.upsert] == [returned.session.session_id]
+    assert (list(end.closed), list(end.upsert)) == ([connection.session.connection_id], [])
+    assert [session.session_id for session in beginning.upsert] == [returned.session.connection_id]
     assert list(beginning.closed) == []
     gateway.presence_reporter.handle(presence.AttachResponse(events=[BOB], synced_organization_ids=["acme"]))
     assert gateway.online == ["bob"]

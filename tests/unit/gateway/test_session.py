@@ -39,7 +39,7 @@ def test_the_tenth_malformed_frame_in_a_row_ends_the_connection() -> None:
 
 
 @pytest.mark.parametrize("readable", [SEND, REFUSED])
-def test_a_readable_frame_among_malformed_ones_begins_the_count_anew(readable: Request) -> None:
+def test_a_readable_frame_among_malformed_ones_resets_the_count(readable: Request) -> None:
     subject = session()
     for _ in range(3):
         for _ in range(9):
@@ -76,7 +76,7 @@ def test_a_newer_token_of_the_same_user_takes_over() -> None:
     assert subject.token == "newer"
     assert subject.identity.expires_at == 2_000_000_900.0
     assert subject.actor.name == "Anna"
-    assert subject.actor.connection_id == subject.session_id
+    assert subject.actor.connection_id == subject.connection_id
 
 
 @pytest.mark.parametrize(

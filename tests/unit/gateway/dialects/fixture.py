@@ -140,7 +140,7 @@ async def play_story(name: str) -> dict[str, dict[str, Frames]]:
     async with running_background_tasks() as tasks:
         harness = DialectHarness(lambda presence_cache: dialects(presence_cache)[name], tasks)
         await harness.join()
-        origin = harness.connections["ann"].session.session_id
+        origin = harness.connections["ann"].session.connection_id
         events: dict[str, dict[str, Frames]] = {}
         for label, chat_event in story.chat_events(origin).items():
             harness.hub.deliver_chat([chat_event])
