@@ -149,9 +149,11 @@ async def _response(channel: Any, method: MethodDescriptor, request: Message | b
     elif method.server_streaming:
         call = channel.unary_stream(path, **codecs)(request, metadata=metadata, timeout=TIMEOUT)
         await call.initial_metadata()
-        # What is asked for is told at once; where nothing is, a refusal comes with the headers or not at all.
-        tells = method.input_type.fields or isinstance(request, bytes)
-        await asyncio.wait([first := asyncio.ensure_future(call.read())], timeout=None if tells else REFUSED_WITHIN)
+        # An invalid field is reported at once. A request without fields is refused with the headers or not at all.
+        has_fields = method.input_type.fields or isinstance(request, bytes)
+        await asyncio.wait(
+            [first := asyncio.ensure_future(call.read())], timeout=None if has_fields else REFUSED_WITHIN
+        )
         if first.done():
             first.result()
         call.cancel()

@@ -87,11 +87,11 @@ async def _meet(cluster: RunningCluster) -> None:
     first, *others = cluster.nodes
     for epoch, (node, slots) in enumerate(zip(cluster.nodes, _SLOTS, strict=True), start=1):
         async with Redis.from_url(valkey_url(node.port)) as client:
-            await _tell(client, "ADDSLOTSRANGE", *slots)
-            await _tell(client, "SET-CONFIG-EPOCH", epoch)
+            await _ask(client, "ADDSLOTSRANGE", *slots)
+            await _ask(client, "SET-CONFIG-EPOCH", epoch)
     async with Redis.from_url(valkey_url(first.port)) as client:
         for node in others:
-            await _tell(client, "MEET", "127.0.0.1", node.port, node.bus_port)
+            await _ask(client, "MEET", "127.0.0.1", node.port, node.bus_port)
     async with asyncio.timeout(_AGREE_SECONDS):
         for node in cluster.nodes:
             while not await _knows_everything(node):
@@ -100,11 +100,11 @@ async def _meet(cluster: RunningCluster) -> None:
 
 async def _knows_everything(node: Node) -> bool:
     async with Redis.from_url(valkey_url(node.port)) as client:
-        told = await _tell(client, "INFO")
-        return b"cluster_slots_assigned:16384" in told and b"cluster_state:ok" in told
+        info = await _ask(client, "INFO")
+        return b"cluster_slots_assigned:16384" in info and b"cluster_state:ok" in info
 
 
-async def _tell(client: Redis, *words: str | int) -> bytes:
+async def _ask(client: Redis, *words: str | int) -> bytes:
     execute: Any = client.execute_command  # has no types
     answer: bytes = await execute("CLUSTER", *words)
     return answer

@@ -69,7 +69,7 @@ def outcome_of(response: Any) -> str:
 
 
 @pytest.mark.parametrize("name", METHODS)
-async def test_everybody_is_told_what_the_table_says(world: World, name: str) -> None:
+async def test_every_caller_gets_the_outcome_in_the_table(world: World, name: str) -> None:
     case, method = TABLE[name], METHODS[name]
     channel = world.channels[method.containing_service.file.package.split(".")[1]]
     wrong = []

@@ -158,14 +158,14 @@ async def opened_world(mongodb_uri: str, redis_url: str, database: str) -> Async
     credentials = settings.service_credentials | {"bystander": bystander}
     settings = settings.model_copy(update={"service_credentials": credentials})
     async with running_auth(mongodb_uri, redis_url, settings=settings, scopes=SCOPES) as auth:
-        presence_told = presence_settings(auth, mongodb_uri, redis_url, f"{database}_presence")
-        notify_told = notify_settings(auth, mongodb_uri, redis_url)
+        presence_config = presence_settings(auth, mongodb_uri, redis_url, f"{database}_presence")
+        notify_config = notify_settings(auth, mongodb_uri, redis_url)
         async with (
             running_chat(auth, mongodb_uri, redis_url, f"{database}_chat") as chat,
-            wire_presence(presence_told) as presence,
-            serving(presence, presence_told) as presence_port,
-            wire_notify(notify_told) as notify,
-            serving(notify, notify_told) as notify_port,
+            wire_presence(presence_config) as presence,
+            serving(presence, presence_config) as presence_port,
+            wire_notify(notify_config) as notify,
+            serving(notify, notify_config) as notify_port,
             open_channel(f"127.0.0.1:{presence_port}") as presence_channel,
             open_channel(f"127.0.0.1:{notify_port}") as notify_channel,
             open_channel(auth.target) as auth_channel,

@@ -171,7 +171,7 @@ async def test_an_audience_among_several_and_a_clock_slightly_off_are_fine(
     assert (await exchange(auth, crm.sign(claims))).user.user_id == "crm:42"
 
 
-async def test_an_issuer_nobody_trusts_is_told_so(auth: RunningAuth) -> None:
+async def test_an_untrusted_issuer_is_refused(auth: RunningAuth) -> None:
     stranger = SharedSecretCrm()
     with refused(Category.UNAUTHENTICATED, "UNTRUSTED_ISSUER"):
         await exchange(auth, stranger.sign(claims_of(stranger)))

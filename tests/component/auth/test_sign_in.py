@@ -157,7 +157,7 @@ async def test_only_the_last_forwarded_address_counts_and_no_claim_of_the_caller
     await drop_database(settings)
 
 
-async def test_a_password_is_hashed_anew_when_the_cost_has_changed(mongodb_uri: str, redis_url: str) -> None:
+async def test_a_password_is_hashed_again_when_the_cost_has_changed(mongodb_uri: str, redis_url: str) -> None:
     settings = auth_settings(mongodb_uri, redis_url)
     organization, email = f"org-{secrets.token_hex(8)}", fresh_email()
     async with running_auth(mongodb_uri, redis_url, settings=settings) as auth:

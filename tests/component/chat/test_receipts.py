@@ -29,7 +29,7 @@ async def published_read_seqs(redis_url: str, conversation_id: str, user_id: str
     ]
 
 
-async def test_what_several_devices_read_at_once_is_told_each_time(ann: Person, bob: Person, redis_url: str) -> None:
+async def test_each_read_of_several_devices_at_once_is_published(ann: Person, bob: Person, redis_url: str) -> None:
     """Each device reloads the conversation while the marks of the others are being written."""
     conversation_id = (await ann.direct(bob.user_id)).conversation_id
     for number in range(1, ROUNDS + 1):

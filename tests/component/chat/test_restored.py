@@ -59,7 +59,7 @@ async def forget_redis(url: str) -> None:
     await redis.aclose()
 
 
-async def test_what_came_after_a_moment_is_told_again_and_conversations_stay_as_they_are(
+async def test_entries_after_a_moment_are_published_again_and_conversations_stay_as_they_are(
     auth: RunningAuth, own_databases: LocalStack, database_name: str, organization_id: str
 ) -> None:
     uri, url = own_databases.mongodb_uri, own_databases.redis_url

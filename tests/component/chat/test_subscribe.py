@@ -187,7 +187,7 @@ async def test_whoever_reads_too_slowly_is_cut_off_and_misses_nothing_when_it_co
     assert not back.lost
 
 
-async def test_a_log_that_was_lost_is_told_to_those_who_follow_and_to_those_who_come_back(
+async def test_the_loss_of_the_log_is_reported_to_open_and_resumed_streams(
     auth: RunningAuth, mongodb_uri: str, database_name: str, organization_id: str, tmp_path: Path
 ) -> None:
     await auth.create_organization(organization_id)

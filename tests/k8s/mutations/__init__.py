@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from tests.k8s.mutations import encryption, operations, pods, running, surroundings
+from tests.k8s.mutations import encryption, network, operations, pods, running
 
 MUTATIONS: Final = {
     **pods.MUTATIONS,
     **running.MUTATIONS,
-    **surroundings.MUTATIONS,
+    **network.MUTATIONS,
     **encryption.MUTATIONS,
     **operations.MUTATIONS,
 }

@@ -34,7 +34,7 @@ def test_never_more_than_the_burst_and_what_the_rate_gives(pauses: list[float]) 
         assert admitted <= 5 + 10 * (clock.seconds - 100.0) + 1e-6
 
 
-def test_who_waits_as_long_as_told_is_let_through_and_others_are_not_affected() -> None:
+def test_a_user_who_waits_as_long_as_required_may_send_and_others_are_not_affected() -> None:
     clock = Clock()
     limit = RateLimit(per_second=10, burst=3, now=clock)
     for _ in range(3):

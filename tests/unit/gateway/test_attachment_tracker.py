@@ -89,7 +89,7 @@ def test_an_entry_in_effect_is_so_at_once() -> None:
     assert called == ["first", "second"]
 
 
-def test_an_entry_that_was_told_of_waits_for_the_acknowledgement() -> None:
+def test_a_sent_entry_waits_for_the_acknowledgement() -> None:
     tracker: AttachmentTracker[str, str] = AttachmentTracker()
     called: list[str] = []
     tracker.add("a", "a")
@@ -100,7 +100,7 @@ def test_an_entry_that_was_told_of_waits_for_the_acknowledgement() -> None:
     assert called == ["a"]
 
 
-def test_what_was_dropped_may_be_told_by_itself_before_what_was_put() -> None:
+def test_removals_may_be_sent_by_themselves_before_additions() -> None:
     tracker: AttachmentTracker[str, str] = AttachmentTracker()
     for key in "abc":
         tracker.add(key, key.upper())

@@ -86,7 +86,7 @@ STEPS = st.lists(
 
 @settings(max_examples=300, deadline=None)
 @given(STEPS)
-def test_everybody_is_told_everything_in_order(steps: list[tuple[str, int]]) -> None:
+def test_every_connection_gets_all_its_events_in_order(steps: list[tuple[str, int]]) -> None:
     asyncio.run(play(steps))
 
 
@@ -108,7 +108,7 @@ async def play(steps: list[tuple[str, int]]) -> None:
         assert await harness.received() == harness.expected
 
 
-async def test_who_waits_for_nothing_is_told_at_once_also_while_another_waits() -> None:
+async def test_a_connection_without_a_lookup_gets_events_at_once_while_another_waits() -> None:
     async with running_background_tasks() as tasks:
         harness = Harness(tasks)
         harness.deliver_later(0, "well")

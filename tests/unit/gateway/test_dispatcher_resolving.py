@@ -181,7 +181,7 @@ async def play(steps: list[tuple[str, Any]]) -> None:
     assert harness.dispatcher._resolving == {}
 
 
-async def test_a_search_that_fails_is_told_to_all_who_waited_for_it_and_made_anew_for_the_next() -> None:
+async def test_a_failed_search_fails_all_who_waited_and_is_repeated_for_the_next() -> None:
     async with helpdesk() as harness:
         for number in range(3):
             harness.say(type="message", receiverId="bob", content="hi", tempId=number)

@@ -105,7 +105,7 @@ async def test_nothing_is_kept_of_one_who_goes_while_coming(
                     await asyncio.sleep(0.01)
 
 
-async def test_one_who_is_not_let_in_by_the_desk_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_connection_that_the_dispatcher_refuses_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """As with too many connections: the wait ends at once, and not at its timeout."""
     monkeypatch.setattr(socketio, "READY_TIMEOUT_SECONDS", 1_000.0)
 

@@ -52,7 +52,7 @@ class Upgrading:
         """Sends it several events at once."""
         numbers = range(self._sent, self._sent + count)
         self._sent += count
-        connection.send(tuple(b'2["told",%d]' % number for number in numbers))
+        connection.send(tuple(b'2["counted",%d]' % number for number in numbers))
 
     def poll(self) -> None:
         """Polls, unless a poll is in progress or the upgrade is complete."""

@@ -107,7 +107,7 @@ async def test_only_those_are_asked_for_who_are_not_known() -> None:
     assert directory.looked_up == [("ann",), ("bob",)]
 
 
-async def test_what_is_remembered_is_asked_for_anew_after_a_while() -> None:
+async def test_cached_users_are_fetched_again_after_a_while() -> None:
     directory = Directory()
     lookup = directory.look_up("ann")
     await turns()

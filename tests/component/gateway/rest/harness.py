@@ -148,7 +148,7 @@ async def serving_rest(
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Runs the HTTP interface; yields a client of it. Services that are not named are nowhere."""
     service, secret = auth.service_credentials
-    told = Settings.model_validate(
+    gateway_settings = Settings.model_validate(
         {
             "auth_target": auth.target,
             "chat_target": NOWHERE,
@@ -161,11 +161,11 @@ async def serving_rest(
         }
         | settings
     )
-    async with open_upstreams(told) as upstreams:
+    async with open_upstreams(gateway_settings) as upstreams:
         verifier = TokenVerifier(lambda: fetch_keys(upstreams.auth_channel))
         people = UserCache(partial(fetch_users, upstreams))
         async with (
-            serving_http(told, upstreams, verifier, people, is_stopping=is_stopping) as port,
+            serving_http(gateway_settings, upstreams, verifier, people, is_stopping=is_stopping) as port,
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False) as client,
         ):
             yield client

@@ -249,7 +249,7 @@ async def _finish_late(port: int | None, reader: asyncio.StreamReader, writer: a
     return answer
 
 
-async def test_a_taken_port_is_told(house: Harness) -> None:
+async def test_a_port_in_use_is_an_error_that_names_it(house: Harness) -> None:
     taken = urlsplit(str(house.http.base_url)).netloc
     with pytest.raises(PortTakenError, match=re.escape(taken)):
         async with serving_rest(house.auth, http_listen=taken):

@@ -112,7 +112,7 @@ async def test_kinds_and_what_goes_with_them_arrive(pair: tuple[Person, Person, 
         ({"conversationId": "x" * 65}, "conversationId"),
     ],
 )
-async def test_a_bad_message_is_told_what_is_wrong_in_the_words_of_this_interface(
+async def test_the_errors_of_a_bad_message_name_the_fields_of_this_interface(
     pair: tuple[Person, Person, str], fields: dict[str, object], bad: str
 ) -> None:
     admin, _, conversation_id = pair

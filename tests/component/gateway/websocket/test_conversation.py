@@ -56,7 +56,7 @@ async def test_many_messages_at_once_keep_their_order(stack: Harness, ann: Signe
     assert [body["message"]["text"] for body in bobs.bodies("message.created")] == [f"{n}" for n in range(200)]
 
 
-async def test_edits_and_deletions_are_told(stack: Harness, ann: SignedIn, bob: SignedIn) -> None:
+async def test_edits_and_deletions_are_delivered(stack: Harness, ann: SignedIn, bob: SignedIn) -> None:
     anns, bobs, conversation_id = await talking(stack.gateway, ann, bob)
     message_id = (await send(anns, conversation_id, "helo"))["messageId"]
     place = {"conversationId": conversation_id, "messageId": message_id}
@@ -68,7 +68,7 @@ async def test_edits_and_deletions_are_told(stack: Harness, ann: SignedIn, bob: 
     assert "deleteTime" in tombstone
 
 
-async def test_receipts_and_typing_are_told(stack: Harness, ann: SignedIn, bob: SignedIn) -> None:
+async def test_receipts_and_typing_are_delivered(stack: Harness, ann: SignedIn, bob: SignedIn) -> None:
     anns, bobs, conversation_id = await talking(stack.gateway, ann, bob)
     await send(anns, conversation_id, "hello")
     assert await bobs.ask("receipt.delivered", conversationId=conversation_id, seq=1) == {}
@@ -176,7 +176,7 @@ async def test_another_organizations_ids_look_like_absent_ones(stack: Harness, a
         assert real["error"] == absent["error"]
 
 
-async def test_presence_is_told_and_can_be_chosen(stack: Harness, ann: SignedIn, bob: SignedIn) -> None:
+async def test_presence_is_delivered_and_can_be_chosen(stack: Harness, ann: SignedIn, bob: SignedIn) -> None:
     anns, bobs = await stack.gateway.connect(ann), await stack.gateway.connect(bob)
     await anns.event("presence.updated", userId=bob.user_id, status="online")
     await bobs.ask("presence.set", status="dnd", text="busy")
@@ -202,7 +202,7 @@ async def test_clients_hear_nothing_of_other_clients(stack: Harness, organizatio
     assert {body["userId"] for body in cleos.bodies("presence.updated")} <= {cleo.user_id, ann.user_id}
 
 
-async def test_notifications_are_told_listed_and_read(stack: Harness, ann: SignedIn) -> None:
+async def test_notifications_are_delivered_listed_and_read(stack: Harness, ann: SignedIn) -> None:
     anns = await stack.gateway.connect(ann)
     async with open_channel(stack.targets.notify) as channel:
         await notification_pb2_grpc.NotificationServiceStub(channel).CreateNotifications(

@@ -14,7 +14,7 @@ from tests.component.gateway.websocket.harness import Harness, running_gateway, 
 from tests.component.gateway.websocket.test_handshake import upgrade
 
 
-async def test_connections_beyond_the_pace_are_told_when_to_come_again(stack: Harness, ann: SignedIn) -> None:
+async def test_connections_beyond_the_rate_limit_get_a_time_to_retry(stack: Harness, ann: SignedIn) -> None:
     async with running_gateway(
         stack.auth, stack.targets, connections_per_second=1, connections_burst=5, connections_per_user=1_000
     ) as gateway:

@@ -65,8 +65,8 @@ def test_an_event_that_chat_gains_is_noticed(name: str) -> None:
 
 def test_an_event_that_notify_gains_is_noticed() -> None:
     events = events_of(with_one_more_event(notification_pb2.Event.DESCRIPTOR, "notification_snoozed"))
-    told = {event.WhichOneof("payload") or "" for event in notify_events().values()}
-    assert undecided(events, told) == {"notification_snoozed"}
+    decided = {event.WhichOneof("payload") or "" for event in notify_events().values()}
+    assert undecided(events, decided) == {"notification_snoozed"}
 
 
 @pytest.mark.parametrize("name", sorted(DIALECTS))

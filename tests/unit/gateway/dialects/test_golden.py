@@ -27,8 +27,8 @@ async def test_a_dialect_says_what_it_said(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_event_is_in_the_file(name: str) -> None:
-    told = {label.partition(",")[0] for label in kept(name)["events"]}
-    assert told == {*CHAT_EVENTS, *NOTIFY_EVENTS, "presence"}
+    recorded = {label.partition(",")[0] for label in kept(name)["events"]}
+    assert recorded == {*CHAT_EVENTS, *NOTIFY_EVENTS, "presence"}
 
 
 def test_no_file_is_of_a_dialect_that_there_is_not() -> None:

@@ -57,7 +57,7 @@ async def test_who_has_gone_while_names_were_looked_up_is_not_listed_as_here() -
     async with asyncio.timeout(20):
         await asked.wait()
         presence_cache.apply(seen("42", presence.PRESENCE_STATUS_OFFLINE))
-        presence_cache.apply(seen("who came meanwhile, which is told by itself", presence.PRESENCE_STATUS_ONLINE))
+        presence_cache.apply(seen("joined-meanwhile", presence.PRESENCE_STATUS_ONLINE))
         answer.set()
         users = (await joining)["users"]
     assert [user["userId"] for user in users] == ["carl", "ann"]

@@ -20,7 +20,7 @@ def message(conversation_id: str, seq: int) -> Message:
 
 
 @given(st.lists(st.tuples(st.sampled_from(["sent", "delivered"]), CONVERSATIONS, SEQS), max_size=60))
-def test_each_own_message_is_told_as_delivered_once_when_it_is(steps: list[tuple[str, str, int]]) -> None:
+def test_the_sender_sees_each_message_delivered_once(steps: list[tuple[str, str, int]]) -> None:
     state = telecom.ConnectionState()
     last: dict[str, int] = defaultdict(int)
     waiting: dict[str, list[int]] = defaultdict(list)
@@ -61,7 +61,7 @@ USERS = st.sampled_from(["ann", "bob"])
         st.tuples(st.just("note"), st.lists(SEQS, max_size=4)) | st.tuples(USERS, st.integers(0, 12)), max_size=40
     ),
 )
-def test_it_is_told_exactly_what_was_newly_read(
+def test_exactly_the_newly_read_messages_are_named(
     marks: dict[str, int], steps: list[tuple[str, list[int] | int]]
 ) -> None:
     window = projects.Window()
@@ -79,7 +79,7 @@ def test_it_is_told_exactly_what_was_newly_read(
             read[who] = before | set(range(1, what + 1))
 
 
-def test_ones_own_messages_are_not_told_as_read_by_oneself() -> None:
+def test_reading_ones_own_messages_is_not_reported() -> None:
     """As in messages, whose `readBy` leaves out the sender."""
     window = projects.Window()
     window.add_messages(

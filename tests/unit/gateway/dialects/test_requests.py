@@ -228,8 +228,8 @@ def test_whom_a_service_does_not_find_is_named_as_the_client_names_them() -> Non
     request = decoded("telecom", "getOrCreateConversation", {"targetUserId": "nobody"})
     error = NotFoundError("USER_NOT_FOUND", "there is no such user", fields={"userId": "no user nobody"})
     (answer,) = (readable(payload) for payload in DIALECTS["telecom"].failed(request.reference, error))
-    told = answer[1][0]["error"]
-    assert (told["message"], told["fields"]) == ("there is no such user", {"targetUserId": "no user nobody"})
+    error = answer[1][0]["error"]
+    assert (error["message"], error["fields"]) == ("there is no such user", {"targetUserId": "no user nobody"})
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -328,7 +328,7 @@ def test_all_of_a_conversation_is_read(name: str, asked: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["telecom", "projects"])
-def test_typing_is_told(name: str) -> None:
+def test_typing_is_a_signal_in_the_conversation(name: str) -> None:
     for active in (True, False):
         command = decoded(name, "typing", {**TO, "isTyping": active}).command
         assert command == SendSignal(SetTypingRequest(conversation_id="c1", active=active))

@@ -43,7 +43,7 @@ async def test_an_unexpected_error_is_answered_with_an_incident() -> None:
     assert response.headers["x-request-id"]
 
 
-async def test_past_the_bound_requests_are_told_to_come_back() -> None:
+async def test_requests_beyond_the_bound_get_a_time_to_retry() -> None:
     begun, go_on = asyncio.Event(), asyncio.Event()
 
     async def wait(_call: Call) -> Object:

@@ -43,7 +43,7 @@ async def test_who_asks_at_the_same_time_shares_a_question() -> None:
     assert await asyncio.gather(*(remembered.get() for _ in range(20))) == [1] * 20
 
 
-async def test_a_failure_is_told_and_not_remembered() -> None:
+async def test_a_failure_is_raised_and_not_cached() -> None:
     source = Source()
     source.fails = True
     remembered = TtlCache(3_600, source.ask)
