@@ -27,9 +27,8 @@ def check_draft(draft: message_pb2.Draft) -> None:
     validate(draft)
     if not draft.attachments and (not draft.text or draft.text.isspace()):
         raise invalid_fields({"text": "must not be blank unless there are attachments"})
-    for index, attachment in enumerate(draft.attachments):
-        if not attachment.url.startswith(_WEB):
-            raise invalid_fields({f"attachments[{index}].url": "must be an http or https URL"})
+    if not all(attachment.url.startswith(_WEB) for attachment in draft.attachments):
+        raise invalid_fields({"attachments": "must have http or https URLs"})
 
 
 def _is_plain(draft: message_pb2.Draft) -> bool:

@@ -241,7 +241,7 @@ ROWS = [
         Row("SendMessage", "draft.attachments", [chat_pb2.Attachment(**fields)], BAD, "INVALID_FIELDS", named)
         for fields, named in (
             ({}, "attachments[0].url"),
-            ({"url": "javascript:alert(1)"}, "attachments[0].url"),
+            ({"url": "javascript:alert(1)"}, "attachments"),
             ({"url": "https://" + "x" * 2_000}, "attachments[0].url"),
             ({"url": "https://a.example", "name": "x" * 201}, "attachments[0].name"),
             ({"url": "https://a.example", "content_type": "x" * 101}, "attachments[0].contentType"),
