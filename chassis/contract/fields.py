@@ -21,7 +21,7 @@ INTEGERS: Final = frozenset(
     {FieldDescriptor.CPPTYPE_INT32, FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT32}
 )
 _MAX_INT32: Final = 2**31 - 1
-_IDS: Final = "must be 1 to 64 of A-Z a-z 0-9 _ . : @ -"
+ID_SENTENCE: Final = "must be 1 to 64 of A-Z a-z 0-9 _ . : @ -"
 
 
 @cache
@@ -130,7 +130,7 @@ def _integer_sentence(field: FieldDescriptor) -> str:
 def _string_sentence(field: FieldDescriptor) -> str:
     options = options_of(field)
     if options.id:
-        return _IDS
+        return ID_SENTENCE
     if options.max_bytes:
         return _range(least_length(field), options.max_bytes, "bytes of UTF-8")
     if options.max_len:

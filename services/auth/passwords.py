@@ -16,8 +16,6 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from chassis.errors import ResourceExhaustedError
 
-MIN_PASSWORD_BYTES: Final = 8
-MAX_PASSWORD_BYTES: Final = 1_024
 _BUSY_RETRY_MS: Final = 1_000
 
 T = TypeVar("T")

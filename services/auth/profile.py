@@ -6,11 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from chassis.contract.fields import ID_SENTENCE
 from chassis.errors import InvalidArgumentError
+from chassis.rpc.validation import USER_ID_PATTERN
 from services.auth.domain import ClaimNames, Role, ordered_unique
 from services.auth.issuer_tokens import invalid_token
-from services.auth.requests import MAX_NAME_CHARACTERS, AuthChecks
+from services.auth.requests import AuthChecks
 
+_MAX_NAME_CHARACTERS: Final = 100
+_MAX_TEAMS: Final = 50
+_MAX_TEAM_CHARACTERS: Final = 64
 _ROLES: Final = {role.value: role for role in Role}
 
 
@@ -32,10 +37,10 @@ def read_profile(claims: Mapping[str, Any], names: ClaimNames) -> Profile:
     """Reads the claims. Raises UnauthenticatedError (INVALID_TOKEN) with the problem of each invalid claim."""
     checks = AuthChecks()
     user_id = _user_id(claims.get(names.user_id))
-    checks.user_id(names.user_id, user_id)
+    checks.require(USER_ID_PATTERN.fullmatch(user_id) is not None, names.user_id, ID_SENTENCE)
     name = _text(checks, names.name, claims)
     if name is not None:
-        checks.line(names.name, name, at_most=MAX_NAME_CHARACTERS)
+        _check_line(checks, names.name, name, _MAX_NAME_CHARACTERS)
     email = _text(checks, names.email, claims)
     if email is not None:
         checks.email(names.email, email)
@@ -78,5 +83,14 @@ def _teams(checks: AuthChecks, claim: str, claims: Mapping[str, Any]) -> tuple[s
     if not isinstance(value, list) or not all(isinstance(team, str) for team in value):
         checks.require(False, claim, "must be a list of strings")
         return None
-    checks.teams(claim, value)
+    checks.require(len(value) <= _MAX_TEAMS, claim, f"must have at most {_MAX_TEAMS} items")
+    for index, team in enumerate(value[:_MAX_TEAMS]):
+        _check_line(checks, f"{claim}[{index}]", team, _MAX_TEAM_CHARACTERS)
+    checks.teams(claim, value[:_MAX_TEAMS])
     return ordered_unique(value)
+
+
+def _check_line(checks: AuthChecks, claim: str, value: str, most: int) -> None:
+    checks.require(0 < len(value) <= most, claim, f"must have 1 to {most} characters")
+    checks.require(not value.isspace(), claim, "must not be blank")
+    checks.printable(claim, value)

@@ -1,4 +1,4 @@
-"""Validates requests and converts them for the use cases. All problems of a request are reported at once."""
+"""Converts requests for the use cases, and checks what the contract's options cannot state."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
-from google.protobuf.field_mask_pb2 import FieldMask
 from joserfc.jwk import OctKey
 from parley.auth.v1 import directory_pb2, user_pb2
 
+from chassis.contract.fields import IS_REQUIRED
 from chassis.rpc.validation import FieldChecks
 from services.auth.convert import issuer_from_proto, role_from
 from services.auth.directory import Search
@@ -25,167 +25,90 @@ from services.auth.domain import (
 )
 from services.auth.key_sets import is_key_set_url
 from services.auth.organizations import NewOrganization
-from services.auth.passwords import MAX_PASSWORD_BYTES, MIN_PASSWORD_BYTES
 from services.auth.users import NewUser, UserChanges
 
 OWN_FIELDS: Final = frozenset({"name", "avatar_url"})
 """The fields that users may change of themselves."""
 
-_USER_FIELDS: Final = frozenset({"name", "email", "role", "teams", "avatar_url", "disabled"})
-_ORGANIZATION_FIELDS: Final = frozenset({"name", "trusted_issuers", "group_creator_roles"})
-_MAX_QUERY_CHARACTERS: Final = 100
+_ORGANIZATION_FIELDS: Final = ("name", "trusted_issuers", "group_creator_roles")
 _MAX_QUERY_WORDS: Final = 10
-
-MAX_NAME_CHARACTERS: Final = 100
-MAX_TEAMS: Final = 50
-MAX_TEAM_CHARACTERS: Final = 64
-MAX_TEAMS_JSON_BYTES: Final = 2_000  # every access token contains them, and travels in headers
-MAX_BATCH: Final = 200
-MAX_CONTACTS: Final = 5_000
-_MAX_URL_CHARACTERS: Final = 2_048
-_MAX_ISSUERS: Final = 20
-_MAX_ISSUER_CHARACTERS: Final = 512
-_MAX_CLAIM_CHARACTERS: Final = 64
+_MAX_TEAMS_JSON_BYTES: Final = 2_000  # every access token contains them, and travels in headers
 _MIN_SECRET_BYTES: Final = 32  # RFC 7518, section 3.2
 _MAX_SECRET_BYTES: Final = 1_024
 
 
 class AuthChecks(FieldChecks):
-    """Checks of auth's own fields."""
+    """Checks of auth's own fields that the contract's options cannot state."""
 
-    def line(self, field: str, value: str, *, at_most: int) -> None:
-        """Checks a line of text that must not be blank."""
-        self.text(field, value, at_least=1, at_most=at_most)
-        self.require(bool(value.strip()), field, "must not be blank")
+    def printable(self, field: str, value: str) -> None:
+        """Checks that a text has no control characters."""
         self.require(not has_control_characters(value), field, "must not have control characters")
 
     def email(self, field: str, value: str) -> None:
         """Checks an e-mail address, which may be empty."""
         self.require(not value or is_email(value), field, "must be an e-mail address")
 
-    def password(self, field: str, value: str) -> None:
-        """Checks a new password."""
-        self.require(
-            MIN_PASSWORD_BYTES <= len(value.encode()) <= MAX_PASSWORD_BYTES,
-            field,
-            f"must have {MIN_PASSWORD_BYTES} to {MAX_PASSWORD_BYTES} bytes",
-        )
-
-    def role(self, field: str, number: int) -> None:
-        """Checks that a role is specified and known."""
-        self.require(role_from(number) is not None, field, "must be a role")
-
     def teams(self, field: str, teams: Sequence[str]) -> None:
         """Checks team names."""
-        self.require(len(teams) <= MAX_TEAMS, field, f"must have at most {MAX_TEAMS} entries")
-        for index, team in enumerate(teams[:MAX_TEAMS]):
-            self.line(f"{field}[{index}]", team, at_most=MAX_TEAM_CHARACTERS)
+        for index, team in enumerate(teams):
+            self.printable(f"{field}[{index}]", team)
         size = len(json.dumps(list(teams)))
-        self.require(size <= MAX_TEAMS_JSON_BYTES, field, f"must fit into {MAX_TEAMS_JSON_BYTES} bytes as JSON")
-
-    def avatar_url(self, field: str, url: str) -> None:
-        """Checks the URL of a picture, which may be empty."""
-        self.require(not url or _is_https(url), field, "must be an https URL")
-
-    def user_ids(self, field: str, user_ids: Sequence[str], *, at_most: int) -> None:
-        """Checks a list of user ids."""
-        if self.require(len(user_ids) <= at_most, field, f"must have at most {at_most} entries"):
-            for index, user_id in enumerate(user_ids):
-                self.user_id(f"{field}[{index}]", user_id)
-
-    def mask(self, field: str, mask: FieldMask, known: Collection[str]) -> None:
-        """Checks that a mask names at least one field, and only known ones."""
-        self.require(bool(mask.paths), field, "must name a field")
-        unknown = sorted(set(mask.paths) - set(known))
-        self.require(not unknown, field, f"must only name fields among {', '.join(sorted(known))}")
-
-    def roles(self, field: str, numbers: Iterable[int]) -> None:
-        """Checks a list of roles."""
-        for index, number in enumerate(numbers):
-            self.role(f"{field}[{index}]", number)
+        self.require(size <= _MAX_TEAMS_JSON_BYTES, field, f"must have at most {_MAX_TEAMS_JSON_BYTES:,} bytes as JSON")
 
     def issuers(self, field: str, issuers: Sequence[user_pb2.TrustedIssuer]) -> None:
         """Checks the issuers that an organization trusts."""
-        self.require(len(issuers) <= _MAX_ISSUERS, field, f"must have at most {_MAX_ISSUERS} entries")
         seen = set[str]()
-        for index, issuer in enumerate(issuers[:_MAX_ISSUERS]):
+        for index, issuer in enumerate(issuers):
             self._issuer(f"{field}[{index}]", issuer)
             self.require(issuer.issuer not in seen, f"{field}[{index}].issuer", "must not appear twice")
             seen.add(issuer.issuer)
 
     def _issuer(self, field: str, issuer: user_pb2.TrustedIssuer) -> None:
-        self.line(f"{field}.issuer", issuer.issuer, at_most=_MAX_ISSUER_CHARACTERS)
-        self.line(f"{field}.audience", issuer.audience, at_most=_MAX_ISSUER_CHARACTERS)
+        self.printable(f"{field}.issuer", issuer.issuer)
+        self.printable(f"{field}.audience", issuer.audience)
         names = [algorithm.value for algorithm in Algorithm]
         self.require(issuer.algorithm in names, f"{field}.algorithm", f"must be one of {', '.join(names)}")
         if issuer.algorithm == Algorithm.HS256.value:
             self._shared_secret(field, issuer)
         else:
-            self.require(
-                is_key_set_url(issuer.jwks_url) and len(issuer.jwks_url) <= _MAX_URL_CHARACTERS,
-                f"{field}.jwksUrl",
-                "must be an https URL, or an http URL on loopback",
-            )
+            is_url = is_key_set_url(issuer.jwks_url)
+            self.require(is_url, f"{field}.jwksUrl", "must be an https URL, or an http URL on loopback")
             self.require(not issuer.shared_secret, f"{field}.sharedSecret", "must be empty unless algorithm is HS256")
         for descriptor, name in issuer.claims.ListFields():
-            place = f"{field}.claims.{descriptor.json_name}"
-            self.line(place, name, at_most=_MAX_CLAIM_CHARACTERS)
+            self.printable(f"{field}.claims.{descriptor.json_name}", name)
 
     def _shared_secret(self, field: str, issuer: user_pb2.TrustedIssuer) -> None:
         size = len(issuer.shared_secret.encode())
         fits = _MIN_SECRET_BYTES <= size <= _MAX_SECRET_BYTES
-        sentence = f"must have {_MIN_SECRET_BYTES} to {_MAX_SECRET_BYTES} bytes"
+        sentence = f"must have {_MIN_SECRET_BYTES} to {_MAX_SECRET_BYTES:,} bytes of UTF-8"
         self.require(fits or not size, f"{field}.sharedSecret", sentence)
         self.require(not _is_public_key(issuer.shared_secret), f"{field}.sharedSecret", "must not be a public key")
         self.require(not issuer.jwks_url, f"{field}.jwksUrl", "must be empty if algorithm is HS256")
 
 
 def list_filter(request: directory_pb2.ListUsersRequest) -> Search:
-    """Validates a request to list users."""
-    checks = AuthChecks()
-    words = _words(checks, request.query)
-    if request.role:
-        checks.role("role", request.role)
-    checks.text("team", request.team, at_most=MAX_TEAM_CHARACTERS)
-    checks.done()
-    return Search(words, role_from(request.role), request.team, contacts_only=False)
+    """Reads a request to list users. Raises InvalidArgumentError."""
+    return Search(_words(request.query), role_from(request.role), request.team, contacts_only=False)
 
 
 def search_filter(request: directory_pb2.SearchUsersRequest) -> Search:
-    """Validates a request to search users."""
+    """Reads a request to search users. Raises InvalidArgumentError."""
+    return Search(_words(request.query), None, "", contacts_only=True)
+
+
+def _words(query: str) -> list[str]:
     checks = AuthChecks()
-    words = _words(checks, request.query)
-    checks.done()
-    return Search(words, None, "", contacts_only=True)
-
-
-def _words(checks: AuthChecks, query: str) -> list[str]:
-    checks.text("query", query, at_most=_MAX_QUERY_CHARACTERS)
-    checks.require(not has_control_characters(query), "query", "must not have control characters")
+    checks.printable("query", query)
     words = query_words(query)
     checks.require(len(words) <= _MAX_QUERY_WORDS, "query", f"must have at most {_MAX_QUERY_WORDS} words")
+    checks.done()
     return words
 
 
-def password_change(request: directory_pb2.SetPasswordRequest) -> UserChanges:
-    """Validates a request to set a password."""
-    checks = AuthChecks()
-    checks.user_id("userId", request.user_id)
-    checks.password("password", request.password)
-    checks.done()
-    return UserChanges(password=request.password)
-
-
 def new_user(request: directory_pb2.CreateUserRequest) -> NewUser:
-    """Validates a request to create a user."""
+    """Reads a request to create a user. Raises InvalidArgumentError."""
     user = request.user
-    checks = AuthChecks()
-    if user.user_id:
-        checks.user_id("userId", user.user_id)
-    _check_user(checks, user, _USER_FIELDS)
-    if request.password:
-        checks.password("password", request.password)
-    checks.done()
+    _check_user(user, {"name", "email", "teams", "avatar_url"})
     return NewUser(
         user_id=user.user_id,
         name=user.name.strip(),
@@ -199,13 +122,9 @@ def new_user(request: directory_pb2.CreateUserRequest) -> NewUser:
 
 
 def user_changes(request: directory_pb2.UpdateUserRequest) -> UserChanges:
-    """Validates a request to update a user."""
+    """Reads a request to update a user. Raises InvalidArgumentError."""
     user, fields = request.user, frozenset(request.update_mask.paths)
-    checks = AuthChecks()
-    checks.user_id("userId", user.user_id)
-    checks.mask("updateMask", request.update_mask, _USER_FIELDS)
-    _check_user(checks, user, fields)
-    checks.done()
+    _check_user(user, fields)
     return UserChanges(
         name=user.name.strip() if "name" in fields else None,
         email=user.email if "email" in fields else None,
@@ -216,25 +135,25 @@ def user_changes(request: directory_pb2.UpdateUserRequest) -> UserChanges:
     )
 
 
-def _check_user(checks: AuthChecks, user: user_pb2.User, fields: Collection[str]) -> None:
+def _check_user(user: user_pb2.User, fields: Collection[str]) -> None:
+    checks = AuthChecks()
     if "name" in fields:
-        checks.line("name", user.name, at_most=MAX_NAME_CHARACTERS)
+        checks.printable("name", user.name)
     if "email" in fields:
         checks.email("email", user.email)
-    if "role" in fields:
-        checks.role("role", user.role)
     if "teams" in fields:
         checks.teams("teams", user.teams)
     if "avatar_url" in fields:
-        checks.avatar_url("avatarUrl", user.avatar_url)
+        checks.require(not user.avatar_url or _is_https(user.avatar_url), "avatarUrl", "must be an https URL")
+    checks.done()
 
 
 def new_organization(request: directory_pb2.CreateOrganizationRequest) -> NewOrganization:
-    """Validates a request to create an organization."""
+    """Reads a request to create an organization. Raises InvalidArgumentError."""
     organization = request.organization
     checks = AuthChecks()
-    checks.user_id("organization.organizationId", organization.organization_id)
-    _check_organization(checks, organization, _ORGANIZATION_FIELDS)
+    checks.require(bool(organization.organization_id), "organization.organizationId", IS_REQUIRED)
+    _check_organization(checks, organization, {"name", "trusted_issuers"})
     checks.done()
     return NewOrganization(
         organization_id=organization.organization_id,
@@ -245,10 +164,13 @@ def new_organization(request: directory_pb2.CreateOrganizationRequest) -> NewOrg
 
 
 def organization_changes(request: directory_pb2.UpdateOrganizationRequest) -> OrganizationChanges:
-    """Validates a request to update an organization."""
+    """Reads a request to update an organization. Raises InvalidArgumentError."""
     organization, fields = request.organization, frozenset(request.update_mask.paths)
     checks = AuthChecks()
-    checks.mask("updateMask", request.update_mask, _ORGANIZATION_FIELDS)
+    checks.require(bool(fields), "updateMask", "must name a field")
+    checks.require(
+        fields <= set(_ORGANIZATION_FIELDS), "updateMask", f"may only have {', '.join(_ORGANIZATION_FIELDS)}"
+    )
     _check_organization(checks, organization, fields)
     checks.done()
     return OrganizationChanges(
@@ -262,11 +184,10 @@ def organization_changes(request: directory_pb2.UpdateOrganizationRequest) -> Or
 
 def _check_organization(checks: AuthChecks, organization: user_pb2.Organization, fields: Collection[str]) -> None:
     if "name" in fields:
-        checks.line("organization.name", organization.name, at_most=MAX_NAME_CHARACTERS)
+        checks.require(bool(organization.name), "organization.name", IS_REQUIRED)
+        checks.printable("organization.name", organization.name)
     if "trusted_issuers" in fields:
         checks.issuers("organization.trustedIssuers", organization.trusted_issuers)
-    if "group_creator_roles" in fields:
-        checks.roles("organization.groupCreatorRoles", organization.group_creator_roles)
 
 
 def _role(number: int) -> Role:
@@ -292,7 +213,7 @@ def _is_public_key(secret: str) -> bool:
 
 
 def _is_https(url: str) -> bool:
-    if len(url) > _MAX_URL_CHARACTERS or not url.isascii() or not url.isprintable() or " " in url:
+    if not url.isascii() or not url.isprintable() or " " in url:
         return False
     try:
         parts = urlsplit(url)

@@ -14,22 +14,17 @@ from services.auth.bus import to_response
 from services.auth.callers import Callers
 from services.auth.convert import organization_to_proto, timestamp, tokens_to_proto, user_to_proto
 from services.auth.directory import Directory, Search
-from services.auth.domain import MAX_EMAIL_CHARACTERS, request_digest
+from services.auth.domain import request_digest
 from services.auth.exchange import Exchange
 from services.auth.keys import KeyRing
 from services.auth.limits import client_address
 from services.auth.organizations import Organizations
-from services.auth.passwords import MAX_PASSWORD_BYTES
 from services.auth.requests import (
-    MAX_BATCH,
-    MAX_CONTACTS,
     OWN_FIELDS,
-    AuthChecks,
     list_filter,
     new_organization,
     new_user,
     organization_changes,
-    password_change,
     search_filter,
     user_changes,
 )
@@ -62,11 +57,6 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
 
     async def SignIn(self, request: auth_pb2.SignInRequest, context: Context) -> auth_pb2.SignInResponse:
         """Implements the RPC."""
-        checks = AuthChecks()
-        checks.text("email", request.email, at_least=1, at_most=MAX_EMAIL_CHARACTERS)
-        size = len(request.password.encode())
-        checks.require(1 <= size <= MAX_PASSWORD_BYTES, "password", f"must have 1 to {MAX_PASSWORD_BYTES} bytes")
-        checks.done()
         address = client_address(request.client_address, context)
         session = await self._sign_in.sign_in(request.email, request.password, address)
         return auth_pb2.SignInResponse(tokens=tokens_to_proto(session), user=user_to_proto(session.user))
@@ -95,10 +85,6 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
         self, request: auth_pb2.IssueServiceTokenRequest, context: Context
     ) -> auth_pb2.IssueServiceTokenResponse:
         """Implements the RPC."""
-        checks = AuthChecks()
-        if request.organization_id:
-            checks.user_id("organizationId", request.organization_id)
-        checks.done()
         token = await self._service_tokens.issue(
             request.service, request.secret, request.organization_id, client_address("", context)
         )
@@ -142,9 +128,6 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
 
     async def GetUser(self, request: directory_pb2.GetUserRequest, context: Context) -> directory_pb2.GetUserResponse:
         """Implements the RPC."""
-        checks = AuthChecks()
-        checks.user_id("userId", request.user_id)
-        checks.done()
         user = await self._directory.get(caller(), request.user_id)
         return directory_pb2.GetUserResponse(user=user_to_proto(user))
 
@@ -152,9 +135,6 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         self, request: directory_pb2.BatchGetUsersRequest, context: Context
     ) -> directory_pb2.BatchGetUsersResponse:
         """Implements the RPC."""
-        checks = AuthChecks()
-        checks.user_ids("userIds", request.user_ids, at_most=MAX_BATCH)
-        checks.done()
         users = await self._directory.get_many(caller(), request.user_ids)
         return directory_pb2.BatchGetUsersResponse(users=[user_to_proto(user) for user in users])
 
@@ -189,9 +169,6 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         self, request: directory_pb2.CheckContactsRequest, context: Context
     ) -> directory_pb2.CheckContactsResponse:
         """Implements the RPC."""
-        checks = AuthChecks()
-        checks.user_ids("userIds", request.user_ids, at_most=MAX_CONTACTS)
-        checks.done()
         contacts = await self._directory.contacts(calling_user(), request.user_ids)
         response = directory_pb2.CheckContactsResponse(may_create_groups=contacts.may_create_groups)
         for user_id, allowed in contacts.allowed:
@@ -226,11 +203,11 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         self, request: directory_pb2.SetPasswordRequest, context: Context
     ) -> directory_pb2.SetPasswordResponse:
         """Implements the RPC."""
-        changes, identity = password_change(request), caller()
-        digest = _request_digest(request, request.user_id)
+        identity, digest = caller(), _request_digest(request, request.user_id)
         user = await self._users.repeated(digest)
         await self._callers.require_administrator(identity)
         if user is None:
+            changes = UserChanges(password=request.password)
             await self._users.change(identity.organization_id, request.user_id, changes, digest)
         return directory_pb2.SetPasswordResponse()
 
@@ -238,9 +215,6 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
         self, request: directory_pb2.DeactivateUserRequest, context: Context
     ) -> directory_pb2.DeactivateUserResponse:
         """Implements the RPC."""
-        checks = AuthChecks()
-        checks.user_id("userId", request.user_id)
-        checks.done()
         identity, digest = caller(), _request_digest(request, request.user_id)
         user = await self._users.repeated(digest)
         await self._callers.require_administrator(identity)
@@ -292,15 +266,12 @@ _Mutation = (
 
 
 def _request_digest(request: _Mutation, target: str = "") -> bytes | None:
-    """Validates a request id, and returns what identifies the request, with what it changes; None if it has no id.
+    """Returns what identifies a request, with what it changes; None if it has no id.
 
     Methods look up a repeat of a change to a user before they check permissions, which it finishes even if the change
     has taken them away from the caller: the user's sessions may not have been ended. The response is for callers who
     have the permission now.
     """
-    checks = AuthChecks()
-    checks.request_id(request.request_id)
-    checks.done()
     identity = caller()
     name = f"service/{identity.service}" if identity.service else f"user/{identity.user_id}"
     return request_digest(identity.organization_id, name, request.DESCRIPTOR.name, request.request_id, target)

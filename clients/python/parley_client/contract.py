@@ -853,7 +853,7 @@ class Operations(ABC):
             user_id: The user's id, unique within the organization; it may be the CRM's own. 1 to 64 of
                 `A-Za-z0-9_.:@-`.
             name: The name shown to others: 1 to 100 characters on one line, without surrounding white space.
-            email: The e-mail address that the user signs in with, unique across all organizations; at most 320
+            email: The e-mail address that the user signs in with, unique across all organizations; at most 254
                 characters, empty for none. Only services, admins, managers and the user see it; others get it empty.
             role: The user's role in the organization; never unspecified in a response.
             teams: Names of the user's teams: at most 50, each 1 to 64 characters, together at most 2,000 bytes as JSON,
@@ -903,7 +903,7 @@ class Operations(ABC):
             user_id: The user's id, unique within the organization; it may be the CRM's own. 1 to 64 of
                 `A-Za-z0-9_.:@-`.
             name: The name shown to others: 1 to 100 characters on one line, without surrounding white space.
-            email: The e-mail address that the user signs in with, unique across all organizations; at most 320
+            email: The e-mail address that the user signs in with, unique across all organizations; at most 254
                 characters, empty for none. Only services, admins, managers and the user see it; others get it empty.
             role: The user's role in the organization; never unspecified in a response.
             teams: Names of the user's teams: at most 50, each 1 to 64 characters, together at most 2,000 bytes as JSON,

@@ -210,7 +210,7 @@ ROWS = [
     ),
     *_invalid("CreateUser", directory.CreateUserRequest(request_id="x" * 65)),
     *_invalid("DeactivateUser", directory.DeactivateUserRequest(user_id="ann", request_id="x" * 65)),
-    *_invalid("SearchUsers", directory.SearchUsersRequest(query="x" * 201)),
+    *_invalid("SearchUsers", directory.SearchUsersRequest(query="x" * 101)),
     *_invalid(
         "SetPassword",
         directory.SetPasswordRequest(user_id="ann"),

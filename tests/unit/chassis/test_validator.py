@@ -68,3 +68,12 @@ def test_an_update_of_several_fields_names_one(
 def test_an_update_of_a_single_field_needs_no_mask() -> None:
     request = notification_pb2.UpdatePreferencesRequest(preferences={"muted_types": [TASK]})  # type: ignore[arg-type]
     assert problems(request) == {}
+
+
+@pytest.mark.parametrize("value", ["", "x" * 65, "a b", "a/b", "ä", "a\n", "a\x00", "$", "{}", "\u202e"])
+def test_invalid_user_ids_are_refused(value: str) -> None:
+    assert problems(directory_pb2.GetUserRequest(user_id=value)).keys() == {"userId"}
+
+
+def test_a_user_id_may_be_an_address() -> None:
+    assert problems(directory_pb2.GetUserRequest(user_id="ann@acme.example:1")) == {}

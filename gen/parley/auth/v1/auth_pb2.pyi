@@ -85,7 +85,7 @@ class SignInRequest(_message.Message):
     PASSWORD_FIELD_NUMBER: _builtins.int
     CLIENT_ADDRESS_FIELD_NUMBER: _builtins.int
     email: _builtins.str
-    """The account's e-mail address, matched without regard to case; at most 320 characters."""
+    """The account's e-mail address, matched without regard to case; at most 254 characters."""
     password: _builtins.str
     """The password: 1 to 1,024 bytes of UTF-8."""
     client_address: _builtins.str

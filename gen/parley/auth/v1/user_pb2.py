@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from parley.options.v1 import field_pb2 as parley_dot_options_dot_v1_dot_field__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19parley/auth/v1/user.proto\x12\x0eparley.auth.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dparley/options/v1/field.proto\"\xe4\x02\n\x04User\x12\x17\n\x07user_id\x18\x01 \x01(\tB\x06\xda\xf3\x18\x02(\x01\x12\x1f\n\x0forganization_id\x18\x02 \x01(\tB\x06\xda\xf3\x18\x02`\x01\x12\x16\n\x04name\x18\x03 \x01(\tB\x08\xda\xf3\x18\x04\x18\x64P\x01\x12\x18\n\x05\x65mail\x18\x04 \x01(\tB\t\xda\xf3\x18\x05\x18\xc0\x02`\x01\x12*\n\x04role\x18\x05 \x01(\x0e\x32\x14.parley.auth.v1.RoleB\x06\xda\xf3\x18\x02\x08\x01\x12\x19\n\x05teams\x18\x06 \x03(\tB\n\xda\xf3\x18\x06\x18@82P\x01\x12\x1d\n\navatar_url\x18\x07 \x01(\tB\t\xda\xf3\x18\x05\x18\xd0\x0fX\x01\x12\x18\n\x08\x64isabled\x18\x08 \x01(\x08\x42\x06\xda\xf3\x18\x02`\x01\x12\x37\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02`\x01\x12\x37\n\x0bupdate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02`\x01\"\xeb\x01\n\x0cOrganization\x12\x1f\n\x0forganization_id\x18\x01 \x01(\tB\x06\xda\xf3\x18\x02(\x01\x12\x16\n\x04name\x18\x02 \x01(\tB\x08\xda\xf3\x18\x04\x18\x64P\x01\x12>\n\x0ftrusted_issuers\x18\x03 \x03(\x0b\x32\x1d.parley.auth.v1.TrustedIssuerB\x06\xda\xf3\x18\x02\x38\x14\x12\x31\n\x13group_creator_roles\x18\x04 \x03(\x0e\x32\x14.parley.auth.v1.Role\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa4\x01\n\rTrustedIssuer\x12\x0e\n\x06issuer\x18\x01 \x01(\t\x12\x10\n\x08\x61udience\x18\x02 \x01(\t\x12\x11\n\talgorithm\x18\x03 \x01(\t\x12\x17\n\rshared_secret\x18\x04 \x01(\tH\x00\x12\x12\n\x08jwks_url\x18\x05 \x01(\tH\x00\x12*\n\x06\x63laims\x18\x06 \x01(\x0b\x32\x1a.parley.auth.v1.ClaimNamesB\x05\n\x03key\"W\n\nClaimNames\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05\x65mail\x18\x03 \x01(\t\x12\x0c\n\x04role\x18\x04 \x01(\t\x12\r\n\x05teams\x18\x05 \x01(\t*\xc8\x01\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0e\n\nROLE_ADMIN\x10\x01\x12\x10\n\x0cROLE_MANAGER\x10\x02\x12\r\n\tROLE_LEAD\x10\x03\x12\x0e\n\nROLE_SALES\x10\x04\x12\x11\n\rROLE_EMPLOYEE\x10\x05\x12\x0f\n\x0bROLE_CLIENT\x10\x06\x12\x11\n\rROLE_AGENT_L1\x10\x07\x12\x11\n\rROLE_AGENT_L2\x10\x08\x12\x11\n\rROLE_AGENT_L3\x10\t\x12\x0c\n\x08ROLE_BOT\x10\nb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19parley/auth/v1/user.proto\x12\x0eparley.auth.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dparley/options/v1/field.proto\"\xe4\x02\n\x04User\x12\x17\n\x07user_id\x18\x01 \x01(\tB\x06\xda\xf3\x18\x02(\x01\x12\x1f\n\x0forganization_id\x18\x02 \x01(\tB\x06\xda\xf3\x18\x02`\x01\x12\x16\n\x04name\x18\x03 \x01(\tB\x08\xda\xf3\x18\x04\x18\x64P\x01\x12\x18\n\x05\x65mail\x18\x04 \x01(\tB\t\xda\xf3\x18\x05\x18\xfe\x01`\x01\x12*\n\x04role\x18\x05 \x01(\x0e\x32\x14.parley.auth.v1.RoleB\x06\xda\xf3\x18\x02\x08\x01\x12\x19\n\x05teams\x18\x06 \x03(\tB\n\xda\xf3\x18\x06\x18@82P\x01\x12\x1d\n\navatar_url\x18\x07 \x01(\tB\t\xda\xf3\x18\x05\x18\xd0\x0fX\x01\x12\x18\n\x08\x64isabled\x18\x08 \x01(\x08\x42\x06\xda\xf3\x18\x02`\x01\x12\x37\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02`\x01\x12\x37\n\x0bupdate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02`\x01\"\xeb\x01\n\x0cOrganization\x12\x1f\n\x0forganization_id\x18\x01 \x01(\tB\x06\xda\xf3\x18\x02(\x01\x12\x16\n\x04name\x18\x02 \x01(\tB\x08\xda\xf3\x18\x04\x18\x64P\x01\x12>\n\x0ftrusted_issuers\x18\x03 \x03(\x0b\x32\x1d.parley.auth.v1.TrustedIssuerB\x06\xda\xf3\x18\x02\x38\x14\x12\x31\n\x13group_creator_roles\x18\x04 \x03(\x0e\x32\x14.parley.auth.v1.Role\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xc7\x01\n\rTrustedIssuer\x12\x1b\n\x06issuer\x18\x01 \x01(\tB\x0b\xda\xf3\x18\x07\x08\x01\x18\x80\x04P\x01\x12\x1d\n\x08\x61udience\x18\x02 \x01(\tB\x0b\xda\xf3\x18\x07\x08\x01\x18\x80\x04P\x01\x12\x11\n\talgorithm\x18\x03 \x01(\t\x12\x17\n\rshared_secret\x18\x04 \x01(\tH\x00\x12\x1b\n\x08jwks_url\x18\x05 \x01(\tB\x07\xda\xf3\x18\x03\x18\x80\x10H\x00\x12*\n\x06\x63laims\x18\x06 \x01(\x0b\x32\x1a.parley.auth.v1.ClaimNamesB\x05\n\x03key\"\x89\x01\n\nClaimNames\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xda\xf3\x18\x04\x18@P\x01\x12\x16\n\x04name\x18\x02 \x01(\tB\x08\xda\xf3\x18\x04\x18@P\x01\x12\x17\n\x05\x65mail\x18\x03 \x01(\tB\x08\xda\xf3\x18\x04\x18@P\x01\x12\x16\n\x04role\x18\x04 \x01(\tB\x08\xda\xf3\x18\x04\x18@P\x01\x12\x17\n\x05teams\x18\x05 \x01(\tB\x08\xda\xf3\x18\x04\x18@P\x01*\xc8\x01\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0e\n\nROLE_ADMIN\x10\x01\x12\x10\n\x0cROLE_MANAGER\x10\x02\x12\r\n\tROLE_LEAD\x10\x03\x12\x0e\n\nROLE_SALES\x10\x04\x12\x11\n\rROLE_EMPLOYEE\x10\x05\x12\x0f\n\x0bROLE_CLIENT\x10\x06\x12\x11\n\rROLE_AGENT_L1\x10\x07\x12\x11\n\rROLE_AGENT_L2\x10\x08\x12\x11\n\rROLE_AGENT_L3\x10\t\x12\x0c\n\x08ROLE_BOT\x10\nb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,7 +40,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USER'].fields_by_name['name']._loaded_options = None
   _globals['_USER'].fields_by_name['name']._serialized_options = b'\332\363\030\004\030dP\001'
   _globals['_USER'].fields_by_name['email']._loaded_options = None
-  _globals['_USER'].fields_by_name['email']._serialized_options = b'\332\363\030\005\030\300\002`\001'
+  _globals['_USER'].fields_by_name['email']._serialized_options = b'\332\363\030\005\030\376\001`\001'
   _globals['_USER'].fields_by_name['role']._loaded_options = None
   _globals['_USER'].fields_by_name['role']._serialized_options = b'\332\363\030\002\010\001'
   _globals['_USER'].fields_by_name['teams']._loaded_options = None
@@ -59,14 +59,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ORGANIZATION'].fields_by_name['name']._serialized_options = b'\332\363\030\004\030dP\001'
   _globals['_ORGANIZATION'].fields_by_name['trusted_issuers']._loaded_options = None
   _globals['_ORGANIZATION'].fields_by_name['trusted_issuers']._serialized_options = b'\332\363\030\0028\024'
-  _globals['_ROLE']._serialized_start=963
-  _globals['_ROLE']._serialized_end=1163
+  _globals['_TRUSTEDISSUER'].fields_by_name['issuer']._loaded_options = None
+  _globals['_TRUSTEDISSUER'].fields_by_name['issuer']._serialized_options = b'\332\363\030\007\010\001\030\200\004P\001'
+  _globals['_TRUSTEDISSUER'].fields_by_name['audience']._loaded_options = None
+  _globals['_TRUSTEDISSUER'].fields_by_name['audience']._serialized_options = b'\332\363\030\007\010\001\030\200\004P\001'
+  _globals['_TRUSTEDISSUER'].fields_by_name['jwks_url']._loaded_options = None
+  _globals['_TRUSTEDISSUER'].fields_by_name['jwks_url']._serialized_options = b'\332\363\030\003\030\200\020'
+  _globals['_CLAIMNAMES'].fields_by_name['user_id']._loaded_options = None
+  _globals['_CLAIMNAMES'].fields_by_name['user_id']._serialized_options = b'\332\363\030\004\030@P\001'
+  _globals['_CLAIMNAMES'].fields_by_name['name']._loaded_options = None
+  _globals['_CLAIMNAMES'].fields_by_name['name']._serialized_options = b'\332\363\030\004\030@P\001'
+  _globals['_CLAIMNAMES'].fields_by_name['email']._loaded_options = None
+  _globals['_CLAIMNAMES'].fields_by_name['email']._serialized_options = b'\332\363\030\004\030@P\001'
+  _globals['_CLAIMNAMES'].fields_by_name['role']._loaded_options = None
+  _globals['_CLAIMNAMES'].fields_by_name['role']._serialized_options = b'\332\363\030\004\030@P\001'
+  _globals['_CLAIMNAMES'].fields_by_name['teams']._loaded_options = None
+  _globals['_CLAIMNAMES'].fields_by_name['teams']._serialized_options = b'\332\363\030\004\030@P\001'
+  _globals['_ROLE']._serialized_start=1049
+  _globals['_ROLE']._serialized_end=1249
   _globals['_USER']._serialized_start=110
   _globals['_USER']._serialized_end=466
   _globals['_ORGANIZATION']._serialized_start=469
   _globals['_ORGANIZATION']._serialized_end=704
   _globals['_TRUSTEDISSUER']._serialized_start=707
-  _globals['_TRUSTEDISSUER']._serialized_end=871
-  _globals['_CLAIMNAMES']._serialized_start=873
-  _globals['_CLAIMNAMES']._serialized_end=960
+  _globals['_TRUSTEDISSUER']._serialized_end=906
+  _globals['_CLAIMNAMES']._serialized_start=909
+  _globals['_CLAIMNAMES']._serialized_end=1046
 # @@protoc_insertion_point(module_scope)

@@ -99,7 +99,7 @@ class User(_message.Message):
     name: _builtins.str
     """The name shown to others: 1 to 100 characters on one line, without surrounding white space."""
     email: _builtins.str
-    """The e-mail address that the user signs in with, unique across all organizations; at most 320 characters, empty for
+    """The e-mail address that the user signs in with, unique across all organizations; at most 254 characters, empty for
     none. Only services, admins, managers and the user see it; others get it empty.
     """
     role: Global___Role.ValueType
