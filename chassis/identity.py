@@ -19,6 +19,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from chassis.errors import PermissionDeniedError, UnauthenticatedError, UnavailableError
+from chassis.revocations import RevocationCache
 from chassis.single_flight import SingleFlight
 
 ALGORITHM: Final = "ES256"
@@ -33,7 +34,8 @@ class Identity:
     """A verified caller: a user of an organization, or a service.
 
     `organization_id` is empty for a service that acts in all organizations. `user_id`, `role`, `name` and `session_id`
-    are empty for services; `service` and `scopes` are empty for users.
+    are empty for services; `service` and `scopes` are empty for users. `revision` is the user's when the token was
+    issued, and 0 for services.
     """
 
     organization_id: str
@@ -45,6 +47,7 @@ class Identity:
     service: str
     scopes: frozenset[str]
     expires_at: float  # Unix time, s
+    revision: int = 0
 
 
 def bearer_token(authorization: str) -> str:
@@ -109,14 +112,23 @@ def caller_if_any() -> Identity | None:
 class TokenVerifier:
     """Verifies access tokens with AuthService's public keys, and caches the verified ones.
 
+    Revocations apply to cached tokens too.
+
     Args:
         fetch_keys: returns a JSON Web Key Set as text.
         now: returns the Unix time, in s.
+        revocations: the revocations that are known; an empty cache if None.
     """
 
-    def __init__(self, fetch_keys: Callable[[], Awaitable[str]], now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        fetch_keys: Callable[[], Awaitable[str]],
+        now: Callable[[], float] = time.time,
+        revocations: RevocationCache | None = None,
+    ) -> None:
         self._fetch_keys = fetch_keys
         self._now = now
+        self.revocations: Final = RevocationCache(now) if revocations is None else revocations
         self._keys: KeySet | None = None
         self._key_ids: frozenset[str] = frozenset()
         self._fetched_at = 0.0
@@ -127,7 +139,7 @@ class TokenVerifier:
         """Returns the identity in `token`.
 
         Raises:
-            UnauthenticatedError: TOKEN_INVALID or TOKEN_EXPIRED.
+            UnauthenticatedError: TOKEN_INVALID, TOKEN_EXPIRED, TOKEN_REVOKED or ACCOUNT_DISABLED.
             UnavailableError: the keys can't be fetched; the error of `fetch_keys`.
         """
         identity = self._verified.get(token)
@@ -135,13 +147,14 @@ class TokenVerifier:
             if len(token) > _MAX_TOKEN_BYTES:
                 raise _invalid()
             identity = self._remember(token, _decode(token, await self._keys_for(token)))
-        return self._unexpired(token, identity)
+        return self._checked(token, identity)
 
     def verify_cached(self, token: str) -> Identity:
         """Returns the identity in `token` without waiting: uses the keys fetched last, however old; see `refresh`.
 
         Raises:
-            UnauthenticatedError: TOKEN_EXPIRED, or TOKEN_INVALID, even if the token's key is only newer than the cache.
+            UnauthenticatedError: TOKEN_EXPIRED, TOKEN_REVOKED, ACCOUNT_DISABLED, or TOKEN_INVALID, even if the token's
+                key is only newer than the cache.
             UnavailableError: no keys were fetched yet.
         """
         identity = self._verified.get(token)
@@ -153,7 +166,7 @@ class TokenVerifier:
             if len(token) > _MAX_TOKEN_BYTES or _key_id(token) not in self._key_ids:
                 raise _invalid()
             identity = self._remember(token, _decode(token, self._keys))
-        return self._unexpired(token, identity)
+        return self._checked(token, identity)
 
     async def refresh(self) -> None:
         """Fetches the keys unless they were fetched within the last 2 s. Raises the AppError of `fetch_keys`."""
@@ -166,10 +179,13 @@ class TokenVerifier:
             self._verified.popitem(last=False)
         return identity
 
-    def _unexpired(self, token: str, identity: Identity) -> Identity:
+    def _checked(self, token: str, identity: Identity) -> Identity:
         if identity.expires_at <= self._now():
             self._verified.pop(token, None)
             raise UnauthenticatedError("TOKEN_EXPIRED", "the access token has expired")
+        refusal = self.revocations.refusal(identity)
+        if refusal is not None:
+            raise refusal
         return identity
 
     async def _keys_for(self, token: str) -> KeySet:
@@ -236,6 +252,7 @@ def _identity_from(claims: dict[str, Any]) -> Identity:
             service=str(claims.get("svc", "")),
             scopes=frozenset(claims.get("scope", ())),
             expires_at=float(claims["exp"]),
+            revision=int(claims.get("rev", 0)),
         )
     except (KeyError, TypeError, ValueError):
         raise _invalid() from None

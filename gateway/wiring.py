@@ -68,6 +68,7 @@ async def serve(settings: Settings) -> AsyncIterator[Ports]:
         components = _create_components(settings, upstreams, verifier, tasks, user_cache)
         socketio = components.listeners.socketio
         async with (
+            _watching(components.revocations),
             serving_http(
                 settings,
                 upstreams,
@@ -83,6 +84,14 @@ async def serve(settings: Settings) -> AsyncIterator[Ports]:
             yield Ports(websocket, http)
 
 
+@asynccontextmanager
+async def _watching(revocations: RevocationWatcher) -> AsyncIterator[None]:
+    """Watches revocations before any port is open, so that a restart accepts no revoked token."""
+    async with supervised({"revocations": revocations.run}):
+        await revocations.wait_ready()
+        yield
+
+
 @dataclass(frozen=True, slots=True)
 class _Components:
     """The parts that serve connections, and the background work by name."""
@@ -90,6 +99,7 @@ class _Components:
     listeners: Listeners
     drainer: Drainer
     keys: JwksCache
+    revocations: RevocationWatcher
     counters: HotPathCounters
     background: Mapping[str, Callable[[], Coroutine[Any, Any, None]]]
 
@@ -102,6 +112,7 @@ def _create_components(
     delivery_queue = DeliveryQueue(upstreams, tasks)
     hub = Hub(settings.connections_per_user, presence_cache, delivery_queue, signals.confirm_delivery)
     drainer = Drainer(hub)
+    revocations = RevocationWatcher(upstreams, hub, verifier.revocations)
     chat_events, notify_events = _subscriptions(upstreams, hub, drainer)
     presence = PresenceReporter(
         upstreams.presence.Attach,
@@ -128,6 +139,7 @@ def _create_components(
         listeners=create_listeners(settings, dialects, dispatcher, keys, counters),
         drainer=drainer,
         keys=keys,
+        revocations=revocations,
         counters=counters,
         background={
             "messages": messages.run,
@@ -135,7 +147,6 @@ def _create_components(
             "chat": chat_events.run,
             "notify": notify_events.run,
             "presence": presence.run,
-            "revocations": RevocationWatcher(upstreams, hub).run,
             "keys": keys.run,
         },
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, Final, NoReturn
 
 import grpc
@@ -166,8 +166,9 @@ class _Method:
         async def handle(request: Any, context: Context) -> AsyncIterator[Any]:
             self._started.inc()
             try:
-                request = self._checked(request, await self._authenticate(context))
-                async with aclosing(behaviour(request, context)) as responses:
+                identity = await self._authenticate(context)
+                request = self._checked(request, identity)
+                async with self._ended_by_revocation(identity), aclosing(behaviour(request, context)) as responses:
                     async for response in responses:
                         yield response
                 self._ok.inc()
@@ -178,6 +179,28 @@ class _Method:
                 await self._fail(context, error)
 
         return handle
+
+    @asynccontextmanager
+    async def _ended_by_revocation(self, identity: Identity | None) -> AsyncIterator[None]:
+        """Raises UnauthenticatedError in the context when the token of a user is revoked."""
+        task = asyncio.current_task()
+        if task is None or identity is None or not identity.user_id:
+            yield
+            return
+        refusals: list[AppError] = []
+
+        def end(refusal: AppError) -> None:
+            if not refusals:
+                task.cancel()
+            refusals.append(refusal)
+
+        with self._verifier.revocations.watching(identity, end):
+            try:
+                yield
+            except asyncio.CancelledError:
+                if refusals and task.uncancel() == 0:
+                    raise refusals[0] from None
+                raise
 
     async def _authenticate(self, context: Context) -> Identity | None:
         token = _token_of(context)

@@ -64,6 +64,7 @@ class Service:
         verifier: verifies callers' tokens.
         tasks: background tasks by name; if one ends, the process ends.
         outages: the exceptions that mean that a store is unreachable; callers get UNAVAILABLE, and may retry.
+        prepare: awaited once before the server accepts calls, while the tasks run.
         drain: called once on stopping, before the server waits for calls in progress; ends the streams.
     """
 
@@ -71,6 +72,7 @@ class Service:
     verifier: TokenVerifier
     tasks: Mapping[str, Callable[[], Coroutine[Any, Any, None]]] = field(default_factory=dict)
     outages: tuple[type[Exception], ...] = ()
+    prepare: Callable[[], Awaitable[None]] = _nothing
     drain: Callable[[], Awaitable[None]] = _nothing
 
 
@@ -102,6 +104,7 @@ async def serving(service: Service, settings: ServiceSettings) -> AsyncIterator[
         reflection.enable_server_reflection([*names, HEALTH_NAME, reflection.SERVICE_NAME], server)
     port = _listen(server, settings.listen, settings.tls)
     async with _serving_health(checks, settings.health_listen), supervised(service.tasks):
+        await service.prepare()
         await server.start()
         for name in ("", *names):
             await checks.set(name, health_pb2.HealthCheckResponse.SERVING)

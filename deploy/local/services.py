@@ -59,7 +59,7 @@ HEALTH = Listener("health", "PARLEY_HEALTH_LISTEN", 9091)
 
 _GRPC = (RPC, METRICS)
 _BROWSERS = (WEBSOCKET, HTTP, METRICS)
-_READER = ("directory.read", "chat.read")
+_READER = ("directory.read", "chat.read", "revocations.watch")
 
 SERVICES = (
     Service("auth", "services.auth", _GRPC, Needs.STORES | Needs.ALL_CREDENTIALS),

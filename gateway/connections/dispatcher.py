@@ -20,6 +20,7 @@ from chassis.identity import TokenVerifier
 from gateway.connections.connection import Connection
 from gateway.connections.hub import Hub, TooManyConnectionsError
 from gateway.connections.readiness import ReadinessTracker
+from gateway.connections.revocation_watcher import close_for
 from gateway.metrics import count_failure
 from gateway.sessions.background_tasks import BackgroundTasks, app_errors_only
 from gateway.sessions.commands import (
@@ -90,7 +91,11 @@ class RequestDispatcher:
         }
 
     def opened(self, connection: Connection) -> None:
-        """Registers a new connection, whose token is verified."""
+        """Registers a new connection, whose token was verified, and closes it if the token was revoked since."""
+        refusal = self._verifier.revocations.refusal(connection.session.identity)
+        if refusal is not None:
+            connection.close(*close_for(refusal))
+            return
         try:
             first_of_user = self._hub.add(connection)
         except TooManyConnectionsError:

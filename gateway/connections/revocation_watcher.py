@@ -1,16 +1,12 @@
-"""Closes the connections of revoked sessions and disabled accounts.
-
-Auth does not repeat revocations that happen while the stream is broken. A connection missed that way closes when its
-access token expires, within 15 minutes.
-"""
+"""Closes the connections whose tokens are revoked: of ended sessions, disabled accounts and changed roles."""
 
 from __future__ import annotations
 
-from typing import Any
+from parley.auth.v1.auth_pb2 import WatchRevocationsResponse
 
-import grpc
-from parley.auth.v1.auth_pb2 import RevocationReason, WatchRevocationsRequest, WatchRevocationsResponse
-
+from chassis.errors import UnauthenticatedError
+from chassis.revocations import RevocationCache
+from chassis.rpc.revocation_watcher import RevocationWatcher as AuthRevocationWatcher
 from gateway.connections.hub import Hub
 from gateway.metrics import STREAMS_UP
 from gateway.sessions.session import Close
@@ -18,40 +14,36 @@ from gateway.upstream.clients import Upstreams
 from gateway.upstream.streams import keep_open
 from gateway.wire import close_codes
 
-_REVOKED = Close(close_codes.TOKEN_ENDED, "the session was revoked")
+_REVOKED = Close(close_codes.TOKEN_ENDED, "the token was revoked")
 _DISABLED = Close(close_codes.ACCOUNT_DISABLED, "the account is disabled")
+
+
+def close_for(refusal: UnauthenticatedError) -> Close:
+    """Returns how a connection closes whose token is refused."""
+    return _DISABLED if refusal.reason == "ACCOUNT_DISABLED" else _REVOKED
 
 
 class RevocationWatcher:
     """Watches auth's revocations."""
 
-    def __init__(self, upstreams: Upstreams, hub: Hub) -> None:
-        self._upstreams = upstreams
+    def __init__(self, upstreams: Upstreams, hub: Hub, revocations: RevocationCache) -> None:
         self._hub = hub
-        self._up = STREAMS_UP.labels("revocations")
+        self._revocations = revocations
+        self._watcher = AuthRevocationWatcher(
+            upstreams.auth_channel,
+            upstreams.service_tokens.metadata,
+            revocations,
+            on_revoked=self._close_connections,
+            on_connected=STREAMS_UP.labels("revocations").set,
+        )
+        self.wait_ready = self._watcher.wait_ready
 
     async def run(self) -> None:
         """Watches for ever; to be supervised."""
-        await keep_open("revocations", self._run_stream)
+        await keep_open("revocations", self._watcher.run_stream)
 
-    async def _run_stream(self) -> None:
-        metadata = await self._upstreams.service_tokens.metadata()
-        call = self._upstreams.auth.WatchRevocations(WatchRevocationsRequest(), metadata=metadata)
-        try:
-            await call.initial_metadata()
-            self._up.set(1)
-            while True:
-                response: Any = await call.read()
-                if response is grpc.aio.EOF:
-                    return
-                self._revoke(response)
-        finally:
-            self._up.set(0)
-            call.cancel()  # gRPC never frees an abandoned call
-
-    def _revoke(self, revocation: WatchRevocationsResponse) -> None:
-        disabled = revocation.reason == RevocationReason.REVOCATION_REASON_ACCOUNT_DISABLED
-        close = _DISABLED if disabled else _REVOKED
+    def _close_connections(self, revocation: WatchRevocationsResponse) -> None:
         for connection in self._hub.of_user(revocation.organization_id, revocation.user_id):
-            if revocation.session_id in {"", connection.session.identity.session_id}:
-                connection.close(*close)
+            refusal = self._revocations.refusal(connection.session.identity)
+            if refusal is not None:
+                connection.close(*close_for(refusal))

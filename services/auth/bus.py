@@ -11,6 +11,7 @@ from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from parley.auth.v1 import auth_pb2
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
@@ -146,6 +147,7 @@ class RevocationLog:
 _REASONS: Final = {
     RevocationReason.SESSION_REVOKED: auth_pb2.REVOCATION_REASON_SESSION_REVOKED,
     RevocationReason.ACCOUNT_DISABLED: auth_pb2.REVOCATION_REASON_ACCOUNT_DISABLED,
+    RevocationReason.ROLE_CHANGED: auth_pb2.REVOCATION_REASON_ROLE_CHANGED,
 }
 _REASON_OF: Final = {number: reason for reason, number in _REASONS.items()}
 
@@ -157,6 +159,8 @@ def to_response(revocation: Revocation) -> auth_pb2.WatchRevocationsResponse:
         user_id=revocation.user_id,
         session_id=revocation.session_id,
         reason=_REASONS[revocation.reason],
+        user_revision=revocation.user_revision,
+        expire_time=Timestamp(seconds=revocation.expires_at),
     )
 
 
@@ -166,4 +170,11 @@ def _encode(revocation: Revocation) -> bytes:
 
 def _decode(entry: Entry) -> Revocation:
     message = auth_pb2.WatchRevocationsResponse.FromString(entry.payload)
-    return Revocation(message.organization_id, message.user_id, message.session_id, _REASON_OF[message.reason])
+    return Revocation(
+        message.organization_id,
+        message.user_id,
+        message.session_id,
+        _REASON_OF[message.reason],
+        message.user_revision,
+        message.expire_time.seconds,
+    )

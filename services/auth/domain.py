@@ -132,20 +132,23 @@ class OrganizationChanges:
 
 
 class RevocationReason(StrEnum):
-    """The reason why sessions ended."""
+    """The reason why tokens were revoked."""
 
     SESSION_REVOKED = "session_revoked"
     ACCOUNT_DISABLED = "account_disabled"
+    ROLE_CHANGED = "role_changed"
 
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """The end of a session; of all sessions of a user if `session_id` is empty."""
+    """The revocation of the tokens of a session; if `session_id` is empty, of a user's before `user_revision`."""
 
     organization_id: str
     user_id: str
     session_id: str
     reason: RevocationReason
+    user_revision: int = 0
+    expires_at: int = 0  # Unix time in s at which the last of the tokens expires
 
 
 def request_digest(organization_id: str, caller: str, method: str, request_id: str, target: str = "") -> bytes | None:

@@ -89,7 +89,9 @@ class Exchange:
                 # a concurrent exchange created the user
         elif user.disabled:
             raise UnauthenticatedError("ACCOUNT_DISABLED", "the account is disabled")
-        changes = UserChanges(name=profile.name, email=profile.email, role=profile.role, teams=profile.teams)
+        # Setting the present role would revoke the tokens of the user's other sessions.
+        role = None if user is not None and profile.role == user.role else profile.role
+        changes = UserChanges(name=profile.name, email=profile.email, role=role, teams=profile.teams)
         return await self._users.change(organization.organization_id, profile.user_id, changes)
 
     async def _make(self, organization: Organization, profile: Profile) -> User:

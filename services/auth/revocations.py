@@ -1,25 +1,28 @@
-"""Streams revocations to gateways, which keep sockets open that a token authorized.
+"""Streams revocations to all processes, which refuse the tokens and close the sockets that they concern.
 
 A watcher first receives the recent revocations: those since which a token issued earlier may still be valid. Then it
-receives each new one. So a watcher that was disconnected for a moment misses none. It may receive one twice, which is
-harmless: an ended session stays ended, and a disabled account is left out of the recent ones if it was enabled since.
-One reader follows the log for all watchers of a process. A watcher that falls too far behind is ended, and reconnects.
+receives each new one. So a watcher that starts or reconnects misses none. It may receive one twice, which is harmless:
+an ended session stays ended, and a user's revocation names the revision before which tokens are void. Auth itself
+refuses tokens by the same revocations: at the start it reads the recent ones, then it follows the log. One reader
+follows the log for all watchers of a process. A watcher that falls too far behind is ended, and reconnects.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
 from chassis.errors import ResourceExhaustedError, UnavailableError
 from chassis.events.log import Positions
+from chassis.revocations import CONNECTED, RevocationCache
 from services.auth import metrics
 from services.auth.bus import RevocationLog
 from services.auth.clock import Clock
 from services.auth.domain import Revocation, RevocationReason
-from services.auth.user_store import UserStore
 
 MAX_PENDING: Final = 10_000
 
@@ -69,14 +72,14 @@ class RevocationFeed:
 
     Args:
         log: the log that replicas share.
-        users: tells whether an account is still disabled.
+        cache: this process's own cache.
         now: the clock.
         relevance: the age up to which a revocation may concern a valid token.
     """
 
-    def __init__(self, log: RevocationLog, users: UserStore, now: Clock, relevance: timedelta) -> None:
+    def __init__(self, log: RevocationLog, cache: RevocationCache, now: Clock, relevance: timedelta) -> None:
         self._log = log
-        self._users = users
+        self._cache = cache
         self._now = now
         self._relevance = relevance
         self._watchers: set[_Watcher] = set()
@@ -85,12 +88,18 @@ class RevocationFeed:
         metrics.WATCHERS_PENDING.set_function(lambda: sum(watcher.pending for watcher in tuple(self._watchers)))
 
     async def start(self) -> None:
-        """Takes the present end of the log as the start; call once, before the server starts."""
+        """Takes the present end of the log as the start, and applies the recent revocations.
+
+        Call once, before the server starts.
+        """
         self._start = await self._log.end()
+        self._apply(await self._recent())
+        CONNECTED.set(1)
 
     async def run(self) -> None:
         """Follows the log until cancelled."""
         async for revocations in self._log.follow(self._start):
+            self._apply(revocations)
             for watcher in self._watchers:
                 watcher.offer(revocations)
 
@@ -104,7 +113,10 @@ class RevocationFeed:
         """Publishes revocations to the watchers of all replicas. Raises UnavailableError (REVOCATION_NOT_PUBLISHED)."""
         if not revocations:
             return
+        expires_at = math.ceil((self._now() + self._relevance).timestamp())
+        revocations = [replace(revocation, expires_at=expires_at) for revocation in revocations]
         await self._log.append(revocations)
+        self._apply(revocations)
         for revocation in revocations:
             metrics.REVOCATIONS.labels(revocation.reason.value).inc()
 
@@ -132,11 +144,13 @@ class RevocationFeed:
             self._watchers.discard(watcher)
 
     async def _recent(self) -> list[Revocation]:
-        revocations = await self._log.since(self._now() - self._relevance)
-        return [r for r in dict.fromkeys(revocations) if await self._still_holds(r)]
+        return list(dict.fromkeys(await self._log.since(self._now() - self._relevance)))
 
-    async def _still_holds(self, revocation: Revocation) -> bool:
-        if revocation.reason is not RevocationReason.ACCOUNT_DISABLED:
-            return True
-        user = await self._users.get(revocation.organization_id, revocation.user_id)
-        return user is None or user.disabled
+    def _apply(self, revocations: Sequence[Revocation]) -> None:
+        for revocation in revocations:
+            key = (revocation.organization_id, revocation.user_id)
+            if revocation.session_id:
+                self._cache.revoke_session(*key, revocation.session_id, revocation.expires_at)
+            else:
+                disabled = revocation.reason is RevocationReason.ACCOUNT_DISABLED
+                self._cache.revoke_user(*key, revocation.user_revision, revocation.expires_at, disabled=disabled)

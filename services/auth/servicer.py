@@ -10,6 +10,7 @@ from parley.auth.v1 import auth_pb2, auth_pb2_grpc, directory_pb2, directory_pb2
 from chassis.identity import Identity, caller, calling_user
 from chassis.rpc import paging
 from chassis.rpc.interceptor import Context
+from chassis.rpc.revocation_watcher import RECENT_KEY
 from services.auth.bus import to_response
 from services.auth.callers import Callers
 from services.auth.convert import organization_to_proto, timestamp, tokens_to_proto, user_to_proto
@@ -100,11 +101,10 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
         """Implements the RPC. The initial metadata is sent once no later revocation can be missed."""
         own = caller().organization_id
         async with aclosing(self._revocations.watch()) as batches:
-            recent = await anext(batches)
-            await context.send_initial_metadata(())
+            recent = [each for each in await anext(batches) if not own or each.organization_id == own]
+            await context.send_initial_metadata(((RECENT_KEY, str(len(recent))),))
             for revocation in recent:
-                if not own or revocation.organization_id == own:
-                    yield to_response(revocation)
+                yield to_response(revocation)
             async for batch in batches:
                 for revocation in batch:
                     if not own or revocation.organization_id == own:

@@ -73,6 +73,18 @@ class SessionStore:
         return result.matched_count == 1
 
     @reaching
+    async def expire(self, session_ids: Sequence[str], now: datetime) -> list[str]:
+        """Makes sessions' refresh tokens invalid, and returns the sessions that existed.
+
+        MongoDB deletes them within minutes; until then a repeat returns them again.
+        """
+        existing = await self._collection.distinct("_id", {"_id": {"$in": list(session_ids)}})
+        await self._collection.update_many(
+            {"_id": {"$in": existing}}, {"$set": {"expire_time": now, "secret_hash": b"", "salt": b""}}
+        )
+        return [str(session_id) for session_id in existing]
+
+    @reaching
     async def delete(self, session_id: str) -> None:
         """Deletes a session, if it exists."""
         await self._collection.delete_one({"_id": session_id})

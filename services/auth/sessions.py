@@ -20,6 +20,7 @@ import base64
 import binascii
 import hmac
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import sha256
@@ -91,7 +92,7 @@ class Sessions:
         store: the sessions.
         users: their users.
         signer: signs access tokens.
-        feed: informs gateways of ended sessions.
+        feed: informs all processes of revoked tokens.
         now: the clock.
         lifetime: how long a session lasts without a refresh.
         grace: how long the token used last is accepted again.
@@ -157,24 +158,31 @@ class Sessions:
         return self._grant(user, successor)
 
     async def end(self, organization_id: str, user_id: str, session_id: str) -> None:
-        """Ends a session of a user. Idempotent."""
-        await self._store.delete(session_id)
-        await self._feed.publish([Revocation(organization_id, user_id, session_id, RevocationReason.SESSION_REVOKED)])
+        """Ends a session of a user. Idempotent: a repeat publishes nothing, unless the first attempt did not either."""
+        await self._end(organization_id, user_id, [session_id])
 
-    async def end_all(self, user: User, reason: RevocationReason) -> None:
-        """Ends all sessions of a user. Idempotent.
+    async def end_all(self, user: User) -> None:
+        """Ends all sessions of a user. Idempotent; see `end`.
 
         If the account stays enabled, a revocation names each session, so that it does not apply to a later session.
         """
-        session_ids = await self._store.ids_of(user.organization_id, user.user_id)
-        if reason is RevocationReason.ACCOUNT_DISABLED:
-            session_ids = [""]
+        if user.disabled:
             await self._store.delete_of(user.organization_id, user.user_id)
+            await self._feed.publish([_revocation_of_user(user, RevocationReason.ACCOUNT_DISABLED)])
         else:
-            await self._store.delete_many(session_ids)
-        await self._feed.publish(
-            [Revocation(user.organization_id, user.user_id, session_id, reason) for session_id in session_ids]
-        )
+            session_ids = await self._store.ids_of(user.organization_id, user.user_id)
+            await self._end(user.organization_id, user.user_id, session_ids)
+
+    async def revoke_tokens(self, user: User) -> None:
+        """Revokes the access tokens issued before the user's present revision. The sessions stay."""
+        await self._feed.publish([_revocation_of_user(user, RevocationReason.ROLE_CHANGED)])
+
+    async def _end(self, organization_id: str, user_id: str, session_ids: Sequence[str]) -> None:
+        """Expires sessions, publishes their ends, then deletes them, so that a repeat after a failure publishes."""
+        ended = await self._store.expire(session_ids, self._now())
+        reason = RevocationReason.SESSION_REVOKED
+        await self._feed.publish([Revocation(organization_id, user_id, session_id, reason) for session_id in ended])
+        await self._store.delete_many(ended)
 
     async def _session_of(self, token: RefreshToken) -> SessionRecord:
         record = await self._store.get(token.session_id)
@@ -229,9 +237,9 @@ class Sessions:
         tokens; the caller still receives the original error.
         """
         _log.warning("refresh_token_reused", organization=record.organization_id, user=record.user_id)
-        await self._store.delete(record.session_id)
+        await self._store.expire([record.session_id], self._now())
         try:
-            await self._feed.publish([_revocation_of(record)])
+            await self.end(record.organization_id, record.user_id, record.session_id)
         except UnavailableError as error:
             _log.error("revocation_failed", reason=error.reason)
 
@@ -239,8 +247,8 @@ class Sessions:
         return SessionTokens(user, self._signer.for_user(user, token.session_id), token.encode())
 
 
-def _revocation_of(record: SessionRecord) -> Revocation:
-    return Revocation(record.organization_id, record.user_id, record.session_id, RevocationReason.SESSION_REVOKED)
+def _revocation_of_user(user: User, reason: RevocationReason) -> Revocation:
+    return Revocation(user.organization_id, user.user_id, "", reason, user.revision)
 
 
 def _invalid() -> UnauthenticatedError:

@@ -67,16 +67,16 @@ def request_entry(digest: bytes | None, time: datetime) -> Document:
     return {} if digest is None else {request_ids.FIELD: [{"id": digest, "at": time}]}
 
 
-def set_once(digest: bytes | None, fields: Document, *, pending: bool = False) -> list[Document]:
+def set_once(digest: bytes | None, fields: Document, *, pending: str = "") -> list[Document]:
     """Returns the update that sets fields and records the request; filter by `without_request` as well.
 
     Args:
         digest: the request; None to record none.
         fields: the new values.
-        pending: whether the request is to be recorded as unfinished.
+        pending: what is left to do for the request; empty for nothing.
     """
     values = {name: {"$literal": value} for name, value in fields.items()}
-    details = {"pending": True} if pending else {}
+    details: dict[str, Any] = {"pending": pending} if pending else {}
     return [request_ids.set_once(digest, values, **details)]
 
 

@@ -51,6 +51,7 @@ class TokenSigner:
             "teams": list(user.teams),
             "name": user.name,
             "sid": session_id,
+            "rev": user.revision,
         }
         return self._sign(claims, self._user_lifetime)
 

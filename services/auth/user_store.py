@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final, NamedTuple
 
 from chassis.errors import AlreadyExistsError, FailedPreconditionError
@@ -96,16 +97,24 @@ class Account:
         return f"Account({self.user.organization_id}/{self.user.user_id})"
 
 
+class Pending(StrEnum):
+    """What is left to do after a change of a user is stored."""
+
+    NOTHING = ""
+    END_SESSIONS = "sessions"
+    REVOKE_TOKENS = "tokens"
+
+
 class PerformedRequest(NamedTuple):
     """What a request has done.
 
     Attributes:
         user: the user that it created or changed, as of now.
-        pending: whether its second part, the end of the user's sessions, may be missing.
+        pending: its second part, if that may be missing.
     """
 
     user: User
-    pending: bool
+    pending: Pending
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +124,12 @@ class WrittenWith:
     Attributes:
         password_hash: the hash of a new password.
         request: the digest of the request; see `UserStore.find_request`.
-        pending: whether the request also ends the user's sessions; see `UserStore.finish_request`.
+        pending: what the request does after this; see `UserStore.finish_request`.
     """
 
     password_hash: str | None = None
     request: bytes | None = None
-    pending: bool = False
+    pending: Pending = Pending.NOTHING
 
     def __repr__(self) -> str:
         return "WrittenWith()"
@@ -171,7 +180,10 @@ class UserStore:
     async def find_request(self, request: bytes) -> PerformedRequest | None:
         """Returns what a request has done; None if it was not performed in the last 24 hours."""
         document = await find_by_request(self._collection, request)
-        return PerformedRequest(_user(document), "pending" in document["requests"][0]) if document else None
+        if document is None:
+            return None
+        pending = document["requests"][0].get("pending", "")
+        return PerformedRequest(_user(document), Pending.END_SESSIONS if pending is True else Pending(pending))
 
     @reaching
     async def finish_request(self, user: User, request: bytes) -> None:

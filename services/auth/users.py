@@ -8,12 +8,12 @@ from typing import Final
 
 from chassis.errors import AbortedError, AlreadyExistsError, NotFoundError
 from services.auth.clock import Clock
-from services.auth.domain import RevocationReason, Role, User
+from services.auth.domain import Role, User
 from services.auth.organization_store import OrganizationStore
 from services.auth.passwords import Passwords
 from services.auth.sessions import Sessions
 from services.auth.store import RequestPerformedError
-from services.auth.user_store import UserStore, WrittenWith
+from services.auth.user_store import Pending, UserStore, WrittenWith
 
 _TRIES: Final = 10
 
@@ -78,13 +78,12 @@ class Users:
     async def repeated(self, request: bytes | None) -> User | None:
         """Returns the user that a request has created or changed; None if it was not performed.
 
-        Ends the user's sessions if the request should have, and failed before that.
+        Ends the user's sessions, or revokes its tokens, if the request should have, and failed before that.
         """
         performed = await self._store.find_request(request) if request is not None else None
         if performed is None:
             return None
-        if performed.pending:
-            await self._end_sessions(performed.user, request)
+        await self._finish(performed.user, performed.pending, request)
         return performed.user
 
     async def create(self, organization_id: str, new: NewUser, request: bytes | None = None) -> User:
@@ -123,9 +122,11 @@ class Users:
     async def change(
         self, organization_id: str, user_id: str, changes: UserChanges, request: bytes | None = None
     ) -> User:
-        """Changes a user. Disabling a user or setting a password ends the user's sessions.
+        """Changes a user.
 
-        A repeat after a failure also ends sessions that the first attempt left. A request that was performed before
+        Disabling a user or setting a password ends the user's sessions. Setting a role revokes the access tokens.
+
+        A repeat after a failure also does what the first attempt left. A request that was performed before
         changes nothing else.
 
         Args:
@@ -140,15 +141,18 @@ class Users:
             AbortedError: CONCURRENT_CHANGES, after too many conflicts with other changes.
         """
         password_hash = None if changes.password is None else await self._passwords.hash(changes.password)
-        ends_sessions = bool(changes.disabled) or password_hash is not None
-        written_with = WrittenWith(password_hash, request, pending=ends_sessions)
+        pending = Pending.NOTHING
+        if changes.disabled or password_hash is not None:
+            pending = Pending.END_SESSIONS
+        elif changes.role is not None:  # even the present one: the first attempt may have failed after storing it
+            pending = Pending.REVOKE_TOKENS
+        written_with = WrittenWith(password_hash, request, pending)
         for _ in range(_TRIES):
             if (first := await self.repeated(request)) is not None:
                 return first
             user = await self._change_stored(organization_id, user_id, changes, written_with)
             if user is not None:
-                if ends_sessions:
-                    await self._end_sessions(user, request)
+                await self._finish(user, pending, request)
                 return user
         raise AbortedError("CONCURRENT_CHANGES", "too many concurrent changes to this user; try again")
 
@@ -173,9 +177,13 @@ class Users:
         except RequestPerformedError:
             return None
 
-    async def _end_sessions(self, user: User, request: bytes | None) -> None:
-        reason = RevocationReason.ACCOUNT_DISABLED if user.disabled else RevocationReason.SESSION_REVOKED
-        await self._sessions.end_all(user, reason)
+    async def _finish(self, user: User, pending: Pending, request: bytes | None) -> None:
+        if pending is Pending.NOTHING:
+            return
+        if pending is Pending.END_SESSIONS or user.disabled:
+            await self._sessions.end_all(user)
+        else:
+            await self._sessions.revoke_tokens(user)
         if request is not None:
             await self._store.finish_request(user, request)
 

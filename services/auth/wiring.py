@@ -13,6 +13,7 @@ from parley.auth.v1 import auth_pb2, auth_pb2_grpc, directory_pb2, directory_pb2
 
 from chassis.identity import TokenVerifier
 from chassis.rate_limit import Rate
+from chassis.revocations import RevocationCache
 from chassis.rpc.server import Registration, Service
 from services.auth.bus import Bus, open_bus
 from services.auth.callers import Callers
@@ -76,7 +77,8 @@ async def _assemble(settings: Settings, unix_time: Callable[[], float], clients:
     await organization_store.reseal()
     await keys.refresh()
     relevance = timedelta(seconds=settings.access_token_seconds)
-    feed = RevocationFeed(clients.bus.revocations, user_store, now, relevance)
+    revocations = RevocationCache(unix_time)
+    feed = RevocationFeed(clients.bus.revocations, revocations, now, relevance)
     await feed.start()
     signer = _signer(settings, keys, now)
     sessions = Sessions(
@@ -102,7 +104,7 @@ async def _assemble(settings: Settings, unix_time: Callable[[], float], clients:
     )
     return Service(
         registrations=_registrations(auth, _directory(user_store, organization_store, users, now)),
-        verifier=TokenVerifier(keys.jwks, unix_time),
+        verifier=TokenVerifier(keys.jwks, unix_time, revocations),
         tasks={"keys": keys.run, "revocations": feed.run},
         drain=feed.drain,
     )

@@ -14,7 +14,8 @@ from parley.chat.v1 import message_pb2_grpc as message_grpc
 from chassis.events.fanout import FanOut
 from chassis.events.log import EventLog
 from chassis.identity import TokenVerifier
-from chassis.rpc.channel import fetch_keys, open_channel
+from chassis.rpc.channel import ServiceTokens, fetch_keys, open_channel
+from chassis.rpc.revocation_watcher import RevocationWatcher
 from chassis.rpc.server import Registration, Service
 from services.chat import bus, convert
 from services.chat.committer import Committer
@@ -55,11 +56,19 @@ async def wire(settings: Settings) -> AsyncIterator[Service]:
         store = ChatStore(client, settings.mongodb_database)
         await store.prepare()
         verifier = TokenVerifier(lambda: fetch_keys(auth))
-        yield await _build(settings, store, log, Contacts(auth), verifier)
+        tokens = ServiceTokens(auth, settings.service_name, settings.service_secret.get_secret_value())
+        revocations = RevocationWatcher(auth, tokens.metadata, verifier.revocations)
+        yield await _build(settings, store, log, Contacts(auth), verifier, revocations=revocations)
 
 
 async def _build(
-    settings: Settings, store: ChatStore, log: EventLog, contacts: Contacts, verifier: TokenVerifier
+    settings: Settings,
+    store: ChatStore,
+    log: EventLog,
+    contacts: Contacts,
+    verifier: TokenVerifier,
+    *,
+    revocations: RevocationWatcher,
 ) -> Service:
     publisher = Publisher(log, store)
     cache = ConversationCache(store, settings.cached_conversations, publisher.mark_dirty)
@@ -129,8 +138,10 @@ async def _build(
             "recovery": recovery.run,
             "signals": signals.run,
             "fanout": fanout.run,
+            "revocations": revocations.run,
         },
         outages=(StoreError, bus.BusError),
+        prepare=revocations.wait_ready,
         drain=drain,
     )
 

@@ -12,6 +12,7 @@ from chassis.events.fanout import FanOut
 from chassis.events.log import EventLog
 from chassis.identity import TokenVerifier
 from chassis.rpc.channel import ServiceTokens, fetch_keys, open_channel
+from chassis.rpc.revocation_watcher import RevocationWatcher
 from chassis.rpc.server import Registration, Service
 from services.notify import bus, publisher
 from services.notify.consumer import ChatConsumer
@@ -53,6 +54,8 @@ async def wire(settings: Settings) -> AsyncIterator[Service]:
             Inbox(store, events), NotificationCreator(store, Directory(auth, tokens), events), fan_out
         )
         consumer = _consumer(chat_log, Projection(store, events), settings)
+        verifier = TokenVerifier(lambda: fetch_keys(auth))
+        revocations = RevocationWatcher(auth, tokens.metadata, verifier.revocations)
 
         async def drain() -> None:
             await fan_out.drain()
@@ -66,9 +69,15 @@ async def wire(settings: Settings) -> AsyncIterator[Service]:
                     servicer,
                 )
             ],
-            verifier=TokenVerifier(lambda: fetch_keys(auth)),
-            tasks={"chat_consumer": consumer.run, "backlog": consumer.watch_backlog, "fan_out": fan_out.run},
+            verifier=verifier,
+            tasks={
+                "chat_consumer": consumer.run,
+                "backlog": consumer.watch_backlog,
+                "fan_out": fan_out.run,
+                "revocations": revocations.run,
+            },
             outages=(bus.BusError,),
+            prepare=revocations.wait_ready,
             drain=drain,
         )
 

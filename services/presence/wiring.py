@@ -9,7 +9,8 @@ from functools import partial
 from parley.presence.v1 import presence_pb2, presence_pb2_grpc
 
 from chassis.identity import TokenVerifier
-from chassis.rpc.channel import fetch_keys, open_channel
+from chassis.rpc.channel import ServiceTokens, fetch_keys, open_channel
+from chassis.rpc.revocation_watcher import RevocationWatcher
 from chassis.rpc.server import Registration, Service
 from services.presence.attachments import Attachments
 from services.presence.bus import PresenceBus, open_bus
@@ -44,11 +45,20 @@ async def wire(settings: Settings) -> AsyncIterator[Service]:
         await store.prepare()
         await bus.ping()
         await delivery.start()
-        yield _service(settings, bus, store, delivery, TokenVerifier(partial(fetch_keys, auth)))
+        tokens = ServiceTokens(auth, settings.service_name, settings.service_secret.get_secret_value())
+        verifier = TokenVerifier(partial(fetch_keys, auth))
+        revocations = RevocationWatcher(auth, tokens.metadata, verifier.revocations)
+        yield _service(settings, bus, store, delivery, verifier, revocations=revocations)
 
 
 def _service(
-    settings: Settings, bus: PresenceBus, store: PresenceStore, delivery: Delivery, verifier: TokenVerifier
+    settings: Settings,
+    bus: PresenceBus,
+    store: PresenceStore,
+    delivery: Delivery,
+    verifier: TokenVerifier,
+    *,
+    revocations: RevocationWatcher,
 ) -> Service:
     publisher = Publisher(
         bus,
@@ -77,7 +87,9 @@ def _service(
             "publish": publisher.publish,
             "persist_records": publisher.persist_records,
             "sweep": sweeper.run,
+            "revocations": revocations.run,
         },
+        prepare=revocations.wait_ready,
         drain=delivery.drain,
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -100,15 +100,19 @@ class Call:
 
     Attributes:
         good: a request that is answered with OK, or with `answer`.
-        metadata: the caller's.
+        metadata: the caller's; a function if each call needs its own, because calls end the session.
         answer: what even the good request is answered with, such as for a credential that is made up.
         queries: what page tokens of the method belong to.
     """
 
     good: Message
-    metadata: Metadata
+    metadata: Metadata | Callable[[], Awaitable[Metadata]]
     answer: Category | None = None
     queries: tuple[str, ...] = ()
+
+    async def caller(self) -> Metadata:
+        """The caller's metadata for one call."""
+        return await self.metadata() if callable(self.metadata) else self.metadata
 
 
 def methods_of(*services: ServiceDescriptor) -> dict[str, MethodDescriptor]:
@@ -292,17 +296,17 @@ async def check(channel: Any, method: MethodDescriptor, call: Call) -> list[str]
     faults = []
     attempts: list[tuple[str, Message | bytes]] = [*mutations(call.good, call.queries)]
     for label, request in attempts:
-        error = await answer(channel, method, request, call.metadata)
+        error = await answer(channel, method, request, await call.caller())
         if error is not None and error.category not in DOCUMENTED:
             faults.append(f"{label}: {error.category.name} {error.reason} {error.message}")
     for label, data in UNREADABLE.items():
         if label == "no UTF-8" and not method.input_type.fields:
             continue
-        error = await answer(channel, method, data, call.metadata)
+        error = await answer(channel, method, data, await call.caller())
         allowed = {None, Category.INVALID_ARGUMENT, call.answer} if label == "no UTF-8" else {Category.INVALID_ARGUMENT}
         if (error.category if error else None) not in allowed:
             faults.append(f"{label}: {error}")
-    error = await answer(channel, method, call.good, call.metadata)
+    error = await answer(channel, method, call.good, await call.caller())
     if (error.category if error else None) is not call.answer:
         faults.append(f"the good request, after all of that: {error}")
     return faults

@@ -45,6 +45,7 @@ class Case:
         answers: the responses by the resource's relation to the caller.
         exceptions: the responses of some callers, by relation.
         uses_up: whether a call changes the resource, so that each call needs its own.
+        ends_session: whether a call ends the caller's session, so that the caller must sign in again.
     """
 
     callers: frozenset[str]
@@ -53,6 +54,7 @@ class Case:
     answers: Mapping[str, str] = field(default_factory=lambda: {"own": OK})
     exceptions: Mapping[tuple[str, str], str] = field(default_factory=dict)
     uses_up: bool = False
+    ends_session: bool = False
 
 
 IN_CONVERSATION = {
@@ -157,7 +159,7 @@ TABLE: dict[str, Case] = {
         lambda _: auth_pb2.RefreshTokenRequest(refresh_token="created up"),
         answers={"own": "UNAUTHENTICATED INVALID_REFRESH_TOKEN"},
     ),
-    "AuthService/SignOut": Case(USERS, lambda _: auth_pb2.SignOutRequest()),
+    "AuthService/SignOut": Case(USERS, lambda _: auth_pb2.SignOutRequest(), ends_session=True),
     "AuthService/ExchangeToken": Case(
         ALL_CALLERS,
         lambda _: auth_pb2.ExchangeTokenRequest(token="created up"),

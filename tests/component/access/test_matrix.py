@@ -78,6 +78,8 @@ async def test_every_caller_gets_the_outcome_in_the_table(world: World, name: st
             is_admitted = caller in case.callers
             resource = await world.resource(caller, case.kind, relation, fresh=case.uses_up and is_admitted)
             response = await call_method(channel, method, case.request(resource), world.metadata[caller])
+            if case.ends_session and is_admitted:
+                await world.sign_in_again(caller)
             if outcome_of(response) != expected(case, caller, relation):
                 wrong.append(
                     f"{caller} about {relation}: {outcome_of(response)}, not {expected(case, caller, relation)}"

@@ -104,8 +104,11 @@ async def test_other_roles_do_neither(auth: RunningAuth, organization: str, role
 async def test_a_demoted_admin_s_token_does_neither(auth: RunningAuth, organization: str) -> None:
     admin, _ = [await auth.sign_in_new(organization, "admin") for _ in range(2)]
     await auth.update_user(organization, admin.user_id, role=user_pb2.ROLE_SALES)
-    with refused(Category.PERMISSION_DENIED, "NOT_ALLOWED"):
+    with refused(Category.UNAUTHENTICATED, "TOKEN_REVOKED"):
         await get(auth, admin.metadata)
+    again = await auth.sign_in(admin.user.email)
+    with refused(Category.PERMISSION_DENIED, "NOT_ALLOWED"):
+        await get(auth, again.metadata)
 
 
 async def test_a_service_of_no_organization_names_one(auth: RunningAuth) -> None:

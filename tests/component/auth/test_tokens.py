@@ -47,7 +47,7 @@ async def jwks(auth: RunningAuth) -> str:
 
 async def test_a_token_says_who_the_user_is(auth: RunningAuth, organization: str, ann: SignedIn) -> None:
     claims = part(ann.access_token, 1)
-    assert set(claims) == {"sub", "org", "role", "teams", "name", "sid", "iat", "exp"}
+    assert set(claims) == {"sub", "org", "role", "teams", "name", "sid", "rev", "iat", "exp"}
     assert (claims["sub"], claims["org"], claims["role"]) == (ann.user_id, organization, "lead")
     assert (claims["teams"], claims["name"]) == (["east", "west"], ann.user.name)
     assert claims["exp"] - claims["iat"] == auth.settings.access_token_seconds

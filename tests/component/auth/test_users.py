@@ -301,8 +301,11 @@ async def test_a_demoted_or_disabled_admin_s_token_provisions_nothing(
     demoted, disabled, _ = [await auth.sign_in_new(organization, "admin") for _ in range(3)]
     await update(auth, service, demoted.user_id, role=user_pb2.ROLE_SALES)
     await update(auth, service, disabled.user_id, disabled=True)
-    with refused(Category.PERMISSION_DENIED, "NOT_ALLOWED"):
+    with refused(Category.UNAUTHENTICATED, "TOKEN_REVOKED"):
         await create(auth, demoted.metadata)
+    again = await auth.sign_in(demoted.user.email)
+    with refused(Category.PERMISSION_DENIED, "NOT_ALLOWED"):
+        await create(auth, again.metadata)
     with refused(Category.UNAUTHENTICATED, "ACCOUNT_DISABLED"):
         await create(auth, disabled.metadata)
     with refused(Category.UNAUTHENTICATED, "ACCOUNT_DISABLED"):

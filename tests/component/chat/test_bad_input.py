@@ -323,7 +323,7 @@ async def test_each_mistake_has_its_answer(fixture: Fixture, foreign: Foreign, n
         request = type(call.good)()
         request.CopyFrom(call.good)
         set_at(request, row.field, foreign.of(row.value))
-        error = await answer(fixture.ann.chat.channel, METHODS[name], request, call.metadata)
+        error = await answer(fixture.ann.chat.channel, METHODS[name], request, await call.caller())
         got = (error.category, error.reason) if error else None
         if got != (row.category, row.reason) or (row.named and row.named not in (error.fields if error else {})):
             wrong.append(f"{row.field} = {str(row.value)[:60]!r}: {error} {error.fields if error else ''}")

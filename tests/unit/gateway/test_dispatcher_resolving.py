@@ -21,6 +21,7 @@ from parley.chat.v1.event_pb2 import SubscribeRequest
 from parley.chat.v1.message_pb2 import ListMessagesResponse, SendMessagesRequest, SendMessagesResponse, SendResult
 
 from chassis.errors import PermissionDeniedError
+from chassis.identity import TokenVerifier
 from gateway.connections import dispatcher as dispatcher_module
 from gateway.connections.dispatcher import RequestDispatcher
 from gateway.connections.hub import Hub
@@ -39,6 +40,10 @@ from tests.unit.gateway.fixtures import RecordingConnection, identity, lines_of,
 
 LIMITS = SessionLimits(frame_bytes=65_536, requests_in_flight=2_000, frames_per_second=5_000, messages_per_second=5_000)
 REFUSED = PermissionDeniedError("NOT_PERMITTED", "not with you")
+
+
+async def _no_keys() -> str:
+    raise AssertionError("no token is verified here")
 
 
 class Helpdesk:
@@ -127,7 +132,7 @@ async def helpdesk() -> AsyncIterator[Helpdesk]:
             signals=SignalSender(services.upstreams, 20_000),
             tasks=tasks,
             upstreams=services.upstreams,
-            verifier=cast(Any, None),  # no token is refreshed here
+            verifier=TokenVerifier(_no_keys),  # no token is refreshed here
         )
         try:
             yield Helpdesk(dispatcher, hub, services, presence_cache)

@@ -78,9 +78,9 @@ def test_the_scopes_are_those_that_each_caller_needs_and_no_more() -> None:
     credentials = json.loads(settings_of("auth")["PARLEY_SERVICE_CREDENTIALS"])
     assert {name: entry["scopes"] for name, entry in credentials.items()} == {
         "gateway": ["users.act", "streams.subscribe", "revocations.watch", "directory.read"],
-        "chat": ["directory.read", "chat.read"],
-        "presence": ["directory.read", "chat.read"],
-        "notify": ["directory.read", "chat.read"],
+        "chat": ["directory.read", "chat.read", "revocations.watch"],
+        "presence": ["directory.read", "chat.read", "revocations.watch"],
+        "notify": ["directory.read", "chat.read", "revocations.watch"],
         "operator": ["organizations.write", "users.write"],
         "crm": ["notifications.write", "directory.read"],
     }

@@ -31,9 +31,11 @@ class _RevocationReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Revo
     """The user signed out, the password was changed, or a refresh token was used twice."""
     REVOCATION_REASON_ACCOUNT_DISABLED: _RevocationReason.ValueType  # 2
     """The account was disabled."""
+    REVOCATION_REASON_ROLE_CHANGED: _RevocationReason.ValueType  # 3
+    """The user's role changed. The sessions stay: a refresh returns a token with the new role."""
 
 class RevocationReason(_RevocationReason, metaclass=_RevocationReasonEnumTypeWrapper):
-    """The reason why sessions ended."""
+    """The reason why tokens were revoked."""
 
 REVOCATION_REASON_UNSPECIFIED: RevocationReason.ValueType  # 0
 """No reason is given."""
@@ -41,6 +43,8 @@ REVOCATION_REASON_SESSION_REVOKED: RevocationReason.ValueType  # 1
 """The user signed out, the password was changed, or a refresh token was used twice."""
 REVOCATION_REASON_ACCOUNT_DISABLED: RevocationReason.ValueType  # 2
 """The account was disabled."""
+REVOCATION_REASON_ROLE_CHANGED: RevocationReason.ValueType  # 3
+"""The user's role changed. The sessions stay: a refresh returns a token with the new role."""
 Global___RevocationReason: _TypeAlias = RevocationReason  # noqa: Y015
 
 @_typing.final
@@ -53,7 +57,9 @@ class Tokens(_message.Message):
     REFRESH_TOKEN_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     access_token: _builtins.str
-    """The access token, a JWT (ES256) with `sub`, `org`, `role`, `teams`, `name`, `sid`, `iat` and `exp`."""
+    """The access token, a JWT (ES256) with `sub`, `org`, `role`, `teams`, `name`, `sid`, `rev` (the user's
+    revision), `iat` and `exp`.
+    """
     refresh_token: _builtins.str
     """The refresh token: opaque, and valid for one use."""
     @_builtins.property
@@ -397,14 +403,22 @@ class WatchRevocationsResponse(_message.Message):
     USER_ID_FIELD_NUMBER: _builtins.int
     SESSION_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    USER_REVISION_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """The id of the user's organization."""
     user_id: _builtins.str
-    """The id of the user whose session ended."""
+    """The id of the user whose tokens were revoked."""
     session_id: _builtins.str
-    """The id of the session that ended, the token's `sid`; empty for all sessions of the user."""
+    """The id of the session that ended, the token's `sid`; empty if tokens of all sessions of the user were revoked."""
     reason: Global___RevocationReason.ValueType
-    """The reason why it ended."""
+    """The reason why they were revoked."""
+    user_revision: _builtins.int
+    """If `session_id` is empty: the user's revision. Tokens with a lower `rev` are revoked; later ones are not."""
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """The time at which the last of the revoked tokens expires."""
+
     def __init__(
         self,
         *,
@@ -412,10 +426,12 @@ class WatchRevocationsResponse(_message.Message):
         user_id: _builtins.str = ...,
         session_id: _builtins.str = ...,
         reason: Global___RevocationReason.ValueType = ...,
+        user_revision: _builtins.int = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["organization_id", b"organization_id", "reason", b"reason", "session_id", b"session_id", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "organization_id", b"organization_id", "reason", b"reason", "session_id", b"session_id", "user_id", b"user_id", "user_revision", b"user_revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

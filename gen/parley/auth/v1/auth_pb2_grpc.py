@@ -101,11 +101,11 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SignOut(self, request, context):
-        """Ends the caller's session: its refresh tokens at once, its open connections within a second. A repeat has no
-        effect.
+        """Ends the caller's session: its refresh tokens at once, its access tokens and open connections within two seconds.
+        A repeat has no effect, and may fail with UNAUTHENTICATED (TOKEN_REVOKED).
 
-        Errors: UNAVAILABLE (REVOCATION_NOT_PUBLISHED) if the gateways could not be notified: the refresh tokens are
-        revoked, but open connections may last until the access token expires; repeat the call.
+        Errors: UNAVAILABLE (REVOCATION_NOT_PUBLISHED) if the other processes could not be notified: the refresh tokens are
+        revoked, but the access token and open connections may last until it expires; repeat the call.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -148,10 +148,11 @@ class AuthServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchRevocations(self, request, context):
-        """Streams revocations as they happen, for processes that keep connections open on the strength of a token. The stream
-        begins with the recent ones that may still concern a valid token, so a watcher that reconnects misses none; each
-        may come more than once. Every revocation after the initial metadata is delivered. A service whose token names an
-        organization gets the revocations of that organization only.
+        """Streams revocations as they happen, for processes that verify tokens or keep connections open on the strength of
+        them. The stream begins with the recent ones that may still concern an unexpired token, so a watcher that starts or
+        reconnects misses none; each may come more than once. The initial metadata states their number, as
+        `x-parley-recent`; every revocation after it is delivered. A service whose token names an organization gets the
+        revocations of that organization only.
 
         Errors: UNAVAILABLE (REVOCATIONS_UNREACHABLE) if the recent ones cannot be read, (SHUTTING_DOWN) if the replica
         stops; RESOURCE_EXHAUSTED (WATCHER_TOO_SLOW) if more than 10,000 are pending. Call again after each of them.

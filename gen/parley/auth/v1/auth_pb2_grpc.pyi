@@ -33,11 +33,11 @@ class AuthServiceStub:
     (REFRESH_TOKEN_REUSED) if it was used before, (ACCOUNT_DISABLED).
     """
     SignOut: _aio.UnaryUnaryMultiCallable[_auth_pb2.SignOutRequest, _auth_pb2.SignOutResponse]
-    """Ends the caller's session: its refresh tokens at once, its open connections within a second. A repeat has no
-    effect.
+    """Ends the caller's session: its refresh tokens at once, its access tokens and open connections within two seconds.
+    A repeat has no effect, and may fail with UNAUTHENTICATED (TOKEN_REVOKED).
 
-    Errors: UNAVAILABLE (REVOCATION_NOT_PUBLISHED) if the gateways could not be notified: the refresh tokens are
-    revoked, but open connections may last until the access token expires; repeat the call.
+    Errors: UNAVAILABLE (REVOCATION_NOT_PUBLISHED) if the other processes could not be notified: the refresh tokens are
+    revoked, but the access token and open connections may last until it expires; repeat the call.
     """
     ExchangeToken: _aio.UnaryUnaryMultiCallable[_auth_pb2.ExchangeTokenRequest, _auth_pb2.ExchangeTokenResponse]
     """Exchanges a token that a trusted CRM signed for Parley's tokens, and creates or updates the user. What the token
@@ -64,10 +64,11 @@ class AuthServiceStub:
     Errors: only those common to all RPCs.
     """
     WatchRevocations: _aio.UnaryStreamMultiCallable[_auth_pb2.WatchRevocationsRequest, _auth_pb2.WatchRevocationsResponse]
-    """Streams revocations as they happen, for processes that keep connections open on the strength of a token. The stream
-    begins with the recent ones that may still concern a valid token, so a watcher that reconnects misses none; each
-    may come more than once. Every revocation after the initial metadata is delivered. A service whose token names an
-    organization gets the revocations of that organization only.
+    """Streams revocations as they happen, for processes that verify tokens or keep connections open on the strength of
+    them. The stream begins with the recent ones that may still concern an unexpired token, so a watcher that starts or
+    reconnects misses none; each may come more than once. The initial metadata states their number, as
+    `x-parley-recent`; every revocation after it is delivered. A service whose token names an organization gets the
+    revocations of that organization only.
 
     Errors: UNAVAILABLE (REVOCATIONS_UNREACHABLE) if the recent ones cannot be read, (SHUTTING_DOWN) if the replica
     stops; RESOURCE_EXHAUSTED (WATCHER_TOO_SLOW) if more than 10,000 are pending. Call again after each of them.
@@ -110,11 +111,11 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_pb2.SignOutRequest,
         context: _aio.ServicerContext[_auth_pb2.SignOutRequest, _abc.Awaitable[_auth_pb2.SignOutResponse]],
     ) -> _abc.Awaitable[_auth_pb2.SignOutResponse]:
-        """Ends the caller's session: its refresh tokens at once, its open connections within a second. A repeat has no
-        effect.
+        """Ends the caller's session: its refresh tokens at once, its access tokens and open connections within two seconds.
+        A repeat has no effect, and may fail with UNAUTHENTICATED (TOKEN_REVOKED).
 
-        Errors: UNAVAILABLE (REVOCATION_NOT_PUBLISHED) if the gateways could not be notified: the refresh tokens are
-        revoked, but open connections may last until the access token expires; repeat the call.
+        Errors: UNAVAILABLE (REVOCATION_NOT_PUBLISHED) if the other processes could not be notified: the refresh tokens are
+        revoked, but the access token and open connections may last until it expires; repeat the call.
         """
 
     @_abc_1.abstractmethod
@@ -165,10 +166,11 @@ class AuthServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _auth_pb2.WatchRevocationsRequest,
         context: _aio.ServicerContext[_auth_pb2.WatchRevocationsRequest, _abc.AsyncIterator[_auth_pb2.WatchRevocationsResponse]],
     ) -> _abc.AsyncIterator[_auth_pb2.WatchRevocationsResponse]:
-        """Streams revocations as they happen, for processes that keep connections open on the strength of a token. The stream
-        begins with the recent ones that may still concern a valid token, so a watcher that reconnects misses none; each
-        may come more than once. Every revocation after the initial metadata is delivered. A service whose token names an
-        organization gets the revocations of that organization only.
+        """Streams revocations as they happen, for processes that verify tokens or keep connections open on the strength of
+        them. The stream begins with the recent ones that may still concern an unexpired token, so a watcher that starts or
+        reconnects misses none; each may come more than once. The initial metadata states their number, as
+        `x-parley-recent`; every revocation after it is delivered. A service whose token names an organization gets the
+        revocations of that organization only.
 
         Errors: UNAVAILABLE (REVOCATIONS_UNREACHABLE) if the recent ones cannot be read, (SHUTTING_DOWN) if the replica
         stops; RESOURCE_EXHAUSTED (WATCHER_TOO_SLOW) if more than 10,000 are pending. Call again after each of them.
