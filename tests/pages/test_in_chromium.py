@@ -142,7 +142,7 @@ async def test_signing_in_authorizes_the_page_until_it_is_reloaded(browser: Brow
         await expect(response.locator(".response-col_status")).to_contain_text("200")
         response = await docs.execute("GET", "/api/users/me")
         await expect(response.locator(".response-col_status")).to_contain_text("200")
-        await expect(response).to_contain_text(ADMIN.email)
+        await expect(response).to_contain_text(ADMIN.name)
         await docs.save_screenshot("signed-in")
         assert docs.problems == []
 
