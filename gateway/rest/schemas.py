@@ -72,7 +72,7 @@ def ref(message: Descriptor) -> Schema:
 
 
 def object_of(properties: Mapping[str, Schema], *, optional: Iterable[str] = (), description: str = "") -> Schema:
-    """Returns the schema of an object whose properties are all there, but for the optional ones."""
+    """Returns the schema of an object whose properties are all required, except the optional ones."""
     left_out = set(optional)
     return {
         "type": "object",

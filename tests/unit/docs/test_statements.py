@@ -91,7 +91,7 @@ def test_the_index_names_files_and_what_is_in_them() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text()
     section = text[text.index("## Index") : text.index("## Invariants")]
     rows = re.findall(r"^\| (.+\?) \| (.+) \| (.*) ?\|$", section, re.MULTILINE)
-    assert len(rows) == section.count("\n| ") - 2  # but for the heading and the line under it
+    assert len(rows) == section.count("\n| ") - 2  # not the heading and the line under it
     for question, files, names in rows:
         paths = re.findall(r"`([\w./-]+)`", files)
         assert paths, question
