@@ -25,16 +25,18 @@ from services.chat.domain import (
     Head,
     Member,
     MemberRole,
+    may_manage,
+)
+from services.chat.errors import not_a_manager, not_a_member, not_found
+from services.chat.ids import (
     RequestKey,
     change_id_of,
     direct_conversation_id,
     group_conversation_id,
-    may_manage,
     project_conversation_id,
     requested_group_id,
     room_conversation_id,
 )
-from services.chat.errors import not_a_manager, not_a_member, not_found
 from services.chat.members import JOIN_ROOM
 from services.chat.publisher import Publisher
 from services.chat.repeated_requests import RepeatedRequests

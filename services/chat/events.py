@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from parley.chat.v1 import chat_pb2, event_pb2
 
 from services.chat import convert
-from services.chat.domain import Change, ChangeKind, Conversation, ConversationKind, Head, Member, Message, room_of
+from services.chat.domain import Change, ChangeKind, Conversation, ConversationKind, Head, Member, Message
+from services.chat.ids import room_of
 
 
 def message_created(

@@ -21,11 +21,11 @@ from services.chat.domain import (
     ConversationKind,
     Member,
     MemberRole,
-    RequestKey,
     may_manage,
     successor,
 )
 from services.chat.errors import not_a_manager, not_a_member
+from services.chat.ids import RequestKey
 from services.chat.repeated_requests import RepeatedRequests
 from services.chat.store import ChatStore
 from services.chat.views import Views

@@ -16,7 +16,8 @@ from chassis.rpc.interceptor import Context
 from chassis.rpc.paging import page_size
 from chassis.rpc.status import to_status
 from services.chat import convert, requests
-from services.chat.domain import MemberKey, Message, ReadMark, message_id_of
+from services.chat.domain import MemberKey, Message, ReadMark
+from services.chat.ids import message_id_of
 from services.chat.messages import Messages
 from services.chat.sequencing import Draft
 from services.chat.signals import Signals, member_key

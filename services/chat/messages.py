@@ -13,8 +13,9 @@ from chassis.identity import Identity
 from services.chat.change_writer import Decide
 from services.chat.committer import Committer
 from services.chat.conversation_cache import ConversationState
-from services.chat.domain import Change, ChangeKind, ChangeSet, Message, RequestKey, change_id_of, may_delete
+from services.chat.domain import Change, ChangeKind, ChangeSet, Message, may_delete
 from services.chat.errors import message_not_found, not_a_member
+from services.chat.ids import RequestKey, change_id_of
 from services.chat.limits import RateLimit
 from services.chat.sequencing import Draft
 from services.chat.store import ChatStore

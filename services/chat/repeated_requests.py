@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from parley.chat.v1 import chat_pb2
 
 from chassis.errors import AppError
-from services.chat.domain import RequestKey, change_id_of
+from services.chat.ids import RequestKey, change_id_of
 from services.chat.store import ChatStore
 from services.chat.views import Views
 

@@ -5,19 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.chat.domain import (
-    Change,
-    ChangeKind,
-    Head,
-    Member,
-    MemberRole,
-    Message,
-    advance,
-    direct_conversation_id,
-    may_delete,
-    message_id_of,
-    successor,
-)
+from services.chat.domain import Change, ChangeKind, Head, Member, MemberRole, Message, advance, may_delete, successor
+from services.chat.ids import direct_conversation_id, message_id_of
 from services.chat.sequencing import Draft, assign_seq
 
 START = Head(seq=0, rev=0, last_message_id="", last_message_ms=0, changed_ms=0)
