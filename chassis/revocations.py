@@ -93,14 +93,16 @@ class RevocationCache:
                 if user.disabled:
                     return UnauthenticatedError("ACCOUNT_DISABLED", "the account was disabled")
                 return _revoked()
+        return _revoked() if self.session_ended(identity) else None
+
+    def session_ended(self, identity: Identity) -> bool:
+        """Returns whether the session of a token has ended, so that it gets no newer tokens."""
         session = self._sessions.get(identity.session_id)
-        if (
+        return (
             session is not None
             and session.user_id == identity.user_id
             and session.organization_id == identity.organization_id
-        ):
-            return _revoked()
-        return None
+        )
 
     def revoke_session(self, organization_id: str, user_id: str, session_id: str, expires_at: float) -> None:
         """Refuses the tokens of a session.

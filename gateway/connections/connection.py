@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from chassis.errors import AppError
 from gateway.dialects.base import Payloads, WireFormat
-from gateway.sessions.session import Session
+from gateway.sessions.session import Close, Session
 
 
 class Connection:
@@ -28,6 +28,10 @@ class Connection:
     def close(self, code: int, reason: str) -> None:
         """Sends what was written, then closes; does nothing once the connection is closing."""
         raise NotImplementedError
+
+    def end(self, close: Close) -> None:
+        """Closes as a session, or the core, decided; see `close`."""
+        self.close(close.code, close.reason)
 
     def send(self, payloads: Payloads) -> None:
         """Sends payloads of the connection's dialect."""

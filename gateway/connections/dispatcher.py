@@ -43,6 +43,7 @@ from gateway.wire import close_codes
 from gateway.wire.timestamps import time_text_of
 
 _RESOLVED_PER_SESSION: Final = 1_000
+_EXPIRY_NOTICE_SECONDS: Final = 60.0
 
 Executor = Callable[[Connection, Request, Any], None]
 _Waiting = list[tuple[Request, Callable[[str], Command]]]
@@ -94,7 +95,7 @@ class RequestDispatcher:
         """Registers a new connection, whose token was verified, and closes it if the token was revoked since."""
         refusal = self._verifier.revocations.refusal(connection.session.identity)
         if refusal is not None:
-            connection.close(*close_for(refusal))
+            connection.end(close_for(self._verifier.revocations, connection.session.identity, refusal))
             return
         try:
             first_of_user = self._hub.add(connection)
@@ -128,7 +129,7 @@ class RequestDispatcher:
             count_failure(request.operation, effect.error.reason)
             connection.send_error(request.reference, effect.error)
         elif isinstance(effect, Close):
-            connection.close(*effect)
+            connection.end(effect)
         else:
             self._execute(connection, request, request.command)
 
@@ -241,10 +242,17 @@ class RequestDispatcher:
     # --- tokens
 
     def _watch_expiry(self, connection: Connection) -> None:
-        """Closes a connection when its token expires; replaces the timer of an earlier token."""
+        """Warns a client before its token expires, and then closes it; replaces the timer of an earlier token."""
         timer = self._expiries.pop(connection, None)
         if timer is not None:
             timer.cancel()
         remaining = max(0.0, connection.session.identity.expires_at - time.time())
+        delay = max(remaining - _EXPIRY_NOTICE_SECONDS, remaining / 2)
         loop = asyncio.get_running_loop()
-        self._expiries[connection] = loop.call_later(remaining, connection.close, *EXPIRED)
+        self._expiries[connection] = loop.call_later(delay, self._warn_of_expiry, connection, remaining - delay)
+
+    def _warn_of_expiry(self, connection: Connection, remaining: float) -> None:
+        connection.send(connection.wire_format.dialect.session_expiring(connection.session.identity.expires_at))
+        if connection in self._expiries:  # it was not closed for reading too slowly
+            loop = asyncio.get_running_loop()
+            self._expiries[connection] = loop.call_later(remaining, connection.end, EXPIRED)

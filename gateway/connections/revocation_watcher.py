@@ -5,6 +5,7 @@ from __future__ import annotations
 from parley.auth.v1.auth_pb2 import WatchRevocationsResponse
 
 from chassis.errors import UnauthenticatedError
+from chassis.identity import Identity
 from chassis.revocations import RevocationCache
 from chassis.rpc.revocation_watcher import RevocationWatcher as AuthRevocationWatcher
 from gateway.connections.hub import Hub
@@ -14,13 +15,16 @@ from gateway.upstream.clients import Upstreams
 from gateway.upstream.streams import keep_open
 from gateway.wire import close_codes
 
-_REVOKED = Close(close_codes.TOKEN_ENDED, "the token was revoked")
-_DISABLED = Close(close_codes.ACCOUNT_DISABLED, "the account is disabled")
+_REVOKED = Close(close_codes.TOKEN_ENDED, "the token was revoked: refresh it")
+_SESSION_ENDED = Close(close_codes.TOKEN_ENDED, "the session was signed out", is_final=True)
+_DISABLED = Close(close_codes.ACCOUNT_DISABLED, "the account is disabled", is_final=True)
 
 
-def close_for(refusal: UnauthenticatedError) -> Close:
+def close_for(revocations: RevocationCache, identity: Identity, refusal: UnauthenticatedError) -> Close:
     """Returns how a connection closes whose token is refused."""
-    return _DISABLED if refusal.reason == "ACCOUNT_DISABLED" else _REVOKED
+    if refusal.reason == "ACCOUNT_DISABLED":
+        return _DISABLED
+    return _SESSION_ENDED if revocations.session_ended(identity) else _REVOKED
 
 
 class RevocationWatcher:
@@ -44,6 +48,7 @@ class RevocationWatcher:
 
     def _close_connections(self, revocation: WatchRevocationsResponse) -> None:
         for connection in self._hub.of_user(revocation.organization_id, revocation.user_id):
-            refusal = self._revocations.refusal(connection.session.identity)
+            identity = connection.session.identity
+            refusal = self._revocations.refusal(identity)
             if refusal is not None:
-                connection.close(*close_for(refusal))
+                connection.end(close_for(self._revocations, identity, refusal))

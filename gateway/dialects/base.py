@@ -12,7 +12,7 @@ from parley.presence.v1 import presence_pb2 as presence
 
 from chassis.errors import AppError
 from gateway.sessions.commands import Request, Result
-from gateway.sessions.session import Session
+from gateway.sessions.session import Close, Session
 from gateway.sessions.user_client import UserClient
 from gateway.upstream.presence_cache import PresenceCache
 from gateway.upstream.user_cache import UserCache
@@ -126,6 +126,12 @@ class Dialect(Protocol):
 
     def session_closing(self, reconnect_after_ms: int) -> Payloads:
         """Encodes the last event of a connection that the gateway is about to close."""
+
+    def session_expiring(self, expires_at: float) -> Payloads:
+        """Encodes that the session's token expires soon, at a Unix time in seconds."""
+
+    def session_closed(self, close: Close) -> Payloads:
+        """Encodes why the gateway closes a connection, for transports whose close cannot say so."""
 
     def chat_event(self, event: chat.Event) -> EncodedEvent:
         """Encodes an event of a conversation."""

@@ -20,12 +20,12 @@ from gateway.dialects.base import Payloads
 from gateway.dialects.client_message_ids import OWN_IDS
 from gateway.dialects.identity_claims import check_claims
 from gateway.dialects.ids import echoed_ids, format_id
-from gateway.dialects.validation import Form, read
-from gateway.sessions.commands import Command, Malformed, Reject, Request, Result
-from gateway.sessions.session import Session
+from gateway.dialects.validation import AccessToken, Form, read
+from gateway.sessions.commands import Command, Malformed, RefreshSession, Reject, Request, Result
+from gateway.sessions.session import Close, Session
 from gateway.wire import json_objects
 from gateway.wire.field_errors import renamed
-from gateway.wire.timestamps import time_text
+from gateway.wire.timestamps import time_text, time_text_of
 
 _CHAT_IDS: Final = frozenset({"conversationId", "messageId", "senderId", "actorId"})
 _UNKNOWN: Final = "unknown"
@@ -73,6 +73,30 @@ class Operation(NamedTuple):
     names: Mapping[str, str] = _NO_NAMES
 
 
+class RefreshSessionForm(Form):
+    """The payload that replaces the session's token."""
+
+    access_token: AccessToken
+
+
+class SessionEvents(NamedTuple):
+    """A dialect's names of the events that concern the session.
+
+    Attributes:
+        refresh: emitted by clients, with a newer token.
+        expiring: emitted to clients before the token expires.
+        closed: emitted to clients before the gateway closes the connection.
+    """
+
+    refresh: str
+    expiring: str
+    closed: str
+
+
+CAMEL_CASE: Final = SessionEvents("refreshSession", "sessionExpiring", "sessionClosed")
+SNAKE_CASE: Final = SessionEvents("refresh_session", "session_expiring", "session_closed")
+
+
 def event(name: str, body: Mapping[str, Any]) -> bytes:
     """Returns the packet of an event, without its namespace."""
     return b'2["%s",%s]' % (name.encode(), _encode(body))
@@ -95,12 +119,14 @@ class SocketIoDialect:
 
     Args:
         operations: the events that clients emit, by name.
+        session_events: the names of the events of the session.
     """
 
     is_legacy = True
 
-    def __init__(self, operations: Mapping[str, Operation]) -> None:
-        self._operations = operations
+    def __init__(self, operations: Mapping[str, Operation], session_events: SessionEvents = CAMEL_CASE) -> None:
+        self._operations = {session_events.refresh: Operation(RefreshSessionForm, _refresh), **operations}
+        self._session_events = session_events
 
     def decode(self, frame: EmittedFrame, session: Session) -> Request:
         """Decodes an event; never raises."""
@@ -142,7 +168,7 @@ class SocketIoDialect:
         emitted = tuple(event(name, body) for name, body in result.get("emitted", ()))
         if not reference.acknowledgement:
             return emitted
-        return (*emitted, _acknowledgement(reference, {"ok": True, **reference.echo, **result.get("reply", {})}))
+        return (*emitted, _acknowledgement(reference, {"ok": True, **reference.echo, **result.get("reply", result)}))
 
     def failed(self, reference: Reference, error: AppError) -> Payloads:
         """Encodes an error as the acknowledgement, or as the event `error`."""
@@ -159,6 +185,19 @@ class SocketIoDialect:
     def session_closing(self, reconnect_after_ms: int) -> Payloads:
         """Encodes nothing: Socket.IO clients reconnect by themselves."""
         return ()
+
+    def session_expiring(self, expires_at: float) -> Payloads:
+        """Encodes an event, which front-ends without such an event ignore."""
+        return (event(self._session_events.expiring, {"expireTime": time_text_of(expires_at)}),)
+
+    def session_closed(self, close: Close) -> Payloads:
+        """Encodes an event: Socket.IO's own `disconnect` does not say why."""
+        body = {"code": close.code, "message": close.reason, "reconnect": not close.is_final}
+        return (event(self._session_events.closed, body),)
+
+
+def _refresh(form: RefreshSessionForm, _: Session) -> Command:
+    return RefreshSession(form.access_token)
 
 
 def _acknowledgement(reference: Reference, body: Mapping[str, Any]) -> bytes:

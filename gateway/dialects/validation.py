@@ -24,6 +24,9 @@ MAX_INTEGER: Final = 2**53 - 1
 Id = Annotated[str, Meta(min_length=1, max_length=64)]
 """Any id of an object."""
 
+AccessToken = Annotated[str, Meta(min_length=1, max_length=8_192)]
+"""An access token."""
+
 
 class Form(Struct, rename="camel"):
     """A body. Unknown fields are ignored, and null is the same as absent unless a field's type has None."""

@@ -28,10 +28,17 @@ _BUSY_RETRY_MS: Final = 250
 
 
 class Close(NamedTuple):
-    """Close the connection."""
+    """Close the connection.
+
+    Attributes:
+        code: the close code.
+        reason: says why, in words for the client.
+        is_final: whether the client is not to reconnect by itself, as it would be refused again.
+    """
 
     code: int
     reason: str
+    is_final: bool = False
 
 
 class Reply(NamedTuple):
@@ -48,7 +55,7 @@ Effect = Execute | Reply | Close
 
 _EXECUTE: Final = Execute()
 _FLOOD: Final = Close(close_codes.TOO_MANY, "too many frames")
-_MALFORMED: Final = Close(close_codes.MALFORMED, "too many malformed frames")
+_MALFORMED: Final = Close(close_codes.MALFORMED, "too many malformed frames", is_final=True)
 EXPIRED: Final = Close(close_codes.TOKEN_ENDED, "the token has expired")
 
 

@@ -24,6 +24,7 @@ async def controlling(stack: LocalStack) -> AsyncIterator[str]:
         routes = [
             Route("/companies", control.company, methods=["POST"]),
             Route("/users", control.user, methods=["POST"]),
+            Route("/roles", control.role, methods=["POST"]),
             Route("/kill", control.kill, methods=["POST"]),
             Route("/stop", control.stop, methods=["POST"]),
         ]
@@ -63,6 +64,12 @@ class _Control:
         asked = await request.json()
         email = await self._companies[asked["organizationId"]].create_user(asked["userId"], asked["role"])
         return JSONResponse({"email": email, "password": PASSWORD})
+
+    async def role(self, request: Request) -> Response:
+        """Changes the role of a user."""
+        asked = await request.json()
+        await self._companies[asked["organizationId"]].change_role(asked["userId"], asked["role"])
+        return JSONResponse({})
 
     async def kill(self, request: Request) -> Response:
         """Kills a process, and restarts it."""

@@ -22,6 +22,7 @@ export async function createCompany(roles) {
   const users = { organizationId };
   for (const [userId, role] of Object.entries(roles)) {
     const login = await control("/users", { organizationId, userId, role });
+    users.logins = { ...users.logins, [userId]: login };
     const { accessToken } = await rest("POST", "/api/auth/login", undefined, login);
     users[userId] = { userId, token: accessToken, organizationId };
   }
@@ -96,14 +97,14 @@ export async function connect(namespace, user, options = {}) {
 
 /** Starts to connect a Socket.IO client; with `over`, on the connection of another client. */
 export function start(namespace, user, { over, ...options } = {}) {
-  const auth = { token: user.token };
+  const auth = user.auth ?? { token: user.token };
   const socket = over
     ? over.socket.io.socket(namespace, { auth })
     : io(URL_ + namespace, { auth, forceNew: true, reconnectionDelay: 50, reconnectionDelayMax: 200, ...options });
   const inbox = new Inbox();
   socket.onAny((name, body) => inbox.add(name, body));
   socket.on("connect", () => inbox.add("connect", { id: socket.id }));
-  socket.on("connect_error", (error) => inbox.add("connect_error", { message: error.message }));
+  socket.on("connect_error", (error) => inbox.add("connect_error", { message: error.message, data: error.data }));
   socket.on("disconnect", (reason) => inbox.add("disconnect", { reason }));
   open.add(() => socket.close());
   return Object.assign(inbox, {

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { closeAll, createCompany, connect, control, flood, from, pause, start } from "./harness.js";
+import { closeAll, createCompany, connect, control, flood, from, pause, rest, start } from "./harness.js";
 
 after(closeAll);
 
@@ -172,6 +172,31 @@ test("too many malformed events end the connection for good; fewer are answered"
   for (let n = 0; n < 12; n += 1) raw("2{broken");
   assert.equal((await ann.next("disconnect")).reason, "io server disconnect");
 });
+
+for (const [namespace, closed, refresh] of [
+  ["/", "sessionClosed", "refreshSession"],
+  ["/projects", "session_closed", "refresh_session"],
+]) {
+  test(`a client reads why it is closed, asks for a token and reconnects by itself (${namespace})`, async () => {
+    const users = await createCompany({ ann: "manager" });
+    const login = async () => (await rest("POST", "/api/auth/login", undefined, users.logins.ann)).accessToken;
+    let asked = 0;
+    const auth = (use) => { asked += 1; login().then((token) => use({ token })); };
+    const ann = await connect(namespace, { ...users.ann, auth }, { transports: ["websocket"] });
+    const stale = await connect(namespace, users.ann, { transports: ["websocket"] });
+    await control("/roles", { organizationId: users.organizationId, userId: "ann", role: "employee" });
+    const { code, reconnect } = await ann.next(closed);
+    assert.deepEqual([code, reconnect], [4401, true]);
+    assert.notEqual((await ann.next("disconnect")).reason, "io server disconnect");
+    await ann.next("connect");
+    assert.equal(asked, 2);
+    const refreshed = await ann.ask(refresh, { accessToken: await login() });
+    assert.equal(refreshed.ok, true, JSON.stringify(refreshed));
+    assert.match(refreshed.expireTime, /Z$/);
+    const { message, data } = await stale.next("connect_error");
+    assert.deepEqual([message, data.reason], ["unauthorized", "TOKEN_REVOKED"]);
+  });
+}
 
 test("binary attachments are rejected", async () => {
   const { ann, bob } = await withConversation({ transports: ["websocket"] });

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 from parley.auth.v1 import directory_pb2, directory_pb2_grpc, user_pb2
 from parley_client.client import Client
 from parley_client.options import Options
@@ -59,6 +60,13 @@ class Company:
             timeout=TIMEOUT,
         )
         return email
+
+    async def change_role(self, user_id: str, role: str) -> None:
+        """Changes a user's role, which revokes the user's tokens."""
+        user = user_pb2.User(user_id=user_id, role=user_pb2.Role.Value(f"ROLE_{role.upper()}"))
+        request = directory_pb2.UpdateUserRequest(user=user, update_mask=FieldMask(paths=["role"]))
+        metadata = await self.tokens.metadata(self.organization_id)
+        await self.directory.UpdateUser(request, metadata=metadata, timeout=TIMEOUT)
 
     async def client(self, user_id: str, options: Options | None = None) -> Client:
         """Connects a client of a user; the fixture closes it."""

@@ -52,6 +52,7 @@ from gateway.sessions.commands import (
     CallUpstream,
     Command,
     Malformed,
+    RefreshSession,
     Reject,
     Request,
     ResolveConversation,
@@ -60,13 +61,13 @@ from gateway.sessions.commands import (
     SendSignal,
 )
 from gateway.sessions.history import page_before
-from gateway.sessions.session import Session
+from gateway.sessions.session import Close, Session
 from gateway.sessions.user_client import UserClient
 from gateway.upstream.presence_cache import is_online
 from gateway.wire import json_objects
 from gateway.wire.enum_names import ROLES
 from gateway.wire.field_errors import renamed
-from gateway.wire.timestamps import time_text
+from gateway.wire.timestamps import time_text, time_text_of
 
 NAME: Final = "helpdesk"
 _JOIN: Final = "user_join"
@@ -86,11 +87,13 @@ class Operation(NamedTuple):
         form: the schema of its fields.
         command: makes the command from the fields and the session. Raises InvalidArgumentError.
         names: the front-end's names of fields by the services' names, for errors.
+        reply_type: the type of the reply, unless the command's result has one.
     """
 
     form: type[Form]
     command: Callable[[Any, Session], Command]
     names: Mapping[str, str] = _NO_NAMES
+    reply_type: str = ""
 
 
 class Reference(NamedTuple):
@@ -98,11 +101,12 @@ class Reference(NamedTuple):
 
     Attributes:
         own_ids: the front-end's own ids in the frame.
-        names: see Operation.
+        names, reply_type: see Operation.
     """
 
     own_ids: Mapping[str, Any] = _NO_NAMES
     names: Mapping[str, str] = _NO_NAMES
+    reply_type: str = ""
 
 
 def token_from(text: str) -> str:
@@ -133,6 +137,7 @@ class HelpdeskDialect:
             "room_message": Operation(schemas.RoomMessage, _room_message, {"text": "content"}),
             "history": Operation(schemas.History, self._history, _USER_NAMES),
             "read": Operation(schemas.Addressed, _read, _USER_NAMES),
+            "refresh_session": Operation(schemas.RefreshSessionForm, _refresh, reply_type="session_refreshed"),
         }
         self._chat_events: ChatEncoders = {
             "message_created": views.message_created,
@@ -164,7 +169,7 @@ class HelpdeskDialect:
         if operation is None:
             unknown = UnimplementedError("UNKNOWN_TYPE", "there is no such type")
             return Request(Reference(own_ids), _UNKNOWN, Reject(unknown))
-        reference = Reference(own_ids, operation.names)
+        reference = Reference(own_ids, operation.names, operation.reply_type)
         try:
             check_claims(body, session.identity, views.our_role)
             return Request(reference, str(name), operation.command(read(body, operation.form), session))
@@ -263,11 +268,13 @@ class HelpdeskDialect:
 
     def done(self, reference: Reference, result: Result) -> Payloads:
         """Encodes a result unless it is empty."""
+        if reference.reply_type:
+            result = {"type": reference.reply_type, **result}
         return (_encode(result),) if result else ()
 
     def failed(self, reference: Reference | None, error: AppError) -> Payloads:
         """Encodes `error`; `reference` is None before the client is authenticated."""
-        own_ids, names = reference or Reference()
+        own_ids, names, _ = reference or Reference()
         return (_encode({"type": "error", **json_objects.error_object(renamed(error, names)), **own_ids}),)
 
     def session_ready(self, session: Session, now: float) -> Payloads:
@@ -276,6 +283,14 @@ class HelpdeskDialect:
 
     def session_closing(self, reconnect_after_ms: int) -> Payloads:
         """Encodes nothing: the close code tells the client."""
+        return ()
+
+    def session_expiring(self, expires_at: float) -> Payloads:
+        """Encodes `session_expiring`, which older front-ends ignore."""
+        return (_encode({"type": "session_expiring", "expireTime": time_text_of(expires_at)}),)
+
+    def session_closed(self, close: Close) -> Payloads:
+        """Encodes nothing: the close code and its reason tell the client."""
         return ()
 
     def chat_event(self, event: chat.Event) -> EncodedEvent:
@@ -354,6 +369,10 @@ def _send(form: ClientMessageIds, content: str, kind: str, name: str) -> Command
         return SendMessage(Draft(conversation_id=conversation_id, client_message_id=form.key, text=content))
 
     return ResolveConversation((kind, name), _find_direct(name) if kind == _USER else _not_joined, then)
+
+
+def _refresh(form: schemas.RefreshSessionForm, _: Session) -> Command:
+    return RefreshSession(form.access_token)
 
 
 def _typing_start(form: schemas.Addressed, _: Session) -> Command:

@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 from gateway.dialects.client_message_ids import ClientMessageIds
 from gateway.dialects.ids import AnyId
 from gateway.dialects.native.schemas import TEXT_BYTES
-from gateway.dialects.validation import MAX_INTEGER, Form
+from gateway.dialects.validation import MAX_INTEGER, AccessToken, Form
 
 LOADED_MESSAGES: Final = 50
 
@@ -20,7 +20,7 @@ RoomId = Annotated[str, Meta(min_length=1, max_length=200)] | Annotated[int, Met
 class UserJoin(Form):
     """`user_join`; the token decides who the user is, and `check_claims` has compared the claims."""
 
-    user_id: AnyId
+    user_id: AnyId | UnsetType = UNSET
     user_name: Annotated[str, Meta(max_length=200)] = ""
     user_role: Annotated[str, Meta(max_length=50)] = ""
     token: Annotated[str, Meta(max_length=8_192)] = ""
@@ -45,6 +45,12 @@ class JoinRoom(Form):
 
     room_id: RoomId
     room_name: Annotated[str, Meta(max_length=200)] = ""
+
+
+class RefreshSessionForm(Form):
+    """`refresh_session`."""
+
+    access_token: AccessToken
 
 
 class Addressed(Form):

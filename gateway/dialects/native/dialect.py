@@ -23,7 +23,7 @@ from gateway.dialects.base import Dialect, DialectContext, EncodedEvent, Payload
 from gateway.dialects.native.requests import HOT, MakeCommand, NotHotError, all_commands
 from gateway.dialects.native.schemas import TEXT_BYTES
 from gateway.sessions.commands import Command, Malformed, Reject, Request, Result
-from gateway.sessions.session import Session
+from gateway.sessions.session import Close, Session
 from gateway.wire import json_objects
 from gateway.wire.timestamps import time_text, time_text_of
 
@@ -117,6 +117,7 @@ class NativeDialect:
                 "teams": list(identity.teams),
             },
             "serverTime": time_text_of(now),
+            "expireTime": time_text_of(identity.expires_at),
             "limits": {
                 "frameBytes": limits.frame_bytes,
                 "textBytes": TEXT_BYTES,
@@ -128,6 +129,14 @@ class NativeDialect:
     def session_closing(self, reconnect_after_ms: int) -> Payloads:
         """`session.closing`."""
         return _event("session.closing", {"reconnectAfterMs": reconnect_after_ms})
+
+    def session_expiring(self, expires_at: float) -> Payloads:
+        """Nothing: `session.ready` and the reply to `session.refresh` have the expiry time."""
+        return ()
+
+    def session_closed(self, close: Close) -> Payloads:
+        """Nothing: the close code and its reason tell the client."""
+        return ()
 
     def chat_event(self, event: chat.Event) -> EncodedEvent:
         """`message.*`, `conversation.*`, `member.*`, `receipt.updated` and `typing.updated`."""

@@ -30,7 +30,7 @@ from gateway.dialects.client_message_ids import own_ids
 from gateway.dialects.ids import format_id, parse_id
 from gateway.dialects.lookups import last_seen, with_names
 from gateway.dialects.projects import schemas, views
-from gateway.dialects.socketio_base import Operation, SocketIoDialect, event, notification_object, reply
+from gateway.dialects.socketio_base import SNAKE_CASE, Operation, SocketIoDialect, event, notification_object, reply
 from gateway.dialects.validation import MAX_INTEGER, invalid, number_of
 from gateway.sessions.commands import CallUpstream, Command, Result, SendMessage, SendSignal
 from gateway.sessions.history import page_before
@@ -115,7 +115,8 @@ class ProjectsDialect(SocketIoDialect):
                 "send_message": Operation(schemas.SendMessageForm, _send_message, {"text": "content", "kind": "type"}),
                 "typing": Operation(schemas.Typing, _typing),
                 "mark_as_read": Operation(schemas.MarkAsRead, _mark_as_read),
-            }
+            },
+            SNAKE_CASE,
         )
         self._chat_events: ChatEncoders = {
             "message_created": self._message_created,

@@ -10,14 +10,12 @@ from gateway.connections.connection import Connection
 from gateway.connections.dispatcher import RequestDispatcher
 from gateway.dialects.base import Dialect, WireFormat
 from gateway.metrics import CLOSED
-from gateway.sessions.session import Session
+from gateway.sessions.session import Close, Session
 from gateway.transports.socketio.engine import SEPARATOR, SessionOutput
 from gateway.transports.websocket.framing import text_frame
 from gateway.wire import close_codes
 
 ROOT: Final = "/"
-_FINAL_CODES: Final = frozenset({close_codes.TOKEN_ENDED, close_codes.ACCOUNT_DISABLED, close_codes.MALFORMED})
-"""After these close codes a reconnect would fail again, so the client must not retry; after others it may."""
 
 
 class SocketIoConnection(Connection):
@@ -68,10 +66,19 @@ class SocketIoConnection(Connection):
 
     def close(self, code: int, reason: str) -> None:
         """See Connection."""
-        if not self.closing:
-            CLOSED.labels(str(code)).inc()
+        self.end(Close(code, reason))
+
+    def end(self, close: Close) -> None:
+        """Closes; unless the close is final, by the end of the transport, after which Socket.IO's clients reconnect and
+        ask their `auth` function for a token again."""
+        if self.closing:
+            return
+        CLOSED.labels(str(close.code)).inc()
+        if close.code != close_codes.TOO_SLOW:
+            self.send(self.wire_format.dialect.session_closed(close))
+        if not self.closing:  # what was sent may have been too much
             self.ended()
-            self._end(code in _FINAL_CODES)
+            self._end(close.is_final)
 
     def ended(self) -> None:
         """Removes the connection from the dispatcher: it is closed."""

@@ -40,6 +40,7 @@ from gateway.transports.websocket.handshake import (
 from gateway.transports.websocket.server import UpgradeResult
 from gateway.transports.websocket.socket import ConnectionOptions
 from gateway.wire import close_codes
+from gateway.wire.json_objects import error_object
 
 PATH: Final = "socket.io"
 READY_TIMEOUT_SECONDS: Final = 10.0
@@ -161,8 +162,8 @@ class SocketIo:
             token = _token(auth, environ)
             identity = verify_user(self._verify, token)
             self._limiter.acquire()
-        except UnauthenticatedError:
-            raise socketio.exceptions.ConnectionRefusedError("unauthorized") from None
+        except UnauthenticatedError as error:
+            raise socketio.exceptions.ConnectionRefusedError("unauthorized", error_object(error)) from None
         except AppError:
             await self.disconnect_client(engine_sid)  # it is to retry, which it would not after a refusal
             return False

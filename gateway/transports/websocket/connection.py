@@ -109,7 +109,7 @@ class FirstFrameAuthConnection(WebSocketBase, Connection):
     def _reject(self, error: AppError) -> None:
         self.send_error(None, error)
         if isinstance(error, UnauthenticatedError):
-            self.close(close_codes.TOKEN_ENDED, "unauthorized")
+            self.close(close_codes.TOKEN_ENDED, error.message)
 
     def unreadable(self, error: AppError) -> None:
         """Dispatches a frame without text, or rejects it before authentication."""

@@ -188,7 +188,7 @@ class WebSocketBase(WSListener):
             return
         flood = self._rate.count(now)
         if flood is not None:
-            self.close(*flood)
+            self.close(flood.code, flood.reason)
         elif frame.rsv1 or frame.rsv2 or frame.rsv3:
             self.close(close_codes.PROTOCOL_ERROR, "no extension was negotiated")
         elif frame.msg_type is _TEXT and frame.fin and self._fragments is None:

@@ -81,6 +81,7 @@ def test_the_first_event_tells_who_one_is_and_what_the_limits_are() -> None:
             "sessionId": one.connection_id,
             "user": {"userId": "ann", "name": "Ann", "role": "sales", "teams": ["east"]},
             "serverTime": "2026-01-01T12:00:00.500Z",
+            "expireTime": "2033-05-18T03:33:20.000Z",
             "limits": {"frameBytes": 65_536, "textBytes": 16_384, "messagesPerSecond": 20},
         },
     }

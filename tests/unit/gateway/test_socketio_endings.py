@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 
 import pytest
 
 from gateway.connections.connection import Connection
+from gateway.sessions.session import EXPIRED, Close
 from gateway.transports.socketio import server as socketio
 from gateway.wire import close_codes
 from tests.unit.gateway.socketio_harness import (
@@ -19,6 +21,8 @@ from tests.unit.gateway.socketio_harness import (
     nothing_logged,
     open_harness,
 )
+
+DISABLED = Close(close_codes.ACCOUNT_DISABLED, "the account is disabled", is_final=True)
 
 Going = Callable[[SocketIoHarness, WebSocketClient], Awaitable[None]]
 
@@ -47,7 +51,12 @@ async def is_sent_away(harness: SocketIoHarness, client: WebSocketClient) -> Non
 
 async def is_closed_for_good(harness: SocketIoHarness, _: WebSocketClient) -> None:
     for connection in tuple(harness.dispatcher.open):
-        connection.close(close_codes.TOKEN_ENDED, "the token has expired")
+        connection.end(DISABLED)
+
+
+async def loses_its_token(harness: SocketIoHarness, _: WebSocketClient) -> None:
+    for connection in tuple(harness.dispatcher.open):
+        connection.end(EXPIRED)
 
 
 async def talks_nonsense(_: SocketIoHarness, client: WebSocketClient) -> None:
@@ -60,6 +69,7 @@ WAYS: list[Going] = [
     leaves_its_namespace_and_breaks,
     is_sent_away,
     is_closed_for_good,
+    loses_its_token,
     talks_nonsense,
 ]
 every_way = pytest.mark.parametrize("goes", WAYS, ids=lambda way: way.__name__)
@@ -137,12 +147,42 @@ async def test_one_who_polls_and_goes_while_coming_is_forgotten(monkeypatch: pyt
             assert set(harness.kept().values()) == {0}, harness.kept()
 
 
+@pytest.mark.parametrize(
+    ("namespace", "within", "name"),
+    [
+        ("/", "", "sessionClosed"),
+        ("/telecom", "/telecom,", "sessionClosed"),
+        ("/projects", "/projects,", "session_closed"),
+    ],
+)
+@pytest.mark.parametrize(("close", "is_final"), [(EXPIRED, False), (DISABLED, True)])
+async def test_a_client_reads_why_it_is_closed_and_reconnects_only_where_that_heals(
+    namespace: str, within: str, name: str, close: Close, is_final: bool
+) -> None:
+    """A client of Socket.IO reconnects after a mere close, with a new token, and not after a disconnect packet."""
+    async with open_harness() as harness:
+        client = WebSocketClient(harness)
+        client.send(joining(namespace))
+        await client.wait_for("40")
+        (connection,) = harness.dispatcher.open
+        connection.end(close)
+        async with asyncio.timeout(20):
+            while client.closed_with is None:
+                await asyncio.sleep(0)
+        event, *others = client.take()
+        body = {"code": close.code, "message": close.reason, "reconnect": not is_final}
+        assert event.startswith(f"42{within}")
+        assert json.loads(event[2 + len(within) :]) == [name, body]
+        assert [packet for packet in others if packet.startswith("41")] == ([f"41{within}"] if is_final else [])
+
+
 async def test_a_bad_token_is_refused_and_a_good_one_taken_after_it() -> None:
     async with open_harness() as harness:
         client = WebSocketClient(harness)
         await client.wait_for("0")
         client.send(joining(token="bad"))
-        assert await client.wait_for("44") == '44{"message":"unauthorized"}'
+        refusal = json.loads((await client.wait_for("44"))[2:])
+        assert (refusal["message"], refusal["data"]["reason"]) == ("unauthorized", "TOKEN_INVALID")
         assert harness.dispatcher.open == []
         client.send(joining())
         await client.wait_for("40")

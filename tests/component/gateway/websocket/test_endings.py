@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC
+from typing import Any
 
 import pytest
 from parley.auth.v1 import auth_pb2, directory_pb2
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError
 
 from gateway.transports.websocket import socket as transport
@@ -72,6 +75,60 @@ async def test_a_connection_ends_with_its_token_unless_a_newer_one_came(
         assert await until_expiry.closed() == 4401
         assert refreshed.socket.close_code is None
         assert await refreshed.closed() == 4401
+
+
+@pytest.mark.parametrize(
+    ("namespace", "refresh", "expiring", "closed"),
+    [
+        ("", "refreshSession", "sessionExpiring", "sessionClosed"),
+        ("/projects,", "refresh_session", "session_expiring", "session_closed"),
+    ],
+)
+async def test_a_session_of_socket_io_outlives_its_token_by_a_refresh_and_ends_so_that_its_client_returns(
+    hasty_auth: RunningAuth,
+    stores: Databases,
+    clock: LateClock,
+    *,
+    namespace: str,
+    refresh: str,
+    expiring: str,
+    closed: str,
+) -> None:
+    await hasty_auth.create_organization("acme")
+    user = (await hasty_auth.create_user("acme", "manager", email="ann@acme.example", password=PASSWORD)).email
+    async with running_chat(hasty_auth, stores) as chat, running_gateway(hasty_auth, Targets(chat)) as gateway:
+        clock.seconds_left = 8.0
+        ann = await hasty_auth.sign_in(user)
+        url = f"ws://127.0.0.1:{gateway.http_port}/socket.io/?EIO=4&transport=websocket"
+        async with connect(url, proxy=None) as socket:
+            await socket.send(f"40{namespace}" + json.dumps({"token": ann.access_token}))
+            await packet(socket, f"42{namespace}", expiring)
+            clock.seconds_left = 16.0
+            newer = await hasty_auth.sign_in(user)
+            await socket.send(f"42{namespace}1" + json.dumps([refresh, {"accessToken": newer.access_token}]))
+            (answer,) = await packet(socket, f"43{namespace}1", "")
+            expiry = newer.tokens.expire_time.ToDatetime().isoformat()[:19]
+            assert answer["ok"] and answer["expireTime"].startswith(expiry)
+            _, body = await packet(socket, f"42{namespace}", closed)
+            assert body == {"code": 4401, "message": "the token has expired", "reconnect": True}
+            assert time.time() >= newer.tokens.expire_time.ToDatetime(tzinfo=UTC).timestamp() - 0.5
+            with pytest.raises(ConnectionClosedError):
+                await packet(socket, "41", "")
+        async with connect(url, proxy=None) as socket:
+            await socket.send(f"40{namespace}" + json.dumps({"token": ann.access_token}))
+            refusal = await packet(socket, f"44{namespace}", "")
+            assert (refusal["message"], refusal["data"]["reason"]) == ("unauthorized", "TOKEN_EXPIRED")
+
+
+async def packet(socket: ClientConnection, start: str, name: str) -> Any:
+    """Waits for a packet that starts so and has this name among its data, and returns the data."""
+    async with asyncio.timeout(60):
+        while True:
+            text = str(await socket.recv())
+            if text == "2":
+                await socket.send("3")
+            if text.startswith(start) and name in text:
+                return json.loads(text[len(start) :])
 
 
 async def test_a_refresh_takes_a_valid_token_of_the_same_user(stack: Harness, ann: SignedIn, bob: SignedIn) -> None:

@@ -57,6 +57,7 @@ FRAMES: Final[Mapping[str, Mapping[str, Any]]] = {
             {"type": "message", "receiverId": 42, "content": "Hi", "clientMessageId": 7}
         ),
         "something else": json.dumps({"type": "read", "receiverId": "42"}),
+        "a newer token": json.dumps({"type": "refresh_session", "accessToken": "a.b.c"}),
         "a type that there is not": json.dumps({"type": "no_such_type", "tempId": 5}),
         "no object": "[",
     },

@@ -17,6 +17,7 @@ from gateway.dialects.validation import MAX_INTEGER
 from gateway.sessions.commands import (
     CallUpstream,
     Malformed,
+    RefreshSession,
     Reject,
     Request,
     ResolveConversation,
@@ -43,6 +44,7 @@ GOOD: Mapping[str, list[tuple[str, dict[str, Any]]]] = {
         ("getConversations", {}),
         ("getMessages", {**TO, "page": 1, "limit": 50}),
         ("deleteMessage", {"messageId": "m1"}),
+        ("refreshSession", {"accessToken": "a.b.c"}),
     ],
     "projects": [
         ("join_conversation", TO),
@@ -51,9 +53,11 @@ GOOD: Mapping[str, list[tuple[str, dict[str, Any]]]] = {
         ("typing", {**TO, "isTyping": False}),
         ("mark_as_read", TO),
         ("mark_as_read", {"messageId": "m1"}),
+        ("refresh_session", {"accessToken": "a.b.c"}),
     ],
     "helpdesk": [
         ("user_join", {"userId": "ann", "userName": "Ann", "userRole": "sales"}),
+        ("user_join", {}),
         ("message", {"senderId": "ann", "senderName": "Ann", "receiverId": "bob", "content": "hi", "timestamp": "now"}),
         ("typing_start", {"senderId": "ann", "senderName": "Ann", "receiverId": "bob"}),
         ("typing_stop", {"senderId": "ann", "senderName": "Ann", "roomId": "support"}),
@@ -62,6 +66,7 @@ GOOD: Mapping[str, list[tuple[str, dict[str, Any]]]] = {
         ("history", {"receiverId": "bob"}),
         ("history", {"roomId": 7, "beforeSeq": 5, "limit": 10}),
         ("read", {"roomId": "support"}),
+        ("refresh_session", {"accessToken": "a.b.c"}),
     ],
 }
 
@@ -98,6 +103,8 @@ BAD: Mapping[str, list[tuple[str, Any, set[str]]]] = {
         ("getMessages", {**TO, "limit": 0}, {"limit"}),
         ("getMessages", {**TO, "limit": 201}, {"limit"}),
         ("deleteMessage", {}, {"messageId"}),
+        ("refreshSession", {}, {"accessToken"}),
+        ("refreshSession", {"accessToken": ""}, {"accessToken"}),
     ],
     "projects": [
         ("join_conversation", {}, {"conversationId"}),
@@ -113,10 +120,10 @@ BAD: Mapping[str, list[tuple[str, Any, set[str]]]] = {
         ("typing", {"isTyping": True}, {"conversationId"}),
         ("mark_as_read", {}, {"conversationId"}),
         ("mark_as_read", {"messageId": ""}, {"messageId"}),
+        ("refresh_session", {"accessToken": 7}, {"accessToken"}),
     ],
     "helpdesk": [
-        ("user_join", {}, {"userId"}),
-        ("user_join", {"userId": "ann", "userName": 5}, {"userName"}),
+        ("user_join", {"userName": 5}, {"userName"}),
         ("message", {"content": "hi"}, {"receiverId"}),
         ("message", {"receiverId": "bob"}, {"content"}),
         ("message", {"receiverId": "bob", "content": " "}, {"content"}),
@@ -132,6 +139,7 @@ BAD: Mapping[str, list[tuple[str, Any, set[str]]]] = {
         ("history", {"roomId": "support", "limit": 201}, {"limit"}),
         ("history", {"roomId": "support", "beforeSeq": 0}, {"beforeSeq"}),
         ("read", {}, {"receiverId"}),
+        ("refresh_session", {"accessToken": "x" * 8_193}, {"accessToken"}),
     ],
 }
 
@@ -154,7 +162,8 @@ def error_of(request: Request) -> AppError:
 @pytest.mark.parametrize(("name", "asked", "body"), [(name, *good) for name in ALL for good in GOOD[name]])
 def test_what_is_as_it_should_be_is_carried_out(name: str, asked: str, body: dict[str, Any]) -> None:
     request = decoded(name, asked, body)
-    assert isinstance(request.command, SendMessage | SendSignal | CallUpstream | ResolveConversation), request.command
+    carried_out = SendMessage | SendSignal | CallUpstream | ResolveConversation | RefreshSession
+    assert isinstance(request.command, carried_out), request.command
     assert request.operation == asked
 
 
