@@ -28,6 +28,7 @@ from chassis.contract.fields import (
     enum_of,
     is_inlined,
     is_message,
+    keyed_fields,
     message_of,
 )
 from chassis.contract.methods import Method
@@ -214,7 +215,9 @@ def _is_read(method: Method) -> bool:
 
 
 def _is_object(field: FieldDescriptor) -> bool:
-    return is_message(field) and not is_message(field, TIMESTAMP) and not is_message(field, STRUCT)
+    return is_message(field) and not (
+        is_message(field, TIMESTAMP) or is_message(field, STRUCT) or keyed_fields(field) is not None
+    )
 
 
 def _is_required(field: FieldDescriptor, *, always: bool) -> bool:
@@ -263,6 +266,9 @@ def _attribute(field: FieldDescriptor, *, required: bool) -> str:
 
 def _attribute_type(field: FieldDescriptor) -> tuple[str, str]:
     """Returns the type of an attribute and its default."""
+    if pair := keyed_fields(field):
+        key, value = pair
+        return f"dict[{_attribute_type(key)[0]}, {_attribute_type(value)[0]}]", "{}"
     type_, default = _item_type(field)
     if field.is_repeated:
         return f"list[{type_}]", "[]"
@@ -297,7 +303,9 @@ def _argument(field: RequestField) -> str:
         type_ += " | None" if field.required else " | msgspec.UnsetType | None = msgspec.UNSET"
     elif not field.required:
         type_ += " | None = None"
-    return f"{_snake(field.name)}: {type_}"
+    argument = f"{_snake(field.name)}: {type_}"
+    fits = 2 * len(_TAB) + len(argument) < _WIDTH
+    return argument if fits else argument.replace(" | ", "\n| ")
 
 
 def _argument_type(field: FieldDescriptor) -> str:

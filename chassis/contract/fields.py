@@ -70,6 +70,16 @@ def is_inlined(field: FieldDescriptor) -> bool:
     return options_of(field).HasField("inline")
 
 
+def keyed_fields(field: FieldDescriptor) -> tuple[FieldDescriptor, FieldDescriptor] | None:
+    """Returns the key and the value of a list that JSON writes as one object; None for any other field."""
+    name = options_of(field).keyed_by
+    if not name:
+        return None
+    fields = message_of(field).fields
+    key, value = sorted(fields, key=lambda inner: inner.name != name)
+    return key, value
+
+
 def mask_of(message: Descriptor) -> FieldDescriptor | None:
     """Returns the field of a request that holds its update mask, if it has one."""
     return next((field for field in message.fields if is_message(field, FIELD_MASK)), None)

@@ -20,6 +20,7 @@ from chassis.contract.fields import (
     integer_bounds,
     is_inlined,
     is_message,
+    keyed_fields,
     least_length,
     message_of,
     options_of,
@@ -164,7 +165,7 @@ def answers(messages: Iterable[Descriptor]) -> dict[str, Schema]:
 
 
 def _is_object(field: FieldDescriptor) -> bool:
-    return field.message_type is not None and _well_known(field) is None
+    return field.message_type is not None and _well_known(field) is None and keyed_fields(field) is None
 
 
 def _answer(message: Descriptor) -> Schema:
@@ -183,6 +184,8 @@ def _answer(message: Descriptor) -> Schema:
 
 
 def _answer_schema(field: FieldDescriptor) -> Schema:
+    if pair := keyed_fields(field):
+        return {"type": "object", "additionalProperties": _answer_schema(pair[1])}
     return {"type": "array", "items": _answer_value(field)} if field.is_repeated else _answer_value(field)
 
 

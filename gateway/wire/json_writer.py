@@ -21,6 +21,7 @@ from chassis.contract.fields import (
     enum_of,
     is_inlined,
     is_message,
+    keyed_fields,
     message_of,
     options_of,
 )
@@ -64,6 +65,10 @@ def _condition(field: FieldDescriptor, always: bool) -> str:
 def _expression(field: FieldDescriptor, names: dict[str, Any]) -> str:
     """Returns the source of a field's value, and adds to `names` what it calls."""
     value = f"m.{field.name}"
+    if pair := keyed_fields(field):
+        key, held = pair
+        of_item = _expression(held, names).replace(f"m.{held.name}", f"x.{held.name}")
+        return f"{{x.{key.name}: {of_item} for x in {value}}}"
     if field.enum_type is not None:
         names[f"n_{field.name}"] = enum_names(enum_of(field)).get
         one = f"n_{field.name}({{}}, {UNKNOWN!r})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.timestamp_pb2 import Timestamp
 from parley.chat.v1 import chat_pb2, message_pb2
 
@@ -52,6 +53,10 @@ def write_message(proto: chat_pb2.Message, message: Message) -> None:
         proto.reply_to = message.reply_to
     if message.mentions:
         proto.mentions.extend(message.mentions)
+    for reaction in message.reactions:
+        proto.reactions.add(emoji=reaction.emoji, user_ids=reaction.user_ids)
+    if message.data is not None:
+        ParseDict(message.data, proto.data)
     for attachment in message.attachments:
         proto.attachments.add(**attachment._asdict())
     if message.edit_ms:
@@ -155,6 +160,11 @@ def attachments_of(draft: message_pb2.Draft) -> tuple[Attachment, ...]:
     if not draft.attachments:
         return ()
     return tuple(Attachment(a.url, a.name, a.content_type, a.size_bytes) for a in draft.attachments)
+
+
+def data_of(draft: message_pb2.Draft) -> dict[str, object] | None:
+    """Converts a draft's data."""
+    return MessageToDict(draft.data) if draft.HasField("data") else None
 
 
 def message_kind(kind: chat_pb2.MessageKind.ValueType) -> int:

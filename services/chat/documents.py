@@ -18,6 +18,7 @@ from services.chat.domain import (
     Member,
     MemberRole,
     Message,
+    Reaction,
 )
 
 
@@ -52,6 +53,10 @@ def from_message(message: Message) -> dict[str, Any]:
         document["edited"] = DatetimeMS(message.edit_ms)
     if message.delete_ms:
         document["deleted"] = DatetimeMS(message.delete_ms)
+    if message.reactions:
+        document["react"] = [[emoji, list(user_ids)] for emoji, user_ids in message.reactions]
+    if message.data is not None:
+        document["data"] = message.data
     return document
 
 
@@ -74,6 +79,8 @@ def to_message(document: Mapping[str, Any]) -> Message:
         mentions=tuple(document.get("ment", ())),
         edit_ms=int(document.get("edited", 0)),
         delete_ms=int(document.get("deleted", 0)),
+        reactions=tuple(Reaction(emoji, tuple(user_ids)) for emoji, user_ids in document.get("react", ())),
+        data=document.get("data"),
     )
 
 

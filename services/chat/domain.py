@@ -41,6 +41,10 @@ class MessageKind(IntEnum):
     AUDIO = 4
     LINK = 5
     SYSTEM = 6
+    VIDEO = 7
+    LOCATION = 8
+    CONTACT = 9
+    STICKER = 10
 
 
 class Attachment(NamedTuple):
@@ -52,12 +56,19 @@ class Attachment(NamedTuple):
     size_bytes: int
 
 
+class Reaction(NamedTuple):
+    """An emoji, and the users who reacted with it, in order."""
+
+    emoji: str
+    user_ids: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Message:
     """A message.
 
     `sent_rev` is the rev at which it was sent, and never changes; `rev` is that of its latest change. `sender_name` is
-    the sender's name at the time of sending, and may be empty.
+    the sender's name at the time of sending, and may be empty. `data` is what the kind needs besides the text.
     """
 
     message_id: str
@@ -76,6 +87,8 @@ class Message:
     mentions: tuple[str, ...] = ()
     edit_ms: int = 0
     delete_ms: int = 0
+    reactions: tuple[Reaction, ...] = ()
+    data: dict[str, object] | None = None
 
     def tombstone(self, rev: int, now_ms: int) -> Message:
         """Returns what remains after a deletion: ids, seq, sender and times."""
@@ -127,11 +140,14 @@ class Member:
 
 
 class ChangeKind(IntEnum):
-    """The kind of a change entry in a conversation's log; UNCHANGED is not in the log, but only in `requests`."""
+    """The kind of a change entry in a conversation's log; UNCHANGED is not in the log, but only in `requests`.
+
+    UPDATED is an edit of a message, or a change of its reactions.
+    """
 
     UNCHANGED = 0
     CREATED = 1
-    EDITED = 2
+    UPDATED = 2
     DELETED = 3
     MEMBERS = 4
     SETTINGS = 5

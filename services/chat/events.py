@@ -46,9 +46,9 @@ def change_events(
         head: its head, at or after the change.
         members: its members after the change.
         last: its latest message.
-        message: the message that was edited or deleted, as it is now.
+        message: the message that was changed or deleted, as it is now.
     """
-    if change.kind in {ChangeKind.EDITED, ChangeKind.DELETED}:
+    if change.kind in {ChangeKind.UPDATED, ChangeKind.DELETED}:
         return [_message_changed(conversation, message, members)] if message is not None else []
     view = convert.conversation_to_proto(conversation, head, members, last)
     event = _event(conversation, members)

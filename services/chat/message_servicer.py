@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from google.rpc.status_pb2 import Status
+from parley.chat.v1 import chat_pb2
 from parley.chat.v1 import message_pb2 as pb
 from parley.chat.v1.message_pb2_grpc import MessageServiceServicer
 
@@ -18,6 +19,7 @@ from chassis.rpc.status import to_status
 from services.chat import convert, requests
 from services.chat.domain import MemberKey, Message, ReadMark
 from services.chat.ids import message_id_of
+from services.chat.message_changes import MessageChanges
 from services.chat.messages import Messages
 from services.chat.sequencing import Draft
 from services.chat.signals import Signals, member_key
@@ -27,8 +29,9 @@ from services.chat.write_queue import Outcome
 class MessageServicer(MessageServiceServicer):
     """parley.chat.v1.MessageService."""
 
-    def __init__(self, messages: Messages, signals: Signals) -> None:
+    def __init__(self, messages: Messages, changes: MessageChanges, signals: Signals) -> None:
         self._messages = messages
+        self._changes = changes
         self._signals = signals
 
     async def SendMessages(self, request: pb.SendMessagesRequest, context: Context) -> pb.SendMessagesResponse:
@@ -85,17 +88,38 @@ class MessageServicer(MessageServiceServicer):
 
     async def EditMessage(self, request: pb.EditMessageRequest, context: Context) -> pb.EditMessageResponse:
         """Implements the RPC."""
-        message = await self._messages.edit(
+        message = await self._changes.edit(
             calling_user(), request.conversation_id, request.message_id, request.text, request_id=request.request_id
         )
         return pb.EditMessageResponse(message=convert.message_to_proto(message))
 
     async def DeleteMessage(self, request: pb.DeleteMessageRequest, context: Context) -> pb.DeleteMessageResponse:
         """Implements the RPC."""
-        message = await self._messages.delete(
+        message = await self._changes.delete(
             calling_user(), request.conversation_id, request.message_id, request_id=request.request_id
         )
         return pb.DeleteMessageResponse(message=convert.message_to_proto(message))
+
+    async def AddReaction(self, request: pb.AddReactionRequest, context: Context) -> pb.AddReactionResponse:
+        """Implements the RPC."""
+        return pb.AddReactionResponse(message=await self._react(request, active=True))
+
+    async def RemoveReaction(self, request: pb.RemoveReactionRequest, context: Context) -> pb.RemoveReactionResponse:
+        """Implements the RPC."""
+        return pb.RemoveReactionResponse(message=await self._react(request, active=False))
+
+    async def _react(
+        self, request: pb.AddReactionRequest | pb.RemoveReactionRequest, *, active: bool
+    ) -> chat_pb2.Message:
+        message = await self._changes.react(
+            calling_user(),
+            request.conversation_id,
+            request.message_id,
+            requests.emoji_of(request.emoji),
+            active=active,
+            request_id=request.request_id,
+        )
+        return convert.message_to_proto(message)
 
     async def MarkRead(self, request: pb.MarkReadRequest, context: Context) -> pb.MarkReadResponse:
         """Implements the RPC."""
@@ -211,6 +235,7 @@ def _draft(actor: pb.Actor, proto: pb.Draft) -> Draft:
         attachments=convert.attachments_of(proto),
         reply_to=proto.reply_to,
         mentions=tuple(proto.mentions),
+        data=convert.data_of(proto),
     )
 
 

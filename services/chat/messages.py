@@ -1,4 +1,4 @@
-"""The use cases of messages: send, edit, delete, read history, catch up."""
+"""The use cases of messages: send, read history, catch up."""
 
 from __future__ import annotations
 
@@ -8,14 +8,11 @@ from typing import Final
 
 from parley.chat.v1 import chat_pb2
 
-from chassis.errors import AppError, FailedPreconditionError, NotFoundError, PermissionDeniedError
+from chassis.errors import AppError, NotFoundError
 from chassis.identity import Identity
-from services.chat.change_writer import Decide
 from services.chat.committer import Committer
-from services.chat.conversation_cache import ConversationState
-from services.chat.domain import Change, ChangeKind, ChangeSet, Message, may_delete
-from services.chat.errors import message_not_found, not_a_member
-from services.chat.ids import RequestKey, change_id_of
+from services.chat.domain import Change, Message
+from services.chat.errors import message_not_found
 from services.chat.limits import RateLimit
 from services.chat.sequencing import Draft
 from services.chat.store import ChatStore
@@ -56,41 +53,6 @@ class Messages:
             complete(error)
             return
         self._committer.send(draft, complete)
-
-    async def edit(
-        self, caller: Identity, conversation_id: str, message_id: str, text: str, *, request_id: str = ""
-    ) -> Message:
-        """Replaces the text of the caller's own message, and returns the message."""
-
-        async def decide(state: ConversationState) -> ChangeSet:
-            message = await self._message(state, caller, message_id)
-            if message.sender_id != caller.user_id:
-                raise PermissionDeniedError("NOT_THE_SENDER", "only the sender may edit a message")
-            if message.delete_ms:
-                raise FailedPreconditionError("MESSAGE_DELETED", "the message was deleted")
-            change = state.next_change(ChangeKind.EDITED, caller.user_id, self._now_ms(), message_id=message_id)
-            message.text, message.rev, message.edit_ms = text, change.rev, change.time_ms
-            return ChangeSet(change, message=message)
-
-        key = RequestKey(caller.organization_id, caller.user_id, conversation_id, "EditMessage", request_id, message_id)
-        return await self._write(key, decide)
-
-    async def delete(self, caller: Identity, conversation_id: str, message_id: str, *, request_id: str = "") -> Message:
-        """Deletes a message and returns the tombstone; returns a deleted message unchanged."""
-
-        async def decide(state: ConversationState) -> ChangeSet:
-            message = await self._message(state, caller, message_id)
-            if not may_delete(message, state.members[caller.user_id], caller.role):
-                raise PermissionDeniedError("NOT_THE_SENDER", "only the sender and admins may delete a message")
-            if message.delete_ms:
-                return state.unchanged(caller.user_id, self._now_ms(), message_id=message_id)
-            change = state.next_change(ChangeKind.DELETED, caller.user_id, self._now_ms(), message_id=message_id)
-            return ChangeSet(change, message=message.tombstone(change.rev, change.time_ms))
-
-        key = RequestKey(
-            caller.organization_id, caller.user_id, conversation_id, "DeleteMessage", request_id, message_id
-        )
-        return await self._write(key, decide)
 
     async def get(self, caller: Identity, message_id: str) -> Message:
         """Returns a message of any conversation that the caller is a member of."""
@@ -140,21 +102,6 @@ class Messages:
                     size += _size(message)
             if len(entries) <= page_size:
                 return conversation, page, False
-
-    async def _message(self, state: ConversationState, caller: Identity, message_id: str) -> Message:
-        if caller.user_id not in state.members:
-            raise not_a_member()
-        message = (await self._store.messages_by_id([message_id])).get(message_id)
-        if message is None or message.conversation_id != state.conversation.conversation_id:
-            raise message_not_found()
-        return message
-
-    async def _write(self, key: RequestKey, decide: Decide) -> Message:
-        changes = await self._committer.change(key.conversation_id, key.organization_id, decide, change_id_of(key))
-        if changes.message is not None:
-            return changes.message
-        message_id = changes.change.message_id
-        return (await self._store.messages_by_id([message_id]))[message_id]
 
 
 def _size(message: Message) -> int:

@@ -9,10 +9,15 @@ from parley.chat.v1 import conversation_pb2, message_pb2
 from chassis.contract.validator import invalid_fields, validate
 from services.chat import convert
 from services.chat.domain import ConversationKind, MessageKind
+from services.chat.emojis import qualified
+from services.chat.message_data import problems_of
 
 _PLAIN_ID_CHARACTERS: Final = 64
 _PLAIN_TEXT_CHARACTERS: Final = 4_096  # 16,384 bytes of UTF-8 at the most
-_PLAIN_KINDS: Final = frozenset({0, *MessageKind}) - {MessageKind.SYSTEM}  # 0: unset, text by default
+_PLAIN_KINDS: Final = frozenset(
+    {0, MessageKind.TEXT, MessageKind.IMAGE, MessageKind.FILE, MessageKind.AUDIO, MessageKind.LINK}
+)
+"""The kinds that need neither data nor attachments; 0 is unset, text by default."""
 _WEB: Final = ("https://", "http://")
 
 
@@ -25,8 +30,11 @@ def check_draft(draft: message_pb2.Draft) -> None:
     if _is_plain(draft):
         return
     validate(draft)
-    if not draft.attachments and (not draft.text or draft.text.isspace()):
-        raise invalid_fields({"text": "must not be blank unless there are attachments"})
+    data = convert.data_of(draft)
+    if problems := problems_of(draft.kind, data, len(draft.attachments)):
+        raise invalid_fields(problems)
+    if not draft.attachments and data is None and (not draft.text or draft.text.isspace()):
+        raise invalid_fields({"text": "must not be blank unless there are attachments or data"})
     if not all(attachment.url.startswith(_WEB) for attachment in draft.attachments):
         raise invalid_fields({"attachments": "must have http or https URLs"})
 
@@ -43,7 +51,16 @@ def _is_plain(draft: message_pb2.Draft) -> bool:
         and not draft.reply_to
         and not draft.mentions
         and not draft.attachments
+        and not draft.HasField("data")
     )
+
+
+def emoji_of(text: str) -> str:
+    """Returns a reaction's emoji in its only form. Raises InvalidArgumentError (INVALID_FIELDS) if it is none."""
+    emoji = qualified(text)
+    if not emoji:
+        raise invalid_fields({"emoji": "must be one emoji of Unicode's list"})
+    return emoji
 
 
 def new_kind(request: conversation_pb2.CreateConversationRequest) -> ConversationKind:

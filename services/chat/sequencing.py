@@ -24,6 +24,7 @@ class Draft:
     attachments: tuple[Attachment, ...] = ()
     reply_to: str = ""
     mentions: tuple[str, ...] = ()
+    data: dict[str, object] | None = None
 
 
 def assign_seq(draft: Draft, mentions: tuple[str, ...], head: Head, now_ms: int) -> Message:
@@ -46,4 +47,5 @@ def assign_seq(draft: Draft, mentions: tuple[str, ...], head: Head, now_ms: int)
         attachments=draft.attachments,
         reply_to=draft.reply_to,
         mentions=mentions,
+        data=draft.data,
     )

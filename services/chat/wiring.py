@@ -25,6 +25,7 @@ from services.chat.conversations import Conversations
 from services.chat.intents import WriteIntents
 from services.chat.limits import RateLimit
 from services.chat.members import Members
+from services.chat.message_changes import MessageChanges
 from services.chat.message_servicer import MessageServicer
 from services.chat.messages import Messages
 from services.chat.publisher import Publisher
@@ -97,6 +98,7 @@ async def _build(
     views = Views(store)
     limit = RateLimit(settings.messages_per_second, settings.messages_burst, time.monotonic)
     messages = Messages(committer=committer, store=store, views=views, limit=limit, now_ms=_now_ms)
+    changes = MessageChanges(committer=committer, store=store, now_ms=_now_ms)
     repeated_requests = RepeatedRequests(store, views)
     members = Members(
         committer=committer,
@@ -128,7 +130,9 @@ async def _build(
 
     return Service(
         registrations=_registrations(
-            ConversationServicer(conversations, members), MessageServicer(messages, signals), EventServicer(fanout)
+            ConversationServicer(conversations, members),
+            MessageServicer(messages, changes, signals),
+            EventServicer(fanout),
         ),
         verifier=verifier,
         tasks={

@@ -25,6 +25,10 @@ _WITHOUT_TEXT: Final = {
     chat_pb2.MESSAGE_KIND_FILE: "File",
     chat_pb2.MESSAGE_KIND_AUDIO: "Voice message",
     chat_pb2.MESSAGE_KIND_LINK: "Link",
+    chat_pb2.MESSAGE_KIND_VIDEO: "Video",
+    chat_pb2.MESSAGE_KIND_LOCATION: "Location",
+    chat_pb2.MESSAGE_KIND_CONTACT: "Contact",
+    chat_pb2.MESSAGE_KIND_STICKER: "Sticker",
 }
 
 

@@ -159,7 +159,7 @@ class _Folding:
         audience = _Audience(event.organization_id, event.conversation_id, event.recipients, event.muted)
         self._sent_by.setdefault(audience, {}).setdefault(event.sender_id, []).append(event)
         if event.mentions:
-            notified = set(event.recipients).difference(event.muted, (event.sender_id,))
+            notified = set(event.recipients) - {event.sender_id}  # a mute does not keep mentions out
             for user_id in notified.intersection(event.mentions):
                 mention = _mention(event, user_id)
                 self._singles[mention.notification_id] = mention

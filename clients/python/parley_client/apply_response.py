@@ -54,6 +54,7 @@ def _message_sent(replica: Replica, user_id: str, body: Body, reply: object) -> 
         attachments=list(cast("Sequence[Attachment]", body.get("attachments", ()))),
         reply_to=str(body.get("replyTo", "")),
         mentions=replica.filter_members(conversation_id, mentions),
+        data=dict(cast("Body", body.get("data", {}))),
         create_time=reply.create_time,
     )
     return replica.apply_local_message(message)
@@ -109,6 +110,8 @@ _APPLIERS: dict[str, Applier] = {
     "message.send": _message_sent,
     "message.edit": _message_changed,
     "message.delete": _message_changed,
+    "message.react": _message_changed,
+    "message.unreact": _message_changed,
     "message.list": _messages_listed,
     "conversation.direct": _conversation_changed,
     "conversation.create": _conversation_changed,

@@ -66,6 +66,10 @@ MessageKind = Literal[
     "audio",
     "link",
     "system",
+    "video",
+    "location",
+    "contact",
+    "sticker",
 ]
 """The kind of a message's content.
 
@@ -76,6 +80,10 @@ Values:
     audio: A recording, in the attachments.
     link: A link, in the text.
     system: Written by Parley or a service, never by a user.
+    video: A video, in the attachments.
+    location: A place, in data.
+    contact: A person's contact details, in data.
+    sticker: A sticker: its picture is the only attachment.
 """
 
 NotificationType = Literal[
@@ -186,6 +194,8 @@ CHANGES: Final = frozenset(
         "member.update",
         "message.edit",
         "message.delete",
+        "message.react",
+        "message.unreact",
         "notification.read",
         "notification.readAll",
         "notification.delete",
@@ -266,7 +276,7 @@ class Message(WireObject, frozen=True, kw_only=True):
     """A message.
 
     A deleted message is a tombstone: it keeps its ids, seq, kind, sender and times, and has no text, attachments,
-    mentions or reply_to.
+    mentions, reply_to, data or reactions.
 
     Attributes:
         message_id: The message's id: 22 characters of base64url, derived from the organization, conversation, sender
@@ -284,6 +294,10 @@ class Message(WireObject, frozen=True, kw_only=True):
         create_time: The time at which the message was sent; never decreases with seq.
         edit_time: The time of the latest edit; absent if there was none.
         delete_time: The time of the deletion; absent if the message is not deleted.
+        reactions: The reactions by emoji, in the order in which the emoji were first used; at most 20 emoji and 1,000
+            reactions.
+        data: What the kind needs: {latitude, longitude, name?} of a location, {name, phones?, emails?} of a contact,
+            {pack?, emoji?} of a sticker; absent for others.
     """
 
     message_id: str
@@ -300,6 +314,8 @@ class Message(WireObject, frozen=True, kw_only=True):
     create_time: datetime | None = None
     edit_time: datetime | None = None
     delete_time: datetime | None = None
+    reactions: dict[str, list[str]] = {}
+    data: dict[str, object] = {}
 
 
 class Attachment(WireObject, frozen=True, kw_only=True):
@@ -643,6 +659,26 @@ class DeleteMessageResponse(WireObject, frozen=True, kw_only=True):
 
     Attributes:
         message: The tombstone.
+    """
+
+    message: Message
+
+
+class AddReactionResponse(WireObject, frozen=True, kw_only=True):
+    """Response of AddReaction.
+
+    Attributes:
+        message: The message with its reactions.
+    """
+
+    message: Message
+
+
+class RemoveReactionResponse(WireObject, frozen=True, kw_only=True):
+    """Response of RemoveReaction.
+
+    Attributes:
+        message: The message with its reactions.
     """
 
     message: Message
@@ -1278,10 +1314,12 @@ class Operations(ABC):
         conversation_id: str,
         client_message_id: str,
         text: str,
-        kind: Literal["text", "image", "file", "audio", "link"] | None = None,
+        kind: Literal["text", "image", "file", "audio", "link", "video", "location", "contact", "sticker"]
+        | None = None,
         reply_to: str | None = None,
         mentions: Sequence[str] | None = None,
         attachments: Sequence[Attachment] | None = None,
+        data: Mapping[str, object] | None = None,
     ) -> SendMessageResponse:
         """Sends a message as the caller.
 
@@ -1302,6 +1340,8 @@ class Operations(ABC):
             reply_to: The id of the message that this one answers, of the same conversation; empty for none.
             mentions: The ids of the mentioned users, at most 50; those of users who are not members are dropped.
             attachments: The attachments, at most 20.
+            data: What the kind needs; see Message.data. A location and a contact require it, a sticker may have it,
+                others must not.
         """
         return await self.call(
             "message.send",
@@ -1313,6 +1353,7 @@ class Operations(ABC):
                 replyTo=reply_to,
                 mentions=mentions,
                 attachments=attachments,
+                data=data,
             ),
             SendMessageResponse,
         )
@@ -1428,6 +1469,62 @@ class Operations(ABC):
             "message.delete",
             request_body(conversationId=conversation_id, messageId=message_id, requestId=request_id),
             DeleteMessageResponse,
+        )
+
+    async def message_react(
+        self,
+        *,
+        conversation_id: str,
+        message_id: str,
+        emoji: str,
+        request_id: str | None = None,
+    ) -> AddReactionResponse:
+        """Adds a reaction of the caller to a message, at most one of each emoji.
+
+        A reaction that exists has no effect. Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND);
+        PERMISSION_DENIED (NOT_A_MEMBER); INVALID_ARGUMENT (INVALID_FIELDS) if emoji is not exactly one emoji of
+        Unicode's list; FAILED_PRECONDITION (MESSAGE_DELETED), (TOO_MANY_REACTIONS) if the message has 20 other emoji or
+        1,000 reactions; ABORTED (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
+
+        Args:
+            conversation_id: The conversation's id.
+            message_id: The message's id.
+            emoji: The emoji: one of Unicode's list, with or without variation selectors.
+            request_id: Makes a repeat return the first outcome; kept for at least 24 hours. 1 to 64 characters; empty
+                for none.
+        """
+        return await self.call(
+            "message.react",
+            request_body(conversationId=conversation_id, messageId=message_id, emoji=emoji, requestId=request_id),
+            AddReactionResponse,
+        )
+
+    async def message_unreact(
+        self,
+        *,
+        conversation_id: str,
+        message_id: str,
+        emoji: str,
+        request_id: str | None = None,
+    ) -> RemoveReactionResponse:
+        """Removes a reaction of the caller from a message.
+
+        Removing one that does not exist has no effect. Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND);
+        PERMISSION_DENIED (NOT_A_MEMBER); INVALID_ARGUMENT (INVALID_FIELDS) if emoji is not exactly one emoji of
+        Unicode's list; FAILED_PRECONDITION (MESSAGE_DELETED); ABORTED (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED);
+        UNAVAILABLE (SHUTTING_DOWN).
+
+        Args:
+            conversation_id: The conversation's id.
+            message_id: The message's id.
+            emoji: The emoji: one of Unicode's list, with or without variation selectors.
+            request_id: Makes a repeat return the first outcome; kept for at least 24 hours. 1 to 64 characters; empty
+                for none.
+        """
+        return await self.call(
+            "message.unreact",
+            request_body(conversationId=conversation_id, messageId=message_id, emoji=emoji, requestId=request_id),
+            RemoveReactionResponse,
         )
 
     async def receipt_read(self, *, conversation_id: str, seq: int) -> None:

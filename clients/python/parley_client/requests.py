@@ -1,7 +1,7 @@
 """The requests that the contract cannot generate: those that do more than one op, or are about the connection."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -42,10 +42,12 @@ class Requests(Operations):
         text: str,
         *,
         client_message_id: str | None = None,
-        kind: Literal["text", "image", "file", "audio", "link"] | None = None,
+        kind: Literal["text", "image", "file", "audio", "link", "video", "location", "contact", "sticker"]
+        | None = None,
         reply_to: str | None = None,
         mentions: Sequence[str] = (),
         attachments: Sequence[Attachment] = (),
+        data: Mapping[str, object] | None = None,
         deadline_seconds: float | None = None,
     ) -> SentMessage:
         """Sends a message, and returns when it is stored. Unlike `message_send`, it makes the id and has no deadline.
@@ -62,6 +64,7 @@ class Requests(Operations):
             reply_to: the id of the message that this one replies to.
             mentions: the ids of the users that it mentions.
             attachments: its attachments.
+            data: what a location, contact or sticker consists of.
             deadline_seconds: how long to try; None tries without end. When it has passed, the message may or may not
                 be stored: send it again with the same clientMessageId to find out.
         """
@@ -74,6 +77,7 @@ class Requests(Operations):
             replyTo=reply_to,
             mentions=list(mentions) or None,
             attachments=list(attachments) or None,
+            data=data,
         )
         sent = await self.call("message.send", body, SentMessage, deadline_seconds=deadline_seconds)
         return msgspec.structs.replace(sent, client_message_id=message_id)

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import msgspec
+from google.protobuf.timestamp_pb2 import Timestamp
 from msgspec import UNSET
 from parley.chat.v1 import event_pb2 as chat
 from parley.chat.v1.chat_pb2 import Message
@@ -47,6 +48,7 @@ from gateway.dialects.helpdesk import schemas, views
 from gateway.dialects.identity_claims import check_claims
 from gateway.dialects.ids import echoed_ids, format_id, parse_id
 from gateway.dialects.lookups import with_names
+from gateway.dialects.message_content import reaction_fields, text_of
 from gateway.dialects.validation import MAX_INTEGER, Form, invalid, read
 from gateway.sessions.commands import (
     CallUpstream,
@@ -339,13 +341,14 @@ def _object(text: str) -> dict[str, Any]:
 
 def _message_changed(name: str, message: Message) -> EncodedEvent:
     """Encodes an edited or deleted message, which older front-ends ignore."""
-    changed = message.delete_time if message.HasField("delete_time") else message.edit_time
+    changed = max(message.create_time, message.edit_time, message.delete_time, key=Timestamp.ToMilliseconds)
     body = {
         "type": name,
         "messageId": format_id(message.message_id),
         "conversationId": format_id(message.conversation_id),
-        "content": message.text,
+        "content": text_of(message),
         "timestamp": time_text(changed),
+        **reaction_fields(message),
     }
     return (_encode(body),)
 

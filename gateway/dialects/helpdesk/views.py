@@ -12,6 +12,7 @@ from parley.chat.v1.chat_pb2 import CONVERSATION_KIND_DIRECT, Message
 from gateway.dialects.base import EncodedEvent, Payloads
 from gateway.dialects.client_message_ids import own_ids
 from gateway.dialects.ids import format_id
+from gateway.dialects.message_content import reaction_fields, text_of
 from gateway.sessions.session import Session
 from gateway.upstream.user_cache import CachedUser
 from gateway.wire.timestamps import time_text
@@ -42,9 +43,10 @@ def message_fields(message: Message, sender_name: str) -> dict[str, Any]:
         "conversationId": format_id(message.conversation_id),
         "senderId": format_id(message.sender_id),
         "senderName": sender_name,
-        "content": message.text,
+        "content": text_of(message),
         "timestamp": time_text(message.create_time),
     }
+    fields |= reaction_fields(message)
     if message.HasField("edit_time"):
         fields["isEdited"] = True
     if message.HasField("delete_time"):

@@ -134,7 +134,7 @@ class NotHotError(Exception):
 def send_message(body: schemas.MessageSend) -> SendMessage:
     """Makes the command of a typed `message.send`. Raises NotHotError."""
     kind = schemas.MESSAGE_KINDS.get(body.kind)
-    if kind is None:
+    if kind is None or body.data is not None:
         raise NotHotError
     draft = Draft(
         conversation_id=body.conversation_id,

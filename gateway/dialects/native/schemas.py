@@ -6,7 +6,7 @@ is wrong with it.
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct, field
 from parley.chat.v1.message_pb2 import Draft
@@ -42,6 +42,7 @@ class MessageSend(Struct, rename="camel"):
     reply_to: Annotated[str, Meta(max_length=64)] = ""
     mentions: Annotated[list[UserId], Meta(max_length=50)] = field(default_factory=list)
     attachments: Annotated[list[Attachment], Meta(max_length=20)] = field(default_factory=list)
+    data: Any = None  # read by the contract
 
 
 class UpToSeq(Struct, rename="camel"):

@@ -9,6 +9,7 @@ from parley.chat.v1.chat_pb2 import CONVERSATION_KIND_DIRECT, Attachment, Conver
 
 from gateway.dialects.ids import format_id
 from gateway.dialects.lookups import UserProfile, load_profiles, members_of
+from gateway.dialects.message_content import reaction_fields, text_of
 from gateway.sessions.user_client import UserClient
 from gateway.upstream.user_cache import CachedUser, UserCache
 from gateway.wire.enum_names import MESSAGE_KINDS
@@ -31,7 +32,7 @@ def message(sent: Message, sender: CachedUser, members: Iterable[Member] = ()) -
         "_id": format_id(sent.message_id),
         "conversation": format_id(sent.conversation_id),
         "sender": {"_id": format_id(sent.sender_id), "name": sender.name, "avatar": sender.avatar_url or None},
-        "content": sent.text,
+        "content": text_of(sent),
         "type": MESSAGE_KINDS.name(sent.kind),
         "attachments": [_attachment(attachment) for attachment in sent.attachments],
         "readBy": [
@@ -42,6 +43,7 @@ def message(sent: Message, sender: CachedUser, members: Iterable[Member] = ()) -
         "createdAt": created,
         "updatedAt": time_text(changed) if changed.seconds else created,
     }
+    view |= reaction_fields(sent)
     if sent.HasField("delete_time"):
         view["isDeleted"] = True
     return view

@@ -11,6 +11,7 @@ from parley.notify.v1.notification_pb2 import NotificationCreated
 
 from gateway.dialects.ids import format_id
 from gateway.dialects.lookups import UserProfile, load_profiles, members_of
+from gateway.dialects.message_content import reaction_fields, text_of
 from gateway.dialects.socketio_base import notification_object
 from gateway.sessions.user_client import UserClient
 from gateway.upstream.user_cache import CachedUser, UserCache
@@ -58,7 +59,7 @@ def message(sent: Message, sender_name: str, organization_id: str, read_at: str 
         "chatSessionId": conversation_id,
         "senderId": format_id(sent.sender_id),
         "senderName": sender_name,
-        "content": sent.text,
+        "content": text_of(sent),
         "messageType": MESSAGE_KINDS.name(sent.kind),
         "isRead": read_at is not None,
         "readAt": read_at,
@@ -66,6 +67,7 @@ def message(sent: Message, sender_name: str, organization_id: str, read_at: str 
         "createdAt": created,
         "updatedAt": time_text(changed) if changed.seconds else created,
     }
+    view |= reaction_fields(sent)
     if sent.HasField("delete_time"):
         view["isDeleted"] = True
     return view

@@ -283,6 +283,20 @@ TABLE: dict[str, Case] = {
         {("admin", "another's"): OK, ("manager", "another's"): OK},
         uses_up=True,
     ),
+    "MessageService/AddReaction": Case(
+        USERS,
+        lambda t: m.AddReactionRequest(conversation_id=t.conversation_id, message_id=t.message_id, emoji="👍"),
+        "message",
+        OF_MESSAGE | {"another's": OK},
+        uses_up=True,
+    ),
+    "MessageService/RemoveReaction": Case(
+        USERS,
+        lambda t: m.RemoveReactionRequest(conversation_id=t.conversation_id, message_id=t.message_id, emoji="👍"),
+        "message",
+        OF_MESSAGE | {"another's": OK},
+        uses_up=True,
+    ),
     "MessageService/MarkRead": _conversation(lambda t: m.MarkReadRequest(conversation_id=t.conversation_id, seq=1)),
     "MessageService/MarkDelivered": _conversation(
         lambda t: m.MarkDeliveredRequest(conversation_id=t.conversation_id, seq=1)

@@ -18,10 +18,18 @@ class Reader:
     gone: dict[str, int] = field(default_factory=dict)
     rev: int = 0
 
-    def view(self) -> tuple[list[tuple[int, str, int, str, bool]], list[tuple[str, int, int, int]]]:
-        """Returns what all readers must agree on: messages with text and rev, members with role and marks."""
-        messages = [
-            (m.seq, m.message_id, m.rev, m.text, m.HasField("delete_time")) for _, m in sorted(self.messages.items())
+    def view(self) -> tuple[list[tuple[object, ...]], list[tuple[str, int, int, int]]]:
+        """Returns what all readers must agree on: messages with rev and content, members with role and marks."""
+        messages: list[tuple[object, ...]] = [
+            (
+                m.seq,
+                m.message_id,
+                m.rev,
+                m.text,
+                m.HasField("delete_time"),
+                [(reaction.emoji, tuple(reaction.user_ids)) for reaction in m.reactions],
+            )
+            for _, m in sorted(self.messages.items())
         ]
         members = [(key, int(m.role), m.read_seq, m.delivered_seq) for key, (_, m) in sorted(self.members.items())]
         return messages, members

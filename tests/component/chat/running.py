@@ -117,6 +117,17 @@ class Person:
         request = message_pb2.DeleteMessageRequest(conversation_id=conversation_id, message_id=message_id)
         return (await self.chat.messages.DeleteMessage(request, metadata=self.metadata, timeout=TIMEOUT)).message
 
+    async def react(
+        self, conversation_id: str, message_id: str, emoji: str, *, active: bool = True
+    ) -> chat_pb2.Message:
+        """Adds a reaction, or removes one."""
+        keys = {"conversation_id": conversation_id, "message_id": message_id, "emoji": emoji}
+        if active:
+            added = message_pb2.AddReactionRequest(**keys)
+            return (await self.chat.messages.AddReaction(added, metadata=self.metadata, timeout=TIMEOUT)).message
+        removed = message_pb2.RemoveReactionRequest(**keys)
+        return (await self.chat.messages.RemoveReaction(removed, metadata=self.metadata, timeout=TIMEOUT)).message
+
     async def mark_read(self, conversation_id: str, seq: int) -> None:
         """Marks messages as read."""
         request = message_pb2.MarkReadRequest(conversation_id=conversation_id, seq=seq)

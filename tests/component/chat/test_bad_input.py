@@ -119,6 +119,12 @@ GOOD: dict[str, Make] = {
         conversation_id=s.conversation_id, message_id=s.message_id, text="two"
     ),
     "DeleteMessage": lambda s: m.DeleteMessageRequest(conversation_id=s.conversation_id, message_id=s.message_id),
+    "AddReaction": lambda s: m.AddReactionRequest(
+        conversation_id=s.conversation_id, message_id=s.message_id, emoji="👍"
+    ),
+    "RemoveReaction": lambda s: m.RemoveReactionRequest(
+        conversation_id=s.conversation_id, message_id=s.message_id, emoji="👍"
+    ),
     "MarkRead": lambda s: m.MarkReadRequest(conversation_id=s.conversation_id, seq=1),
     "MarkDelivered": lambda s: m.MarkDeliveredRequest(conversation_id=s.conversation_id, seq=1),
     "SetTyping": lambda s: m.SetTypingRequest(conversation_id=s.conversation_id, active=True),
@@ -150,17 +156,19 @@ async def test_nothing_that_is_wrong_with_a_request_is_a_fault_of_ours(fixture: 
 FORGED: list[list[Any]] = [[], [1], ["a", "b"], [1 << 63, "a"], [-1, "a"], [1, "a", 2], [{}, []]]
 ABSENT = "0123456789abcdef012345"
 LONG = "x" * 65
+ZWJ_MONSTER = "\u200d".join("👩👨👧👦👩👨👧👦")
 BAD, MISSING, DENIED = Category.INVALID_ARGUMENT, Category.NOT_FOUND, Category.PERMISSION_DENIED
 LATE, EARLY = Timestamp(seconds=253_402_300_800), Timestamp(seconds=-62_135_596_801)
 NEGATIVE = Timestamp(seconds=1, nanos=-1)
 NAMED = [
     "GetConversation", "UpdateConversation", "AddMembers", "RemoveMember", "UpdateMember", "ListMembers", "SendMessage",
     "ListMessages", "SyncMessages", "EditMessage", "DeleteMessage", "MarkRead", "MarkDelivered", "SetTyping",
+    "AddReaction", "RemoveReaction",
 ]  # fmt: skip
 """The methods that concern one conversation."""
 MUTATIONS = [
     "GetOrCreateDirectConversation", "CreateConversation", "JoinRoom", "UpdateConversation", "AddMembers",
-    "RemoveMember", "UpdateMember", "EditMessage", "DeleteMessage",
+    "RemoveMember", "UpdateMember", "EditMessage", "DeleteMessage", "AddReaction", "RemoveReaction",
 ]  # fmt: skip
 """The methods that take a request id."""
 WITHIN = {"UpdateConversation": "conversation.", "SendMessage": "draft."}
@@ -263,6 +271,22 @@ ROWS = [
     *_invalid("DeleteMessage", "message_id", "messageId", "", LONG),
     Row("DeleteMessage", "message_id", ABSENT, MISSING, "MESSAGE_NOT_FOUND"),
     Row("DeleteMessage", "message_id", "FOREIGN MESSAGE", MISSING, "MESSAGE_NOT_FOUND"),
+    *(
+        row
+        for name in ("AddReaction", "RemoveReaction")
+        for row in (
+            *_invalid(name, "message_id", "messageId", "", LONG),
+            *_invalid(name, "emoji", "emoji", "", "a", "+1", ":thumbsup:", "👍👍", "👍 ", "#", "7", "🏽", "🇩"),
+            *_invalid(name, "emoji", "emoji", ZWJ_MONSTER, "x" * 65),
+            Row(name, "message_id", ABSENT, MISSING, "MESSAGE_NOT_FOUND"),
+            Row(name, "message_id", "FOREIGN MESSAGE", MISSING, "MESSAGE_NOT_FOUND"),
+        )
+    ),
+    *(
+        Row("SendMessage", "draft.kind", kind, BAD, "INVALID_FIELDS", named)
+        for kind, named in ((7, "attachments"), (8, "data"), (9, "data"), (10, "attachments"))
+    ),
+    *_invalid("SendMessage", "draft.data", "data", {"latitude": 1}),
     *_invalid("MarkRead", "seq", "seq", 0, -1),
     *_invalid("MarkDelivered", "seq", "seq", 0, -1),
     *_invalid("Subscribe", "attachments.request_sequence", "attachments.requestSequence", -1),

@@ -38,6 +38,8 @@ actions = st.one_of(
     st.tuples(st.just("send"), users, numbers),
     st.tuples(st.just("edit"), users, numbers),
     st.tuples(st.just("delete"), users, numbers),
+    st.tuples(st.just("react"), users, numbers),
+    st.tuples(st.just("unreact"), users, numbers),
     st.tuples(st.just("read"), users, numbers),
     st.tuples(st.just("add"), users, users),
     st.tuples(st.just("remove"), users, users.filter(bool)),
@@ -76,7 +78,7 @@ async def perform(world: World, key: str, step: int, action: tuple[str, int, int
     people = world.people[step % 2]
     person, ids = people[who], [p.user_id for p in people]
     message_id = ""
-    if what in {"edit", "delete"}:
+    if what in {"edit", "delete", "react", "unreact"}:
         history = await world.people[0][0].history(key)
         message_id = history.messages[number % len(history.messages)].message_id if history.messages else "A" * 22
     with contextlib.suppress(_RefusedError):
@@ -88,6 +90,8 @@ async def perform(world: World, key: str, step: int, action: tuple[str, int, int
                     await person.edit(key, message_id, f"{who} corrects {number}")
                 case "delete":
                     await person.delete(key, message_id)
+                case "react" | "unreact":
+                    await person.react(key, message_id, "👍🎉"[number % 2], active=what == "react")
                 case "read":
                     await person.mark_read(key, number + 1)
                 case "add":

@@ -27,6 +27,8 @@ from tests.component.chat.test_subscribe import subscribed
 
 NAMES = ("ann", "bob", "cat", "dan")
 c, m = conversation_pb2, message_pb2
+OF_MESSAGES = ("Message", "Reaction")
+"""Words in the names of MessageService's methods."""
 
 
 class World(NamedTuple):
@@ -58,7 +60,7 @@ async def world(auth: RunningAuth, mongodb_uri: str, redis_url: str) -> AsyncIte
 async def call(person: Person, request: Any) -> Any:
     """Calls the method of a request. Read times, which are written in the background, are cut from the response."""
     method = type(request).__name__.removesuffix("Request")
-    stub: Any = person.chat.messages if "Message" in method else person.chat.conversations
+    stub: Any = person.chat.messages if any(word in method for word in OF_MESSAGES) else person.chat.conversations
     response = await getattr(stub, method)(request, metadata=person.metadata, timeout=TIMEOUT)
     if hasattr(response, "conversation"):
         for member in response.conversation.members:
@@ -144,6 +146,18 @@ def _edit(text: str) -> Callable[[World, Group, str], Any]:
     )
 
 
+def _react(emoji: str) -> Callable[[World, Group, str], Any]:
+    return lambda _, g, r: m.AddReactionRequest(
+        conversation_id=g.conversation_id, message_id=g.message_id, emoji=emoji, request_id=r
+    )
+
+
+def _unreact(emoji: str) -> Callable[[World, Group, str], Any]:
+    return lambda _, g, r: m.RemoveReactionRequest(
+        conversation_id=g.conversation_id, message_id=g.message_id, emoji=emoji, request_id=r
+    )
+
+
 def _rename(name: str) -> Callable[[World, Group, str], Any]:
     return lambda _, g, r: renamed(g, name, r)
 
@@ -171,6 +185,8 @@ ROWS = {
         lambda w, g: role_of(g, _person(w, "bob"), ADMIN),
         lambda w, g, r: role_of(g, _person(w, "bob"), ADMIN, r),
     ),
+    "react": Row(_react("👍"), lambda w, g: _unreact("👍")(w, g, ""), _react("👍")),
+    "unreact what is not there": Row(_unreact("🎉"), lambda w, g: _react("🎉")(w, g, ""), _unreact("🎉")),
     "edit": Row(_edit("edited"), lambda w, g: _edit("edited back")(w, g, ""), _edit("another text")),
 }
 

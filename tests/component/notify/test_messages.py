@@ -94,9 +94,16 @@ async def test_a_receipt_in_an_earlier_entry_than_its_message_still_reads_it(har
     assert (await ben.only()).read
 
 
-async def test_what_comes_while_a_conversation_is_muted_makes_no_notification(harness: Harness, ben: User) -> None:
+async def test_a_mention_passes_the_mute_of_a_conversation(harness: Harness, ben: User) -> None:
     conversation = harness.conversation("ann", "ben")
     await conversation.send("ann", "one", muted=["ben"], mentions=["ben"])
+    await harness.chat.drained()
+    assert (await ben.only()).type == MENTION
+
+
+async def test_what_comes_while_a_conversation_is_muted_makes_no_notification(harness: Harness, ben: User) -> None:
+    conversation = harness.conversation("ann", "ben")
+    await conversation.send("ann", "one", muted=["ben"])
     await harness.chat.drained()
     assert await ben.notifications() == []
     await conversation.send("ann", "two")

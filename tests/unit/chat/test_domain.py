@@ -24,7 +24,7 @@ def test_numbers_have_no_gaps_and_times_never_run_backwards(steps: list[tuple[bo
             messages.append(assign_seq(draft(str(step)), (), head, now_ms))
             head = advance(head, messages[-1])
         else:
-            head = advance(head, Change("c", head.rev + 1, head.seq, ChangeKind.EDITED, "ann", now_ms))
+            head = advance(head, Change("c", head.rev + 1, head.seq, ChangeKind.UPDATED, "ann", now_ms))
     assert [message.seq for message in messages] == list(range(1, len(messages) + 1))
     assert head.rev == len(steps)
     assert head.seq == len(messages)

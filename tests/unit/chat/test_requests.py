@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from google.protobuf.struct_pb2 import Struct
 from hypothesis import given
 from hypothesis import strategies as st
 from parley.chat.v1 import chat_pb2, message_pb2
 
 from chassis.contract.validator import problems_of
 from chassis.errors import InvalidArgumentError
+from services.chat import convert, message_data
 from services.chat.requests import check_draft
 
 
@@ -28,6 +31,17 @@ ATTACHMENTS = st.builds(
     name=lengths(0, 200, 201),
     size_bytes=st.sampled_from([0, -1]),
 )
+
+
+DATA: list[dict[str, Any]] = [{}, {"latitude": 1, "longitude": 2}, {"name": "Bob"}, {"emoji": "x"}]
+
+
+def struct(fields: dict[str, Any]) -> Struct:
+    made = Struct()
+    made.update(fields)
+    return made
+
+
 DRAFTS = st.builds(
     message_pb2.Draft,
     conversation_id=IDS,
@@ -37,6 +51,7 @@ DRAFTS = st.builds(
     reply_to=st.just("") | IDS,
     mentions=st.just([]) | st.lists(st.sampled_from(["ann", "", "a b"]), max_size=2),
     attachments=st.just([]) | st.lists(ATTACHMENTS, max_size=2),
+    data=st.none() | st.sampled_from(DATA).map(struct),
 )
 
 
@@ -52,7 +67,9 @@ def problems(draft: message_pb2.Draft) -> dict[str, str]:
 def expected(draft: message_pb2.Draft) -> Iterator[str]:
     """Yields the fields that the contract refuses, and those that chat does."""
     yield from (name for name, _ in problems_of(draft))
-    if not draft.text.strip() and not draft.attachments:
+    data = convert.data_of(draft)
+    yield from message_data.problems_of(draft.kind, data, len(draft.attachments))
+    if not draft.text.strip() and not draft.attachments and data is None:
         yield "text"
     if not all(attachment.url.startswith(("https://", "http://")) for attachment in draft.attachments):
         yield "attachments"

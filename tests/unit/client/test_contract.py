@@ -26,7 +26,16 @@ from parley_client.operations import OPERATIONS
 from parley_client.protocol import decode_body
 from parley_client.requests import Requests, SentMessage
 
-from chassis.contract.fields import INTEGERS, STRUCT, TIMESTAMP, accepted_names, integer_bounds, is_message, message_of
+from chassis.contract.fields import (
+    INTEGERS,
+    STRUCT,
+    TIMESTAMP,
+    accepted_names,
+    integer_bounds,
+    is_message,
+    message_of,
+    options_of,
+)
 from chassis.contract.methods import all_services, message_class, methods_of
 from gateway.dialects.native.requests import all_commands
 from gateway.wire.json_reader import RequestField, read_request, request_fields
@@ -161,7 +170,8 @@ def messages_of(message: Descriptor) -> Iterator[Descriptor]:
     """Returns a message and all that its JSON object holds."""
     yield message
     for field, _ in written_fields(message):
-        if is_message(field) and message_of(field).full_name not in {TIMESTAMP, STRUCT}:
+        nested = is_message(field) and message_of(field).full_name not in {TIMESTAMP, STRUCT}
+        if nested and not options_of(field).keyed_by:
             yield from messages_of(message_of(field))
 
 
@@ -220,10 +230,15 @@ def test_an_object_holds_what_the_gateway_writes(name: str, full: bool) -> None:
     assert not full or len(json) == len(msgspec.structs.fields(decoded))
 
 
+KEYED = {f.json_name for message in OBJECTS.values() for f in message.fields if options_of(f).keyed_by}
+"""The fields whose JSON object has keys of any name, which are not fields."""
+
+
 def from_the_future(json: Any, enum_names: set[str]) -> Any:
     """Returns the JSON of a newer server: with more fields, and with names of enums that this client does not know."""
     if isinstance(json, dict):
-        return {"newField": [{}], **{name: from_the_future(value, enum_names) for name, value in json.items()}}
+        fields = {n: v if n in KEYED else from_the_future(v, enum_names) for n, v in json.items()}
+        return {"newField": [{}], **fields}
     if isinstance(json, list):
         return [from_the_future(item, enum_names) for item in json]
     return "new_name" if isinstance(json, str) and json in enum_names else json

@@ -164,12 +164,18 @@ message SingleChangeRequest {
   google.protobuf.FieldMask update_mask = 2;
 }
 
+message Vote {
+  string choice = 1;
+  repeated string voters = 2;
+}
+
 message EverythingResponse {
   string text = 1;
   Color color = 2;
   repeated Point points = 3;
   Point point = 4;
   string left_out = 5 [(parley.options.v1.field) = {omit_empty: true}];
+  repeated Vote votes = 6 [(parley.options.v1.field) = {omit_empty: true, keyed_by: "choice"}];
 }
 """
 

@@ -49,7 +49,10 @@ def reference(message: Any) -> dict[str, Any]:
             continue
         always = options.required or message.DESCRIPTOR.name.endswith("Response")
         absent = not message.HasField(field.name) if field.has_presence else (options.omit_empty and not value)
-        if always or not absent:
+        if (always or not absent) and options.keyed_by:
+            other = next(inner.name for inner in field.message_type.fields if inner.name != options.keyed_by)
+            written[field.json_name] = {getattr(i, options.keyed_by): list(getattr(i, other)) for i in value}
+        elif always or not absent:
             written[field.json_name] = (
                 [single(field, item) for item in value] if field.is_repeated else single(field, value)
             )
@@ -172,7 +175,14 @@ def test_a_response_has_all_of_its_fields() -> None:
         "points": [{"label": "a"}],
         "point": {"label": ""},
         "leftOut": "",
+        "votes": {},
     }
+
+
+def test_a_keyed_list_is_one_object() -> None:
+    votes = [new("Vote", choice="yes", voters=["ann", "bob"]), new("Vote", choice="no", voters=[])]
+    written = writer_of(descriptor("EverythingResponse"))(new("EverythingResponse", votes=votes))
+    assert written["votes"] == {"yes": ["ann", "bob"], "no": []}
 
 
 def test_presence_decides_over_defaults() -> None:

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 from google.protobuf.descriptor import Descriptor
 
-from chassis.contract.fields import STRUCT, TIMESTAMP, enum_names, enum_of, is_message, message_of
+from chassis.contract.fields import STRUCT, TIMESTAMP, enum_names, enum_of, is_message, message_of, options_of
 from chassis.contract.methods import all_services, methods_of
 from deploy.protocol_page import written_names
 from gateway.wire.json_writer import written_fields
@@ -22,7 +22,8 @@ def _objects_of(message: Descriptor) -> dict[str, Descriptor]:
     """Returns the messages in an answer, by name, at any depth."""
     found: dict[str, Descriptor] = {}
     for field, _ in written_fields(message):
-        if is_message(field) and message_of(field).full_name not in {TIMESTAMP, STRUCT}:
+        nested = is_message(field) and message_of(field).full_name not in {TIMESTAMP, STRUCT}
+        if nested and not options_of(field).keyed_by:
             inner = message_of(field)
             found |= {inner.name: inner, **_objects_of(inner)}
     return found

@@ -80,17 +80,17 @@ class Conversation:
             )
         )
         for user in present:
-            self._receive(user, silent=user == sender or user in muting, mentioned=user in mentions)
+            self._receive(user, silent=user == sender or user in muting, mentioned=user in mentions and user != sender)
 
     def _receive(self, user: str, *, silent: bool, mentioned: bool) -> None:
         member = self.members[user]
+        if mentioned:
+            self.mentioned.add((self.seq, user))
         if silent:
             member.read_up_to(self.seq)
             return
         member.listed = True
         member.unread.add(self.seq)
-        if mentioned:
-            self.mentioned.add((self.seq, user))
 
     def revise(self, seq: int, *, delete: bool) -> None:
         """A message is edited or deleted."""

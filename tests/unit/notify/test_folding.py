@@ -157,9 +157,9 @@ def test_nobody_but_other_members_can_be_mentioned(mentioned: str) -> None:
     assert not [n for n in stored.values() if n.type is NotificationType.MENTION]
 
 
-def test_those_who_muted_a_conversation_get_no_mention_from_it() -> None:
+def test_a_mention_passes_the_mute_of_its_conversation() -> None:
     stored = _apply([[replace(MESSAGE, mentions=("ben",), muted=("ben",))]])
-    assert not [n for n in stored.values() if n.type is NotificationType.MENTION]
+    assert [n.owner.user_id for n in stored.values() if n.type is NotificationType.MENTION] == ["ben"]
 
 
 JOINED = MemberJoined(ORGANIZATION, "c", NAME, "ben", "ann", rev=5, read_seq=0, time_ms=START_MS)

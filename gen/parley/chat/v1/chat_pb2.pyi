@@ -10,6 +10,7 @@ rev. Both start at 1, have no gaps and never change.
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -100,6 +101,14 @@ class _MessageKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MessageKi
     """A link, in the text."""
     MESSAGE_KIND_SYSTEM: _MessageKind.ValueType  # 6
     """Written by Parley or a service, never by a user."""
+    MESSAGE_KIND_VIDEO: _MessageKind.ValueType  # 7
+    """A video, in the attachments."""
+    MESSAGE_KIND_LOCATION: _MessageKind.ValueType  # 8
+    """A place, in data."""
+    MESSAGE_KIND_CONTACT: _MessageKind.ValueType  # 9
+    """A person's contact details, in data."""
+    MESSAGE_KIND_STICKER: _MessageKind.ValueType  # 10
+    """A sticker: its picture is the only attachment."""
 
 class MessageKind(_MessageKind, metaclass=_MessageKindEnumTypeWrapper):
     """The kind of a message's content."""
@@ -118,6 +127,14 @@ MESSAGE_KIND_LINK: MessageKind.ValueType  # 5
 """A link, in the text."""
 MESSAGE_KIND_SYSTEM: MessageKind.ValueType  # 6
 """Written by Parley or a service, never by a user."""
+MESSAGE_KIND_VIDEO: MessageKind.ValueType  # 7
+"""A video, in the attachments."""
+MESSAGE_KIND_LOCATION: MessageKind.ValueType  # 8
+"""A place, in data."""
+MESSAGE_KIND_CONTACT: MessageKind.ValueType  # 9
+"""A person's contact details, in data."""
+MESSAGE_KIND_STICKER: MessageKind.ValueType  # 10
+"""A sticker: its picture is the only attachment."""
 Global___MessageKind: _TypeAlias = MessageKind  # noqa: Y015
 
 @_typing.final
@@ -274,6 +291,34 @@ class Conversation(_message.Message):
 Global___Conversation: _TypeAlias = Conversation  # noqa: Y015
 
 @_typing.final
+class Reaction(_message.Message):
+    """The users who reacted to a message with one emoji."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EMOJI_FIELD_NUMBER: _builtins.int
+    USER_IDS_FIELD_NUMBER: _builtins.int
+    emoji: _builtins.str
+    """The emoji, fully qualified as in Unicode's list."""
+    @_builtins.property
+    def user_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The ids of the users, in the order in which they reacted."""
+
+    def __init__(
+        self,
+        *,
+        emoji: _builtins.str = ...,
+        user_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["emoji", b"emoji", "user_ids", b"user_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Reaction: _TypeAlias = Reaction  # noqa: Y015
+
+@_typing.final
 class Attachment(_message.Message):
     """A reference to content outside the message."""
 
@@ -310,7 +355,7 @@ Global___Attachment: _TypeAlias = Attachment  # noqa: Y015
 @_typing.final
 class Message(_message.Message):
     """A message. A deleted message is a tombstone: it keeps its ids, seq, kind, sender and times, and has no text,
-    attachments, mentions or reply_to.
+    attachments, mentions, reply_to, data or reactions.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -329,6 +374,8 @@ class Message(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     EDIT_TIME_FIELD_NUMBER: _builtins.int
     DELETE_TIME_FIELD_NUMBER: _builtins.int
+    REACTIONS_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
     message_id: _builtins.str
     """The message's id: 22 characters of base64url, derived from the organization, conversation, sender and
     client_message_id.
@@ -369,6 +416,16 @@ class Message(_message.Message):
     def delete_time(self) -> _timestamp_pb2.Timestamp:
         """The time of the deletion; absent if the message is not deleted."""
 
+    @_builtins.property
+    def reactions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Reaction]:
+        """The reactions by emoji, in the order in which the emoji were first used; at most 20 emoji and 1,000 reactions."""
+
+    @_builtins.property
+    def data(self) -> _struct_pb2.Struct:
+        """What the kind needs: {latitude, longitude, name?} of a location, {name, phones?, emails?} of a contact,
+        {pack?, emoji?} of a sticker; absent for others.
+        """
+
     def __init__(
         self,
         *,
@@ -386,10 +443,12 @@ class Message(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         edit_time: _timestamp_pb2.Timestamp | None = ...,
         delete_time: _timestamp_pb2.Timestamp | None = ...,
+        reactions: _abc.Iterable[Global___Reaction] | None = ...,
+        data: _struct_pb2.Struct | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "delete_time", b"delete_time", "edit_time", b"edit_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "data", b"data", "delete_time", b"delete_time", "edit_time", b"edit_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachments", b"attachments", "client_message_id", b"client_message_id", "conversation_id", b"conversation_id", "create_time", b"create_time", "delete_time", b"delete_time", "edit_time", b"edit_time", "kind", b"kind", "mentions", b"mentions", "message_id", b"message_id", "reply_to", b"reply_to", "rev", b"rev", "sender_id", b"sender_id", "seq", b"seq", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachments", b"attachments", "client_message_id", b"client_message_id", "conversation_id", b"conversation_id", "create_time", b"create_time", "data", b"data", "delete_time", b"delete_time", "edit_time", b"edit_time", "kind", b"kind", "mentions", b"mentions", "message_id", b"message_id", "reactions", b"reactions", "reply_to", b"reply_to", "rev", b"rev", "sender_id", b"sender_id", "seq", b"seq", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -126,7 +126,7 @@ class Event(_message.Message):
 
     @_builtins.property
     def message_updated(self) -> Global___MessageUpdated:
-        """A message was edited."""
+        """A message was edited, or its reactions changed."""
 
     @_builtins.property
     def message_deleted(self) -> Global___MessageDeleted:
@@ -239,14 +239,14 @@ Global___MessageCreated: _TypeAlias = MessageCreated  # noqa: Y015
 
 @_typing.final
 class MessageUpdated(_message.Message):
-    """A message was edited."""
+    """A message was edited, or its reactions changed."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     MESSAGE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def message(self) -> _chat_pb2.Message:
-        """The message after the edit."""
+        """The message after the change."""
 
     def __init__(
         self,

@@ -23,6 +23,7 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 from parley.chat.v1 import chat_pb2 as parley_dot_chat_dot_v1_dot_chat__pb2
@@ -31,7 +32,7 @@ from parley.options.v1 import op_pb2 as parley_dot_options_dot_v1_dot_op__pb2
 from parley.options.v1 import rule_pb2 as parley_dot_options_dot_v1_dot_rule__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cparley/chat/v1/message.proto\x12\x0eparley.chat.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x19parley/chat/v1/chat.proto\x1a\x1dparley/options/v1/field.proto\x1a\x1aparley/options/v1/op.proto\x1a\x1cparley/options/v1/rule.proto\"V\n\x05\x41\x63tor\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x15\n\rconnection_id\x18\x04 \x01(\t\"\xa2\x02\n\x05\x44raft\x12#\n\x0f\x63onversation_id\x18\x01 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12%\n\x11\x63lient_message_id\x18\x02 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12\x18\n\x04text\x18\x03 \x01(\tB\n\xda\xf3\x18\x06\x08\x01 \x80\x80\x01\x12\x44\n\x04kind\x18\x04 \x01(\x0e\x32\x1b.parley.chat.v1.MessageKindB\x19\xda\xf3\x18\x15r\x13MESSAGE_KIND_SYSTEM\x12\x18\n\x08reply_to\x18\x05 \x01(\tB\x06\xda\xf3\x18\x02\x18@\x12\x1a\n\x08mentions\x18\x06 \x03(\tB\x08\xda\xf3\x18\x04(\x01\x38\x32\x12\x37\n\x0b\x61ttachments\x18\x07 \x03(\x0b\x32\x1a.parley.chat.v1.AttachmentB\x06\xda\xf3\x18\x02\x38\x14\"s\n\nSendResult\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x0b\n\x03seq\x18\x02 \x01(\x03\x12\x0b\n\x03rev\x18\x03 \x01(\x03\x12\x37\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02\x08\x01\"\xab\x01\n\x13SendMessagesRequest\x12@\n\x05items\x18\x01 \x03(\x0b\x32(.parley.chat.v1.SendMessagesRequest.ItemB\x07\xda\xf3\x18\x03\x38\xe8\x07\x1aR\n\x04Item\x12$\n\x05\x61\x63tor\x18\x01 \x01(\x0b\x32\x15.parley.chat.v1.Actor\x12$\n\x05\x64raft\x18\x02 \x01(\x0b\x32\x15.parley.chat.v1.Draft\"\xbf\x01\n\x14SendMessagesResponse\x12>\n\x08outcomes\x18\x01 \x03(\x0b\x32,.parley.chat.v1.SendMessagesResponse.Outcome\x1ag\n\x07Outcome\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1a.parley.chat.v1.SendResultH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"\x95\x01\n\x12SendMessageRequest\x12\x7f\n\x05\x64raft\x18\x01 \x01(\x0b\x32\x15.parley.chat.v1.DraftBY\xda\xf3\x18U\x08\x01jQ\n\x0f\x63onversation_id\n\x11\x63lient_message_id\x12\x04text\x12\x04kind\x12\x08reply_to\x12\x08mentions\x12\x0b\x61ttachments\"I\n\x13SendMessageResponse\x12\x32\n\x06result\x18\x01 \x01(\x0b\x32\x1a.parley.chat.v1.SendResultB\x06\xda\xf3\x18\x02j\x00\"3\n\x11GetMessageRequest\x12\x1e\n\nmessage_id\x18\x01 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\">\n\x12GetMessageResponse\x12(\n\x07message\x18\x01 \x01(\x0b\x32\x17.parley.chat.v1.Message\"\x99\x01\n\x13ListMessagesRequest\x12#\n\x0f\x63onversation_id\x18\x01 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12\x1c\n\nbefore_seq\x18\x02 \x01(\x03\x42\x06\xda\xf3\x18\x02@\x01H\x00\x12\x1b\n\tafter_seq\x18\x03 \x01(\x03\x42\x06\xda\xf3\x18\x02@\x00H\x00\x12\x19\n\tpage_size\x18\x04 \x01(\x05\x42\x06\xda\xf3\x18\x02@\x00\x42\x07\n\x05place\"S\n\x14ListMessagesResponse\x12)\n\x08messages\x18\x01 \x03(\x0b\x32\x17.parley.chat.v1.Message\x12\x10\n\x08has_more\x18\x02 \x01(\x08\"r\n\x13SyncMessagesRequest\x12#\n\x0f\x63onversation_id\x18\x01 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12\x1b\n\tafter_rev\x18\x02 \x01(\x03\x42\x08\xda\xf3\x18\x04\x08\x01@\x00\x12\x19\n\tpage_size\x18\x03 \x01(\x05\x42\x06\xda\xf3\x18\x02@\x00\"\x87\x01\n\x14SyncMessagesResponse\x12)\n\x08messages\x18\x01 \x03(\x0b\x32\x17.parley.chat.v1.Message\x12\x32\n\x0c\x63onversation\x18\x02 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"\x91\x01\n\x12\x45\x64itMessageRequest\x12#\n\x0f\x63onversation_id\x18\x01 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12\x1e\n\nmessage_id\x18\x02 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12\x1a\n\x04text\x18\x03 \x01(\tB\x0c\xda\xf3\x18\x08\x08\x01 \x80\x80\x01P\x01\x12\x1a\n\nrequest_id\x18\x04 \x01(\tB\x06\xda\xf3\x18\x02\x18@\"?\n\x13\x45\x64itMessageResponse\x12(\n\x07message\x18\x01 \x01(\x0b\x32\x17.parley.chat.v1.Message\"w\n\x14\x44\x65leteMessageRequest\x12#\n\x0f\x63onversation_id\x18\x01 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12\x1e\n\nmessage_id\x18\x02 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\xda\xf3\x18\x02\x18@\"A\n\x15\x44\x65leteMessageResponse\x12(\n\x07message\x18\x01 \x01(\x0b\x32\x17.parley.chat.v1.Message\"M\n\x0fMarkReadRequest\x12#\n\x0f\x63onversation_id\x18\x01 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12\x15\n\x03seq\x18\x02 \x01(\x03\x42\x08\xda\xf3\x18\x04\x08\x01@\x01\"\x12\n\x10MarkReadResponse\"R\n\x14MarkDeliveredRequest\x12#\n\x0f\x63onversation_id\x18\x01 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12\x15\n\x03seq\x18\x02 \x01(\x03\x42\x08\xda\xf3\x18\x04\x08\x01@\x01\"\x17\n\x15MarkDeliveredResponse\"O\n\x10SetTypingRequest\x12#\n\x0f\x63onversation_id\x18\x01 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12\x16\n\x06\x61\x63tive\x18\x02 \x01(\x08\x42\x06\xda\xf3\x18\x02\x08\x01\"\x13\n\x11SetTypingResponse\"\xae\x02\n\x12SendSignalsRequest\x12?\n\x05items\x18\x01 \x03(\x0b\x32\'.parley.chat.v1.SendSignalsRequest.ItemB\x07\xda\xf3\x18\x03\x38\xe8\x07\x1a\xd6\x01\n\x04Item\x12$\n\x05\x61\x63tor\x18\x01 \x01(\x0b\x32\x15.parley.chat.v1.Actor\x12/\n\x04read\x18\x02 \x01(\x0b\x32\x1f.parley.chat.v1.MarkReadRequestH\x00\x12\x39\n\tdelivered\x18\x03 \x01(\x0b\x32$.parley.chat.v1.MarkDeliveredRequestH\x00\x12\x32\n\x06typing\x18\x04 \x01(\x0b\x32 .parley.chat.v1.SetTypingRequestH\x00\x42\x08\n\x06signal\";\n\x13SendSignalsResponse\x12$\n\x08outcomes\x18\x01 \x03(\x0b\x32\x12.google.rpc.Status2\xd4\x0f\n\x0eMessageService\x12l\n\x0cSendMessages\x12#.parley.chat.v1.SendMessagesRequest\x1a$.parley.chat.v1.SendMessagesResponse\"\x11\xca\xf3\x18\r\"\tusers.act(\x01\x12\xf3\x01\n\x0bSendMessage\x12\".parley.chat.v1.SendMessageRequest\x1a#.parley.chat.v1.SendMessageResponse\"\x9a\x01\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18S\n\x0cmessage.send\x1a\x43the hot path batches messages of many connections into SendMessages\x82\xd3\xe4\x93\x02\x37\"2/api/chat/conversations/{conversation_id}/messages:\x01*\x12\x92\x01\n\nGetMessage\x12!.parley.chat.v1.GetMessageRequest\x1a\".parley.chat.v1.GetMessageResponse\"=\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\r\n\x0bmessage.get\x82\xd3\xe4\x93\x02 \x12\x1e/api/chat/message/{message_id}\x12\xad\x01\n\x0cListMessages\x12#.parley.chat.v1.ListMessagesRequest\x1a$.parley.chat.v1.ListMessagesResponse\"R\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x0e\n\x0cmessage.list\x82\xd3\xe4\x93\x02\x34\x12\x32/api/chat/conversations/{conversation_id}/messages\x12\xac\x01\n\x0cSyncMessages\x12#.parley.chat.v1.SyncMessagesRequest\x1a$.parley.chat.v1.SyncMessagesResponse\"Q\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x0e\n\x0cmessage.sync\x82\xd3\xe4\x93\x02\x33\x12\x31/api/chat/conversations/{conversation_id}/changes\x12\xba\x01\n\x0b\x45\x64itMessage\x12\".parley.chat.v1.EditMessageRequest\x1a#.parley.chat.v1.EditMessageResponse\"b\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x0e\n\x0cmessage.edit\x82\xd3\xe4\x93\x02\x44\x32?/api/chat/conversations/{conversation_id}/messages/{message_id}:\x01*\x12\xbf\x01\n\rDeleteMessage\x12$.parley.chat.v1.DeleteMessageRequest\x1a%.parley.chat.v1.DeleteMessageResponse\"a\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x10\n\x0emessage.delete\x82\xd3\xe4\x93\x02\x41*?/api/chat/conversations/{conversation_id}/messages/{message_id}\x12\xa3\x01\n\x08MarkRead\x12\x1f.parley.chat.v1.MarkReadRequest\x1a .parley.chat.v1.MarkReadResponse\"T\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18J\n\x0creceipt.read\x1a:receipts of many connections go to chat in one SendSignals\x12\xf6\x01\n\rMarkDelivered\x12$.parley.chat.v1.MarkDeliveredRequest\x1a%.parley.chat.v1.MarkDeliveredResponse\"\x97\x01\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18O\n\x11receipt.delivered\x1a:receipts of many connections go to chat in one SendSignals\x82\xd3\xe4\x93\x02\x38\"3/api/chat/conversations/{conversation_id}/delivered:\x01*\x12\xe0\x01\n\tSetTyping\x12 .parley.chat.v1.SetTypingRequest\x1a!.parley.chat.v1.SetTypingResponse\"\x8d\x01\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18H\n\ntyping.set\x1a:typing of many connections goes to chat in one SendSignals\x82\xd3\xe4\x93\x02\x35\"0/api/chat/conversations/{conversation_id}/typing:\x01*\x12i\n\x0bSendSignals\x12\".parley.chat.v1.SendSignalsRequest\x1a#.parley.chat.v1.SendSignalsResponse\"\x11\xca\xf3\x18\r\"\tusers.act(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cparley/chat/v1/message.proto\x12\x0eparley.chat.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\x1a\x19parley/chat/v1/chat.proto\x1a\x1dparley/options/v1/field.proto\x1a\x1aparley/options/v1/op.proto\x1a\x1cparley/options/v1/rule.proto\"V\n\x05\x41\x63tor\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x15\n\rconnection_id\x18\x04 \x01(\t\"\xc9\x02\n\x05\x44raft\x12#\n\x0f\x63onversation_id\x18\x01 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12%\n\x11\x63lient_message_id\x18\x02 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12\x18\n\x04text\x18\x03 \x01(\tB\n\xda\xf3\x18\x06\x08\x01 \x80\x80\x01\x12\x44\n\x04kind\x18\x04 \x01(\x0e\x32\x1b.parley.chat.v1.MessageKindB\x19\xda\xf3\x18\x15r\x13MESSAGE_KIND_SYSTEM\x12\x18\n\x08reply_to\x18\x05 \x01(\tB\x06\xda\xf3\x18\x02\x18@\x12\x1a\n\x08mentions\x18\x06 \x03(\tB\x08\xda\xf3\x18\x04(\x01\x38\x32\x12\x37\n\x0b\x61ttachments\x18\x07 \x03(\x0b\x32\x1a.parley.chat.v1.AttachmentB\x06\xda\xf3\x18\x02\x38\x14\x12%\n\x04\x64\x61ta\x18\x08 \x01(\x0b\x32\x17.google.protobuf.Struct\"s\n\nSendResult\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x0b\n\x03seq\x18\x02 \x01(\x03\x12\x0b\n\x03rev\x18\x03 \x01(\x03\x12\x37\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02\x08\x01\"\xab\x01\n\x13SendMessagesRequest\x12@\n\x05items\x18\x01 \x03(\x0b\x32(.parley.chat.v1.SendMessagesRequest.ItemB\x07\xda\xf3\x18\x03\x38\xe8\x07\x1aR\n\x04Item\x12$\n\x05\x61\x63tor\x18\x01 \x01(\x0b\x32\x15.parley.chat.v1.Actor\x12$\n\x05\x64raft\x18\x02 \x01(\x0b\x32\x15.parley.chat.v1.Draft\"\xbf\x01\n\x14SendMessagesResponse\x12>\n\x08outcomes\x18\x01 \x03(\x0b\x32,.parley.chat.v1.SendMessagesResponse.Outcome\x1ag\n\x07Outcome\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1a.parley.chat.v1.SendResultH\x00\x12#\n\x05\x65rror\x18\x02 \x01(\x0b\x32\x12.google.rpc.StatusH\x00\x42\t\n\x07outcome\"\x9c\x01\n\x12SendMessageRequest\x12\x85\x01\n\x05\x64raft\x18\x01 \x01(\x0b\x32\x15.parley.chat.v1.DraftB_\xda\xf3\x18[\x08\x01jW\n\x0f\x63onversation_id\n\x11\x63lient_message_id\x12\x04text\x12\x04kind\x12\x08reply_to\x12\x08mentions\x12\x0b\x61ttachments\x12\x04\x64\x61ta\"I\n\x13SendMessageResponse\x12\x32\n\x06result\x18\x01 \x01(\x0b\x32\x1a.parley.chat.v1.SendResultB\x06\xda\xf3\x18\x02j\x00\"3\n\x11GetMessageRequest\x12\x1e\n\nmessage_id\x18\x01 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\">\n\x12GetMessageResponse\x12(\n\x07message\x18\x01 \x01(\x0b\x32\x17.parley.chat.v1.Message\"\x99\x01\n\x13ListMessagesRequest\x12#\n\x0f\x63onversation_id\x18\x01 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12\x1c\n\nbefore_seq\x18\x02 \x01(\x03\x42\x06\xda\xf3\x18\x02@\x01H\x00\x12\x1b\n\tafter_seq\x18\x03 \x01(\x03\x42\x06\xda\xf3\x18\x02@\x00H\x00\x12\x19\n\tpage_size\x18\x04 \x01(\x05\x42\x06\xda\xf3\x18\x02@\x00\x42\x07\n\x05place\"S\n\x14ListMessagesResponse\x12)\n\x08messages\x18\x01 \x03(\x0b\x32\x17.parley.chat.v1.Message\x12\x10\n\x08has_more\x18\x02 \x01(\x08\"r\n\x13SyncMessagesRequest\x12#\n\x0f\x63onversation_id\x18\x01 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12\x1b\n\tafter_rev\x18\x02 \x01(\x03\x42\x08\xda\xf3\x18\x04\x08\x01@\x00\x12\x19\n\tpage_size\x18\x03 \x01(\x05\x42\x06\xda\xf3\x18\x02@\x00\"\x87\x01\n\x14SyncMessagesResponse\x12)\n\x08messages\x18\x01 \x03(\x0b\x32\x17.parley.chat.v1.Message\x12\x32\n\x0c\x63onversation\x18\x02 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\x12\x10\n\x08has_more\x18\x03 \x01(\x08\"\x91\x01\n\x12\x45\x64itMessageRequest\x12#\n\x0f\x63onversation_id\x18\x01 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12\x1e\n\nmessage_id\x18\x02 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12\x1a\n\x04text\x18\x03 \x01(\tB\x0c\xda\xf3\x18\x08\x08\x01 \x80\x80\x01P\x01\x12\x1a\n\nrequest_id\x18\x04 \x01(\tB\x06\xda\xf3\x18\x02\x18@\"?\n\x13\x45\x64itMessageResponse\x12(\n\x07message\x18\x01 \x01(\x0b\x32\x17.parley.chat.v1.Message\"w\n\x14\x44\x65leteMessageRequest\x12#\n\x0f\x63onversation_id\x18\x01 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12\x1e\n\nmessage_id\x18\x02 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12\x1a\n\nrequest_id\x18\x03 \x01(\tB\x06\xda\xf3\x18\x02\x18@\"A\n\x15\x44\x65leteMessageResponse\x12(\n\x07message\x18\x01 \x01(\x0b\x32\x17.parley.chat.v1.Message\"\x90\x01\n\x12\x41\x64\x64ReactionRequest\x12#\n\x0f\x63onversation_id\x18\x01 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12\x1e\n\nmessage_id\x18\x02 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12\x19\n\x05\x65moji\x18\x03 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12\x1a\n\nrequest_id\x18\x04 \x01(\tB\x06\xda\xf3\x18\x02\x18@\"?\n\x13\x41\x64\x64ReactionResponse\x12(\n\x07message\x18\x01 \x01(\x0b\x32\x17.parley.chat.v1.Message\"\x93\x01\n\x15RemoveReactionRequest\x12#\n\x0f\x63onversation_id\x18\x01 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12\x1e\n\nmessage_id\x18\x02 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12\x19\n\x05\x65moji\x18\x03 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12\x1a\n\nrequest_id\x18\x04 \x01(\tB\x06\xda\xf3\x18\x02\x18@\"B\n\x16RemoveReactionResponse\x12(\n\x07message\x18\x01 \x01(\x0b\x32\x17.parley.chat.v1.Message\"M\n\x0fMarkReadRequest\x12#\n\x0f\x63onversation_id\x18\x01 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12\x15\n\x03seq\x18\x02 \x01(\x03\x42\x08\xda\xf3\x18\x04\x08\x01@\x01\"\x12\n\x10MarkReadResponse\"R\n\x14MarkDeliveredRequest\x12#\n\x0f\x63onversation_id\x18\x01 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12\x15\n\x03seq\x18\x02 \x01(\x03\x42\x08\xda\xf3\x18\x04\x08\x01@\x01\"\x17\n\x15MarkDeliveredResponse\"O\n\x10SetTypingRequest\x12#\n\x0f\x63onversation_id\x18\x01 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12\x16\n\x06\x61\x63tive\x18\x02 \x01(\x08\x42\x06\xda\xf3\x18\x02\x08\x01\"\x13\n\x11SetTypingResponse\"\xae\x02\n\x12SendSignalsRequest\x12?\n\x05items\x18\x01 \x03(\x0b\x32\'.parley.chat.v1.SendSignalsRequest.ItemB\x07\xda\xf3\x18\x03\x38\xe8\x07\x1a\xd6\x01\n\x04Item\x12$\n\x05\x61\x63tor\x18\x01 \x01(\x0b\x32\x15.parley.chat.v1.Actor\x12/\n\x04read\x18\x02 \x01(\x0b\x32\x1f.parley.chat.v1.MarkReadRequestH\x00\x12\x39\n\tdelivered\x18\x03 \x01(\x0b\x32$.parley.chat.v1.MarkDeliveredRequestH\x00\x12\x32\n\x06typing\x18\x04 \x01(\x0b\x32 .parley.chat.v1.SetTypingRequestH\x00\x42\x08\n\x06signal\";\n\x13SendSignalsResponse\x12$\n\x08outcomes\x18\x01 \x03(\x0b\x32\x12.google.rpc.Status2\xf4\x12\n\x0eMessageService\x12l\n\x0cSendMessages\x12#.parley.chat.v1.SendMessagesRequest\x1a$.parley.chat.v1.SendMessagesResponse\"\x11\xca\xf3\x18\r\"\tusers.act(\x01\x12\xf3\x01\n\x0bSendMessage\x12\".parley.chat.v1.SendMessageRequest\x1a#.parley.chat.v1.SendMessageResponse\"\x9a\x01\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18S\n\x0cmessage.send\x1a\x43the hot path batches messages of many connections into SendMessages\x82\xd3\xe4\x93\x02\x37\"2/api/chat/conversations/{conversation_id}/messages:\x01*\x12\x92\x01\n\nGetMessage\x12!.parley.chat.v1.GetMessageRequest\x1a\".parley.chat.v1.GetMessageResponse\"=\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\r\n\x0bmessage.get\x82\xd3\xe4\x93\x02 \x12\x1e/api/chat/message/{message_id}\x12\xad\x01\n\x0cListMessages\x12#.parley.chat.v1.ListMessagesRequest\x1a$.parley.chat.v1.ListMessagesResponse\"R\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x0e\n\x0cmessage.list\x82\xd3\xe4\x93\x02\x34\x12\x32/api/chat/conversations/{conversation_id}/messages\x12\xac\x01\n\x0cSyncMessages\x12#.parley.chat.v1.SyncMessagesRequest\x1a$.parley.chat.v1.SyncMessagesResponse\"Q\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x0e\n\x0cmessage.sync\x82\xd3\xe4\x93\x02\x33\x12\x31/api/chat/conversations/{conversation_id}/changes\x12\xba\x01\n\x0b\x45\x64itMessage\x12\".parley.chat.v1.EditMessageRequest\x1a#.parley.chat.v1.EditMessageResponse\"b\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x0e\n\x0cmessage.edit\x82\xd3\xe4\x93\x02\x44\x32?/api/chat/conversations/{conversation_id}/messages/{message_id}:\x01*\x12\xbf\x01\n\rDeleteMessage\x12$.parley.chat.v1.DeleteMessageRequest\x1a%.parley.chat.v1.DeleteMessageResponse\"a\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x10\n\x0emessage.delete\x82\xd3\xe4\x93\x02\x41*?/api/chat/conversations/{conversation_id}/messages/{message_id}\x12\xc5\x01\n\x0b\x41\x64\x64Reaction\x12\".parley.chat.v1.AddReactionRequest\x1a#.parley.chat.v1.AddReactionResponse\"m\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x0f\n\rmessage.react\x82\xd3\xe4\x93\x02N\"I/api/chat/conversations/{conversation_id}/messages/{message_id}/reactions:\x01*\x12\xd5\x01\n\x0eRemoveReaction\x12%.parley.chat.v1.RemoveReactionRequest\x1a&.parley.chat.v1.RemoveReactionResponse\"t\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18\x11\n\x0fmessage.unreact\x82\xd3\xe4\x93\x02S*Q/api/chat/conversations/{conversation_id}/messages/{message_id}/reactions/{emoji}\x12\xa3\x01\n\x08MarkRead\x12\x1f.parley.chat.v1.MarkReadRequest\x1a .parley.chat.v1.MarkReadResponse\"T\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18J\n\x0creceipt.read\x1a:receipts of many connections go to chat in one SendSignals\x12\xf6\x01\n\rMarkDelivered\x12$.parley.chat.v1.MarkDeliveredRequest\x1a%.parley.chat.v1.MarkDeliveredResponse\"\x97\x01\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18O\n\x11receipt.delivered\x1a:receipts of many connections go to chat in one SendSignals\x82\xd3\xe4\x93\x02\x38\"3/api/chat/conversations/{conversation_id}/delivered:\x01*\x12\xe0\x01\n\tSetTyping\x12 .parley.chat.v1.SetTypingRequest\x1a!.parley.chat.v1.SetTypingResponse\"\x8d\x01\xca\xf3\x18\x02\x10\x01\xd2\xf3\x18H\n\ntyping.set\x1a:typing of many connections goes to chat in one SendSignals\x82\xd3\xe4\x93\x02\x35\"0/api/chat/conversations/{conversation_id}/typing:\x01*\x12i\n\x0bSendSignals\x12\".parley.chat.v1.SendSignalsRequest\x1a#.parley.chat.v1.SendSignalsResponse\"\x11\xca\xf3\x18\r\"\tusers.act(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -57,7 +58,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SENDMESSAGESREQUEST'].fields_by_name['items']._loaded_options = None
   _globals['_SENDMESSAGESREQUEST'].fields_by_name['items']._serialized_options = b'\332\363\030\0038\350\007'
   _globals['_SENDMESSAGEREQUEST'].fields_by_name['draft']._loaded_options = None
-  _globals['_SENDMESSAGEREQUEST'].fields_by_name['draft']._serialized_options = b'\332\363\030U\010\001jQ\n\017conversation_id\n\021client_message_id\022\004text\022\004kind\022\010reply_to\022\010mentions\022\013attachments'
+  _globals['_SENDMESSAGEREQUEST'].fields_by_name['draft']._serialized_options = b'\332\363\030[\010\001jW\n\017conversation_id\n\021client_message_id\022\004text\022\004kind\022\010reply_to\022\010mentions\022\013attachments\022\004data'
   _globals['_SENDMESSAGERESPONSE'].fields_by_name['result']._loaded_options = None
   _globals['_SENDMESSAGERESPONSE'].fields_by_name['result']._serialized_options = b'\332\363\030\002j\000'
   _globals['_GETMESSAGEREQUEST'].fields_by_name['message_id']._loaded_options = None
@@ -90,6 +91,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DELETEMESSAGEREQUEST'].fields_by_name['message_id']._serialized_options = b'\332\363\030\006\010\001\020\001\030@'
   _globals['_DELETEMESSAGEREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_DELETEMESSAGEREQUEST'].fields_by_name['request_id']._serialized_options = b'\332\363\030\002\030@'
+  _globals['_ADDREACTIONREQUEST'].fields_by_name['conversation_id']._loaded_options = None
+  _globals['_ADDREACTIONREQUEST'].fields_by_name['conversation_id']._serialized_options = b'\332\363\030\006\010\001\020\001\030@'
+  _globals['_ADDREACTIONREQUEST'].fields_by_name['message_id']._loaded_options = None
+  _globals['_ADDREACTIONREQUEST'].fields_by_name['message_id']._serialized_options = b'\332\363\030\006\010\001\020\001\030@'
+  _globals['_ADDREACTIONREQUEST'].fields_by_name['emoji']._loaded_options = None
+  _globals['_ADDREACTIONREQUEST'].fields_by_name['emoji']._serialized_options = b'\332\363\030\006\010\001\020\001\030@'
+  _globals['_ADDREACTIONREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_ADDREACTIONREQUEST'].fields_by_name['request_id']._serialized_options = b'\332\363\030\002\030@'
+  _globals['_REMOVEREACTIONREQUEST'].fields_by_name['conversation_id']._loaded_options = None
+  _globals['_REMOVEREACTIONREQUEST'].fields_by_name['conversation_id']._serialized_options = b'\332\363\030\006\010\001\020\001\030@'
+  _globals['_REMOVEREACTIONREQUEST'].fields_by_name['message_id']._loaded_options = None
+  _globals['_REMOVEREACTIONREQUEST'].fields_by_name['message_id']._serialized_options = b'\332\363\030\006\010\001\020\001\030@'
+  _globals['_REMOVEREACTIONREQUEST'].fields_by_name['emoji']._loaded_options = None
+  _globals['_REMOVEREACTIONREQUEST'].fields_by_name['emoji']._serialized_options = b'\332\363\030\006\010\001\020\001\030@'
+  _globals['_REMOVEREACTIONREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_REMOVEREACTIONREQUEST'].fields_by_name['request_id']._serialized_options = b'\332\363\030\002\030@'
   _globals['_MARKREADREQUEST'].fields_by_name['conversation_id']._loaded_options = None
   _globals['_MARKREADREQUEST'].fields_by_name['conversation_id']._serialized_options = b'\332\363\030\006\010\001\020\001\030@'
   _globals['_MARKREADREQUEST'].fields_by_name['seq']._loaded_options = None
@@ -118,6 +135,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MESSAGESERVICE'].methods_by_name['EditMessage']._serialized_options = b'\312\363\030\002\020\001\322\363\030\016\n\014message.edit\202\323\344\223\002D2?/api/chat/conversations/{conversation_id}/messages/{message_id}:\001*'
   _globals['_MESSAGESERVICE'].methods_by_name['DeleteMessage']._loaded_options = None
   _globals['_MESSAGESERVICE'].methods_by_name['DeleteMessage']._serialized_options = b'\312\363\030\002\020\001\322\363\030\020\n\016message.delete\202\323\344\223\002A*?/api/chat/conversations/{conversation_id}/messages/{message_id}'
+  _globals['_MESSAGESERVICE'].methods_by_name['AddReaction']._loaded_options = None
+  _globals['_MESSAGESERVICE'].methods_by_name['AddReaction']._serialized_options = b'\312\363\030\002\020\001\322\363\030\017\n\rmessage.react\202\323\344\223\002N\"I/api/chat/conversations/{conversation_id}/messages/{message_id}/reactions:\001*'
+  _globals['_MESSAGESERVICE'].methods_by_name['RemoveReaction']._loaded_options = None
+  _globals['_MESSAGESERVICE'].methods_by_name['RemoveReaction']._serialized_options = b'\312\363\030\002\020\001\322\363\030\021\n\017message.unreact\202\323\344\223\002S*Q/api/chat/conversations/{conversation_id}/messages/{message_id}/reactions/{emoji}'
   _globals['_MESSAGESERVICE'].methods_by_name['MarkRead']._loaded_options = None
   _globals['_MESSAGESERVICE'].methods_by_name['MarkRead']._serialized_options = b'\312\363\030\002\020\001\322\363\030J\n\014receipt.read\032:receipts of many connections go to chat in one SendSignals'
   _globals['_MESSAGESERVICE'].methods_by_name['MarkDelivered']._loaded_options = None
@@ -126,62 +147,70 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MESSAGESERVICE'].methods_by_name['SetTyping']._serialized_options = b'\312\363\030\002\020\001\322\363\030H\n\ntyping.set\032:typing of many connections goes to chat in one SendSignals\202\323\344\223\0025\"0/api/chat/conversations/{conversation_id}/typing:\001*'
   _globals['_MESSAGESERVICE'].methods_by_name['SendSignals']._loaded_options = None
   _globals['_MESSAGESERVICE'].methods_by_name['SendSignals']._serialized_options = b'\312\363\030\r\"\tusers.act(\001'
-  _globals['_ACTOR']._serialized_start=252
-  _globals['_ACTOR']._serialized_end=338
-  _globals['_DRAFT']._serialized_start=341
-  _globals['_DRAFT']._serialized_end=631
-  _globals['_SENDRESULT']._serialized_start=633
-  _globals['_SENDRESULT']._serialized_end=748
-  _globals['_SENDMESSAGESREQUEST']._serialized_start=751
-  _globals['_SENDMESSAGESREQUEST']._serialized_end=922
-  _globals['_SENDMESSAGESREQUEST_ITEM']._serialized_start=840
-  _globals['_SENDMESSAGESREQUEST_ITEM']._serialized_end=922
-  _globals['_SENDMESSAGESRESPONSE']._serialized_start=925
-  _globals['_SENDMESSAGESRESPONSE']._serialized_end=1116
-  _globals['_SENDMESSAGESRESPONSE_OUTCOME']._serialized_start=1013
-  _globals['_SENDMESSAGESRESPONSE_OUTCOME']._serialized_end=1116
-  _globals['_SENDMESSAGEREQUEST']._serialized_start=1119
-  _globals['_SENDMESSAGEREQUEST']._serialized_end=1268
-  _globals['_SENDMESSAGERESPONSE']._serialized_start=1270
-  _globals['_SENDMESSAGERESPONSE']._serialized_end=1343
-  _globals['_GETMESSAGEREQUEST']._serialized_start=1345
-  _globals['_GETMESSAGEREQUEST']._serialized_end=1396
-  _globals['_GETMESSAGERESPONSE']._serialized_start=1398
-  _globals['_GETMESSAGERESPONSE']._serialized_end=1460
-  _globals['_LISTMESSAGESREQUEST']._serialized_start=1463
-  _globals['_LISTMESSAGESREQUEST']._serialized_end=1616
-  _globals['_LISTMESSAGESRESPONSE']._serialized_start=1618
-  _globals['_LISTMESSAGESRESPONSE']._serialized_end=1701
-  _globals['_SYNCMESSAGESREQUEST']._serialized_start=1703
-  _globals['_SYNCMESSAGESREQUEST']._serialized_end=1817
-  _globals['_SYNCMESSAGESRESPONSE']._serialized_start=1820
-  _globals['_SYNCMESSAGESRESPONSE']._serialized_end=1955
-  _globals['_EDITMESSAGEREQUEST']._serialized_start=1958
-  _globals['_EDITMESSAGEREQUEST']._serialized_end=2103
-  _globals['_EDITMESSAGERESPONSE']._serialized_start=2105
-  _globals['_EDITMESSAGERESPONSE']._serialized_end=2168
-  _globals['_DELETEMESSAGEREQUEST']._serialized_start=2170
-  _globals['_DELETEMESSAGEREQUEST']._serialized_end=2289
-  _globals['_DELETEMESSAGERESPONSE']._serialized_start=2291
-  _globals['_DELETEMESSAGERESPONSE']._serialized_end=2356
-  _globals['_MARKREADREQUEST']._serialized_start=2358
-  _globals['_MARKREADREQUEST']._serialized_end=2435
-  _globals['_MARKREADRESPONSE']._serialized_start=2437
-  _globals['_MARKREADRESPONSE']._serialized_end=2455
-  _globals['_MARKDELIVEREDREQUEST']._serialized_start=2457
-  _globals['_MARKDELIVEREDREQUEST']._serialized_end=2539
-  _globals['_MARKDELIVEREDRESPONSE']._serialized_start=2541
-  _globals['_MARKDELIVEREDRESPONSE']._serialized_end=2564
-  _globals['_SETTYPINGREQUEST']._serialized_start=2566
-  _globals['_SETTYPINGREQUEST']._serialized_end=2645
-  _globals['_SETTYPINGRESPONSE']._serialized_start=2647
-  _globals['_SETTYPINGRESPONSE']._serialized_end=2666
-  _globals['_SENDSIGNALSREQUEST']._serialized_start=2669
-  _globals['_SENDSIGNALSREQUEST']._serialized_end=2971
-  _globals['_SENDSIGNALSREQUEST_ITEM']._serialized_start=2757
-  _globals['_SENDSIGNALSREQUEST_ITEM']._serialized_end=2971
-  _globals['_SENDSIGNALSRESPONSE']._serialized_start=2973
-  _globals['_SENDSIGNALSRESPONSE']._serialized_end=3032
-  _globals['_MESSAGESERVICE']._serialized_start=3035
-  _globals['_MESSAGESERVICE']._serialized_end=5039
+  _globals['_ACTOR']._serialized_start=282
+  _globals['_ACTOR']._serialized_end=368
+  _globals['_DRAFT']._serialized_start=371
+  _globals['_DRAFT']._serialized_end=700
+  _globals['_SENDRESULT']._serialized_start=702
+  _globals['_SENDRESULT']._serialized_end=817
+  _globals['_SENDMESSAGESREQUEST']._serialized_start=820
+  _globals['_SENDMESSAGESREQUEST']._serialized_end=991
+  _globals['_SENDMESSAGESREQUEST_ITEM']._serialized_start=909
+  _globals['_SENDMESSAGESREQUEST_ITEM']._serialized_end=991
+  _globals['_SENDMESSAGESRESPONSE']._serialized_start=994
+  _globals['_SENDMESSAGESRESPONSE']._serialized_end=1185
+  _globals['_SENDMESSAGESRESPONSE_OUTCOME']._serialized_start=1082
+  _globals['_SENDMESSAGESRESPONSE_OUTCOME']._serialized_end=1185
+  _globals['_SENDMESSAGEREQUEST']._serialized_start=1188
+  _globals['_SENDMESSAGEREQUEST']._serialized_end=1344
+  _globals['_SENDMESSAGERESPONSE']._serialized_start=1346
+  _globals['_SENDMESSAGERESPONSE']._serialized_end=1419
+  _globals['_GETMESSAGEREQUEST']._serialized_start=1421
+  _globals['_GETMESSAGEREQUEST']._serialized_end=1472
+  _globals['_GETMESSAGERESPONSE']._serialized_start=1474
+  _globals['_GETMESSAGERESPONSE']._serialized_end=1536
+  _globals['_LISTMESSAGESREQUEST']._serialized_start=1539
+  _globals['_LISTMESSAGESREQUEST']._serialized_end=1692
+  _globals['_LISTMESSAGESRESPONSE']._serialized_start=1694
+  _globals['_LISTMESSAGESRESPONSE']._serialized_end=1777
+  _globals['_SYNCMESSAGESREQUEST']._serialized_start=1779
+  _globals['_SYNCMESSAGESREQUEST']._serialized_end=1893
+  _globals['_SYNCMESSAGESRESPONSE']._serialized_start=1896
+  _globals['_SYNCMESSAGESRESPONSE']._serialized_end=2031
+  _globals['_EDITMESSAGEREQUEST']._serialized_start=2034
+  _globals['_EDITMESSAGEREQUEST']._serialized_end=2179
+  _globals['_EDITMESSAGERESPONSE']._serialized_start=2181
+  _globals['_EDITMESSAGERESPONSE']._serialized_end=2244
+  _globals['_DELETEMESSAGEREQUEST']._serialized_start=2246
+  _globals['_DELETEMESSAGEREQUEST']._serialized_end=2365
+  _globals['_DELETEMESSAGERESPONSE']._serialized_start=2367
+  _globals['_DELETEMESSAGERESPONSE']._serialized_end=2432
+  _globals['_ADDREACTIONREQUEST']._serialized_start=2435
+  _globals['_ADDREACTIONREQUEST']._serialized_end=2579
+  _globals['_ADDREACTIONRESPONSE']._serialized_start=2581
+  _globals['_ADDREACTIONRESPONSE']._serialized_end=2644
+  _globals['_REMOVEREACTIONREQUEST']._serialized_start=2647
+  _globals['_REMOVEREACTIONREQUEST']._serialized_end=2794
+  _globals['_REMOVEREACTIONRESPONSE']._serialized_start=2796
+  _globals['_REMOVEREACTIONRESPONSE']._serialized_end=2862
+  _globals['_MARKREADREQUEST']._serialized_start=2864
+  _globals['_MARKREADREQUEST']._serialized_end=2941
+  _globals['_MARKREADRESPONSE']._serialized_start=2943
+  _globals['_MARKREADRESPONSE']._serialized_end=2961
+  _globals['_MARKDELIVEREDREQUEST']._serialized_start=2963
+  _globals['_MARKDELIVEREDREQUEST']._serialized_end=3045
+  _globals['_MARKDELIVEREDRESPONSE']._serialized_start=3047
+  _globals['_MARKDELIVEREDRESPONSE']._serialized_end=3070
+  _globals['_SETTYPINGREQUEST']._serialized_start=3072
+  _globals['_SETTYPINGREQUEST']._serialized_end=3151
+  _globals['_SETTYPINGRESPONSE']._serialized_start=3153
+  _globals['_SETTYPINGRESPONSE']._serialized_end=3172
+  _globals['_SENDSIGNALSREQUEST']._serialized_start=3175
+  _globals['_SENDSIGNALSREQUEST']._serialized_end=3477
+  _globals['_SENDSIGNALSREQUEST_ITEM']._serialized_start=3263
+  _globals['_SENDSIGNALSREQUEST_ITEM']._serialized_end=3477
+  _globals['_SENDSIGNALSRESPONSE']._serialized_start=3479
+  _globals['_SENDSIGNALSRESPONSE']._serialized_end=3538
+  _globals['_MESSAGESERVICE']._serialized_start=3541
+  _globals['_MESSAGESERVICE']._serialized_end=5961
 # @@protoc_insertion_point(module_scope)

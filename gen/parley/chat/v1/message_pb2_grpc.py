@@ -76,6 +76,16 @@ class MessageServiceStub:
                 request_serializer=parley_dot_chat_dot_v1_dot_message__pb2.DeleteMessageRequest.SerializeToString,
                 response_deserializer=parley_dot_chat_dot_v1_dot_message__pb2.DeleteMessageResponse.FromString,
                 _registered_method=True)
+        self.AddReaction = channel.unary_unary(
+                '/parley.chat.v1.MessageService/AddReaction',
+                request_serializer=parley_dot_chat_dot_v1_dot_message__pb2.AddReactionRequest.SerializeToString,
+                response_deserializer=parley_dot_chat_dot_v1_dot_message__pb2.AddReactionResponse.FromString,
+                _registered_method=True)
+        self.RemoveReaction = channel.unary_unary(
+                '/parley.chat.v1.MessageService/RemoveReaction',
+                request_serializer=parley_dot_chat_dot_v1_dot_message__pb2.RemoveReactionRequest.SerializeToString,
+                response_deserializer=parley_dot_chat_dot_v1_dot_message__pb2.RemoveReactionResponse.FromString,
+                _registered_method=True)
         self.MarkRead = channel.unary_unary(
                 '/parley.chat.v1.MessageService/MarkRead',
                 request_serializer=parley_dot_chat_dot_v1_dot_message__pb2.MarkReadRequest.SerializeToString,
@@ -187,6 +197,29 @@ class MessageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def AddReaction(self, request, context):
+        """Adds a reaction of the caller to a message, at most one of each emoji. A reaction that exists has no effect.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER); INVALID_ARGUMENT
+        (INVALID_FIELDS) if emoji is not exactly one emoji of Unicode's list; FAILED_PRECONDITION (MESSAGE_DELETED),
+        (TOO_MANY_REACTIONS) if the message has 20 other emoji or 1,000 reactions; ABORTED (CONTENDED); RESOURCE_EXHAUSTED
+        (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveReaction(self, request, context):
+        """Removes a reaction of the caller from a message. Removing one that does not exist has no effect.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER); INVALID_ARGUMENT
+        (INVALID_FIELDS) if emoji is not exactly one emoji of Unicode's list; FAILED_PRECONDITION (MESSAGE_DELETED);
+        ABORTED (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def MarkRead(self, request, context):
         """Marks all messages up to a seq as read by the caller and delivered. Marks never move backwards.
 
@@ -262,6 +295,16 @@ def add_MessageServiceServicer_to_server(servicer, server):
                     servicer.DeleteMessage,
                     request_deserializer=parley_dot_chat_dot_v1_dot_message__pb2.DeleteMessageRequest.FromString,
                     response_serializer=parley_dot_chat_dot_v1_dot_message__pb2.DeleteMessageResponse.SerializeToString,
+            ),
+            'AddReaction': grpc.unary_unary_rpc_method_handler(
+                    servicer.AddReaction,
+                    request_deserializer=parley_dot_chat_dot_v1_dot_message__pb2.AddReactionRequest.FromString,
+                    response_serializer=parley_dot_chat_dot_v1_dot_message__pb2.AddReactionResponse.SerializeToString,
+            ),
+            'RemoveReaction': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveReaction,
+                    request_deserializer=parley_dot_chat_dot_v1_dot_message__pb2.RemoveReactionRequest.FromString,
+                    response_serializer=parley_dot_chat_dot_v1_dot_message__pb2.RemoveReactionResponse.SerializeToString,
             ),
             'MarkRead': grpc.unary_unary_rpc_method_handler(
                     servicer.MarkRead,
@@ -480,6 +523,60 @@ class MessageService:
             '/parley.chat.v1.MessageService/DeleteMessage',
             parley_dot_chat_dot_v1_dot_message__pb2.DeleteMessageRequest.SerializeToString,
             parley_dot_chat_dot_v1_dot_message__pb2.DeleteMessageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AddReaction(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.chat.v1.MessageService/AddReaction',
+            parley_dot_chat_dot_v1_dot_message__pb2.AddReactionRequest.SerializeToString,
+            parley_dot_chat_dot_v1_dot_message__pb2.AddReactionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RemoveReaction(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.chat.v1.MessageService/RemoveReaction',
+            parley_dot_chat_dot_v1_dot_message__pb2.RemoveReactionRequest.SerializeToString,
+            parley_dot_chat_dot_v1_dot_message__pb2.RemoveReactionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -74,6 +74,21 @@ class MessageServiceStub:
     if the caller may not delete the message; ABORTED (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE
     (SHUTTING_DOWN).
     """
+    AddReaction: _aio.UnaryUnaryMultiCallable[_message_pb2.AddReactionRequest, _message_pb2.AddReactionResponse]
+    """Adds a reaction of the caller to a message, at most one of each emoji. A reaction that exists has no effect.
+
+    Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER); INVALID_ARGUMENT
+    (INVALID_FIELDS) if emoji is not exactly one emoji of Unicode's list; FAILED_PRECONDITION (MESSAGE_DELETED),
+    (TOO_MANY_REACTIONS) if the message has 20 other emoji or 1,000 reactions; ABORTED (CONTENDED); RESOURCE_EXHAUSTED
+    (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
+    """
+    RemoveReaction: _aio.UnaryUnaryMultiCallable[_message_pb2.RemoveReactionRequest, _message_pb2.RemoveReactionResponse]
+    """Removes a reaction of the caller from a message. Removing one that does not exist has no effect.
+
+    Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER); INVALID_ARGUMENT
+    (INVALID_FIELDS) if emoji is not exactly one emoji of Unicode's list; FAILED_PRECONDITION (MESSAGE_DELETED);
+    ABORTED (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
+    """
     MarkRead: _aio.UnaryUnaryMultiCallable[_message_pb2.MarkReadRequest, _message_pb2.MarkReadResponse]
     """Marks all messages up to a seq as read by the caller and delivered. Marks never move backwards.
 
@@ -198,6 +213,33 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER), (NOT_THE_SENDER)
         if the caller may not delete the message; ABORTED (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE
         (SHUTTING_DOWN).
+        """
+
+    @_abc_1.abstractmethod
+    def AddReaction(
+        self,
+        request: _message_pb2.AddReactionRequest,
+        context: _aio.ServicerContext[_message_pb2.AddReactionRequest, _abc.Awaitable[_message_pb2.AddReactionResponse]],
+    ) -> _abc.Awaitable[_message_pb2.AddReactionResponse]:
+        """Adds a reaction of the caller to a message, at most one of each emoji. A reaction that exists has no effect.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER); INVALID_ARGUMENT
+        (INVALID_FIELDS) if emoji is not exactly one emoji of Unicode's list; FAILED_PRECONDITION (MESSAGE_DELETED),
+        (TOO_MANY_REACTIONS) if the message has 20 other emoji or 1,000 reactions; ABORTED (CONTENDED); RESOURCE_EXHAUSTED
+        (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
+        """
+
+    @_abc_1.abstractmethod
+    def RemoveReaction(
+        self,
+        request: _message_pb2.RemoveReactionRequest,
+        context: _aio.ServicerContext[_message_pb2.RemoveReactionRequest, _abc.Awaitable[_message_pb2.RemoveReactionResponse]],
+    ) -> _abc.Awaitable[_message_pb2.RemoveReactionResponse]:
+        """Removes a reaction of the caller from a message. Removing one that does not exist has no effect.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER); INVALID_ARGUMENT
+        (INVALID_FIELDS) if emoji is not exactly one emoji of Unicode's list; FAILED_PRECONDITION (MESSAGE_DELETED);
+        ABORTED (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
         """
 
     @_abc_1.abstractmethod

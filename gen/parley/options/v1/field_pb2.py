@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dparley/options/v1/field.proto\x12\x11parley.options.v1\x1a google/protobuf/descriptor.proto\"\xa8\x02\n\x05\x46ield\x12\x10\n\x08required\x18\x01 \x01(\x08\x12\x0f\n\x07min_len\x18\x02 \x01(\r\x12\x0f\n\x07max_len\x18\x03 \x01(\r\x12\x11\n\tmax_bytes\x18\x04 \x01(\r\x12\n\n\x02id\x18\x05 \x01(\x08\x12\x11\n\tmin_items\x18\x06 \x01(\r\x12\x11\n\tmax_items\x18\x07 \x01(\r\x12\x10\n\x03gte\x18\x08 \x01(\x03H\x00\x88\x01\x01\x12\x10\n\x03lte\x18\t \x01(\x03H\x01\x88\x01\x01\x12\x11\n\tnot_blank\x18\n \x01(\x08\x12\x12\n\nomit_empty\x18\x0b \x01(\x08\x12\x10\n\x08internal\x18\x0c \x01(\x08\x12)\n\x06inline\x18\r \x01(\x0b\x32\x19.parley.options.v1.Inline\x12\x0e\n\x06not_in\x18\x0e \x03(\tB\x06\n\x04_gteB\x06\n\x04_lte\"&\n\x06Inline\x12\x0c\n\x04keys\x18\x01 \x03(\t\x12\x0e\n\x06\x66ields\x18\x02 \x03(\t\"\x1a\n\x04\x45num\x12\x12\n\nupper_case\x18\x01 \x01(\x08:H\n\x05\x66ield\x12\x1d.google.protobuf.FieldOptions\x18\xbb\x8e\x03 \x01(\x0b\x32\x18.parley.options.v1.Field:E\n\x04\x65num\x12\x1c.google.protobuf.EnumOptions\x18\xbc\x8e\x03 \x01(\x0b\x32\x17.parley.options.v1.Enumb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dparley/options/v1/field.proto\x12\x11parley.options.v1\x1a google/protobuf/descriptor.proto\"\xba\x02\n\x05\x46ield\x12\x10\n\x08required\x18\x01 \x01(\x08\x12\x0f\n\x07min_len\x18\x02 \x01(\r\x12\x0f\n\x07max_len\x18\x03 \x01(\r\x12\x11\n\tmax_bytes\x18\x04 \x01(\r\x12\n\n\x02id\x18\x05 \x01(\x08\x12\x11\n\tmin_items\x18\x06 \x01(\r\x12\x11\n\tmax_items\x18\x07 \x01(\r\x12\x10\n\x03gte\x18\x08 \x01(\x03H\x00\x88\x01\x01\x12\x10\n\x03lte\x18\t \x01(\x03H\x01\x88\x01\x01\x12\x11\n\tnot_blank\x18\n \x01(\x08\x12\x12\n\nomit_empty\x18\x0b \x01(\x08\x12\x10\n\x08internal\x18\x0c \x01(\x08\x12)\n\x06inline\x18\r \x01(\x0b\x32\x19.parley.options.v1.Inline\x12\x0e\n\x06not_in\x18\x0e \x03(\t\x12\x10\n\x08keyed_by\x18\x0f \x01(\tB\x06\n\x04_gteB\x06\n\x04_lte\"&\n\x06Inline\x12\x0c\n\x04keys\x18\x01 \x03(\t\x12\x0e\n\x06\x66ields\x18\x02 \x03(\t\"\x1a\n\x04\x45num\x12\x12\n\nupper_case\x18\x01 \x01(\x08:H\n\x05\x66ield\x12\x1d.google.protobuf.FieldOptions\x18\xbb\x8e\x03 \x01(\x0b\x32\x18.parley.options.v1.Field:E\n\x04\x65num\x12\x1c.google.protobuf.EnumOptions\x18\xbc\x8e\x03 \x01(\x0b\x32\x17.parley.options.v1.Enumb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,9 +33,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'parley.options.v1.field_pb2
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_FIELD']._serialized_start=87
-  _globals['_FIELD']._serialized_end=383
-  _globals['_INLINE']._serialized_start=385
-  _globals['_INLINE']._serialized_end=423
-  _globals['_ENUM']._serialized_start=425
-  _globals['_ENUM']._serialized_end=451
+  _globals['_FIELD']._serialized_end=401
+  _globals['_INLINE']._serialized_start=403
+  _globals['_INLINE']._serialized_end=441
+  _globals['_ENUM']._serialized_start=443
+  _globals['_ENUM']._serialized_end=469
 # @@protoc_insertion_point(module_scope)

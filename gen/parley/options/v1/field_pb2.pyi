@@ -44,6 +44,7 @@ class Field(_message.Message):
     INTERNAL_FIELD_NUMBER: _builtins.int
     INLINE_FIELD_NUMBER: _builtins.int
     NOT_IN_FIELD_NUMBER: _builtins.int
+    KEYED_BY_FIELD_NUMBER: _builtins.int
     required: _builtins.bool
     """The field must be present in the JSON of a request. In the message, a field with presence must be set, an enum must
     not be zero, and a string with id, min_len or not_blank must not be empty. In the JSON of a response, the field is
@@ -73,6 +74,10 @@ class Field(_message.Message):
     """The field is omitted from JSON when it is empty. Without this, only fields with presence are omitted, when unset."""
     internal: _builtins.bool
     """The field never appears in JSON; only gRPC callers see it."""
+    keyed_by: _builtins.str
+    """For a repeated message of two fields: the name of the one that is the key. In JSON, the list is one object, with the
+    value of the other field under each key. For responses only.
+    """
     @_builtins.property
     def inline(self) -> Global___Inline:
         """In JSON, the fields of this message stand where the message itself would: in a request those that Inline names, in
@@ -100,10 +105,11 @@ class Field(_message.Message):
         internal: _builtins.bool = ...,
         inline: Global___Inline | None = ...,
         not_in: _abc.Iterable[_builtins.str] | None = ...,
+        keyed_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_gte", b"_gte", "_lte", b"_lte", "gte", b"gte", "inline", b"inline", "lte", b"lte"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gte", b"_gte", "_lte", b"_lte", "gte", b"gte", "id", b"id", "inline", b"inline", "internal", b"internal", "lte", b"lte", "max_bytes", b"max_bytes", "max_items", b"max_items", "max_len", b"max_len", "min_items", b"min_items", "min_len", b"min_len", "not_blank", b"not_blank", "not_in", b"not_in", "omit_empty", b"omit_empty", "required", b"required"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gte", b"_gte", "_lte", b"_lte", "gte", b"gte", "id", b"id", "inline", b"inline", "internal", b"internal", "keyed_by", b"keyed_by", "lte", b"lte", "max_bytes", b"max_bytes", "max_items", b"max_items", "max_len", b"max_len", "min_items", b"min_items", "min_len", b"min_len", "not_blank", b"not_blank", "not_in", b"not_in", "omit_empty", b"omit_empty", "required", b"required"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__gte: _TypeAlias = _typing.Literal["gte"]  # noqa: Y015
     _WhichOneofArgType__gte: _TypeAlias = _typing.Literal["_gte", b"_gte"]  # noqa: Y015

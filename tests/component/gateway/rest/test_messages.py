@@ -100,7 +100,7 @@ async def test_kinds_and_what_goes_with_them_arrive(pair: tuple[Person, Person, 
         ({"content": None}, "content"),
         ({"content": 7}, "content"),
         ({"type": "system"}, "type"),
-        ({"type": "video"}, "type"),
+        ({"type": "song"}, "type"),
         ({"clientMessageId": ""}, "clientMessageId"),
         ({"clientMessageId": "x" * 65}, "clientMessageId"),
         ({"attachments": [{"url": "ftp://x.example"}]}, "attachments"),
@@ -179,3 +179,15 @@ async def test_a_bad_place_in_the_history_is_refused(pair: tuple[Person, Person,
     response = await admin.request("GET", f"/api/chat/messages/{conversation_id}?{query}")
     assert problem_of(response) == (400, "INVALID_ARGUMENT", "INVALID_FIELDS")
     assert set(response.json()["error"]["fields"]) == {bad}
+
+
+async def test_reactions_come_and_go(pair: tuple[Person, Person, str]) -> None:
+    admin, client, conversation_id = pair
+    sent = await admin.send(conversation_id, "hello")
+    path = f"/api/chat/conversations/{conversation_id}/messages/{sent['messageId']}/reactions"
+    added = await client.request("POST", path, json={"emoji": "👍"})
+    assert (added.status_code, added.json()["message"]["reactions"]) == (200, {"👍": [client.id]})
+    bad = await client.request("POST", path, json={"emoji": "thumbs up"})
+    assert (bad.status_code, bad.json()["error"]["fields"]) == (400, {"emoji": "must be one emoji of Unicode's list"})
+    removed = await client.request("DELETE", f"{path}/%F0%9F%91%8D")
+    assert (removed.status_code, "reactions" in removed.json()["message"]) == (200, False)

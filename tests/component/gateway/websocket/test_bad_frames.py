@@ -82,7 +82,12 @@ async def test_a_malformed_frame_is_answered_and_the_connection_goes_on(
     ("op", "body", "code", "reason"),
     [
         ("message.frobnicate", {}, "UNIMPLEMENTED", "UNKNOWN_OP"),
-        ("message.react", {"conversationId": "c", "messageId": "m", "emoji": "+1"}, "UNIMPLEMENTED", "UNKNOWN_OP"),
+        (
+            "message.react",
+            {"conversationId": "c", "messageId": "m", "emoji": "+1"},
+            "INVALID_ARGUMENT",
+            "INVALID_FIELDS",
+        ),
         ("message.send", {"conversationId": "c", "text": 5}, "INVALID_ARGUMENT", "INVALID_FIELDS"),
         (
             "message.send",

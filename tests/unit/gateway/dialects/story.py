@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 from parley.auth.v1.user_pb2 import ROLE_AGENT_L1
 from parley.chat.v1 import chat_pb2, event_pb2
@@ -115,6 +116,12 @@ def _member(role: Any) -> dict[str, Any]:
     }
 
 
+def _card() -> Struct:
+    card = Struct()
+    card.update({"name": "Carl"})  # only one: a Struct keeps no order
+    return card
+
+
 def chat_events(origin: str) -> dict[str, event_pb2.Event]:
     """Returns the events of conversations.
 
@@ -146,6 +153,25 @@ def chat_events(origin: str) -> dict[str, event_pb2.Event]:
             ANN,
             BOB,
             message_updated=event_pb2.MessageUpdated(message=direct_message(rev=2, text="Hi, Bob", edit_time=at(3))),
+        ),
+        "message_updated, by a reaction": _chat(
+            ANN,
+            BOB,
+            message_updated=event_pb2.MessageUpdated(
+                message=direct_message(rev=2, reactions=[chat_pb2.Reaction(emoji="👍", user_ids=[BOB, ANN])])
+            ),
+        ),
+        "message_created, a contact": _chat(
+            ANN,
+            BOB,
+            message_created=event_pb2.MessageCreated(
+                message=direct_message(
+                    text="", kind=chat_pb2.MESSAGE_KIND_CONTACT, data=_card(), message_id="a-card", seq=2
+                ),
+                sender_name="Ann",
+                kind=chat_pb2.CONVERSATION_KIND_DIRECT,
+                receiver_id=BOB,
+            ),
         ),
         "receipt_updated, of a delivery": _chat(
             ANN,
