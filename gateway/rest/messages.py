@@ -26,7 +26,7 @@ from gateway.wire.json_reader import request_fields
 
 _HISTORY: Final = "/api/chat/conversations/{conversationId}/messages"
 _MAX_PAGE: Final = 1_000_000
-_OF_THE_CONTRACT: Final = ("pageSize", "afterSeq")
+_OF_THE_CONTRACT: Final = ("pageSize", "afterSeq", "aroundSeq")
 _OF_ITS_OWN: Final = ("page", "limit", "dialect")
 _NAMES: Final = {"text": "content", "kind": "type"}
 """What `POST /api/chat/send` calls fields of a draft, by their names in the contract."""

@@ -252,6 +252,26 @@ class Conversations:
         key = RequestKey(caller.organization_id, caller.user_id, conversation_id, "UpdateConversation", request_id)
         return await self._repeated_requests.run(key, attempt)
 
+    async def pin(
+        self, caller: Identity, conversation_id: str, *, pinned: bool, request_id: str = ""
+    ) -> chat_pb2.Conversation:
+        """Pins or unpins a conversation for the caller alone, which takes no rev; see `update`."""
+
+        async def decide(state: ConversationState) -> ChangeSet:
+            if caller.user_id not in state.members:
+                raise not_a_member()
+            return replace(state.unchanged(caller.user_id, self._now_ms()), pinned={caller.user_id: pinned})
+
+        async def attempt(change_id: str) -> chat_pb2.Conversation:
+            await self._committer.change(conversation_id, caller.organization_id, decide, change_id)
+            view = await self._views.get(caller.organization_id, conversation_id, caller.user_id)
+            self._publisher.put(events.view_updated(caller.organization_id, view, caller.user_id))
+            return view
+
+        method = "PinConversation" if pinned else "UnpinConversation"
+        key = RequestKey(caller.organization_id, caller.user_id, conversation_id, method, request_id)
+        return await self._repeated_requests.run(key, attempt)
+
 
 def _entering(state: ConversationState, caller: Identity, roles: Mapping[str, MemberRole], now_ms: int) -> ChangeSet:
     """Returns the change by which a caller who may create an existing project enters it.

@@ -17,6 +17,7 @@ from services.chat.domain import (
     Member,
     Message,
     MessageKind,
+    Version,
     unread,
 )
 
@@ -53,6 +54,13 @@ def write_message(proto: chat_pb2.Message, message: Message) -> None:
         proto.reply_to = message.reply_to
     if message.mentions:
         proto.mentions.extend(message.mentions)
+    if message.pinned:
+        proto.pinned = True
+    if message.forwarded_from is not None:
+        origin = message.forwarded_from
+        proto.forwarded_from.conversation_id = origin.conversation_id
+        proto.forwarded_from.message_id = origin.message_id
+        proto.forwarded_from.sender_id = origin.sender_id
     for reaction in message.reactions:
         proto.reactions.add(emoji=reaction.emoji, user_ids=reaction.user_ids)
     if message.data is not None:
@@ -68,6 +76,11 @@ def write_message(proto: chat_pb2.Message, message: Message) -> None:
 def _write_time(time: Timestamp, milliseconds: int) -> None:
     time.seconds, rest = divmod(milliseconds, 1_000)
     time.nanos = rest * 1_000_000
+
+
+def version_to_proto(version: Version) -> chat_pb2.MessageVersion:
+    """Converts a text that a message had or has."""
+    return chat_pb2.MessageVersion(text=version.text, time=timestamp(version.time_ms))
 
 
 def member_to_proto(member: Member) -> chat_pb2.Member:
@@ -123,6 +136,7 @@ def conversation_to_proto(
     if viewer is not None:
         proto.read_seq = viewer.read_seq
         proto.unread_count = unread(head.seq, viewer.read_seq)
+        proto.pinned = viewer.pinned
         if viewer.muted_until_ms:
             proto.muted_until_time.CopyFrom(timestamp(viewer.muted_until_ms))
     return proto

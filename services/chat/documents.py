@@ -18,7 +18,9 @@ from services.chat.domain import (
     Member,
     MemberRole,
     Message,
+    Origin,
     Reaction,
+    Version,
 )
 
 
@@ -49,6 +51,13 @@ def from_message(message: Message) -> dict[str, Any]:
         document["re"] = message.reply_to
     if message.mentions:
         document["ment"] = list(message.mentions)
+    if message.rev != message.sent_rev or message.data is not None or message.forwarded_from is not None:
+        _write_rare_fields(document, message)
+    return document
+
+
+def _write_rare_fields(document: dict[str, Any], message: Message) -> None:
+    """Writes the fields that a plain message gets by changes alone."""
     if message.edit_ms:
         document["edited"] = DatetimeMS(message.edit_ms)
     if message.delete_ms:
@@ -57,7 +66,10 @@ def from_message(message: Message) -> dict[str, Any]:
         document["react"] = [[emoji, list(user_ids)] for emoji, user_ids in message.reactions]
     if message.data is not None:
         document["data"] = message.data
-    return document
+    if message.pinned:
+        document["pin"] = True
+    if message.forwarded_from is not None:
+        document["fwd"] = list(message.forwarded_from)
 
 
 def to_message(document: Mapping[str, Any]) -> Message:
@@ -81,7 +93,26 @@ def to_message(document: Mapping[str, Any]) -> Message:
         delete_ms=int(document.get("deleted", 0)),
         reactions=tuple(Reaction(emoji, tuple(user_ids)) for emoji, user_ids in document.get("react", ())),
         data=document.get("data"),
+        pinned="pin" in document,
+        forwarded_from=Origin(*document["fwd"]) if "fwd" in document else None,
     )
+
+
+def from_version(message: Message, replaced: Version) -> dict[str, Any]:
+    """Converts the text that a message had before its present rev."""
+    return {
+        "_id": f"{message.message_id}/{message.rev}",
+        "c": message.conversation_id,
+        "m": message.message_id,
+        "r": message.rev,
+        "x": replaced.text,
+        "at": DatetimeMS(replaced.time_ms),
+    }
+
+
+def to_version(document: Mapping[str, Any]) -> Version:
+    """Converts a document to a text that a message had."""
+    return Version(document["x"], int(document["at"]))
 
 
 def from_change(change: Change) -> dict[str, Any]:
@@ -196,6 +227,8 @@ def from_member(organization_id: str, conversation_id: str, member: Member) -> d
         document["muted"] = DatetimeMS(member.muted_until_ms)
     if member.read_ms:
         document["read_at"] = DatetimeMS(member.read_ms)
+    if member.pinned:
+        document["pin"] = True
     return document
 
 
@@ -209,4 +242,5 @@ def to_member(document: Mapping[str, Any]) -> Member:
         muted_until_ms=int(document.get("muted", 0)),
         joined_rev=document["joined"],
         read_ms=int(document.get("read_at", 0)),
+        pinned="pin" in document,
     )

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 MAX_MEMBERS: Final = 5_000
 MAX_LISTED_MEMBERS: Final = 200
+MAX_PINNED: Final = 50
 CLIENT_ROLE: Final = "client"
 MODERATING_ROLES: Final = frozenset({"admin", "manager"})
 
@@ -56,6 +57,21 @@ class Attachment(NamedTuple):
     size_bytes: int
 
 
+class Origin(NamedTuple):
+    """The first message that a forwarded one is a copy of."""
+
+    conversation_id: str
+    message_id: str
+    sender_id: str
+
+
+class Version(NamedTuple):
+    """A text of a message, and when it got it, in Unix ms."""
+
+    text: str
+    time_ms: int
+
+
 class Reaction(NamedTuple):
     """An emoji, and the users who reacted with it, in order."""
 
@@ -89,6 +105,13 @@ class Message:
     delete_ms: int = 0
     reactions: tuple[Reaction, ...] = ()
     data: dict[str, object] | None = None
+    pinned: bool = False
+    forwarded_from: Origin | None = None
+
+    @property
+    def version(self) -> Version:
+        """The present text."""
+        return Version(self.text, self.edit_ms or self.create_ms)
 
     def tombstone(self, rev: int, now_ms: int) -> Message:
         """Returns what remains after a deletion: ids, seq, sender and times."""
@@ -137,12 +160,13 @@ class Member:
     muted_until_ms: int = 0
     joined_rev: int = 0
     read_ms: int = 0
+    pinned: bool = False
 
 
 class ChangeKind(IntEnum):
     """The kind of a change entry in a conversation's log; UNCHANGED is not in the log, but only in `requests`.
 
-    UPDATED is an edit of a message, or a change of its reactions.
+    UPDATED is an edit of a message, or a change of its reactions or its pin.
     """
 
     UNCHANGED = 0
@@ -230,6 +254,8 @@ class ChangeSet:
         message: the message that it changes, as it is afterwards.
         add, remove, roles, settings: the changes of members and settings.
         muted_until: when the mutes of some members end, in Unix ms; 0 to unmute.
+        pinned: whether some members have pinned the conversation.
+        replaced: the text that an edit of the message replaces.
     """
 
     change: Change
@@ -239,6 +265,8 @@ class ChangeSet:
     roles: Mapping[str, MemberRole] = field(default_factory=dict)
     settings: Mapping[str, object] = field(default_factory=dict)
     muted_until: Mapping[str, int] = field(default_factory=dict)
+    pinned: Mapping[str, bool] = field(default_factory=dict)
+    replaced: Version | None = None
 
 
 def may_manage(member: Member) -> bool:

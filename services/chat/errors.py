@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from chassis.errors import NotFoundError, PermissionDeniedError
+from chassis.errors import FailedPreconditionError, NotFoundError, PermissionDeniedError
+from services.chat.domain import Message
 
 
 def not_found() -> NotFoundError:
@@ -23,3 +24,9 @@ def not_a_manager() -> PermissionDeniedError:
 def message_not_found() -> NotFoundError:
     """The message is not in the conversation."""
     return NotFoundError("MESSAGE_NOT_FOUND", "no such message in this conversation")
+
+
+def require_present(message: Message) -> None:
+    """Raises FailedPreconditionError (MESSAGE_DELETED) for a tombstone."""
+    if message.delete_ms:
+        raise FailedPreconditionError("MESSAGE_DELETED", "the message was deleted")

@@ -121,7 +121,7 @@ def _describe(
 
 def _views(members: Iterable[Member]) -> Iterable[event_pb2.View]:
     for member in members:
-        view = event_pb2.View(user_id=member.user_id, read_seq=member.read_seq)
+        view = event_pb2.View(user_id=member.user_id, read_seq=member.read_seq, pinned=member.pinned)
         if member.muted_until_ms:
             view.muted_until_time.CopyFrom(convert.timestamp(member.muted_until_ms))
         yield view
@@ -132,9 +132,9 @@ def view_updated(organization_id: str, seen: chat_pb2.Conversation, user_id: str
     event = event_pb2.Event(organization_id=organization_id, recipients=[user_id])
     updated = event.conversation_updated
     updated.conversation.CopyFrom(seen)
-    for own_field in ("read_seq", "unread_count", "muted_until_time"):
+    for own_field in ("read_seq", "unread_count", "muted_until_time", "pinned"):
         updated.conversation.ClearField(own_field)
-    view = updated.views.add(user_id=user_id, read_seq=seen.read_seq)
+    view = updated.views.add(user_id=user_id, read_seq=seen.read_seq, pinned=seen.pinned)
     if seen.HasField("muted_until_time"):
         view.muted_until_time.CopyFrom(seen.muted_until_time)
     return event

@@ -1,4 +1,4 @@
-"""The use cases that change a message: edit, delete, react."""
+"""The use cases that change a message: edit, delete, react, pin."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from chassis.identity import Identity
 from services.chat.change_writer import Decide
 from services.chat.committer import Committer
 from services.chat.conversation_cache import ConversationState
-from services.chat.domain import ChangeKind, ChangeSet, Message, may_delete
-from services.chat.errors import message_not_found, not_a_member
+from services.chat.domain import MAX_PINNED, ChangeKind, ChangeSet, Message, may_delete
+from services.chat.errors import message_not_found, not_a_member, require_present
 from services.chat.ids import RequestKey, change_id_of
 from services.chat.reactions import with_reaction, without_reaction
 from services.chat.store import ChatStore
@@ -38,10 +38,11 @@ class MessageChanges:
             message = await self._message(state, caller, message_id)
             if message.sender_id != caller.user_id:
                 raise PermissionDeniedError("NOT_THE_SENDER", "only the sender may edit a message")
-            _require_present(message)
+            require_present(message)
             change = state.next_change(ChangeKind.UPDATED, caller.user_id, self._now_ms(), message_id=message_id)
+            replaced = message.version
             message.text, message.rev, message.edit_ms = text, change.rev, change.time_ms
-            return ChangeSet(change, message=message)
+            return ChangeSet(change, message=message, replaced=replaced)
 
         key = RequestKey(caller.organization_id, caller.user_id, conversation_id, "EditMessage", request_id, message_id)
         return await self._write(key, decide)
@@ -63,6 +64,28 @@ class MessageChanges:
         )
         return await self._write(key, decide)
 
+    async def pin(
+        self, caller: Identity, conversation_id: str, message_id: str, *, pinned: bool, request_id: str = ""
+    ) -> Message:
+        """Pins or unpins a message for all members, and returns it."""
+
+        async def decide(state: ConversationState) -> ChangeSet:
+            message = await self._message(state, caller, message_id)
+            require_present(message)
+            if message.pinned is pinned:
+                return state.unchanged(caller.user_id, self._now_ms(), message_id=message_id)
+            if pinned and len(await self._store.pinned(conversation_id, MAX_PINNED)) >= MAX_PINNED:
+                raise FailedPreconditionError(
+                    "TOO_MANY_PINNED", f"a conversation has at most {MAX_PINNED} pinned messages"
+                )
+            change = state.next_change(ChangeKind.UPDATED, caller.user_id, self._now_ms(), message_id=message_id)
+            message.pinned, message.rev = pinned, change.rev
+            return ChangeSet(change, message=message)
+
+        method = "PinMessage" if pinned else "UnpinMessage"
+        key = RequestKey(caller.organization_id, caller.user_id, conversation_id, method, request_id, message_id)
+        return await self._write(key, decide)
+
     async def react(
         self,
         caller: Identity,
@@ -77,7 +100,7 @@ class MessageChanges:
 
         async def decide(state: ConversationState) -> ChangeSet:
             message = await self._message(state, caller, message_id)
-            _require_present(message)
+            require_present(message)
             change_reactions = with_reaction if active else without_reaction
             reactions = change_reactions(message.reactions, emoji, caller.user_id)
             if reactions == message.reactions:
@@ -105,8 +128,3 @@ class MessageChanges:
             return changes.message
         message_id = changes.change.message_id
         return (await self._store.messages_by_id([message_id]))[message_id]
-
-
-def _require_present(message: Message) -> None:
-    if message.delete_ms:
-        raise FailedPreconditionError("MESSAGE_DELETED", "the message was deleted")

@@ -18,6 +18,7 @@ from chassis.rpc.paging import page_size
 from chassis.rpc.status import to_status
 from services.chat import convert, requests
 from services.chat.domain import MemberKey, Message, ReadMark
+from services.chat.forwarding import Forwarding
 from services.chat.ids import message_id_of
 from services.chat.message_changes import MessageChanges
 from services.chat.messages import Messages
@@ -29,7 +30,8 @@ from services.chat.write_queue import Outcome
 class MessageServicer(MessageServiceServicer):
     """parley.chat.v1.MessageService."""
 
-    def __init__(self, messages: Messages, changes: MessageChanges, signals: Signals) -> None:
+    def __init__(self, messages: Messages, changes: MessageChanges, forwarding: Forwarding, signals: Signals) -> None:
+        self._forwarding = forwarding
         self._messages = messages
         self._changes = changes
         self._signals = signals
@@ -66,6 +68,11 @@ class MessageServicer(MessageServiceServicer):
 
     async def ListMessages(self, request: pb.ListMessagesRequest, context: Context) -> pb.ListMessagesResponse:
         """Implements the RPC."""
+        if request.HasField("around_seq"):
+            messages, has_more = await self._messages.around(
+                calling_user(), request.conversation_id, request.around_seq, page_size(request.page_size)
+            )
+            return pb.ListMessagesResponse(messages=map(convert.message_to_proto, messages), has_more=has_more)
         before = request.before_seq if request.HasField("before_seq") else None
         after = request.after_seq if request.HasField("after_seq") else None
         messages, has_more = await self._messages.history(
@@ -120,6 +127,45 @@ class MessageServicer(MessageServiceServicer):
             request_id=request.request_id,
         )
         return convert.message_to_proto(message)
+
+    async def PinMessage(self, request: pb.PinMessageRequest, context: Context) -> pb.PinMessageResponse:
+        """Implements the RPC."""
+        return pb.PinMessageResponse(message=await self._pin(request, pinned=True))
+
+    async def UnpinMessage(self, request: pb.UnpinMessageRequest, context: Context) -> pb.UnpinMessageResponse:
+        """Implements the RPC."""
+        return pb.UnpinMessageResponse(message=await self._pin(request, pinned=False))
+
+    async def _pin(self, request: pb.PinMessageRequest | pb.UnpinMessageRequest, *, pinned: bool) -> chat_pb2.Message:
+        message = await self._changes.pin(
+            calling_user(), request.conversation_id, request.message_id, pinned=pinned, request_id=request.request_id
+        )
+        return convert.message_to_proto(message)
+
+    async def ListPinnedMessages(
+        self, request: pb.ListPinnedMessagesRequest, context: Context
+    ) -> pb.ListPinnedMessagesResponse:
+        """Implements the RPC."""
+        messages = await self._messages.pinned(calling_user(), request.conversation_id)
+        return pb.ListPinnedMessagesResponse(messages=map(convert.message_to_proto, messages))
+
+    async def ListMessageVersions(
+        self, request: pb.ListMessageVersionsRequest, context: Context
+    ) -> pb.ListMessageVersionsResponse:
+        """Implements the RPC."""
+        versions = await self._messages.versions(calling_user(), request.conversation_id, request.message_id)
+        return pb.ListMessageVersionsResponse(versions=map(convert.version_to_proto, versions))
+
+    async def ForwardMessage(self, request: pb.ForwardMessageRequest, context: Context) -> pb.ForwardMessageResponse:
+        """Implements the RPC."""
+        messages = await self._forwarding.forward(
+            calling_user(),
+            request.conversation_id,
+            request.message_id,
+            request.to_conversation_ids,
+            request.client_message_id,
+        )
+        return pb.ForwardMessageResponse(messages=map(convert.message_to_proto, messages))
 
     async def MarkRead(self, request: pb.MarkReadRequest, context: Context) -> pb.MarkReadResponse:
         """Implements the RPC."""

@@ -8,11 +8,11 @@ from typing import Final
 
 from parley.chat.v1 import chat_pb2
 
-from chassis.errors import AppError, NotFoundError
+from chassis.errors import AppError, NotFoundError, PermissionDeniedError
 from chassis.identity import Identity
 from services.chat.committer import Committer
-from services.chat.domain import Change, Message
-from services.chat.errors import message_not_found
+from services.chat.domain import MAX_PINNED, Change, Message, Version, may_manage
+from services.chat.errors import message_not_found, require_present
 from services.chat.limits import RateLimit
 from services.chat.sequencing import Draft
 from services.chat.store import ChatStore
@@ -21,6 +21,7 @@ from services.chat.write_queue import Outcome
 
 MAX_PAGE_CHARACTERS: Final = 256 * 1024
 """The approximate limit of a page, in characters; below the unsent bytes at which a slow connection is closed."""
+MAX_VERSIONS: Final = 200
 _BARE_CHARACTERS: Final = 300
 
 
@@ -75,6 +76,39 @@ class Messages:
         )
         count = _fitting(messages[:page_size])
         return sorted(messages[:count], key=_seq), len(messages) > count
+
+    async def around(
+        self, caller: Identity, conversation_id: str, seq: int, page_size: int
+    ) -> tuple[list[Message], bool]:
+        """Returns the messages on both sides of a seq, with its own, and whether there are more on either side."""
+        await self._views.require_member(caller.organization_id, conversation_id, caller.user_id)
+        reach = page_size + 1
+        older = await self._store.history(conversation_id, before_seq=seq + 1, after_seq=None, limit=reach)
+        newer = await self._store.history(conversation_id, before_seq=None, after_seq=seq, limit=reach)
+        newer_count = min(len(newer), page_size - min(len(older), (page_size + 1) // 2))
+        page = [*older[: page_size - newer_count], *newer[:newer_count]]
+        page.sort(key=lambda message: abs(message.seq - seq))
+        count = _fitting(page)
+        return sorted(page[:count], key=_seq), len(older) + len(newer) > count
+
+    async def pinned(self, caller: Identity, conversation_id: str) -> list[Message]:
+        """Returns the pinned messages by ascending seq."""
+        await self._views.require_member(caller.organization_id, conversation_id, caller.user_id)
+        return await self._store.pinned(conversation_id, MAX_PINNED)
+
+    async def versions(self, caller: Identity, conversation_id: str, message_id: str) -> list[Version]:
+        """Returns the texts of a message, oldest first and the present one last, to those who may see them."""
+        member = await self._views.require_member(caller.organization_id, conversation_id, caller.user_id)
+        message = (await self._store.messages_by_id([message_id])).get(message_id)
+        if message is None or message.conversation_id != conversation_id:
+            raise message_not_found()
+        if message.sender_id != caller.user_id and not may_manage(member):
+            raise PermissionDeniedError("NOT_THE_SENDER", "only the sender and admins may see a message's versions")
+        require_present(message)
+        earlier = await self._store.versions(message_id, message.rev, MAX_VERSIONS - 1)
+        versions = [message.version, *earlier]
+        sizes = itertools.accumulate(len(version.text) + _BARE_CHARACTERS for version in versions)
+        return versions[: max(1, sum(size <= MAX_PAGE_CHARACTERS for size in sizes))][::-1]
 
     async def changed_after(
         self, caller: Identity, conversation_id: str, after_rev: int, page_size: int

@@ -29,7 +29,14 @@ async def _create_requests(database: Database) -> None:
     await database["requests"].create_index("at", expireAfterSeconds=_REQUESTS_KEPT_SECONDS)
 
 
+async def _create_versions(database: Database) -> None:
+    await database.command("create", "versions", allowable_errors=[_NAMESPACE_EXISTS])
+    await database["versions"].create_index(["m", "r"])
+    await database["log"].create_index(["c", "s"], name="pinned", partialFilterExpression={"pin": True})
+
+
 MIGRATIONS: Final = (
     Migration("0001", "the collections, the log's fence, and the other indexes", _make_collections),
     Migration("0002", "the requests that changed nothing in a log", _create_requests),
+    Migration("0003", "the texts that edited messages had, and the index of pinned messages", _create_versions),
 )

@@ -11,7 +11,7 @@ from pymongo import ASCENDING, DESCENDING, AsyncMongoClient
 from pymongo.write_concern import WriteConcern
 
 from services.chat import documents
-from services.chat.domain import Change, Conversation, LogEntry, Member, Message
+from services.chat.domain import Change, Conversation, LogEntry, Member, Message, Version
 
 
 class ReadingStore:
@@ -31,6 +31,7 @@ class ReadingStore:
         self._members = self._db["members"]
         self._replicas = self._db["replicas"]
         self._requests = self._db["requests"]
+        self._versions = self._db["versions"]
         # w=1 is enough: a commit follows, and its acknowledgement covers everything before it in the journal.
         self._intents = self._db.get_collection("intents", write_concern=WriteConcern(w=1))
 
@@ -53,6 +54,16 @@ class ReadingStore:
         direction = DESCENDING if after_seq is None else ASCENDING
         cursor = self._log.find({"c": conversation_id, "s": bounds}).sort("s", direction).limit(limit)
         return [documents.to_message(document) async for document in cursor]
+
+    async def pinned(self, conversation_id: str, limit: int) -> list[Message]:
+        """Returns pinned messages by ascending seq."""
+        cursor = self._log.find({"c": conversation_id, "pin": True}).sort("s", ASCENDING).limit(limit)
+        return [documents.to_message(document) async for document in cursor]
+
+    async def versions(self, message_id: str, rev: int, limit: int) -> list[Version]:
+        """Returns the texts that a message had before it had that of a rev, latest first."""
+        cursor = self._versions.find({"m": message_id, "r": {"$lte": rev}}).sort("r", DESCENDING).limit(limit)
+        return [documents.to_version(document) async for document in cursor]
 
     async def entries(self, conversation_id: str, after_rev: int, limit: int = 0) -> list[LogEntry]:
         """Returns the entries after a rev, in order, with messages as they are now; all of them if `limit` is 0."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from services.chat.domain import Attachment, Head, Message
+from services.chat.domain import Attachment, Head, Message, Origin
 
 
 @dataclass(slots=True)
@@ -25,6 +25,7 @@ class Draft:
     reply_to: str = ""
     mentions: tuple[str, ...] = ()
     data: dict[str, object] | None = None
+    forwarded_from: Origin | None = None
 
 
 def assign_seq(draft: Draft, mentions: tuple[str, ...], head: Head, now_ms: int) -> Message:
@@ -48,4 +49,5 @@ def assign_seq(draft: Draft, mentions: tuple[str, ...], head: Head, now_ms: int)
         reply_to=draft.reply_to,
         mentions=mentions,
         data=draft.data,
+        forwarded_from=draft.forwarded_from,
     )

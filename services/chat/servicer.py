@@ -98,6 +98,22 @@ class ConversationServicer(ConversationServiceServicer):
         )
         return pb.UpdateConversationResponse(conversation=conversation)
 
+    async def PinConversation(self, request: pb.PinConversationRequest, context: Context) -> pb.PinConversationResponse:
+        """Implements the RPC."""
+        conversation = await self._conversations.pin(
+            calling_user(), request.conversation_id, pinned=True, request_id=request.request_id
+        )
+        return pb.PinConversationResponse(conversation=conversation)
+
+    async def UnpinConversation(
+        self, request: pb.UnpinConversationRequest, context: Context
+    ) -> pb.UnpinConversationResponse:
+        """Implements the RPC."""
+        conversation = await self._conversations.pin(
+            calling_user(), request.conversation_id, pinned=False, request_id=request.request_id
+        )
+        return pb.UnpinConversationResponse(conversation=conversation)
+
     async def AddMembers(self, request: pb.AddMembersRequest, context: Context) -> pb.AddMembersResponse:
         """Implements the RPC."""
         conversation = await self._members.add(

@@ -7,6 +7,7 @@ Collections
                    conversation and sequences again.
     conversations  each conversation's own fields, and a summary of its log up to the last published entry
     members        the members of each conversation, with their read marks
+    versions       the texts that edited messages had, until the messages are deleted
     requests       entries of requests that have an id and wrote nothing to a log, so that a repeat does nothing either
     intents        the conversations that each lease writes to, so that others can publish what a dead replica left
     replicas       leases: when each was last renewed, whether it was declared dead, and its MongoDB sessions
@@ -34,7 +35,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError, OperationFailure, 
 from chassis.mongo.migrations import migrate
 from chassis.mongo.store_metrics import store_listeners
 from services.chat import documents
-from services.chat.domain import Change, ChangeSet, Conversation, Head, Member, MemberKey, Message, ReadMark
+from services.chat.domain import Change, ChangeSet, Conversation, Head, Member, MemberKey, Message, ReadMark, Version
 from services.chat.migrations import MIGRATIONS
 from services.chat.reading_store import ReadingStore
 
@@ -146,20 +147,20 @@ class ChatStore(ReadingStore):
             raise _refused(error) from error
 
     async def commit_private(self, changes: ChangeSet) -> None:
-        """Writes a change set that is UNCHANGED: mutes, and an entry in `requests` if it has a change id.
+        """Writes a change set that is UNCHANGED: what members set for themselves, and an entry in `requests`.
 
-        Does nothing if `requests` has the entry already.
+        The entry is that of a request with a change id; does nothing if `requests` has it already.
 
         Raises:
             RefusedError: the server rejected the write.
         """
         if not changes.change.change_id:
-            await self._mute(changes, None)
+            await self._set_own(changes, None)
             return
 
         async def write(session: AsyncClientSession) -> None:
             await self._requests.insert_one(documents.from_change(changes.change), session=session)
-            await self._mute(changes, session)
+            await self._set_own(changes, session)
 
         try:
             async with self._session() as session:
@@ -169,11 +170,19 @@ class ChatStore(ReadingStore):
         except OperationFailure as error:
             raise _refused(error) from error
 
-    async def _mute(self, changes: ChangeSet, session: AsyncClientSession | None) -> None:
+    async def _set_own(self, changes: ChangeSet, session: AsyncClientSession | None) -> None:
+        """Writes what members have set for themselves."""
         for user_id, until_ms in changes.muted_until.items():
-            update = {"$set": {"muted": DatetimeMS(until_ms)}} if until_ms else {"$unset": {"muted": 1}}
-            key = documents.member_id(changes.change.conversation_id, user_id)
-            await self._members.update_one({"_id": key}, update, session=session)
+            await self._set_own_field(changes, user_id, "muted", DatetimeMS(until_ms) if until_ms else None, session)
+        for user_id, pinned in changes.pinned.items():
+            await self._set_own_field(changes, user_id, "pin", True if pinned else None, session)
+
+    async def _set_own_field(
+        self, changes: ChangeSet, user_id: str, name: str, value: object, session: AsyncClientSession | None
+    ) -> None:
+        update = {"$unset": {name: 1}} if value is None else {"$set": {name: value}}
+        key = documents.member_id(changes.change.conversation_id, user_id)
+        await self._members.update_one({"_id": key}, update, session=session)
 
     async def _write_change(self, session: AsyncClientSession, changes: ChangeSet) -> None:
         change = changes.change
@@ -182,6 +191,7 @@ class ChatStore(ReadingStore):
             await self._log.replace_one(
                 {"_id": changes.message.message_id}, documents.from_message(changes.message), session=session
             )
+            await self._keep_version(session, changes.message, changes.replaced)
         if changes.remove:
             ids = [documents.member_id(conversation_id, user) for user in changes.remove]
             await self._members.delete_many({"_id": {"$in": ids}}, session=session)
@@ -194,8 +204,14 @@ class ChatStore(ReadingStore):
                 {"_id": documents.member_id(conversation_id, user_id)}, {"$set": {"role": int(role)}}, session=session
             )
         await self._update_settings(session, changes)
-        await self._mute(changes, session)
+        await self._set_own(changes, session)
         await self._log.insert_one(documents.from_change(change), session=session)
+
+    async def _keep_version(self, session: AsyncClientSession, message: Message, replaced: Version | None) -> None:
+        if message.delete_ms:
+            await self._versions.delete_many({"m": message.message_id}, session=session)
+        elif replaced is not None:
+            await self._versions.insert_one(documents.from_version(message, replaced), session=session)
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[AsyncClientSession]:

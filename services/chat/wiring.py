@@ -22,6 +22,7 @@ from services.chat.committer import Committer
 from services.chat.contacts import Contacts
 from services.chat.conversation_cache import ConversationCache
 from services.chat.conversations import Conversations
+from services.chat.forwarding import Forwarding
 from services.chat.intents import WriteIntents
 from services.chat.limits import RateLimit
 from services.chat.members import Members
@@ -99,6 +100,7 @@ async def _build(
     limit = RateLimit(settings.messages_per_second, settings.messages_burst, time.monotonic)
     messages = Messages(committer=committer, store=store, views=views, limit=limit, now_ms=_now_ms)
     changes = MessageChanges(committer=committer, store=store, now_ms=_now_ms)
+    forwarding = Forwarding(committer=committer, store=store, views=views, limit=limit)
     repeated_requests = RepeatedRequests(store, views)
     members = Members(
         committer=committer,
@@ -131,7 +133,7 @@ async def _build(
     return Service(
         registrations=_registrations(
             ConversationServicer(conversations, members),
-            MessageServicer(messages, changes, signals),
+            MessageServicer(messages, changes, forwarding, signals),
             EventServicer(fanout),
         ),
         verifier=verifier,
@@ -173,7 +175,7 @@ def _registrations(
 
 
 def _observe(cache: ConversationCache, event: event_pb2.Event) -> None:
-    """Applies other replicas' changes: the rev of an entry, and mutes, which take no rev."""
+    """Applies other replicas' changes: the rev of an entry, and mutes and pins, which take no rev."""
     what = event.WhichOneof("payload")
     payload: Any = getattr(event, what) if what else None
     match what:
@@ -193,3 +195,4 @@ def _observe(cache: ConversationCache, event: event_pb2.Event) -> None:
         for view in payload.views:
             if member := state.members.get(view.user_id):
                 member.muted_until_ms = convert.milliseconds(view.muted_until_time)
+                member.pinned = view.pinned

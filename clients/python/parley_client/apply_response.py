@@ -9,6 +9,7 @@ from typing import cast
 from parley_client.contract import (
     Attachment,
     Conversation,
+    ForwardMessageResponse,
     ListConversationsResponse,
     ListMessagesResponse,
     Message,
@@ -65,6 +66,12 @@ def _message_changed(replica: Replica, _user_id: str, _body: Body, reply: object
     return [] if message is None else replica.apply_local_message(message)
 
 
+def _messages_forwarded(replica: Replica, _user_id: str, _body: Body, reply: object) -> list[Event]:
+    if not isinstance(reply, ForwardMessageResponse):
+        return []
+    return [event for message in reply.messages for event in replica.apply_local_message(message)]
+
+
 def _conversation_changed(replica: Replica, _user_id: str, _body: Body, reply: object) -> list[Event]:
     conversation = _conversation_of(reply)
     return [] if conversation is None else replica.apply_local(conversation)
@@ -112,11 +119,16 @@ _APPLIERS: dict[str, Applier] = {
     "message.delete": _message_changed,
     "message.react": _message_changed,
     "message.unreact": _message_changed,
+    "message.pin": _message_changed,
+    "message.unpin": _message_changed,
+    "message.forward": _messages_forwarded,
     "message.list": _messages_listed,
     "conversation.direct": _conversation_changed,
     "conversation.create": _conversation_changed,
     "conversation.joinRoom": _conversation_changed,
     "conversation.update": _conversation_changed,
+    "conversation.pin": _conversation_changed,
+    "conversation.unpin": _conversation_changed,
     "conversation.get": _conversation_read,
     "conversation.list": _conversations_listed,
     "member.add": _conversation_changed,

@@ -171,6 +171,8 @@ READS: Final = frozenset(
         "message.get",
         "message.list",
         "message.sync",
+        "message.pinned",
+        "message.versions",
         "notification.list",
         "notification.unreadCount",
         "notification.preferences.get",
@@ -189,6 +191,8 @@ CHANGES: Final = frozenset(
         "conversation.create",
         "conversation.joinRoom",
         "conversation.update",
+        "conversation.pin",
+        "conversation.unpin",
         "member.add",
         "member.remove",
         "member.update",
@@ -196,6 +200,8 @@ CHANGES: Final = frozenset(
         "message.delete",
         "message.react",
         "message.unreact",
+        "message.pin",
+        "message.unpin",
         "notification.read",
         "notification.readAll",
         "notification.delete",
@@ -251,6 +257,7 @@ class Conversation(WireObject, frozen=True, kw_only=True):
         read_seq: The viewer's read mark; see Member.read_seq.
         unread_count: The number of messages that the viewer has not read: seq - read_seq.
         muted_until: The time until which the viewer gets no notifications of this conversation; absent if not muted.
+        pinned: Whether the viewer has pinned the conversation in their own list.
     """
 
     conversation_id: str
@@ -270,13 +277,13 @@ class Conversation(WireObject, frozen=True, kw_only=True):
     read_seq: int = 0
     unread_count: int = 0
     muted_until: datetime | None = None
+    pinned: bool = False
 
 
 class Message(WireObject, frozen=True, kw_only=True):
     """A message.
 
-    A deleted message is a tombstone: it keeps its ids, seq, kind, sender and times, and has no text, attachments,
-    mentions, reply_to, data or reactions.
+    A deleted message is a tombstone: it keeps its ids, seq, kind, sender and times, and nothing else.
 
     Attributes:
         message_id: The message's id: 22 characters of base64url, derived from the organization, conversation, sender
@@ -298,6 +305,8 @@ class Message(WireObject, frozen=True, kw_only=True):
             reactions.
         data: What the kind needs: {latitude, longitude, name?} of a location, {name, phones?, emails?} of a contact,
             {pack?, emoji?} of a sticker; absent for others.
+        pinned: Whether the message is pinned, for all members.
+        forwarded_from: The message that this one is a copy of; absent unless it was forwarded.
     """
 
     message_id: str
@@ -316,6 +325,8 @@ class Message(WireObject, frozen=True, kw_only=True):
     delete_time: datetime | None = None
     reactions: dict[str, list[str]] = {}
     data: dict[str, object] = {}
+    pinned: bool = False
+    forwarded_from: ForwardedFrom | None = None
 
 
 class Attachment(WireObject, frozen=True, kw_only=True):
@@ -334,6 +345,20 @@ class Attachment(WireObject, frozen=True, kw_only=True):
     size_bytes: int = 0
 
 
+class ForwardedFrom(WireObject, frozen=True, kw_only=True):
+    """The message that a forwarded message is a copy of.
+
+    Attributes:
+        conversation_id: The id of the first message's conversation.
+        message_id: The id of the first message.
+        sender_id: The id of the user who wrote it.
+    """
+
+    conversation_id: str = ""
+    message_id: str = ""
+    sender_id: str = ""
+
+
 class Member(WireObject, frozen=True, kw_only=True):
     """A member of a conversation.
 
@@ -349,6 +374,18 @@ class Member(WireObject, frozen=True, kw_only=True):
     role: str = ""
     read_seq: int = 0
     delivered_seq: int = 0
+
+
+class MessageVersion(WireObject, frozen=True, kw_only=True):
+    """A text that a message had, or has.
+
+    Attributes:
+        text: The text.
+        time: The time at which the message got this text.
+    """
+
+    text: str
+    time: datetime | None = None
 
 
 class Notification(WireObject, frozen=True, kw_only=True):
@@ -549,6 +586,26 @@ class UpdateConversationResponse(WireObject, frozen=True, kw_only=True):
     conversation: Conversation
 
 
+class PinConversationResponse(WireObject, frozen=True, kw_only=True):
+    """Response of PinConversation.
+
+    Attributes:
+        conversation: The conversation, as the caller sees it.
+    """
+
+    conversation: Conversation
+
+
+class UnpinConversationResponse(WireObject, frozen=True, kw_only=True):
+    """Response of UnpinConversation.
+
+    Attributes:
+        conversation: The conversation, as the caller sees it.
+    """
+
+    conversation: Conversation
+
+
 class AddMembersResponse(WireObject, frozen=True, kw_only=True):
     """Response of AddMembers.
 
@@ -622,7 +679,7 @@ class ListMessagesResponse(WireObject, frozen=True, kw_only=True):
 
     Attributes:
         messages: The messages, by ascending seq.
-        has_more: Whether there are more messages in the direction of the page.
+        has_more: Whether there are more messages in the direction of the page; around a seq, in either direction.
     """
 
     messages: list[Message] = []
@@ -682,6 +739,56 @@ class RemoveReactionResponse(WireObject, frozen=True, kw_only=True):
     """
 
     message: Message
+
+
+class PinMessageResponse(WireObject, frozen=True, kw_only=True):
+    """Response of PinMessage.
+
+    Attributes:
+        message: The pinned message.
+    """
+
+    message: Message
+
+
+class UnpinMessageResponse(WireObject, frozen=True, kw_only=True):
+    """Response of UnpinMessage.
+
+    Attributes:
+        message: The message.
+    """
+
+    message: Message
+
+
+class ListPinnedMessagesResponse(WireObject, frozen=True, kw_only=True):
+    """Response of ListPinnedMessages.
+
+    Attributes:
+        messages: The pinned messages, by ascending seq.
+    """
+
+    messages: list[Message] = []
+
+
+class ListMessageVersionsResponse(WireObject, frozen=True, kw_only=True):
+    """Response of ListMessageVersions.
+
+    Attributes:
+        versions: The versions, oldest first; the last one is the present text.
+    """
+
+    versions: list[MessageVersion] = []
+
+
+class ForwardMessageResponse(WireObject, frozen=True, kw_only=True):
+    """Response of ForwardMessage.
+
+    Attributes:
+        messages: The copies, in the order of the conversations.
+    """
+
+    messages: list[Message] = []
 
 
 class ListNotificationsResponse(WireObject, frozen=True, kw_only=True):
@@ -1200,6 +1307,45 @@ class Operations(ABC):
             UpdateConversationResponse,
         )
 
+    async def conversation_pin(self, *, conversation_id: str, request_id: str | None = None) -> PinConversationResponse:
+        """Pins a conversation in the caller's own list.
+
+        Pinning a pinned conversation has no effect. Errors: NOT_FOUND (CONVERSATION_NOT_FOUND); PERMISSION_DENIED
+        (NOT_A_MEMBER); ABORTED (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
+
+        Args:
+            conversation_id: The conversation's id.
+            request_id: Makes a repeat return the first outcome; kept for at least 24 hours. 1 to 64 characters; empty
+                for none.
+        """
+        return await self.call(
+            "conversation.pin",
+            request_body(conversationId=conversation_id, requestId=request_id),
+            PinConversationResponse,
+        )
+
+    async def conversation_unpin(
+        self,
+        *,
+        conversation_id: str,
+        request_id: str | None = None,
+    ) -> UnpinConversationResponse:
+        """Unpins a conversation in the caller's own list.
+
+        Unpinning one that is not pinned has no effect. Errors: NOT_FOUND (CONVERSATION_NOT_FOUND); PERMISSION_DENIED
+        (NOT_A_MEMBER); ABORTED (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
+
+        Args:
+            conversation_id: The conversation's id.
+            request_id: Makes a repeat return the first outcome; kept for at least 24 hours. 1 to 64 characters; empty
+                for none.
+        """
+        return await self.call(
+            "conversation.unpin",
+            request_body(conversationId=conversation_id, requestId=request_id),
+            UnpinConversationResponse,
+        )
+
     async def member_add(
         self,
         *,
@@ -1375,6 +1521,7 @@ class Operations(ABC):
         conversation_id: str,
         before_seq: int | None = None,
         after_seq: int | None = None,
+        around_seq: int | None = None,
         page_size: int | None = None,
     ) -> ListMessagesResponse:
         """Lists a page of a conversation's messages, by ascending seq.
@@ -1386,11 +1533,18 @@ class Operations(ABC):
             conversation_id: The conversation's id.
             before_seq: Lists the messages just before this seq; at least 1.
             after_seq: Lists the messages just after this seq; at least 0.
+            around_seq: Lists the messages on both sides of this seq, and the one that has it; at least 1.
             page_size: The number of items in a page: 50 if 0, at most 200; larger values count as 200.
         """
         return await self.call(
             "message.list",
-            request_body(conversationId=conversation_id, beforeSeq=before_seq, afterSeq=after_seq, pageSize=page_size),
+            request_body(
+                conversationId=conversation_id,
+                beforeSeq=before_seq,
+                afterSeq=after_seq,
+                aroundSeq=around_seq,
+                pageSize=page_size,
+            ),
             ListMessagesResponse,
         )
 
@@ -1525,6 +1679,124 @@ class Operations(ABC):
             "message.unreact",
             request_body(conversationId=conversation_id, messageId=message_id, emoji=emoji, requestId=request_id),
             RemoveReactionResponse,
+        )
+
+    async def message_pin(
+        self,
+        *,
+        conversation_id: str,
+        message_id: str,
+        request_id: str | None = None,
+    ) -> PinMessageResponse:
+        """Pins a message for all members.
+
+        Pinning a pinned message has no effect. Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND);
+        PERMISSION_DENIED (NOT_A_MEMBER); FAILED_PRECONDITION (MESSAGE_DELETED), (TOO_MANY_PINNED) if the conversation
+        has 50 pinned messages; ABORTED (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
+
+        Args:
+            conversation_id: The conversation's id.
+            message_id: The message's id.
+            request_id: Makes a repeat return the first outcome; kept for at least 24 hours. 1 to 64 characters; empty
+                for none.
+        """
+        return await self.call(
+            "message.pin",
+            request_body(conversationId=conversation_id, messageId=message_id, requestId=request_id),
+            PinMessageResponse,
+        )
+
+    async def message_unpin(
+        self,
+        *,
+        conversation_id: str,
+        message_id: str,
+        request_id: str | None = None,
+    ) -> UnpinMessageResponse:
+        """Unpins a message for all members.
+
+        Unpinning a message that is not pinned has no effect. Errors: NOT_FOUND (CONVERSATION_NOT_FOUND,
+        MESSAGE_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER); FAILED_PRECONDITION (MESSAGE_DELETED); ABORTED
+        (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
+
+        Args:
+            conversation_id: The conversation's id.
+            message_id: The message's id.
+            request_id: Makes a repeat return the first outcome; kept for at least 24 hours. 1 to 64 characters; empty
+                for none.
+        """
+        return await self.call(
+            "message.unpin",
+            request_body(conversationId=conversation_id, messageId=message_id, requestId=request_id),
+            UnpinMessageResponse,
+        )
+
+    async def message_pinned(self, *, conversation_id: str) -> ListPinnedMessagesResponse:
+        """Lists the pinned messages of a conversation, by ascending seq: at most 50, which is all of them.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER).
+
+        Args:
+            conversation_id: The conversation's id.
+        """
+        return await self.call(
+            "message.pinned",
+            request_body(conversationId=conversation_id),
+            ListPinnedMessagesResponse,
+        )
+
+    async def message_versions(self, *, conversation_id: str, message_id: str) -> ListMessageVersionsResponse:
+        """Lists the texts that a message had and the one that it has, oldest first: the latest 200, and at most about
+        256 Ki characters.
+
+        Requires the message's sender, or an owner or admin of its group. Errors: NOT_FOUND (CONVERSATION_NOT_FOUND,
+        MESSAGE_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER), (NOT_THE_SENDER) if the caller may not see the versions;
+        FAILED_PRECONDITION (MESSAGE_DELETED).
+
+        Args:
+            conversation_id: The conversation's id.
+            message_id: The message's id.
+        """
+        return await self.call(
+            "message.versions",
+            request_body(conversationId=conversation_id, messageId=message_id),
+            ListMessageVersionsResponse,
+        )
+
+    async def message_forward(
+        self,
+        *,
+        conversation_id: str,
+        message_id: str,
+        to_conversation_ids: Sequence[str],
+        client_message_id: str,
+    ) -> ForwardMessageResponse:
+        """Sends a copy of a message to other conversations of the caller, as the caller.
+
+        The copies have the message's kind, text, attachments and data, and name the first message that they are copies
+        of. A repeat with the same client_message_id completes the first attempt, and returns its messages. Errors:
+        NOT_FOUND (CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER) if the caller is not a
+        member of one of the conversations; FAILED_PRECONDITION (MESSAGE_DELETED), (SYSTEM_MESSAGE) if it is one;
+        RESOURCE_EXHAUSTED (RATE_LIMITED); in all of these cases nothing is sent. ABORTED (CONTENDED),
+        RESOURCE_EXHAUSTED (OVERLOADED) and UNAVAILABLE (STORE_UNAVAILABLE, SHUTTING_DOWN) may leave some of the copies
+        sent: repeat the call.
+
+        Args:
+            conversation_id: The conversation's id.
+            message_id: The message's id.
+            to_conversation_ids: The ids of the conversations to send a copy to: 1 to 20. Duplicates are ignored.
+            client_message_id: The id that the client chose for the copies, which identifies repeats: 1 to 64
+                characters, preferably a UUID.
+        """
+        return await self.call(
+            "message.forward",
+            request_body(
+                conversationId=conversation_id,
+                messageId=message_id,
+                toConversationIds=to_conversation_ids,
+                clientMessageId=client_message_id,
+            ),
+            ForwardMessageResponse,
         )
 
     async def receipt_read(self, *, conversation_id: str, seq: int) -> None:

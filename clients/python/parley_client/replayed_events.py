@@ -71,7 +71,7 @@ def replay_members(conversation: Conversation, before: Members, after: Members) 
 
 def settings_of(conversation: Conversation) -> tuple[object, ...]:
     """Returns what `conversation.updated` is about: neither counters nor members, which have events of their own."""
-    return (*shared_settings_of(conversation), conversation.muted_until)
+    return (*shared_settings_of(conversation), conversation.muted_until, conversation.pinned)
 
 
 def shared_settings_of(conversation: Conversation) -> tuple[object, ...]:

@@ -243,6 +243,8 @@ def _conversation(name: str) -> Callable[[Any], EncodedEvent]:
             own = dict(common, readSeq=view.read_seq, unreadCount=max(0, conversation.seq - view.read_seq))
             if view.HasField("muted_until_time"):
                 own["mutedUntil"] = time_text(view.muted_until_time)
+            if view.pinned:
+                own["pinned"] = True
             return _event(name, {"conversation": own})
 
         return payloads_of

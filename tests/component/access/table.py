@@ -237,6 +237,12 @@ TABLE: dict[str, Case] = {
     ),
     "ConversationService/ListConversations": Case(USERS, lambda _: c.ListConversationsRequest()),
     "ConversationService/UpdateConversation": _conversation(_update_conversation, MANAGING),
+    "ConversationService/PinConversation": _conversation(
+        lambda t: c.PinConversationRequest(conversation_id=t.conversation_id)
+    ),
+    "ConversationService/UnpinConversation": _conversation(
+        lambda t: c.UnpinConversationRequest(conversation_id=t.conversation_id)
+    ),
     "ConversationService/AddMembers": _conversation(
         lambda t: c.AddMembersRequest(conversation_id=t.conversation_id, user_ids=[t.user_id]), MANAGING
     ),
@@ -293,6 +299,42 @@ TABLE: dict[str, Case] = {
     "MessageService/RemoveReaction": Case(
         USERS,
         lambda t: m.RemoveReactionRequest(conversation_id=t.conversation_id, message_id=t.message_id, emoji="👍"),
+        "message",
+        OF_MESSAGE | {"another's": OK},
+        uses_up=True,
+    ),
+    "MessageService/PinMessage": Case(
+        USERS,
+        lambda t: m.PinMessageRequest(conversation_id=t.conversation_id, message_id=t.message_id),
+        "message",
+        OF_MESSAGE | {"another's": OK},
+        uses_up=True,
+    ),
+    "MessageService/UnpinMessage": Case(
+        USERS,
+        lambda t: m.UnpinMessageRequest(conversation_id=t.conversation_id, message_id=t.message_id),
+        "message",
+        OF_MESSAGE | {"another's": OK},
+        uses_up=True,
+    ),
+    "MessageService/ListPinnedMessages": _conversation(
+        lambda t: m.ListPinnedMessagesRequest(conversation_id=t.conversation_id)
+    ),
+    "MessageService/ListMessageVersions": Case(
+        USERS,
+        lambda t: m.ListMessageVersionsRequest(conversation_id=t.conversation_id, message_id=t.message_id),
+        "message",
+        OF_MESSAGE,
+        uses_up=True,
+    ),
+    "MessageService/ForwardMessage": Case(
+        USERS,
+        lambda t: m.ForwardMessageRequest(
+            conversation_id=t.conversation_id,
+            message_id=t.message_id,
+            to_conversation_ids=[t.conversation_id],
+            client_message_id=secrets.token_hex(8),
+        ),
         "message",
         OF_MESSAGE | {"another's": OK},
         uses_up=True,

@@ -27,6 +27,8 @@ class Reader:
                 m.rev,
                 m.text,
                 m.HasField("delete_time"),
+                m.pinned,
+                m.forwarded_from.message_id,
                 [(reaction.emoji, tuple(reaction.user_ids)) for reaction in m.reactions],
             )
             for _, m in sorted(self.messages.items())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -127,6 +127,50 @@ class Person:
             return (await self.chat.messages.AddReaction(added, metadata=self.metadata, timeout=TIMEOUT)).message
         removed = message_pb2.RemoveReactionRequest(**keys)
         return (await self.chat.messages.RemoveReaction(removed, metadata=self.metadata, timeout=TIMEOUT)).message
+
+    async def pin(self, conversation_id: str, message_id: str, *, pinned: bool = True) -> chat_pb2.Message:
+        """Pins a message, or unpins it."""
+        keys = {"conversation_id": conversation_id, "message_id": message_id}
+        stub = self.chat.messages
+        if pinned:
+            pin = message_pb2.PinMessageRequest(**keys)
+            return (await stub.PinMessage(pin, metadata=self.metadata, timeout=TIMEOUT)).message
+        unpin = message_pb2.UnpinMessageRequest(**keys)
+        return (await stub.UnpinMessage(unpin, metadata=self.metadata, timeout=TIMEOUT)).message
+
+    async def pinned(self, conversation_id: str) -> Sequence[chat_pb2.Message]:
+        """Returns the pinned messages."""
+        request = message_pb2.ListPinnedMessagesRequest(conversation_id=conversation_id)
+        response = await self.chat.messages.ListPinnedMessages(request, metadata=self.metadata, timeout=TIMEOUT)
+        return response.messages
+
+    async def versions(self, conversation_id: str, message_id: str) -> Sequence[chat_pb2.MessageVersion]:
+        """Returns a message's versions."""
+        request = message_pb2.ListMessageVersionsRequest(conversation_id=conversation_id, message_id=message_id)
+        response = await self.chat.messages.ListMessageVersions(request, metadata=self.metadata, timeout=TIMEOUT)
+        return response.versions
+
+    async def forward(
+        self, conversation_id: str, message_id: str, *targets: str, key: str | None = None
+    ) -> Sequence[chat_pb2.Message]:
+        """Forwards a message."""
+        request = message_pb2.ForwardMessageRequest(
+            conversation_id=conversation_id,
+            message_id=message_id,
+            to_conversation_ids=targets,
+            client_message_id=key or secrets.token_hex(8),
+        )
+        response = await self.chat.messages.ForwardMessage(request, metadata=self.metadata, timeout=TIMEOUT)
+        return response.messages
+
+    async def pin_conversation(self, conversation_id: str, *, pinned: bool = True) -> chat_pb2.Conversation:
+        """Pins a conversation for this user, or unpins it."""
+        stub = self.chat.conversations
+        if pinned:
+            pin = conversation_pb2.PinConversationRequest(conversation_id=conversation_id)
+            return (await stub.PinConversation(pin, metadata=self.metadata, timeout=TIMEOUT)).conversation
+        unpin = conversation_pb2.UnpinConversationRequest(conversation_id=conversation_id)
+        return (await stub.UnpinConversation(unpin, metadata=self.metadata, timeout=TIMEOUT)).conversation
 
     async def mark_read(self, conversation_id: str, seq: int) -> None:
         """Marks messages as read."""

@@ -125,6 +125,20 @@ GOOD: dict[str, Make] = {
     "RemoveReaction": lambda s: m.RemoveReactionRequest(
         conversation_id=s.conversation_id, message_id=s.message_id, emoji="👍"
     ),
+    "PinMessage": lambda s: m.PinMessageRequest(conversation_id=s.conversation_id, message_id=s.message_id),
+    "UnpinMessage": lambda s: m.UnpinMessageRequest(conversation_id=s.conversation_id, message_id=s.message_id),
+    "ListPinnedMessages": lambda s: m.ListPinnedMessagesRequest(conversation_id=s.conversation_id),
+    "ListMessageVersions": lambda s: m.ListMessageVersionsRequest(
+        conversation_id=s.conversation_id, message_id=s.message_id
+    ),
+    "ForwardMessage": lambda s: m.ForwardMessageRequest(
+        conversation_id=s.conversation_id,
+        message_id=s.message_id,
+        to_conversation_ids=[s.conversation_id],
+        client_message_id=secrets.token_hex(8),
+    ),
+    "PinConversation": lambda s: c.PinConversationRequest(conversation_id=s.conversation_id),
+    "UnpinConversation": lambda s: c.UnpinConversationRequest(conversation_id=s.conversation_id),
     "MarkRead": lambda s: m.MarkReadRequest(conversation_id=s.conversation_id, seq=1),
     "MarkDelivered": lambda s: m.MarkDeliveredRequest(conversation_id=s.conversation_id, seq=1),
     "SetTyping": lambda s: m.SetTypingRequest(conversation_id=s.conversation_id, active=True),
@@ -163,12 +177,14 @@ NEGATIVE = Timestamp(seconds=1, nanos=-1)
 NAMED = [
     "GetConversation", "UpdateConversation", "AddMembers", "RemoveMember", "UpdateMember", "ListMembers", "SendMessage",
     "ListMessages", "SyncMessages", "EditMessage", "DeleteMessage", "MarkRead", "MarkDelivered", "SetTyping",
-    "AddReaction", "RemoveReaction",
+    "AddReaction", "RemoveReaction", "PinMessage", "UnpinMessage", "ListPinnedMessages", "ListMessageVersions",
+    "ForwardMessage", "PinConversation", "UnpinConversation",
 ]  # fmt: skip
 """The methods that concern one conversation."""
 MUTATIONS = [
     "GetOrCreateDirectConversation", "CreateConversation", "JoinRoom", "UpdateConversation", "AddMembers",
     "RemoveMember", "UpdateMember", "EditMessage", "DeleteMessage", "AddReaction", "RemoveReaction",
+    "PinMessage", "UnpinMessage", "PinConversation", "UnpinConversation",
 ]  # fmt: skip
 """The methods that take a request id."""
 WITHIN = {"UpdateConversation": "conversation.", "SendMessage": "draft."}
@@ -271,6 +287,20 @@ ROWS = [
     *_invalid("DeleteMessage", "message_id", "messageId", "", LONG),
     Row("DeleteMessage", "message_id", ABSENT, MISSING, "MESSAGE_NOT_FOUND"),
     Row("DeleteMessage", "message_id", "FOREIGN MESSAGE", MISSING, "MESSAGE_NOT_FOUND"),
+    *(
+        row
+        for name in ("PinMessage", "UnpinMessage", "ListMessageVersions", "ForwardMessage")
+        for row in (
+            *_invalid(name, "message_id", "messageId", "", LONG),
+            Row(name, "message_id", ABSENT, MISSING, "MESSAGE_NOT_FOUND"),
+            Row(name, "message_id", "FOREIGN MESSAGE", MISSING, "MESSAGE_NOT_FOUND"),
+        )
+    ),
+    *_invalid("ForwardMessage", "to_conversation_ids", "toConversationIds", [], [""], [LONG], ["c"] * 21),
+    Row("ForwardMessage", "to_conversation_ids", [ABSENT], MISSING, "CONVERSATION_NOT_FOUND"),
+    Row("ForwardMessage", "to_conversation_ids", ["FOREIGN"], MISSING, "CONVERSATION_NOT_FOUND"),
+    *_invalid("ForwardMessage", "client_message_id", "clientMessageId", "", LONG),
+    *_invalid("ListMessages", "around_seq", "aroundSeq", 0, -1),
     *(
         row
         for name in ("AddReaction", "RemoveReaction")

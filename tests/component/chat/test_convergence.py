@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import grpc
@@ -40,6 +40,9 @@ actions = st.one_of(
     st.tuples(st.just("delete"), users, numbers),
     st.tuples(st.just("react"), users, numbers),
     st.tuples(st.just("unreact"), users, numbers),
+    st.tuples(st.just("pin"), users, numbers),
+    st.tuples(st.just("unpin"), users, numbers),
+    st.tuples(st.just("forward"), users, numbers),
     st.tuples(st.just("read"), users, numbers),
     st.tuples(st.just("add"), users, users),
     st.tuples(st.just("remove"), users, users.filter(bool)),
@@ -78,28 +81,28 @@ async def perform(world: World, key: str, step: int, action: tuple[str, int, int
     people = world.people[step % 2]
     person, ids = people[who], [p.user_id for p in people]
     message_id = ""
-    if what in {"edit", "delete", "react", "unreact"}:
+    of_message: dict[str, Callable[[], Awaitable[object]]] = {
+        "edit": lambda: person.edit(key, message_id, f"{who} corrects {number}"),
+        "delete": lambda: person.delete(key, message_id),
+        "react": lambda: person.react(key, message_id, "👍🎉"[number % 2]),
+        "unreact": lambda: person.react(key, message_id, "👍🎉"[number % 2], active=False),
+        "pin": lambda: person.pin(key, message_id),
+        "unpin": lambda: person.pin(key, message_id, pinned=False),
+        "forward": lambda: person.forward(key, message_id, key),
+    }
+    of_conversation: dict[str, Callable[[], Awaitable[object]]] = {
+        "send": lambda: person.send(key, f"{who} says {number}"),
+        "read": lambda: person.mark_read(key, number + 1),
+        "add": lambda: person.add(key, ids[number]),
+        "remove": lambda: person.remove(key, ids[number]),
+        "role": lambda: person.set_role(key, ids[number], chat_pb2.MEMBER_ROLE_ADMIN),
+    }
+    if what in of_message:
         history = await world.people[0][0].history(key)
         message_id = history.messages[number % len(history.messages)].message_id if history.messages else "A" * 22
     with contextlib.suppress(_RefusedError):
         async with _refusable():
-            match what:
-                case "send":
-                    await person.send(key, f"{who} says {number}")
-                case "edit":
-                    await person.edit(key, message_id, f"{who} corrects {number}")
-                case "delete":
-                    await person.delete(key, message_id)
-                case "react" | "unreact":
-                    await person.react(key, message_id, "👍🎉"[number % 2], active=what == "react")
-                case "read":
-                    await person.mark_read(key, number + 1)
-                case "add":
-                    await person.add(key, ids[number])
-                case "remove":
-                    await person.remove(key, ids[number])
-                case "role":
-                    await person.set_role(key, ids[number], chat_pb2.MEMBER_ROLE_ADMIN)
+            await (of_message | of_conversation)[what]()
 
 
 class _RefusedError(Exception):

@@ -76,6 +76,7 @@ async def state_of(person: Person, conversation_id: str) -> dict[str, Any]:
         "rev": conversation.rev,
         "settings": (conversation.name, conversation.description, conversation.archived, list(conversation.tags)),
         "muted": conversation.muted_until_time.ToMilliseconds(),
+        "pinned": conversation.pinned,
         "members": sorted((member.user_id, member.role) for member in conversation.members),
         "messages": [(message.message_id, message.rev, message.text) for message in page.messages],
     }
@@ -158,6 +159,26 @@ def _unreact(emoji: str) -> Callable[[World, Group, str], Any]:
     )
 
 
+def _pin(_: World, group: Group, request_id: str) -> Any:
+    return m.PinMessageRequest(
+        conversation_id=group.conversation_id, message_id=group.message_id, request_id=request_id
+    )
+
+
+def _unpin(_: World, group: Group, request_id: str) -> Any:
+    return m.UnpinMessageRequest(
+        conversation_id=group.conversation_id, message_id=group.message_id, request_id=request_id
+    )
+
+
+def _pin_own(_: World, group: Group, request_id: str) -> Any:
+    return c.PinConversationRequest(conversation_id=group.conversation_id, request_id=request_id)
+
+
+def _unpin_own(_: World, group: Group, request_id: str) -> Any:
+    return c.UnpinConversationRequest(conversation_id=group.conversation_id, request_id=request_id)
+
+
 def _rename(name: str) -> Callable[[World, Group, str], Any]:
     return lambda _, g, r: renamed(g, name, r)
 
@@ -187,6 +208,10 @@ ROWS = {
     ),
     "react": Row(_react("👍"), lambda w, g: _unreact("👍")(w, g, ""), _react("👍")),
     "unreact what is not there": Row(_unreact("🎉"), lambda w, g: _react("🎉")(w, g, ""), _unreact("🎉")),
+    "pin": Row(_pin, lambda w, g: _unpin(w, g, ""), _pin),
+    "unpin what is not pinned": Row(_unpin, lambda w, g: _pin(w, g, ""), _unpin),
+    "pin for oneself": Row(_pin_own, lambda w, g: _unpin_own(w, g, ""), _pin_own),
+    "unpin for oneself": Row(_unpin_own, lambda w, g: _pin_own(w, g, ""), _unpin_own),
     "edit": Row(_edit("edited"), lambda w, g: _edit("edited back")(w, g, ""), _edit("another text")),
 }
 

@@ -142,6 +142,18 @@ GOOD: dict[str, dict[str, Any]] = {
     "message.sync": {"conversationId": "c", "afterRev": 0},
     "message.edit": {"conversationId": "c", "messageId": "m", "text": "x"},
     "message.delete": {"conversationId": "c", "messageId": "m"},
+    "message.pin": {"conversationId": "c", "messageId": "m"},
+    "message.unpin": {"conversationId": "c", "messageId": "m"},
+    "message.pinned": {"conversationId": "c"},
+    "message.versions": {"conversationId": "c", "messageId": "m"},
+    "message.forward": {
+        "conversationId": "c",
+        "messageId": "m",
+        "toConversationIds": ["d"],
+        "clientMessageId": "1",
+    },
+    "conversation.pin": {"conversationId": "c"},
+    "conversation.unpin": {"conversationId": "c"},
     "message.react": {"conversationId": "c", "messageId": "m", "emoji": "👍"},
     "message.unreact": {"conversationId": "c", "messageId": "m", "emoji": "👍"},
     "receipt.read": {"conversationId": "c", "seq": 1},
@@ -256,7 +268,6 @@ def test_a_body_that_is_no_object_is_said_to_be_none(body: object) -> None:
 @pytest.mark.parametrize(
     "op",
     [
-        "message.forward",
         "message.search",
         "message.schedule",
         "nonsense",

@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from parley.options.v1 import field_pb2 as parley_dot_options_dot_v1_dot_field__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19parley/chat/v1/chat.proto\x12\x0eparley.chat.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dparley/options/v1/field.proto\"\xb5\x01\n\x06Member\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xda\xf3\x18\x04\x08\x01(\x01\x12\x30\n\x04role\x18\x02 \x01(\x0e\x32\x1a.parley.chat.v1.MemberRoleB\x06\xda\xf3\x18\x02\x08\x01\x12\x10\n\x08read_seq\x18\x03 \x01(\x03\x12\x15\n\rdelivered_seq\x18\x04 \x01(\x03\x12\x35\n\tread_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02`\x01\"\xab\x05\n\x0c\x43onversation\x12#\n\x0f\x63onversation_id\x18\x01 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12.\n\x04kind\x18\x02 \x01(\x0e\x32 .parley.chat.v1.ConversationKind\x12\x19\n\x04name\x18\x03 \x01(\tB\x0b\xda\xf3\x18\x07\x18\xc8\x01P\x01X\x01\x12\x1e\n\x0b\x64\x65scription\x18\x04 \x01(\tB\t\xda\xf3\x18\x05\x18\xd0\x0fX\x01\x12\x1f\n\x0c\x65xternal_ref\x18\x05 \x01(\tB\t\xda\xf3\x18\x05\x18\xc8\x01X\x01\x12\x12\n\ncreated_by\x18\x06 \x01(\t\x12\x0b\n\x03seq\x18\x07 \x01(\x03\x12\x0b\n\x03rev\x18\x08 \x01(\x03\x12-\n\x0clast_message\x18\t \x01(\x0b\x32\x17.parley.chat.v1.Message\x12>\n\x12last_activity_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02\x08\x01\x12\x10\n\x08\x61rchived\x18\x0b \x01(\x08\x12\x18\n\x04tags\x18\x0c \x03(\tB\n\xda\xf3\x18\x06\x10\x01\x18\x32\x38\x14\x12/\n\x07members\x18\r \x03(\x0b\x32\x16.parley.chat.v1.MemberB\x06\xda\xf3\x18\x02X\x01\x12\x14\n\x0cmember_count\x18\x0e \x01(\x05\x12\x10\n\x08read_seq\x18\x0f \x01(\x03\x12\x14\n\x0cunread_count\x18\x10 \x01(\x03\x12@\n\x10muted_until_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nmutedUntil\x12\x37\n\x0b\x63reate_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02`\x01\x12\x37\n\x0bupdate_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02`\x01\"+\n\x08Reaction\x12\r\n\x05\x65moji\x18\x01 \x01(\t\x12\x10\n\x08user_ids\x18\x02 \x03(\t\"}\n\nAttachment\x12\x18\n\x03url\x18\x01 \x01(\tB\x0b\xda\xf3\x18\x07\x08\x01\x10\x01\x18\xd0\x0f\x12\x17\n\x04name\x18\x02 \x01(\tB\t\xda\xf3\x18\x05\x18\xc8\x01X\x01\x12\x1e\n\x0c\x63ontent_type\x18\x03 \x01(\tB\x08\xda\xf3\x18\x04\x18\x64X\x01\x12\x1c\n\nsize_bytes\x18\x04 \x01(\x03\x42\x08\xda\xf3\x18\x04@\x00X\x01\"\xa0\x04\n\x07Message\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x0b\n\x03seq\x18\x03 \x01(\x03\x12\x0b\n\x03rev\x18\x04 \x01(\x03\x12\x11\n\tsender_id\x18\x05 \x01(\t\x12\x19\n\x11\x63lient_message_id\x18\x06 \x01(\t\x12)\n\x04kind\x18\x07 \x01(\x0e\x32\x1b.parley.chat.v1.MessageKind\x12\x0c\n\x04text\x18\x08 \x01(\t\x12\x37\n\x0b\x61ttachments\x18\t \x03(\x0b\x32\x1a.parley.chat.v1.AttachmentB\x06\xda\xf3\x18\x02X\x01\x12\x18\n\x08reply_to\x18\n \x01(\tB\x06\xda\xf3\x18\x02X\x01\x12\x18\n\x08mentions\x18\x0b \x03(\tB\x06\xda\xf3\x18\x02X\x01\x12\x37\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02\x08\x01\x12-\n\tedit_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x64\x65lete_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12:\n\treactions\x18\x0f \x03(\x0b\x32\x18.parley.chat.v1.ReactionB\r\xda\xf3\x18\tX\x01z\x05\x65moji\x12%\n\x04\x64\x61ta\x18\x10 \x01(\x0b\x32\x17.google.protobuf.Struct*\x8f\x01\n\x10\x43onversationKind\x12!\n\x1d\x43ONVERSATION_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43ONVERSATION_KIND_DIRECT\x10\x01\x12\x1b\n\x17\x43ONVERSATION_KIND_GROUP\x10\x02\x12\x1d\n\x19\x43ONVERSATION_KIND_PROJECT\x10\x03*o\n\nMemberRole\x12\x1b\n\x17MEMBER_ROLE_UNSPECIFIED\x10\x00\x12\x15\n\x11MEMBER_ROLE_OWNER\x10\x01\x12\x15\n\x11MEMBER_ROLE_ADMIN\x10\x02\x12\x16\n\x12MEMBER_ROLE_MEMBER\x10\x03*\xa0\x02\n\x0bMessageKind\x12\x1c\n\x18MESSAGE_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11MESSAGE_KIND_TEXT\x10\x01\x12\x16\n\x12MESSAGE_KIND_IMAGE\x10\x02\x12\x15\n\x11MESSAGE_KIND_FILE\x10\x03\x12\x16\n\x12MESSAGE_KIND_AUDIO\x10\x04\x12\x15\n\x11MESSAGE_KIND_LINK\x10\x05\x12\x17\n\x13MESSAGE_KIND_SYSTEM\x10\x06\x12\x16\n\x12MESSAGE_KIND_VIDEO\x10\x07\x12\x19\n\x15MESSAGE_KIND_LOCATION\x10\x08\x12\x18\n\x14MESSAGE_KIND_CONTACT\x10\t\x12\x18\n\x14MESSAGE_KIND_STICKER\x10\nb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19parley/chat/v1/chat.proto\x12\x0eparley.chat.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dparley/options/v1/field.proto\"\xb5\x01\n\x06Member\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xda\xf3\x18\x04\x08\x01(\x01\x12\x30\n\x04role\x18\x02 \x01(\x0e\x32\x1a.parley.chat.v1.MemberRoleB\x06\xda\xf3\x18\x02\x08\x01\x12\x10\n\x08read_seq\x18\x03 \x01(\x03\x12\x15\n\rdelivered_seq\x18\x04 \x01(\x03\x12\x35\n\tread_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02`\x01\"\xc3\x05\n\x0c\x43onversation\x12#\n\x0f\x63onversation_id\x18\x01 \x01(\tB\n\xda\xf3\x18\x06\x08\x01\x10\x01\x18@\x12.\n\x04kind\x18\x02 \x01(\x0e\x32 .parley.chat.v1.ConversationKind\x12\x19\n\x04name\x18\x03 \x01(\tB\x0b\xda\xf3\x18\x07\x18\xc8\x01P\x01X\x01\x12\x1e\n\x0b\x64\x65scription\x18\x04 \x01(\tB\t\xda\xf3\x18\x05\x18\xd0\x0fX\x01\x12\x1f\n\x0c\x65xternal_ref\x18\x05 \x01(\tB\t\xda\xf3\x18\x05\x18\xc8\x01X\x01\x12\x12\n\ncreated_by\x18\x06 \x01(\t\x12\x0b\n\x03seq\x18\x07 \x01(\x03\x12\x0b\n\x03rev\x18\x08 \x01(\x03\x12-\n\x0clast_message\x18\t \x01(\x0b\x32\x17.parley.chat.v1.Message\x12>\n\x12last_activity_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02\x08\x01\x12\x10\n\x08\x61rchived\x18\x0b \x01(\x08\x12\x18\n\x04tags\x18\x0c \x03(\tB\n\xda\xf3\x18\x06\x10\x01\x18\x32\x38\x14\x12/\n\x07members\x18\r \x03(\x0b\x32\x16.parley.chat.v1.MemberB\x06\xda\xf3\x18\x02X\x01\x12\x14\n\x0cmember_count\x18\x0e \x01(\x05\x12\x10\n\x08read_seq\x18\x0f \x01(\x03\x12\x14\n\x0cunread_count\x18\x10 \x01(\x03\x12@\n\x10muted_until_time\x18\x11 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nmutedUntil\x12\x37\n\x0b\x63reate_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02`\x01\x12\x37\n\x0bupdate_time\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02`\x01\x12\x16\n\x06pinned\x18\x14 \x01(\x08\x42\x06\xda\xf3\x18\x02X\x01\"+\n\x08Reaction\x12\r\n\x05\x65moji\x18\x01 \x01(\t\x12\x10\n\x08user_ids\x18\x02 \x03(\t\"}\n\nAttachment\x12\x18\n\x03url\x18\x01 \x01(\tB\x0b\xda\xf3\x18\x07\x08\x01\x10\x01\x18\xd0\x0f\x12\x17\n\x04name\x18\x02 \x01(\tB\t\xda\xf3\x18\x05\x18\xc8\x01X\x01\x12\x1e\n\x0c\x63ontent_type\x18\x03 \x01(\tB\x08\xda\xf3\x18\x04\x18\x64X\x01\x12\x1c\n\nsize_bytes\x18\x04 \x01(\x03\x42\x08\xda\xf3\x18\x04@\x00X\x01\"_\n\rForwardedFrom\x12\x1f\n\x0f\x63onversation_id\x18\x01 \x01(\tB\x06\xda\xf3\x18\x02X\x01\x12\x1a\n\nmessage_id\x18\x02 \x01(\tB\x06\xda\xf3\x18\x02X\x01\x12\x11\n\tsender_id\x18\x03 \x01(\t\"P\n\x0eMessageVersion\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x30\n\x04time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02\x08\x01\"\xef\x04\n\x07Message\x12\x12\n\nmessage_id\x18\x01 \x01(\t\x12\x17\n\x0f\x63onversation_id\x18\x02 \x01(\t\x12\x0b\n\x03seq\x18\x03 \x01(\x03\x12\x0b\n\x03rev\x18\x04 \x01(\x03\x12\x11\n\tsender_id\x18\x05 \x01(\t\x12\x19\n\x11\x63lient_message_id\x18\x06 \x01(\t\x12)\n\x04kind\x18\x07 \x01(\x0e\x32\x1b.parley.chat.v1.MessageKind\x12\x0c\n\x04text\x18\x08 \x01(\t\x12\x37\n\x0b\x61ttachments\x18\t \x03(\x0b\x32\x1a.parley.chat.v1.AttachmentB\x06\xda\xf3\x18\x02X\x01\x12\x18\n\x08reply_to\x18\n \x01(\tB\x06\xda\xf3\x18\x02X\x01\x12\x18\n\x08mentions\x18\x0b \x03(\tB\x06\xda\xf3\x18\x02X\x01\x12\x37\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02\x08\x01\x12-\n\tedit_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x64\x65lete_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12:\n\treactions\x18\x0f \x03(\x0b\x32\x18.parley.chat.v1.ReactionB\r\xda\xf3\x18\tX\x01z\x05\x65moji\x12%\n\x04\x64\x61ta\x18\x10 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x16\n\x06pinned\x18\x11 \x01(\x08\x42\x06\xda\xf3\x18\x02X\x01\x12\x35\n\x0e\x66orwarded_from\x18\x12 \x01(\x0b\x32\x1d.parley.chat.v1.ForwardedFrom*\x8f\x01\n\x10\x43onversationKind\x12!\n\x1d\x43ONVERSATION_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x43ONVERSATION_KIND_DIRECT\x10\x01\x12\x1b\n\x17\x43ONVERSATION_KIND_GROUP\x10\x02\x12\x1d\n\x19\x43ONVERSATION_KIND_PROJECT\x10\x03*o\n\nMemberRole\x12\x1b\n\x17MEMBER_ROLE_UNSPECIFIED\x10\x00\x12\x15\n\x11MEMBER_ROLE_OWNER\x10\x01\x12\x15\n\x11MEMBER_ROLE_ADMIN\x10\x02\x12\x16\n\x12MEMBER_ROLE_MEMBER\x10\x03*\xa0\x02\n\x0bMessageKind\x12\x1c\n\x18MESSAGE_KIND_UNSPECIFIED\x10\x00\x12\x15\n\x11MESSAGE_KIND_TEXT\x10\x01\x12\x16\n\x12MESSAGE_KIND_IMAGE\x10\x02\x12\x15\n\x11MESSAGE_KIND_FILE\x10\x03\x12\x16\n\x12MESSAGE_KIND_AUDIO\x10\x04\x12\x15\n\x11MESSAGE_KIND_LINK\x10\x05\x12\x17\n\x13MESSAGE_KIND_SYSTEM\x10\x06\x12\x16\n\x12MESSAGE_KIND_VIDEO\x10\x07\x12\x19\n\x15MESSAGE_KIND_LOCATION\x10\x08\x12\x18\n\x14MESSAGE_KIND_CONTACT\x10\t\x12\x18\n\x14MESSAGE_KIND_STICKER\x10\nb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -58,6 +58,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CONVERSATION'].fields_by_name['create_time']._serialized_options = b'\332\363\030\002`\001'
   _globals['_CONVERSATION'].fields_by_name['update_time']._loaded_options = None
   _globals['_CONVERSATION'].fields_by_name['update_time']._serialized_options = b'\332\363\030\002`\001'
+  _globals['_CONVERSATION'].fields_by_name['pinned']._loaded_options = None
+  _globals['_CONVERSATION'].fields_by_name['pinned']._serialized_options = b'\332\363\030\002X\001'
   _globals['_ATTACHMENT'].fields_by_name['url']._loaded_options = None
   _globals['_ATTACHMENT'].fields_by_name['url']._serialized_options = b'\332\363\030\007\010\001\020\001\030\320\017'
   _globals['_ATTACHMENT'].fields_by_name['name']._loaded_options = None
@@ -66,6 +68,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ATTACHMENT'].fields_by_name['content_type']._serialized_options = b'\332\363\030\004\030dX\001'
   _globals['_ATTACHMENT'].fields_by_name['size_bytes']._loaded_options = None
   _globals['_ATTACHMENT'].fields_by_name['size_bytes']._serialized_options = b'\332\363\030\004@\000X\001'
+  _globals['_FORWARDEDFROM'].fields_by_name['conversation_id']._loaded_options = None
+  _globals['_FORWARDEDFROM'].fields_by_name['conversation_id']._serialized_options = b'\332\363\030\002X\001'
+  _globals['_FORWARDEDFROM'].fields_by_name['message_id']._loaded_options = None
+  _globals['_FORWARDEDFROM'].fields_by_name['message_id']._serialized_options = b'\332\363\030\002X\001'
+  _globals['_MESSAGEVERSION'].fields_by_name['time']._loaded_options = None
+  _globals['_MESSAGEVERSION'].fields_by_name['time']._serialized_options = b'\332\363\030\002\010\001'
   _globals['_MESSAGE'].fields_by_name['attachments']._loaded_options = None
   _globals['_MESSAGE'].fields_by_name['attachments']._serialized_options = b'\332\363\030\002X\001'
   _globals['_MESSAGE'].fields_by_name['reply_to']._loaded_options = None
@@ -76,20 +84,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MESSAGE'].fields_by_name['create_time']._serialized_options = b'\332\363\030\002\010\001'
   _globals['_MESSAGE'].fields_by_name['reactions']._loaded_options = None
   _globals['_MESSAGE'].fields_by_name['reactions']._serialized_options = b'\332\363\030\tX\001z\005emoji'
-  _globals['_CONVERSATIONKIND']._serialized_start=1729
-  _globals['_CONVERSATIONKIND']._serialized_end=1872
-  _globals['_MEMBERROLE']._serialized_start=1874
-  _globals['_MEMBERROLE']._serialized_end=1985
-  _globals['_MESSAGEKIND']._serialized_start=1988
-  _globals['_MESSAGEKIND']._serialized_end=2276
+  _globals['_MESSAGE'].fields_by_name['pinned']._loaded_options = None
+  _globals['_MESSAGE'].fields_by_name['pinned']._serialized_options = b'\332\363\030\002X\001'
+  _globals['_CONVERSATIONKIND']._serialized_start=2011
+  _globals['_CONVERSATIONKIND']._serialized_end=2154
+  _globals['_MEMBERROLE']._serialized_start=2156
+  _globals['_MEMBERROLE']._serialized_end=2267
+  _globals['_MESSAGEKIND']._serialized_start=2270
+  _globals['_MESSAGEKIND']._serialized_end=2558
   _globals['_MEMBER']._serialized_start=140
   _globals['_MEMBER']._serialized_end=321
   _globals['_CONVERSATION']._serialized_start=324
-  _globals['_CONVERSATION']._serialized_end=1007
-  _globals['_REACTION']._serialized_start=1009
-  _globals['_REACTION']._serialized_end=1052
-  _globals['_ATTACHMENT']._serialized_start=1054
-  _globals['_ATTACHMENT']._serialized_end=1179
-  _globals['_MESSAGE']._serialized_start=1182
-  _globals['_MESSAGE']._serialized_end=1726
+  _globals['_CONVERSATION']._serialized_end=1031
+  _globals['_REACTION']._serialized_start=1033
+  _globals['_REACTION']._serialized_end=1076
+  _globals['_ATTACHMENT']._serialized_start=1078
+  _globals['_ATTACHMENT']._serialized_end=1203
+  _globals['_FORWARDEDFROM']._serialized_start=1205
+  _globals['_FORWARDEDFROM']._serialized_end=1300
+  _globals['_MESSAGEVERSION']._serialized_start=1302
+  _globals['_MESSAGEVERSION']._serialized_end=1382
+  _globals['_MESSAGE']._serialized_start=1385
+  _globals['_MESSAGE']._serialized_end=2008
 # @@protoc_insertion_point(module_scope)

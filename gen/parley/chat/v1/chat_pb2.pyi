@@ -207,6 +207,7 @@ class Conversation(_message.Message):
     MUTED_UNTIL_TIME_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    PINNED_FIELD_NUMBER: _builtins.int
     conversation_id: _builtins.str
     """The conversation's id: 22 characters of base64url."""
     kind: Global___ConversationKind.ValueType
@@ -231,6 +232,8 @@ class Conversation(_message.Message):
     """The viewer's read mark; see Member.read_seq."""
     unread_count: _builtins.int
     """The number of messages that the viewer has not read: seq - read_seq."""
+    pinned: _builtins.bool
+    """Whether the viewer has pinned the conversation in their own list."""
     @_builtins.property
     def last_message(self) -> Global___Message:
         """The latest message; absent before the first one."""
@@ -281,10 +284,11 @@ class Conversation(_message.Message):
         muted_until_time: _timestamp_pb2.Timestamp | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
+        pinned: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "last_activity_time", b"last_activity_time", "last_message", b"last_message", "muted_until_time", b"muted_until_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "conversation_id", b"conversation_id", "create_time", b"create_time", "created_by", b"created_by", "description", b"description", "external_ref", b"external_ref", "kind", b"kind", "last_activity_time", b"last_activity_time", "last_message", b"last_message", "member_count", b"member_count", "members", b"members", "muted_until_time", b"muted_until_time", "name", b"name", "read_seq", b"read_seq", "rev", b"rev", "seq", b"seq", "tags", b"tags", "unread_count", b"unread_count", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "conversation_id", b"conversation_id", "create_time", b"create_time", "created_by", b"created_by", "description", b"description", "external_ref", b"external_ref", "kind", b"kind", "last_activity_time", b"last_activity_time", "last_message", b"last_message", "member_count", b"member_count", "members", b"members", "muted_until_time", b"muted_until_time", "name", b"name", "pinned", b"pinned", "read_seq", b"read_seq", "rev", b"rev", "seq", b"seq", "tags", b"tags", "unread_count", b"unread_count", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -353,10 +357,66 @@ class Attachment(_message.Message):
 Global___Attachment: _TypeAlias = Attachment  # noqa: Y015
 
 @_typing.final
+class ForwardedFrom(_message.Message):
+    """The message that a forwarded message is a copy of."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONVERSATION_ID_FIELD_NUMBER: _builtins.int
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    SENDER_ID_FIELD_NUMBER: _builtins.int
+    conversation_id: _builtins.str
+    """The id of the first message's conversation."""
+    message_id: _builtins.str
+    """The id of the first message."""
+    sender_id: _builtins.str
+    """The id of the user who wrote it."""
+    def __init__(
+        self,
+        *,
+        conversation_id: _builtins.str = ...,
+        message_id: _builtins.str = ...,
+        sender_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "message_id", b"message_id", "sender_id", b"sender_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ForwardedFrom: _TypeAlias = ForwardedFrom  # noqa: Y015
+
+@_typing.final
+class MessageVersion(_message.Message):
+    """A text that a message had, or has."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """The text."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """The time at which the message got this text."""
+
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["text", b"text", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MessageVersion: _TypeAlias = MessageVersion  # noqa: Y015
+
+@_typing.final
 class Message(_message.Message):
-    """A message. A deleted message is a tombstone: it keeps its ids, seq, kind, sender and times, and has no text,
-    attachments, mentions, reply_to, data or reactions.
-    """
+    """A message. A deleted message is a tombstone: it keeps its ids, seq, kind, sender and times, and nothing else."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -376,6 +436,8 @@ class Message(_message.Message):
     DELETE_TIME_FIELD_NUMBER: _builtins.int
     REACTIONS_FIELD_NUMBER: _builtins.int
     DATA_FIELD_NUMBER: _builtins.int
+    PINNED_FIELD_NUMBER: _builtins.int
+    FORWARDED_FROM_FIELD_NUMBER: _builtins.int
     message_id: _builtins.str
     """The message's id: 22 characters of base64url, derived from the organization, conversation, sender and
     client_message_id.
@@ -396,6 +458,8 @@ class Message(_message.Message):
     """The text: at most 16 KiB of UTF-8."""
     reply_to: _builtins.str
     """The id of the message that this one answers, of the same conversation; empty for none."""
+    pinned: _builtins.bool
+    """Whether the message is pinned, for all members."""
     @_builtins.property
     def attachments(self) -> _containers.RepeatedCompositeFieldContainer[Global___Attachment]:
         """The attachments, at most 20."""
@@ -426,6 +490,10 @@ class Message(_message.Message):
         {pack?, emoji?} of a sticker; absent for others.
         """
 
+    @_builtins.property
+    def forwarded_from(self) -> Global___ForwardedFrom:
+        """The message that this one is a copy of; absent unless it was forwarded."""
+
     def __init__(
         self,
         *,
@@ -445,10 +513,12 @@ class Message(_message.Message):
         delete_time: _timestamp_pb2.Timestamp | None = ...,
         reactions: _abc.Iterable[Global___Reaction] | None = ...,
         data: _struct_pb2.Struct | None = ...,
+        pinned: _builtins.bool = ...,
+        forwarded_from: Global___ForwardedFrom | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "data", b"data", "delete_time", b"delete_time", "edit_time", b"edit_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "data", b"data", "delete_time", b"delete_time", "edit_time", b"edit_time", "forwarded_from", b"forwarded_from"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachments", b"attachments", "client_message_id", b"client_message_id", "conversation_id", b"conversation_id", "create_time", b"create_time", "data", b"data", "delete_time", b"delete_time", "edit_time", b"edit_time", "kind", b"kind", "mentions", b"mentions", "message_id", b"message_id", "reactions", b"reactions", "reply_to", b"reply_to", "rev", b"rev", "sender_id", b"sender_id", "seq", b"seq", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attachments", b"attachments", "client_message_id", b"client_message_id", "conversation_id", b"conversation_id", "create_time", b"create_time", "data", b"data", "delete_time", b"delete_time", "edit_time", b"edit_time", "forwarded_from", b"forwarded_from", "kind", b"kind", "mentions", b"mentions", "message_id", b"message_id", "pinned", b"pinned", "reactions", b"reactions", "reply_to", b"reply_to", "rev", b"rev", "sender_id", b"sender_id", "seq", b"seq", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -71,6 +71,16 @@ class ConversationServiceStub:
                 request_serializer=parley_dot_chat_dot_v1_dot_conversation__pb2.UpdateConversationRequest.SerializeToString,
                 response_deserializer=parley_dot_chat_dot_v1_dot_conversation__pb2.UpdateConversationResponse.FromString,
                 _registered_method=True)
+        self.PinConversation = channel.unary_unary(
+                '/parley.chat.v1.ConversationService/PinConversation',
+                request_serializer=parley_dot_chat_dot_v1_dot_conversation__pb2.PinConversationRequest.SerializeToString,
+                response_deserializer=parley_dot_chat_dot_v1_dot_conversation__pb2.PinConversationResponse.FromString,
+                _registered_method=True)
+        self.UnpinConversation = channel.unary_unary(
+                '/parley.chat.v1.ConversationService/UnpinConversation',
+                request_serializer=parley_dot_chat_dot_v1_dot_conversation__pb2.UnpinConversationRequest.SerializeToString,
+                response_deserializer=parley_dot_chat_dot_v1_dot_conversation__pb2.UnpinConversationResponse.FromString,
+                _registered_method=True)
         self.AddMembers = channel.unary_unary(
                 '/parley.chat.v1.ConversationService/AddMembers',
                 request_serializer=parley_dot_chat_dot_v1_dot_conversation__pb2.AddMembersRequest.SerializeToString,
@@ -176,6 +186,26 @@ class ConversationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PinConversation(self, request, context):
+        """Pins a conversation in the caller's own list. Pinning a pinned conversation has no effect.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER); ABORTED (CONTENDED);
+        RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnpinConversation(self, request, context):
+        """Unpins a conversation in the caller's own list. Unpinning one that is not pinned has no effect.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER); ABORTED (CONTENDED);
+        RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def AddMembers(self, request, context):
         """Adds users to a group. Users who are members already remain as they are. Requires an owner or admin. New members
         see the whole history; messages sent before they joined count as read.
@@ -256,6 +286,16 @@ def add_ConversationServiceServicer_to_server(servicer, server):
                     servicer.UpdateConversation,
                     request_deserializer=parley_dot_chat_dot_v1_dot_conversation__pb2.UpdateConversationRequest.FromString,
                     response_serializer=parley_dot_chat_dot_v1_dot_conversation__pb2.UpdateConversationResponse.SerializeToString,
+            ),
+            'PinConversation': grpc.unary_unary_rpc_method_handler(
+                    servicer.PinConversation,
+                    request_deserializer=parley_dot_chat_dot_v1_dot_conversation__pb2.PinConversationRequest.FromString,
+                    response_serializer=parley_dot_chat_dot_v1_dot_conversation__pb2.PinConversationResponse.SerializeToString,
+            ),
+            'UnpinConversation': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnpinConversation,
+                    request_deserializer=parley_dot_chat_dot_v1_dot_conversation__pb2.UnpinConversationRequest.FromString,
+                    response_serializer=parley_dot_chat_dot_v1_dot_conversation__pb2.UnpinConversationResponse.SerializeToString,
             ),
             'AddMembers': grpc.unary_unary_rpc_method_handler(
                     servicer.AddMembers,
@@ -447,6 +487,60 @@ class ConversationService:
             '/parley.chat.v1.ConversationService/UpdateConversation',
             parley_dot_chat_dot_v1_dot_conversation__pb2.UpdateConversationRequest.SerializeToString,
             parley_dot_chat_dot_v1_dot_conversation__pb2.UpdateConversationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PinConversation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.chat.v1.ConversationService/PinConversation',
+            parley_dot_chat_dot_v1_dot_conversation__pb2.PinConversationRequest.SerializeToString,
+            parley_dot_chat_dot_v1_dot_conversation__pb2.PinConversationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnpinConversation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.chat.v1.ConversationService/UnpinConversation',
+            parley_dot_chat_dot_v1_dot_conversation__pb2.UnpinConversationRequest.SerializeToString,
+            parley_dot_chat_dot_v1_dot_conversation__pb2.UnpinConversationResponse.FromString,
             options,
             channel_credentials,
             insecure,

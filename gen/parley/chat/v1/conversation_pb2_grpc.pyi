@@ -72,6 +72,18 @@ class ConversationServiceStub:
     direct conversation is to change; ABORTED (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE
     (SHUTTING_DOWN).
     """
+    PinConversation: _aio.UnaryUnaryMultiCallable[_conversation_pb2.PinConversationRequest, _conversation_pb2.PinConversationResponse]
+    """Pins a conversation in the caller's own list. Pinning a pinned conversation has no effect.
+
+    Errors: NOT_FOUND (CONVERSATION_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER); ABORTED (CONTENDED);
+    RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
+    """
+    UnpinConversation: _aio.UnaryUnaryMultiCallable[_conversation_pb2.UnpinConversationRequest, _conversation_pb2.UnpinConversationResponse]
+    """Unpins a conversation in the caller's own list. Unpinning one that is not pinned has no effect.
+
+    Errors: NOT_FOUND (CONVERSATION_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER); ABORTED (CONTENDED);
+    RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
+    """
     AddMembers: _aio.UnaryUnaryMultiCallable[_conversation_pb2.AddMembersRequest, _conversation_pb2.AddMembersResponse]
     """Adds users to a group. Users who are members already remain as they are. Requires an owner or admin. New members
     see the whole history; messages sent before they joined count as read.
@@ -198,6 +210,30 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         neither owner nor admin of the group; FAILED_PRECONDITION (DIRECT_CONVERSATION) if the name or description of a
         direct conversation is to change; ABORTED (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE
         (SHUTTING_DOWN).
+        """
+
+    @_abc_1.abstractmethod
+    def PinConversation(
+        self,
+        request: _conversation_pb2.PinConversationRequest,
+        context: _aio.ServicerContext[_conversation_pb2.PinConversationRequest, _abc.Awaitable[_conversation_pb2.PinConversationResponse]],
+    ) -> _abc.Awaitable[_conversation_pb2.PinConversationResponse]:
+        """Pins a conversation in the caller's own list. Pinning a pinned conversation has no effect.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER); ABORTED (CONTENDED);
+        RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
+        """
+
+    @_abc_1.abstractmethod
+    def UnpinConversation(
+        self,
+        request: _conversation_pb2.UnpinConversationRequest,
+        context: _aio.ServicerContext[_conversation_pb2.UnpinConversationRequest, _abc.Awaitable[_conversation_pb2.UnpinConversationResponse]],
+    ) -> _abc.Awaitable[_conversation_pb2.UnpinConversationResponse]:
+        """Unpins a conversation in the caller's own list. Unpinning one that is not pinned has no effect.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER); ABORTED (CONTENDED);
+        RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
         """
 
     @_abc_1.abstractmethod

@@ -126,7 +126,7 @@ class Event(_message.Message):
 
     @_builtins.property
     def message_updated(self) -> Global___MessageUpdated:
-        """A message was edited, or its reactions changed."""
+        """A message was edited, or its reactions or its pin changed."""
 
     @_builtins.property
     def message_deleted(self) -> Global___MessageDeleted:
@@ -239,7 +239,7 @@ Global___MessageCreated: _TypeAlias = MessageCreated  # noqa: Y015
 
 @_typing.final
 class MessageUpdated(_message.Message):
-    """A message was edited, or its reactions changed."""
+    """A message was edited, or its reactions or its pin changed."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -294,10 +294,13 @@ class View(_message.Message):
     USER_ID_FIELD_NUMBER: _builtins.int
     READ_SEQ_FIELD_NUMBER: _builtins.int
     MUTED_UNTIL_TIME_FIELD_NUMBER: _builtins.int
+    PINNED_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
     """The member's id."""
     read_seq: _builtins.int
     """The member's read mark; see Member.read_seq."""
+    pinned: _builtins.bool
+    """Whether the member has pinned the conversation."""
     @_builtins.property
     def muted_until_time(self) -> _timestamp_pb2.Timestamp:
         """The time until which the member gets no notifications of this conversation; absent if not muted."""
@@ -308,10 +311,11 @@ class View(_message.Message):
         user_id: _builtins.str = ...,
         read_seq: _builtins.int = ...,
         muted_until_time: _timestamp_pb2.Timestamp | None = ...,
+        pinned: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["muted_until_time", b"muted_until_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["muted_until_time", b"muted_until_time", "read_seq", b"read_seq", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["muted_until_time", b"muted_until_time", "pinned", b"pinned", "read_seq", b"read_seq", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

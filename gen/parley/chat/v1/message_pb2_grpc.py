@@ -86,6 +86,31 @@ class MessageServiceStub:
                 request_serializer=parley_dot_chat_dot_v1_dot_message__pb2.RemoveReactionRequest.SerializeToString,
                 response_deserializer=parley_dot_chat_dot_v1_dot_message__pb2.RemoveReactionResponse.FromString,
                 _registered_method=True)
+        self.PinMessage = channel.unary_unary(
+                '/parley.chat.v1.MessageService/PinMessage',
+                request_serializer=parley_dot_chat_dot_v1_dot_message__pb2.PinMessageRequest.SerializeToString,
+                response_deserializer=parley_dot_chat_dot_v1_dot_message__pb2.PinMessageResponse.FromString,
+                _registered_method=True)
+        self.UnpinMessage = channel.unary_unary(
+                '/parley.chat.v1.MessageService/UnpinMessage',
+                request_serializer=parley_dot_chat_dot_v1_dot_message__pb2.UnpinMessageRequest.SerializeToString,
+                response_deserializer=parley_dot_chat_dot_v1_dot_message__pb2.UnpinMessageResponse.FromString,
+                _registered_method=True)
+        self.ListPinnedMessages = channel.unary_unary(
+                '/parley.chat.v1.MessageService/ListPinnedMessages',
+                request_serializer=parley_dot_chat_dot_v1_dot_message__pb2.ListPinnedMessagesRequest.SerializeToString,
+                response_deserializer=parley_dot_chat_dot_v1_dot_message__pb2.ListPinnedMessagesResponse.FromString,
+                _registered_method=True)
+        self.ListMessageVersions = channel.unary_unary(
+                '/parley.chat.v1.MessageService/ListMessageVersions',
+                request_serializer=parley_dot_chat_dot_v1_dot_message__pb2.ListMessageVersionsRequest.SerializeToString,
+                response_deserializer=parley_dot_chat_dot_v1_dot_message__pb2.ListMessageVersionsResponse.FromString,
+                _registered_method=True)
+        self.ForwardMessage = channel.unary_unary(
+                '/parley.chat.v1.MessageService/ForwardMessage',
+                request_serializer=parley_dot_chat_dot_v1_dot_message__pb2.ForwardMessageRequest.SerializeToString,
+                response_deserializer=parley_dot_chat_dot_v1_dot_message__pb2.ForwardMessageResponse.FromString,
+                _registered_method=True)
         self.MarkRead = channel.unary_unary(
                 '/parley.chat.v1.MessageService/MarkRead',
                 request_serializer=parley_dot_chat_dot_v1_dot_message__pb2.MarkReadRequest.SerializeToString,
@@ -220,6 +245,62 @@ class MessageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PinMessage(self, request, context):
+        """Pins a message for all members. Pinning a pinned message has no effect.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER);
+        FAILED_PRECONDITION (MESSAGE_DELETED), (TOO_MANY_PINNED) if the conversation has 50 pinned messages; ABORTED
+        (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnpinMessage(self, request, context):
+        """Unpins a message for all members. Unpinning a message that is not pinned has no effect.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER);
+        FAILED_PRECONDITION (MESSAGE_DELETED); ABORTED (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE
+        (SHUTTING_DOWN).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPinnedMessages(self, request, context):
+        """Lists the pinned messages of a conversation, by ascending seq: at most 50, which is all of them.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListMessageVersions(self, request, context):
+        """Lists the texts that a message had and the one that it has, oldest first: the latest 200, and at most about 256 Ki
+        characters. Requires the message's sender, or an owner or admin of its group.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER), (NOT_THE_SENDER)
+        if the caller may not see the versions; FAILED_PRECONDITION (MESSAGE_DELETED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ForwardMessage(self, request, context):
+        """Sends a copy of a message to other conversations of the caller, as the caller. The copies have the message's kind,
+        text, attachments and data, and name the first message that they are copies of. A repeat with the same
+        client_message_id completes the first attempt, and returns its messages.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER) if the caller is
+        not a member of one of the conversations; FAILED_PRECONDITION (MESSAGE_DELETED), (SYSTEM_MESSAGE) if it is one;
+        RESOURCE_EXHAUSTED (RATE_LIMITED); in all of these cases nothing is sent. ABORTED (CONTENDED), RESOURCE_EXHAUSTED
+        (OVERLOADED) and UNAVAILABLE (STORE_UNAVAILABLE, SHUTTING_DOWN) may leave some of the copies sent: repeat the call.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def MarkRead(self, request, context):
         """Marks all messages up to a seq as read by the caller and delivered. Marks never move backwards.
 
@@ -305,6 +386,31 @@ def add_MessageServiceServicer_to_server(servicer, server):
                     servicer.RemoveReaction,
                     request_deserializer=parley_dot_chat_dot_v1_dot_message__pb2.RemoveReactionRequest.FromString,
                     response_serializer=parley_dot_chat_dot_v1_dot_message__pb2.RemoveReactionResponse.SerializeToString,
+            ),
+            'PinMessage': grpc.unary_unary_rpc_method_handler(
+                    servicer.PinMessage,
+                    request_deserializer=parley_dot_chat_dot_v1_dot_message__pb2.PinMessageRequest.FromString,
+                    response_serializer=parley_dot_chat_dot_v1_dot_message__pb2.PinMessageResponse.SerializeToString,
+            ),
+            'UnpinMessage': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnpinMessage,
+                    request_deserializer=parley_dot_chat_dot_v1_dot_message__pb2.UnpinMessageRequest.FromString,
+                    response_serializer=parley_dot_chat_dot_v1_dot_message__pb2.UnpinMessageResponse.SerializeToString,
+            ),
+            'ListPinnedMessages': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPinnedMessages,
+                    request_deserializer=parley_dot_chat_dot_v1_dot_message__pb2.ListPinnedMessagesRequest.FromString,
+                    response_serializer=parley_dot_chat_dot_v1_dot_message__pb2.ListPinnedMessagesResponse.SerializeToString,
+            ),
+            'ListMessageVersions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMessageVersions,
+                    request_deserializer=parley_dot_chat_dot_v1_dot_message__pb2.ListMessageVersionsRequest.FromString,
+                    response_serializer=parley_dot_chat_dot_v1_dot_message__pb2.ListMessageVersionsResponse.SerializeToString,
+            ),
+            'ForwardMessage': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForwardMessage,
+                    request_deserializer=parley_dot_chat_dot_v1_dot_message__pb2.ForwardMessageRequest.FromString,
+                    response_serializer=parley_dot_chat_dot_v1_dot_message__pb2.ForwardMessageResponse.SerializeToString,
             ),
             'MarkRead': grpc.unary_unary_rpc_method_handler(
                     servicer.MarkRead,
@@ -577,6 +683,141 @@ class MessageService:
             '/parley.chat.v1.MessageService/RemoveReaction',
             parley_dot_chat_dot_v1_dot_message__pb2.RemoveReactionRequest.SerializeToString,
             parley_dot_chat_dot_v1_dot_message__pb2.RemoveReactionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PinMessage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.chat.v1.MessageService/PinMessage',
+            parley_dot_chat_dot_v1_dot_message__pb2.PinMessageRequest.SerializeToString,
+            parley_dot_chat_dot_v1_dot_message__pb2.PinMessageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnpinMessage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.chat.v1.MessageService/UnpinMessage',
+            parley_dot_chat_dot_v1_dot_message__pb2.UnpinMessageRequest.SerializeToString,
+            parley_dot_chat_dot_v1_dot_message__pb2.UnpinMessageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPinnedMessages(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.chat.v1.MessageService/ListPinnedMessages',
+            parley_dot_chat_dot_v1_dot_message__pb2.ListPinnedMessagesRequest.SerializeToString,
+            parley_dot_chat_dot_v1_dot_message__pb2.ListPinnedMessagesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMessageVersions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.chat.v1.MessageService/ListMessageVersions',
+            parley_dot_chat_dot_v1_dot_message__pb2.ListMessageVersionsRequest.SerializeToString,
+            parley_dot_chat_dot_v1_dot_message__pb2.ListMessageVersionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ForwardMessage(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.chat.v1.MessageService/ForwardMessage',
+            parley_dot_chat_dot_v1_dot_message__pb2.ForwardMessageRequest.SerializeToString,
+            parley_dot_chat_dot_v1_dot_message__pb2.ForwardMessageResponse.FromString,
             options,
             channel_credentials,
             insecure,

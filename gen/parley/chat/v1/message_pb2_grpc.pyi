@@ -89,6 +89,42 @@ class MessageServiceStub:
     (INVALID_FIELDS) if emoji is not exactly one emoji of Unicode's list; FAILED_PRECONDITION (MESSAGE_DELETED);
     ABORTED (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
     """
+    PinMessage: _aio.UnaryUnaryMultiCallable[_message_pb2.PinMessageRequest, _message_pb2.PinMessageResponse]
+    """Pins a message for all members. Pinning a pinned message has no effect.
+
+    Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER);
+    FAILED_PRECONDITION (MESSAGE_DELETED), (TOO_MANY_PINNED) if the conversation has 50 pinned messages; ABORTED
+    (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
+    """
+    UnpinMessage: _aio.UnaryUnaryMultiCallable[_message_pb2.UnpinMessageRequest, _message_pb2.UnpinMessageResponse]
+    """Unpins a message for all members. Unpinning a message that is not pinned has no effect.
+
+    Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER);
+    FAILED_PRECONDITION (MESSAGE_DELETED); ABORTED (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE
+    (SHUTTING_DOWN).
+    """
+    ListPinnedMessages: _aio.UnaryUnaryMultiCallable[_message_pb2.ListPinnedMessagesRequest, _message_pb2.ListPinnedMessagesResponse]
+    """Lists the pinned messages of a conversation, by ascending seq: at most 50, which is all of them.
+
+    Errors: NOT_FOUND (CONVERSATION_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER).
+    """
+    ListMessageVersions: _aio.UnaryUnaryMultiCallable[_message_pb2.ListMessageVersionsRequest, _message_pb2.ListMessageVersionsResponse]
+    """Lists the texts that a message had and the one that it has, oldest first: the latest 200, and at most about 256 Ki
+    characters. Requires the message's sender, or an owner or admin of its group.
+
+    Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER), (NOT_THE_SENDER)
+    if the caller may not see the versions; FAILED_PRECONDITION (MESSAGE_DELETED).
+    """
+    ForwardMessage: _aio.UnaryUnaryMultiCallable[_message_pb2.ForwardMessageRequest, _message_pb2.ForwardMessageResponse]
+    """Sends a copy of a message to other conversations of the caller, as the caller. The copies have the message's kind,
+    text, attachments and data, and name the first message that they are copies of. A repeat with the same
+    client_message_id completes the first attempt, and returns its messages.
+
+    Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER) if the caller is
+    not a member of one of the conversations; FAILED_PRECONDITION (MESSAGE_DELETED), (SYSTEM_MESSAGE) if it is one;
+    RESOURCE_EXHAUSTED (RATE_LIMITED); in all of these cases nothing is sent. ABORTED (CONTENDED), RESOURCE_EXHAUSTED
+    (OVERLOADED) and UNAVAILABLE (STORE_UNAVAILABLE, SHUTTING_DOWN) may leave some of the copies sent: repeat the call.
+    """
     MarkRead: _aio.UnaryUnaryMultiCallable[_message_pb2.MarkReadRequest, _message_pb2.MarkReadResponse]
     """Marks all messages up to a seq as read by the caller and delivered. Marks never move backwards.
 
@@ -240,6 +276,72 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
         Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER); INVALID_ARGUMENT
         (INVALID_FIELDS) if emoji is not exactly one emoji of Unicode's list; FAILED_PRECONDITION (MESSAGE_DELETED);
         ABORTED (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
+        """
+
+    @_abc_1.abstractmethod
+    def PinMessage(
+        self,
+        request: _message_pb2.PinMessageRequest,
+        context: _aio.ServicerContext[_message_pb2.PinMessageRequest, _abc.Awaitable[_message_pb2.PinMessageResponse]],
+    ) -> _abc.Awaitable[_message_pb2.PinMessageResponse]:
+        """Pins a message for all members. Pinning a pinned message has no effect.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER);
+        FAILED_PRECONDITION (MESSAGE_DELETED), (TOO_MANY_PINNED) if the conversation has 50 pinned messages; ABORTED
+        (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE (SHUTTING_DOWN).
+        """
+
+    @_abc_1.abstractmethod
+    def UnpinMessage(
+        self,
+        request: _message_pb2.UnpinMessageRequest,
+        context: _aio.ServicerContext[_message_pb2.UnpinMessageRequest, _abc.Awaitable[_message_pb2.UnpinMessageResponse]],
+    ) -> _abc.Awaitable[_message_pb2.UnpinMessageResponse]:
+        """Unpins a message for all members. Unpinning a message that is not pinned has no effect.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER);
+        FAILED_PRECONDITION (MESSAGE_DELETED); ABORTED (CONTENDED); RESOURCE_EXHAUSTED (OVERLOADED); UNAVAILABLE
+        (SHUTTING_DOWN).
+        """
+
+    @_abc_1.abstractmethod
+    def ListPinnedMessages(
+        self,
+        request: _message_pb2.ListPinnedMessagesRequest,
+        context: _aio.ServicerContext[_message_pb2.ListPinnedMessagesRequest, _abc.Awaitable[_message_pb2.ListPinnedMessagesResponse]],
+    ) -> _abc.Awaitable[_message_pb2.ListPinnedMessagesResponse]:
+        """Lists the pinned messages of a conversation, by ascending seq: at most 50, which is all of them.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER).
+        """
+
+    @_abc_1.abstractmethod
+    def ListMessageVersions(
+        self,
+        request: _message_pb2.ListMessageVersionsRequest,
+        context: _aio.ServicerContext[_message_pb2.ListMessageVersionsRequest, _abc.Awaitable[_message_pb2.ListMessageVersionsResponse]],
+    ) -> _abc.Awaitable[_message_pb2.ListMessageVersionsResponse]:
+        """Lists the texts that a message had and the one that it has, oldest first: the latest 200, and at most about 256 Ki
+        characters. Requires the message's sender, or an owner or admin of its group.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER), (NOT_THE_SENDER)
+        if the caller may not see the versions; FAILED_PRECONDITION (MESSAGE_DELETED).
+        """
+
+    @_abc_1.abstractmethod
+    def ForwardMessage(
+        self,
+        request: _message_pb2.ForwardMessageRequest,
+        context: _aio.ServicerContext[_message_pb2.ForwardMessageRequest, _abc.Awaitable[_message_pb2.ForwardMessageResponse]],
+    ) -> _abc.Awaitable[_message_pb2.ForwardMessageResponse]:
+        """Sends a copy of a message to other conversations of the caller, as the caller. The copies have the message's kind,
+        text, attachments and data, and name the first message that they are copies of. A repeat with the same
+        client_message_id completes the first attempt, and returns its messages.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER) if the caller is
+        not a member of one of the conversations; FAILED_PRECONDITION (MESSAGE_DELETED), (SYSTEM_MESSAGE) if it is one;
+        RESOURCE_EXHAUSTED (RATE_LIMITED); in all of these cases nothing is sent. ABORTED (CONTENDED), RESOURCE_EXHAUSTED
+        (OVERLOADED) and UNAVAILABLE (STORE_UNAVAILABLE, SHUTTING_DOWN) may leave some of the copies sent: repeat the call.
         """
 
     @_abc_1.abstractmethod
