@@ -6,6 +6,7 @@ import asyncio
 import signal
 import socket
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -15,7 +16,9 @@ from rich.console import Console
 from rich.table import Table
 
 from cli.stack import CommandError
+from deploy.edge_parameters import ORIGIN
 from deploy.local.errors import StackError
+from deploy.local.options import StackOptions
 from deploy.local.progress import Phase, Progress
 from deploy.local.replicas import parse_replicas
 from deploy.local.seed import ACCOUNTS, PASSWORD, seed_demo
@@ -35,6 +38,10 @@ def command(
         typer.Option(min=1, max=65535, help=f"The public port; default {DEFAULT_PORT}, or any if it is taken."),
     ] = None,
     replicas: Annotated[str, typer.Option(help="Number of processes of each service: chat=2,gateway=2.")] = "",
+    origin: Annotated[
+        list[str] | None,
+        typer.Option(help="An origin whose pages may call, such as http://localhost:5173; may be repeated."),
+    ] = None,
 ) -> None:
     """Run the stack on this machine until Ctrl-C.
 
@@ -42,18 +49,26 @@ def command(
     PARLEY_REDIS_URL name external servers to use instead.
     """
     try:
-        asyncio.run(_up(context.obj, port, replicas))
+        asyncio.run(_up(context.obj, port, replicas, _checked(origin or [])))
     except StackError as error:
         raise CommandError(str(error)) from error
 
 
-async def _up(data_dir: Path, port: int | None, replicas: str) -> None:
+def _checked(origins: list[str]) -> tuple[str, ...]:
+    for origin in origins:
+        if not ORIGIN.fullmatch(origin):
+            raise CommandError(f"{origin!r} is not an origin such as http://localhost:5173.")
+    return tuple(origins)
+
+
+async def _up(data_dir: Path, port: int | None, replicas: str, origins: tuple[str, ...]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     counts = parse_replicas(replicas, [service.name for service in SERVICES])
-    stack = LocalStack(data_dir, _chosen_port(port), counts, report=_show)
+    options = replace(StackOptions.from_environment(), allowed_origins=origins)
+    stack = LocalStack(data_dir, _chosen_port(port), counts, options=options, report=_show)
     started_at = time.monotonic()
     starting = asyncio.create_task(_start(stack))
     stopping = asyncio.create_task(stop.wait())

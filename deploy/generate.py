@@ -3,7 +3,7 @@
 write   generates the dashboards, docs/settings.md, docs/metrics.md, the operations in
         docs/protocol.md, the Python client's contract.py, the alerts for the
         Prometheus operator, and Envoy's files for mutual TLS and traces;
-        prints the files that changed
+        and for each overlay with an edge.yaml; prints the files that changed
 check   prints the files that are out of date, and exits with status 1 if there are any
 """
 
@@ -19,6 +19,7 @@ from parley.comments import COMMENTS
 
 from chassis.contract.methods import all_services, methods_of
 from deploy.client_module import client_module
+from deploy.edge import PARAMETERS_FILE, edge_files
 from deploy.envoy_edit import CONFIG
 from deploy.k8s.prometheus_rule import prometheus_rule
 from deploy.monitoring.boards import DASHBOARDS
@@ -37,6 +38,9 @@ _COMPONENTS: Final = _ROOT / "deploy" / "k8s" / "components"
 TLS_FOLDER: Final = _COMPONENTS / "tls" / "envoy"
 CLIENT_CONTRACT: Final = _ROOT / "clients" / "python" / "parley_client" / "contract.py"
 TRACED_EDGE: Final = _COMPONENTS / "tracing" / "edge" / "envoy.yaml"
+OVERLAYS_WITH_EDGE: Final = sorted(
+    path.parent for path in (_ROOT / "deploy" / "k8s" / "overlays").glob(f"*/{PARAMETERS_FILE}")
+)
 PROMETHEUS_RULE: Final = _COMPONENTS / "monitoring" / "alerts.yaml"
 COLLECTOR: Final = ("otel-collector.monitoring.svc", 4317)
 """The host and port to which components/tracing sends traces."""
@@ -49,6 +53,7 @@ def generated_files() -> dict[Path, str]:
         **{DASHBOARD_FOLDER / f"{board.uid}.json": _json(board.document()) for board in DASHBOARDS},
         **{TLS_FOLDER / name: text for name, text in {CONFIG.name: edge, **secret_files()}.items()},
         TRACED_EDGE: with_tracing(edge, *COLLECTOR),
+        **{path: text for folder in OVERLAYS_WITH_EDGE for path, text in edge_files(folder).items()},
         PROMETHEUS_RULE: prometheus_rule(ALERTS.read_text()),
         _DOCS / "settings.md": settings_page(),
         _DOCS / "metrics.md": metrics_page(),
@@ -77,6 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
     if action == "check":
         return int(bool(stale))
     for path, text in stale.items():
+        path.parent.mkdir(exist_ok=True)
         path.write_text(text)
     return 0
 

@@ -70,7 +70,7 @@ def service_settings(
         settings["PARLEY_SERVICE_CREDENTIALS"] = json.dumps(_service_credentials(stack))
         settings["PARLEY_KEY_ENCRYPTION_KEY"] = stack.credentials.key_encryption_key
     if Needs.ORIGINS in service.needs:
-        settings["PARLEY_ALLOWED_ORIGINS"] = json.dumps(_origins(stack))
+        settings["PARLEY_ALLOWED_ORIGINS"] = json.dumps(allowed_origins(stack.public_port, options))
     if Needs.SHARDS in service.needs:
         settings["PARLEY_CHAT_SHARDS"] = str(_shards(stack.replicas.get("chat", 1)))
     return {**settings, **options.settings.get(service.name, {})}
@@ -112,6 +112,6 @@ def _shards(replicas: int) -> int:
     return 1 if replicas == 1 else min(_SHARDS_PER_REPLICA * replicas, _MAX_SHARDS)
 
 
-def _origins(stack: StackEnvironment) -> list[str]:
-    port = stack.public_port
-    return [f"http://{_LOOPBACK}:{port}", f"http://localhost:{port}", *stack.options.allowed_origins]
+def allowed_origins(public_port: int, options: StackOptions) -> tuple[str, ...]:
+    """Returns the origins that the gateway and Envoy allow."""
+    return f"http://{_LOOPBACK}:{public_port}", f"http://localhost:{public_port}", *options.allowed_origins

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from sys import executable
 
+from deploy.edge_parameters import EdgeParameters, with_parameters
 from deploy.envoy_edit import CONFIG
 from deploy.local import envoy
 from deploy.local.data_directory import DataDirectory
-from deploy.local.environment import StackEnvironment, plain_environment, service_settings
+from deploy.local.environment import StackEnvironment, allowed_origins, plain_environment, service_settings
 from deploy.local.mongodb import mongod_command, primary_ready
 from deploy.local.options import StackOptions
 from deploy.local.probes import Probe, grpc_health, http_ok
@@ -91,7 +92,8 @@ class StackPlan:
                 addresses[service.name, listener.cluster_port] = [
                     self._ports[name][listener.name] for name in replica_names(service, replicas)
                 ]
-        template = CONFIG.read_text()
+        origins = allowed_origins(envoy_ports["public"], self._options)
+        template = with_parameters(CONFIG.read_text(), EdgeParameters(allowed_origins=origins))
         if self._options.certificates:
             addresses[envoy.INTERNAL] = [envoy_ports["internal"]]
             template = with_mutual_tls(template, self._directory.root)

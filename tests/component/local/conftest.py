@@ -12,6 +12,7 @@ from deploy.local.options import StackOptions
 from deploy.local.services import SERVICES, Service
 from deploy.local.stack import LocalStack
 
+FRONT_END = "https://crm.example"
 _PROGRAMS = "tests.component.local.programs"
 
 
@@ -27,7 +28,9 @@ def plain_services() -> tuple[Service, ...]:
 @pytest.fixture(scope="session")
 def embedded() -> StackOptions:
     """Options of a stack with embedded databases, whatever the environment says, and without restarts."""
-    return StackOptions(mongodb_cache_gigabytes=0.25, restart_crashed=False, drain_seconds=0)
+    return StackOptions(
+        mongodb_cache_gigabytes=0.25, restart_crashed=False, drain_seconds=0, allowed_origins=(FRONT_END,)
+    )
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from deploy.local.stack import LocalStack
+from tests.component.local.conftest import FRONT_END
 
 UNARY = {
     "/parley.auth.v1.AuthService/SignIn": "auth",
@@ -206,8 +207,8 @@ async def test_grpc_web_text_is_translated(http: httpx.AsyncClient) -> None:
 @pytest.mark.parametrize(
     ("origin", "allowed"),
     [
-        ("http://localhost:5173", True),
-        ("https://127.0.0.1", True),
+        (FRONT_END, True),
+        ("http://localhost:5173", False),
         ("https://evil.example", False),
         ("http://localhost.evil.example", False),
         ("null", False),

@@ -33,6 +33,14 @@ MUTATIONS: Final = {
     "an edited file for mutual TLS": Mutation(
         encryption.runs_the_generated_file_for_mutual_tls, configure_envoy(_verify_no_name)
     ),
+    "an origin for one door only": Mutation(
+        encryption.runs_the_generated_file_for_mutual_tls,
+        set_variable("gateway-settings", "PARLEY_ALLOWED_ORIGINS", '["https://other.example.com"]'),
+    ),
+    "proxies that Envoy does not trust": Mutation(
+        encryption.runs_the_generated_file_for_mutual_tls,
+        set_variable("gateway-settings", "PARLEY_TRUSTED_PROXIES", "3"),
+    ),
     "a configuration elsewhere": Mutation(
         encryption.runs_the_generated_file_for_mutual_tls,
         in_container("envoy", ("volumeMounts", 0, "mountPath"), "/etc/proxy"),

@@ -7,9 +7,10 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from deploy.envoy_edit import CONFIG
-from deploy.tls.envoy import CERTIFICATES_FOLDER, CONFIGURATION_FOLDER, secret_files, with_mutual_tls
+from deploy.tls.envoy import CERTIFICATES_FOLDER, CONFIGURATION_FOLDER, secret_files
 from tests.k8s.environment import environment, processes, setting
 from tests.k8s.manifests import Manifest, Manifests, Workload
+from tests.k8s.policies.edge_parameters import configuration_for
 from tests.k8s.rendering import encrypts_inside, envoy_configuration
 
 _FILES: Final = {"tls_certificate": "tls.crt", "tls_key": "tls.key", "tls_ca": "ca.crt"}
@@ -25,13 +26,13 @@ def encrypts_internal_traffic(manifests: Manifests) -> Iterator[str]:
 
 
 def runs_the_generated_file_for_mutual_tls(manifests: Manifests) -> Iterator[str]:
-    """Envoy mounts the files that `make reference` generates, at the path that they assume."""
+    """Envoy mounts the generated files, at the path that they assume; origins and proxies are as the gateway's."""
     if not encrypts_inside(manifests):
         return
-    wanted = {CONFIG.name: with_mutual_tls(CONFIG.read_text()), **secret_files()}
+    wanted = {CONFIG.name: configuration_for(manifests), **secret_files()}
     mounted = [item["data"] for item in manifests.of("ConfigMap") if CONFIG.name in item.get("data", {})]
     if mounted != [wanted]:
-        yield "Envoy's ConfigMap is not what `make reference` generates"
+        yield "Envoy's ConfigMap is not what `python -m deploy.edge` generates for the gateway's settings"
     for workload in manifests.workloads("edge"):
         if str(CONFIGURATION_FOLDER) not in {m["mountPath"] for c in workload.containers for m in c["volumeMounts"]}:
             yield f"{workload.name}: does not mount its configuration at {CONFIGURATION_FOLDER}"

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any, Final
 
 from tests.k8s.environment import environment, processes
 from tests.k8s.manifests import Manifest, Manifests, Workload
+from tests.k8s.policies.edge_parameters import configuration_for
 from tests.k8s.rendering import encrypts_inside, envoy_configuration
 
-ENVOY_FILE: Final = Path(__file__).parents[3] / "gateway" / "envoy" / "envoy.yaml"
 _LISTENERS: Final = {
     "PARLEY_LISTEN": "grpc",
     "PARLEY_METRICS_LISTEN": "metrics",
@@ -76,10 +75,13 @@ def routes_to_every_service(manifests: Manifests) -> Iterator[str]:
 
 
 def runs_envoy_s_file_unchanged(manifests: Manifests) -> Iterator[str]:
-    """Envoy runs the tested configuration unchanged. With mutual TLS, `encryption` checks the generated one."""
+    """Envoy runs the tested configuration, with origins and proxies as the gateway's.
+
+    With mutual TLS, `encryption` checks the generated one.
+    """
     texts = [item["data"]["envoy.yaml"] for item in manifests.of("ConfigMap") if "envoy.yaml" in item.get("data", {})]
-    if texts != [ENVOY_FILE.read_text()] and not encrypts_inside(manifests):
-        yield "Envoy's ConfigMap is not gateway/envoy/envoy.yaml"
+    if texts != [configuration_for(manifests)] and not encrypts_inside(manifests):
+        yield "Envoy's ConfigMap is not gateway/envoy/envoy.yaml with the gateway's origins and proxies"
     for workload in manifests.workloads("edge"):
         if not any("configMap" in volume for volume in workload.pod.get("volumes", [])):
             yield f"{workload.name}: does not mount its configuration"

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from tests.k8s.environment import processes, setting
 from tests.k8s.manifests import Manifest, Manifests
-from tests.k8s.rendering import envoy_configuration
+from tests.k8s.policies.edge_parameters import max_connections
 
 _ROOT: Final = Path(__file__).parents[3]
 _CODE: Final = ("chassis", "gateway", "services")
@@ -98,12 +98,7 @@ def scales_chat_by_queueing_time(manifests: Manifests) -> Iterator[str]:
 
 def has_memory_for_envoy_s_connections(manifests: Manifests) -> Iterator[str]:
     """Envoy has memory for its connection limit: out-of-memory kills would cascade from one Envoy to the next."""
-    limits = envoy_configuration(manifests)["overload_manager"]["resource_monitors"]
-    most = next(
-        monitor["typed_config"]["max_active_downstream_connections"]
-        for monitor in limits
-        if monitor["name"].endswith("global_downstream_max_connections")
-    )
+    most = max_connections(manifests)
     for workload in manifests.workloads("edge"):
         (container,) = workload.containers
         needed = _ENVOY_MIB + most * _SOCKET_KIB / 1024
