@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from cli import accounts, backup, demo, doctor, migrate, restore, tail, up
+from cli import accounts, backup, demo, doctor, migrate, prune, restore, tail, up
 from cli.stack import CommandError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("demo")(demo.command)
 app.command("doctor")(doctor.command)
 app.command("tail")(tail.command)
 app.command("backup")(backup.command)
+app.command("prune-backups")(prune.command)
 app.command("restore")(restore.command)
 app.command("migrate")(migrate.command)
 app.add_typer(accounts.users, name="user")

@@ -84,8 +84,11 @@ async def _restore(
 async def _refuse_while_used(client: Client, databases: Mapping[str, str]) -> None:
     services = await connected_services(client, databases)
     if services is None:
-        console.print("The credentials do not permit listing connections: make sure that no service runs.")
-    elif services:
+        raise CommandError(
+            "The credentials do not permit listing connections. Grant their user the role clusterMonitor, or make sure "
+            "that no service runs and pass --ignore-clients."
+        )
+    if services:
         raise CommandError(f"Stop the services first: {', '.join(services)} are connected to this MongoDB.")
 
 

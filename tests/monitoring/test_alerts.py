@@ -25,7 +25,9 @@ FOREIGN_PREFIXES = (
     "certmanager_",
     "blocked_",
 )
-METRIC = re.compile(r"\b((?:parley|grpc_server|process|envoy_(?:cluster|http_downstream|listener))_[a-z_0-9]+)\b")
+METRIC = re.compile(
+    r"\b((?:parley|grpc_server|process|kube_cronjob|envoy_(?:cluster|http_downstream|listener))_[a-z_0-9]+)\b"
+)
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.name)

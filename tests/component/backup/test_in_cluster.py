@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import json
 import os
 import secrets
+import shutil
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from backup.connection import Client
+from backup.connection import Client, connected
+from backup.retention import prune
 from cli.databases import DEFAULT_DATABASES
+from deploy.local.binaries import MONGOD, find_server
+from deploy.local.host import Host
+from deploy.local.ports import PortClaims
 from deploy.local.stack import LocalStack
 from tests.component.backup.stores import Store, fill
 
@@ -64,7 +73,10 @@ def run(store: Store, mongodb_uri: str, volume: Path, tmp_path: Path) -> Run:
     programs = tmp_path / "bin"
     programs.mkdir()
     parley = programs / "parley"  # the real command, on this test's databases
-    parley.write_text(f'#!/bin/sh\nexec {sys.executable} -m cli "$@" {names}\n')
+    parley.write_text(
+        f'#!/bin/sh\ncase "$1" in prune-backups) set -- "$@";; *) set -- "$@" {names};; esac\n'
+        f'exec {sys.executable} -m cli "$@"\n'
+    )
     parley.chmod(0o700)
 
     async def run(name: str, **variables: str) -> tuple[int, str]:
@@ -105,21 +117,116 @@ async def test_a_store_that_holds_something_is_replaced_on_request(run: Run) -> 
     assert replaced == 0
 
 
-async def test_a_restore_without_a_folder_explains_how_to_set_one(run: Run) -> None:
+async def test_a_restore_without_a_folder_says_where_to_read_how_to_set_one(run: Run) -> None:
     status, output = await run("restore")
 
     assert status
-    assert "kubectl set env cronjob/restore FOLDER=" in output
+    assert "docs/backup.md" in output
 
 
-async def test_the_last_nights_are_kept_and_what_was_made_by_hand(run: Run, volume: Path) -> None:
-    for name in ("before-upgrade", "backup-by-hand", *(f"backup-{29_400_000 + 1440 * night}" for night in range(4))):
+def test_a_restore_is_armed_in_one_job_alone() -> None:
+    """The documented command sets the variables in a job and leaves the CronJob as it is."""
+    kubectl = shutil.which("kubectl")
+    assert kubectl, "this test needs kubectl"
+    job = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "restore-1"}}
+    template = {"spec": {"restartPolicy": "Never", "containers": [container("restore")]}}
+    command = [kubectl, "set", "env", "--local", "--filename=-", "FOLDER=one", "REPLACE=yes", "--output=yaml"]
+    process = subprocess.run(  # noqa: S603  # a fixed command
+        command,
+        input=yaml.safe_dump({**job, "spec": {"template": template}}),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (armed,) = yaml.safe_load(process.stdout)["spec"]["template"]["spec"]["containers"]
+    variables = {variable["name"]: variable.get("value") for variable in armed["env"]}
+    assert (variables["FOLDER"], variables["REPLACE"]) == ("one", "yes")
+
+
+@pytest.fixture
+async def guarded_uri(tmp_path: Path) -> AsyncIterator[str]:
+    """Yields a MongoDB whose user may read and write all databases, and not list connections."""
+    claims = PortClaims()
+    port = claims.claim_any()
+    data = tmp_path / "guarded"
+    data.mkdir()
+    program = str(find_server(MONGOD, Host.current()))
+    options = ("--auth", "--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", str(data), "--nounixsocket")
+    process = await asyncio.create_subprocess_exec(program, *options, stdout=asyncio.subprocess.DEVNULL)
+    try:
+        async with connected(f"mongodb://127.0.0.1:{port}/?serverSelectionTimeoutMS=60000") as first:
+            await first.admin.command(
+                "createUser", "operator", pwd="secret", roles=["readWriteAnyDatabase", "dbAdminAnyDatabase"]
+            )
+        yield f"mongodb://operator:secret@127.0.0.1:{port}/?authSource=admin"
+    finally:
+        process.terminate()
+        await process.wait()
+        claims.release()
+
+
+async def test_a_restore_that_cannot_see_whether_services_run_refuses(run: Run, guarded_uri: str) -> None:
+    """Nobody reads a mere warning in the log of a job."""
+    await run("backup", FOLDER="one")
+
+    status, output = await run("restore", FOLDER="one", PARLEY_MONGODB_URI=guarded_uri)
+    ignored, further = await run("restore", FOLDER="one", PARLEY_MONGODB_URI=guarded_uri, IGNORE_CLIENTS="yes")
+
+    assert (status, "clusterMonitor" in output) == (1, True), output
+    assert "clusterMonitor" not in further
+    assert ignored == 0, further
+
+
+async def test_failed_nights_displace_no_complete_backup(run: Run, volume: Path) -> None:
+    """Ten good nights, thirteen that failed half-way, and one good again."""
+    status, output = await run("backup", FOLDER="backup-29400000")
+    assert status == 0, output
+    good = json.loads((volume / "backup-29400000" / "manifest.json").read_text())
+    for night in range(1, 24):
+        folder = volume / f"backup-{29_400_000 + 1440 * night}"
+        (folder / "parley_chat").mkdir(parents=True)
+        time = datetime.fromisoformat(good["time"]) + timedelta(days=night - 30)
+        name = "manifest.json" if night <= 10 else "unfinished.json"
+        (folder / name).write_text(json.dumps({**good, "time": time.isoformat()}))
+    for name in ("before-upgrade", "backup-by-hand"):
         (volume / name).mkdir()
 
-    status, output = await run("backup", FOLDER="backup-29405760", NIGHTS="2")
+    status, output = await run("backup", FOLDER="backup-29434560")
 
     assert status == 0, output
-    assert folders(volume) == {"before-upgrade", "backup-by-hand", "backup-29404320", "backup-29405760"}
+    nights = {f"backup-{29_400_000 + 1440 * night}" for night in (0, *range(1, 11), 24)}
+    assert folders(volume) == nights | {"before-upgrade", "backup-by-hand"}
+
+    status, output = await run("backup", FOLDER="backup-29436000", NIGHTS="2")
+
+    assert status == 0, output
+    assert folders(volume) == {"backup-29434560", "backup-29436000", "before-upgrade", "backup-by-hand"}
+
+
+async def test_space_is_freed_before_a_backup_that_then_fails(run: Run, volume: Path) -> None:
+    (volume / "backup-29400000").mkdir()
+    (volume / "backup-29400000" / "unfinished.json").write_text("{}")
+    (volume / "backup-29401440").write_text("in the way")
+
+    status, _ = await run("backup", FOLDER="backup-29401440")
+
+    assert status
+    assert folders(volume) == {"backup-29401440"}
+
+
+async def test_a_backup_in_progress_and_a_damaged_one_are_not_pruned(tmp_path: Path) -> None:
+    writing, damaged, mine = (tmp_path / f"backup-{n}" for n in (1, 2, 3))
+    for folder in (writing, damaged, mine):
+        folder.mkdir()
+    (damaged / "manifest.json").write_text("{")
+    descriptor = os.open(writing, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    try:
+        pruned = prune(tmp_path, 1, current="backup-3")
+    finally:
+        os.close(descriptor)
+    assert pruned == ([], [], ["backup-2"])
+    assert folders(tmp_path) == {"backup-1", "backup-2", "backup-3"}
 
 
 async def test_migrations_are_listed_and_applied_on_request(run: Run, store: Store) -> None:
