@@ -7,6 +7,7 @@ from typing import Final
 
 from parley.auth.v1.user_pb2 import User
 from parley.chat.v1.chat_pb2 import Conversation, Member, Message
+from parley.chat.v1.draft_pb2 import MessageDraft
 from parley.chat.v1.message_pb2 import SendResult
 from parley.notify.v1.notification_pb2 import Notification
 from parley.presence.v1.presence_pb2 import Presence
@@ -19,6 +20,7 @@ member_object: Final[Writer] = writer_of(Member.DESCRIPTOR)
 message_object: Final[Writer] = writer_of(Message.DESCRIPTOR)
 result_object: Final[Writer] = writer_of(SendResult.DESCRIPTOR)
 conversation_object: Final[Writer] = writer_of(Conversation.DESCRIPTOR)
+draft_object: Final[Writer] = writer_of(MessageDraft.DESCRIPTOR)
 presence_object: Final[Writer] = writer_of(Presence.DESCRIPTOR)
 notification_object: Final[Writer] = writer_of(Notification.DESCRIPTOR)
 
@@ -47,6 +49,7 @@ __all__ = [
     "Object",
     "conversation_object",
     "conversation_objects",
+    "draft_object",
     "error_object",
     "member_object",
     "message_object",

@@ -76,6 +76,17 @@ class Committer:
             return
         self._queue.put(draft.conversation_id, SendItem(draft, complete, trace=current_trace()))
 
+    async def outcome(self, draft: Draft) -> Outcome:
+        """Queues a message, and returns its outcome."""
+        done: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+        def complete(outcome: Outcome) -> None:
+            if not done.done():  # else the caller was cancelled
+                done.set_result(outcome)
+
+        self.send(draft, complete)
+        return await done
+
     async def change(
         self, conversation_id: str, organization_id: str, decide: Decide, change_id: str = ""
     ) -> ChangeSet:

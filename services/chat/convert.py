@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from google.protobuf.json_format import MessageToDict, ParseDict
 from google.protobuf.timestamp_pb2 import Timestamp
-from parley.chat.v1 import chat_pb2, message_pb2
+from parley.chat.v1 import chat_pb2, draft_pb2, message_pb2, schedule_pb2
 
 from services.chat.domain import (
     MAX_LISTED_MEMBERS,
@@ -16,7 +16,9 @@ from services.chat.domain import (
     Head,
     Member,
     Message,
+    MessageDraft,
     MessageKind,
+    ScheduledMessage,
     Version,
     unread,
 )
@@ -81,6 +83,27 @@ def _write_time(time: Timestamp, milliseconds: int) -> None:
 def version_to_proto(version: Version) -> chat_pb2.MessageVersion:
     """Converts a text that a message had or has."""
     return chat_pb2.MessageVersion(text=version.text, time=timestamp(version.time_ms))
+
+
+def draft_to_proto(draft: MessageDraft) -> draft_pb2.MessageDraft:
+    """Converts a draft."""
+    return draft_pb2.MessageDraft(
+        conversation_id=draft.conversation_id,
+        text=draft.text,
+        reply_to=draft.reply_to,
+        update_time=timestamp(draft.update_ms),
+    )
+
+
+def scheduled_to_proto(scheduled: ScheduledMessage) -> schedule_pb2.ScheduledMessage:
+    """Converts a scheduled message."""
+    return schedule_pb2.ScheduledMessage(
+        scheduled_message_id=scheduled.scheduled_message_id,
+        conversation_id=scheduled.conversation_id,
+        client_message_id=scheduled.client_message_id,
+        text=scheduled.text,
+        send_time=timestamp(scheduled.send_ms),
+    )
 
 
 def member_to_proto(member: Member) -> chat_pb2.Member:

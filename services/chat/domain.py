@@ -132,6 +132,43 @@ class Message:
         )
 
 
+class Owner(NamedTuple):
+    """A user, to whom a draft or a scheduled message belongs."""
+
+    organization_id: str
+    user_id: str
+
+
+class MessageDraft(NamedTuple):
+    """What a user has written in a conversation and not sent; without a text if it was removed."""
+
+    conversation_id: str
+    text: str
+    reply_to: str
+    update_ms: int
+
+
+class ScheduledMessage(NamedTuple):
+    """A message that is sent later; its id is that of the message."""
+
+    scheduled_message_id: str
+    owner: Owner
+    sender_name: str
+    conversation_id: str
+    client_message_id: str
+    text: str
+    send_ms: int
+
+
+class ScheduleState(IntEnum):
+    """What became of a scheduled message. FAILED: its sender was not allowed to send it."""
+
+    WAITING = 0
+    SENT = 1
+    CANCELLED = 2
+    FAILED = 3
+
+
 class MemberKey(NamedTuple):
     """The key of a member of a conversation."""
 

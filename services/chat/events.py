@@ -7,7 +7,17 @@ from collections.abc import Iterable, Mapping
 from parley.chat.v1 import chat_pb2, event_pb2
 
 from services.chat import convert
-from services.chat.domain import Change, ChangeKind, Conversation, ConversationKind, Head, Member, Message
+from services.chat.domain import (
+    Change,
+    ChangeKind,
+    Conversation,
+    ConversationKind,
+    Head,
+    Member,
+    Message,
+    MessageDraft,
+    Owner,
+)
 from services.chat.ids import room_of
 
 
@@ -137,6 +147,13 @@ def view_updated(organization_id: str, seen: chat_pb2.Conversation, user_id: str
     view = updated.views.add(user_id=user_id, read_seq=seen.read_seq, pinned=seen.pinned)
     if seen.HasField("muted_until_time"):
         view.muted_until_time.CopyFrom(seen.muted_until_time)
+    return event
+
+
+def draft_updated(owner: Owner, draft: MessageDraft) -> event_pb2.Event:
+    """Builds the event of a draft, for the devices of its owner."""
+    event = event_pb2.Event(organization_id=owner.organization_id, recipients=[owner.user_id])
+    event.draft_updated.draft.CopyFrom(convert.draft_to_proto(draft))
     return event
 
 

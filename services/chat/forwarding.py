@@ -15,7 +15,6 @@ from services.chat.limits import RateLimit
 from services.chat.sequencing import Draft
 from services.chat.store import ChatStore
 from services.chat.views import Views
-from services.chat.write_queue import Outcome
 
 
 class Forwarding:
@@ -71,21 +70,11 @@ class Forwarding:
 
     async def _send(self, drafts: Sequence[Draft]) -> list[Message]:
         """Sends all drafts; raises the first error after all have their outcome."""
-        outcomes = await asyncio.gather(*map(self._outcome, drafts))
+        outcomes = await asyncio.gather(*map(self._committer.outcome, drafts))
         for outcome in outcomes:
             if isinstance(outcome, AppError):
                 raise outcome
         return [outcome for outcome in outcomes if isinstance(outcome, Message)]
-
-    async def _outcome(self, draft: Draft) -> Outcome:
-        outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-
-        def complete(result: Outcome) -> None:
-            if not outcome.done():  # else the call was cancelled
-                outcome.set_result(result)
-
-        self._committer.send(draft, complete)
-        return await outcome
 
 
 def _copy(source: Message, caller: Identity, target: str, message_id: str, client_message_id: str) -> Draft:

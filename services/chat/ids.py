@@ -64,6 +64,11 @@ def change_id_of(key: RequestKey) -> str:
     return key.conversation_id[:_ID_PREFIX] + digest
 
 
+def request_digest(method: str, request_id: str) -> str:
+    """Returns what identifies a request among those about one object; empty if the request has no id."""
+    return _digest(12, "request", method, request_id) if request_id else ""
+
+
 def direct_conversation_id(organization_id: str, one: str, other: str) -> str:
     """Returns the id of the direct conversation of two users, in either order."""
     first, second = sorted((one, other))

@@ -35,8 +35,18 @@ async def _create_versions(database: Database) -> None:
     await database["log"].create_index(["c", "s"], name="pinned", partialFilterExpression={"pin": True})
 
 
+async def _create_drafts_and_schedule(database: Database) -> None:
+    drafts, scheduled = database["drafts"], database["scheduled"]
+    await drafts.create_index(["o", "u", "at"])
+    await drafts.create_index("gone", expireAfterSeconds=_REQUESTS_KEPT_SECONDS)
+    await scheduled.create_index(["at"], name="due", partialFilterExpression={"state": 0})
+    await scheduled.create_index(["o", "u", "at"], name="own", partialFilterExpression={"state": 0})
+    await scheduled.create_index("done", expireAfterSeconds=_REQUESTS_KEPT_SECONDS)
+
+
 MIGRATIONS: Final = (
     Migration("0001", "the collections, the log's fence, and the other indexes", _make_collections),
     Migration("0002", "the requests that changed nothing in a log", _create_requests),
     Migration("0003", "the texts that edited messages had, and the index of pinned messages", _create_versions),
+    Migration("0004", "drafts and scheduled messages", _create_drafts_and_schedule),
 )

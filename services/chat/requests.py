@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from parley.chat.v1 import conversation_pb2, message_pb2
+from parley.chat.v1 import conversation_pb2, message_pb2, schedule_pb2
 
 from chassis.contract.validator import invalid_fields, validate
 from services.chat import convert
@@ -61,6 +61,15 @@ def emoji_of(text: str) -> str:
     if not emoji:
         raise invalid_fields({"emoji": "must be one emoji of Unicode's list"})
     return emoji
+
+
+def new_text(request: schedule_pb2.RescheduleMessageRequest) -> str | None:
+    """Returns the new text of a scheduled message, None to keep it. Raises InvalidArgumentError if it is empty."""
+    if not request.HasField("text"):
+        return None
+    if not request.text:
+        raise invalid_fields({"text": "must have 1 to 16,384 bytes of UTF-8"})
+    return request.text
 
 
 def new_kind(request: conversation_pb2.CreateConversationRequest) -> ConversationKind:

@@ -1,4 +1,4 @@
-"""Chat's data in MongoDB. Only this module, reading_store.py, documents.py and migrations.py of chat know MongoDB.
+"""Chat's data in MongoDB. Only modules named *store.py, documents.py and migrations.py of chat know MongoDB.
 
 Collections
     log            every durable change of every conversation, kept for ever: a message, or a change entry that says
@@ -8,6 +8,8 @@ Collections
     conversations  each conversation's own fields, and a summary of its log up to the last published entry
     members        the members of each conversation, with their read marks
     versions       the texts that edited messages had, until the messages are deleted
+    drafts         see `services.chat.draft_store`
+    scheduled      see `services.chat.schedule_store`
     requests       entries of requests that have an id and wrote nothing to a log, so that a repeat does nothing either
     intents        the conversations that each lease writes to, so that others can publish what a dead replica left
     replicas       leases: when each was last renewed, whether it was declared dead, and its MongoDB sessions

@@ -6,9 +6,19 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
-from parley.chat.v1 import conversation_pb2, conversation_pb2_grpc, event_pb2, event_pb2_grpc, message_pb2
+from parley.chat.v1 import (
+    conversation_pb2,
+    conversation_pb2_grpc,
+    draft_pb2,
+    draft_pb2_grpc,
+    event_pb2,
+    event_pb2_grpc,
+    message_pb2,
+    schedule_pb2,
+    schedule_pb2_grpc,
+)
 from parley.chat.v1 import message_pb2_grpc as message_grpc
 
 from chassis.events.fanout import FanOut
@@ -22,6 +32,8 @@ from services.chat.committer import Committer
 from services.chat.contacts import Contacts
 from services.chat.conversation_cache import ConversationCache
 from services.chat.conversations import Conversations
+from services.chat.draft_store import DraftStore
+from services.chat.drafts import Drafts
 from services.chat.forwarding import Forwarding
 from services.chat.intents import WriteIntents
 from services.chat.limits import RateLimit
@@ -29,16 +41,28 @@ from services.chat.members import Members
 from services.chat.message_changes import MessageChanges
 from services.chat.message_servicer import MessageServicer
 from services.chat.messages import Messages
+from services.chat.personal_servicer import DraftServicer, ScheduleServicer
 from services.chat.publisher import Publisher
 from services.chat.read_marks import ReadMarks
 from services.chat.recovery import RecoveryLoop
 from services.chat.repeated_requests import RepeatedRequests
+from services.chat.schedule import Schedule
+from services.chat.schedule_store import ScheduleStore
+from services.chat.scheduler import Scheduler
 from services.chat.servicer import ConversationServicer, EventServicer
 from services.chat.settings import Settings
 from services.chat.signals import Signals
 from services.chat.store import ChatStore, StoreError, open_client
 from services.chat.summaries import Summaries
 from services.chat.views import Views
+
+
+class Stores(NamedTuple):
+    """What chat keeps in MongoDB."""
+
+    chat: ChatStore
+    drafts: DraftStore
+    scheduled: ScheduleStore
 
 
 def _now_ms() -> int:
@@ -60,18 +84,22 @@ async def wire(settings: Settings) -> AsyncIterator[Service]:
         verifier = TokenVerifier(lambda: fetch_keys(auth))
         tokens = ServiceTokens(auth, settings.service_name, settings.service_secret.get_secret_value())
         revocations = RevocationWatcher(auth, tokens.metadata, verifier.revocations)
-        yield await _build(settings, store, log, Contacts(auth), verifier, revocations=revocations)
+        drafts = DraftStore(client, settings.mongodb_database)
+        scheduled = ScheduleStore(client, settings.mongodb_database)
+        stores = Stores(store, drafts, scheduled)
+        yield await _build(settings, stores, log, Contacts(auth), verifier, revocations=revocations)
 
 
 async def _build(
     settings: Settings,
-    store: ChatStore,
+    stores: Stores,
     log: EventLog,
     contacts: Contacts,
     verifier: TokenVerifier,
     *,
     revocations: RevocationWatcher,
 ) -> Service:
+    store = stores.chat
     publisher = Publisher(log, store)
     cache = ConversationCache(store, settings.cached_conversations, publisher.mark_dirty)
     intents = WriteIntents(
@@ -121,6 +149,10 @@ async def _build(
         new_id=lambda: secrets.token_hex(16),
     )
 
+    drafts = Drafts(drafts=stores.drafts, store=store, views=views, publisher=publisher, now_ms=_now_ms)
+    schedule = Schedule(scheduled=stores.scheduled, store=store, views=views, now_ms=_now_ms)
+    scheduler = Scheduler(scheduled=stores.scheduled, committer=committer, now_ms=_now_ms)
+
     async def drain() -> None:
         await fanout.drain()
         await committer.close()
@@ -135,6 +167,8 @@ async def _build(
             ConversationServicer(conversations, members),
             MessageServicer(messages, changes, forwarding, signals),
             EventServicer(fanout),
+            DraftServicer(drafts),
+            ScheduleServicer(schedule),
         ),
         verifier=verifier,
         tasks={
@@ -143,6 +177,7 @@ async def _build(
             "summaries": summaries.run,
             "recovery": recovery.run,
             "signals": signals.run,
+            "scheduler": scheduler.run,
             "fanout": fanout.run,
             "revocations": revocations.run,
         },
@@ -153,9 +188,23 @@ async def _build(
 
 
 def _registrations(
-    conversations: ConversationServicer, messages: MessageServicer, events: EventServicer
+    conversations: ConversationServicer,
+    messages: MessageServicer,
+    events: EventServicer,
+    drafts: DraftServicer,
+    schedule: ScheduleServicer,
 ) -> list[Registration]:
     return [
+        Registration(
+            draft_pb2.DESCRIPTOR.services_by_name["DraftService"],
+            draft_pb2_grpc.add_DraftServiceServicer_to_server,
+            drafts,
+        ),
+        Registration(
+            schedule_pb2.DESCRIPTOR.services_by_name["ScheduleService"],
+            schedule_pb2_grpc.add_ScheduleServiceServicer_to_server,
+            schedule,
+        ),
         Registration(
             conversation_pb2.DESCRIPTOR.services_by_name["ConversationService"],
             conversation_pb2_grpc.add_ConversationServiceServicer_to_server,

@@ -168,11 +168,13 @@ READS: Final = frozenset(
         "conversation.get",
         "conversation.list",
         "member.list",
+        "draft.list",
         "message.get",
         "message.list",
         "message.sync",
         "message.pinned",
         "message.versions",
+        "message.scheduled",
         "notification.list",
         "notification.unreadCount",
         "notification.preferences.get",
@@ -196,12 +198,15 @@ CHANGES: Final = frozenset(
         "member.add",
         "member.remove",
         "member.update",
+        "draft.set",
         "message.edit",
         "message.delete",
         "message.react",
         "message.unreact",
         "message.pin",
         "message.unpin",
+        "message.reschedule",
+        "message.unschedule",
         "notification.read",
         "notification.readAll",
         "notification.delete",
@@ -376,6 +381,22 @@ class Member(WireObject, frozen=True, kw_only=True):
     delivered_seq: int = 0
 
 
+class MessageDraft(WireObject, frozen=True, kw_only=True):
+    """What a user has written in a conversation and not sent.
+
+    Attributes:
+        conversation_id: The conversation's id.
+        text: The text; empty in the event of a removal.
+        reply_to: The id of the message that the draft answers; empty for none.
+        update_time: The time of the latest change.
+    """
+
+    conversation_id: str
+    text: str = ""
+    reply_to: str = ""
+    update_time: datetime | None = None
+
+
 class MessageVersion(WireObject, frozen=True, kw_only=True):
     """A text that a message had, or has.
 
@@ -386,6 +407,24 @@ class MessageVersion(WireObject, frozen=True, kw_only=True):
 
     text: str
     time: datetime | None = None
+
+
+class ScheduledMessage(WireObject, frozen=True, kw_only=True):
+    """A message that is sent later.
+
+    Attributes:
+        scheduled_message_id: The id, which is also the id of the message that is sent.
+        conversation_id: The conversation's id.
+        client_message_id: The id that the sender's client chose.
+        text: The text.
+        send_time: The time at which the message is sent.
+    """
+
+    scheduled_message_id: str
+    conversation_id: str = ""
+    client_message_id: str = ""
+    text: str = ""
+    send_time: datetime | None = None
 
 
 class Notification(WireObject, frozen=True, kw_only=True):
@@ -648,6 +687,16 @@ class ListMembersResponse(WireObject, frozen=True, kw_only=True):
     next_page_token: str = ""
 
 
+class ListDraftsResponse(WireObject, frozen=True, kw_only=True):
+    """Response of ListDrafts.
+
+    Attributes:
+        drafts: The drafts, latest first.
+    """
+
+    drafts: list[MessageDraft] = []
+
+
 class SendMessageResponse(WireObject, frozen=True, kw_only=True):
     """Response of SendMessage.
 
@@ -789,6 +838,38 @@ class ForwardMessageResponse(WireObject, frozen=True, kw_only=True):
     """
 
     messages: list[Message] = []
+
+
+class ScheduleMessageResponse(WireObject, frozen=True, kw_only=True):
+    """Response of ScheduleMessage.
+
+    Attributes:
+        scheduled_message_id: The id of the scheduled message, which is also the id of the message that is sent.
+        send_time: The time at which the message is sent.
+    """
+
+    scheduled_message_id: str = ""
+    send_time: datetime | None = None
+
+
+class ListScheduledMessagesResponse(WireObject, frozen=True, kw_only=True):
+    """Response of ListScheduledMessages.
+
+    Attributes:
+        scheduled_messages: The messages, by ascending send_time.
+    """
+
+    scheduled_messages: list[ScheduledMessage] = []
+
+
+class RescheduleMessageResponse(WireObject, frozen=True, kw_only=True):
+    """Response of RescheduleMessage.
+
+    Attributes:
+        scheduled_message: The scheduled message after the change.
+    """
+
+    scheduled_message: ScheduledMessage
 
 
 class ListNotificationsResponse(WireObject, frozen=True, kw_only=True):
@@ -1454,6 +1535,40 @@ class Operations(ABC):
             ListMembersResponse,
         )
 
+    async def draft_set(
+        self,
+        *,
+        conversation_id: str,
+        text: str,
+        reply_to: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        """Stores the caller's draft in a conversation, or removes it if the text is empty.
+
+        The latest call wins. The caller's connections get an event of it. Errors: NOT_FOUND (CONVERSATION_NOT_FOUND);
+        PERMISSION_DENIED (NOT_A_MEMBER).
+
+        Args:
+            conversation_id: The conversation's id.
+            text: The text: at most 16 KiB of UTF-8; empty to remove the draft.
+            reply_to: The id of the message that the draft answers; empty for none.
+            request_id: Makes a repeat return the first outcome; kept for at least 24 hours. 1 to 64 characters; empty
+                for none.
+        """
+        await self.call(
+            "draft.set",
+            request_body(conversationId=conversation_id, text=text, replyTo=reply_to, requestId=request_id),
+            Empty,
+        )
+
+    async def draft_list(self) -> ListDraftsResponse:
+        """Lists the caller's drafts in conversations of the caller, latest first: at most 200, and about 256 Ki
+        characters.
+
+        Errors: only those common to all RPCs.
+        """
+        return await self.call("draft.list", {}, ListDraftsResponse)
+
     async def message_send(
         self,
         *,
@@ -1833,6 +1948,97 @@ class Operations(ABC):
             active: Whether the caller is typing; false for stopped.
         """
         await self.call("typing.set", request_body(conversationId=conversation_id, active=active), Empty)
+
+    async def message_schedule(
+        self,
+        *,
+        conversation_id: str,
+        client_message_id: str,
+        text: str,
+        send_time: datetime,
+    ) -> ScheduleMessageResponse:
+        """Schedules a message.
+
+        A repeat with the same conversation and client_message_id returns the first outcome. Errors: NOT_FOUND
+        (CONVERSATION_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER); INVALID_ARGUMENT (INVALID_FIELDS) if send_time is
+        past or over a year ahead; FAILED_PRECONDITION (ALREADY_SENT) if a message with the client_message_id was sent,
+        (TOO_MANY_SCHEDULED) if 100 of the caller's messages are scheduled.
+
+        Args:
+            conversation_id: The conversation's id.
+            client_message_id: The id that the client chose, which identifies repeats: 1 to 64 characters, preferably a
+                UUID.
+            text: The text: 1 byte to 16 KiB of UTF-8, not blank.
+            send_time: The time at which to send the message: in the future, at most 366 days ahead.
+        """
+        return await self.call(
+            "message.schedule",
+            request_body(
+                conversationId=conversation_id,
+                clientMessageId=client_message_id,
+                text=text,
+                sendTime=send_time,
+            ),
+            ScheduleMessageResponse,
+        )
+
+    async def message_scheduled(self, *, conversation_id: str | None = None) -> ListScheduledMessagesResponse:
+        """Lists the caller's scheduled messages, by ascending time.
+
+        They are at most 100, and come in one page. Errors: only those common to all RPCs.
+
+        Args:
+            conversation_id: The id of the conversation; empty for all.
+        """
+        return await self.call(
+            "message.scheduled",
+            request_body(conversationId=conversation_id),
+            ListScheduledMessagesResponse,
+        )
+
+    async def message_reschedule(
+        self,
+        *,
+        scheduled_message_id: str,
+        text: str | None = None,
+        send_time: datetime | None = None,
+        request_id: str | None = None,
+    ) -> RescheduleMessageResponse:
+        """Changes the text or the time of one of the caller's scheduled messages.
+
+        Errors: NOT_FOUND (SCHEDULED_MESSAGE_NOT_FOUND); INVALID_ARGUMENT (INVALID_FIELDS) if neither is given, or
+        send_time is past or over a year ahead; FAILED_PRECONDITION (ALREADY_SENT) if the message was sent or is being
+        sent.
+
+        Args:
+            scheduled_message_id: The id of the scheduled message.
+            text: The new text: 1 byte to 16 KiB of UTF-8, not blank; absent to keep it.
+            send_time: The new time: in the future, at most 366 days ahead; absent to keep it.
+            request_id: Makes a repeat return the first outcome; kept for at least 24 hours. 1 to 64 characters; empty
+                for none.
+        """
+        return await self.call(
+            "message.reschedule",
+            request_body(scheduledMessageId=scheduled_message_id, text=text, sendTime=send_time, requestId=request_id),
+            RescheduleMessageResponse,
+        )
+
+    async def message_unschedule(self, *, scheduled_message_id: str, request_id: str | None = None) -> None:
+        """Cancels one of the caller's scheduled messages.
+
+        Cancelling a cancelled one has no effect. Errors: NOT_FOUND (SCHEDULED_MESSAGE_NOT_FOUND); FAILED_PRECONDITION
+        (ALREADY_SENT) if the message was sent or is being sent.
+
+        Args:
+            scheduled_message_id: The id of the scheduled message.
+            request_id: Makes a repeat return the first outcome; kept for at least 24 hours. 1 to 64 characters; empty
+                for none.
+        """
+        await self.call(
+            "message.unschedule",
+            request_body(scheduledMessageId=scheduled_message_id, requestId=request_id),
+            Empty,
+        )
 
     async def notification_list(
         self,

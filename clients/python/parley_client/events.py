@@ -7,7 +7,7 @@ A missed event that catch-up replays has the type and shape of the live one, wit
 from datetime import datetime
 from typing import ClassVar
 
-from parley_client.contract import Conversation, Member, Message, Notification, User
+from parley_client.contract import Conversation, Member, Message, MessageDraft, Notification, User
 from parley_client.protocol import EventFrame, Limits, WireObject, decode_body
 
 
@@ -105,6 +105,13 @@ class TypingUpdated(Event, frozen=True, kw_only=True):
     active: bool = False
 
 
+class DraftUpdated(Event, frozen=True, kw_only=True):
+    """The user's draft in a conversation changed, on any of the user's devices; without a text it was removed."""
+
+    name: ClassVar[str] = "draft.updated"
+    draft: MessageDraft
+
+
 class PresenceUpdated(Event, frozen=True, kw_only=True):
     """A user came online, went offline or changed their status."""
 
@@ -182,6 +189,7 @@ _TYPES = (
     MemberUpdated,
     ReceiptUpdated,
     TypingUpdated,
+    DraftUpdated,
     PresenceUpdated,
     NotificationCreated,
     NotificationUpdated,

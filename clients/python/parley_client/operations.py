@@ -31,6 +31,7 @@ OPERATIONS: dict[str, Operation] = {
     **dict.fromkeys(sorted(READS), _READ),
     **dict.fromkeys(sorted(CHANGES), _CHANGE),
     "message.forward": Operation(True, "the clientMessageId makes every repeat return the first outcome"),
+    "message.schedule": Operation(True, "the clientMessageId makes every repeat return the first outcome"),
     "message.send": Operation(True, "the clientMessageId makes every repeat return the first outcome"),
     "receipt.read": Operation(True, "receipts only move forward"),
     "receipt.delivered": Operation(True, "receipts only move forward"),

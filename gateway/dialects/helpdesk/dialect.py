@@ -147,6 +147,7 @@ class HelpdeskDialect:
             "message_deleted": lambda event: _message_changed("message_deleted", event.message_deleted.message),
             "conversation_created": views.nothing,
             "conversation_updated": views.nothing,
+            "draft_updated": views.nothing,
             "member_added": views.nothing,
             "member_removed": views.nothing,
             "member_updated": views.nothing,

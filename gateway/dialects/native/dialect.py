@@ -230,6 +230,10 @@ def _typing(payload: chat.TypingUpdated) -> EncodedEvent:
     )
 
 
+def _draft(payload: chat.DraftUpdated) -> EncodedEvent:
+    return _event("draft.updated", {"draft": json_objects.draft_object(payload.draft)})
+
+
 def _conversation(name: str) -> Callable[[Any], EncodedEvent]:
     """Each member sees a conversation with a read mark, an unread count and a mute of its own."""
 
@@ -263,6 +267,7 @@ _CHAT_EVENTS: Final[dict[str, Callable[[Any], EncodedEvent]]] = {
     "member_updated": _member("member.updated"),
     "receipt_updated": _receipt,
     "typing_updated": _typing,
+    "draft_updated": _draft,
 }
 
 

@@ -132,6 +132,7 @@ class ProjectsDialect(SocketIoDialect):
             "member_removed": self._member_removed,
             "member_updated": lambda event: self._conversation_changed(event, event.member_updated.conversation_id),
             "receipt_updated": _receipt_updated,
+            "draft_updated": lambda _: (),
             "typing_updated": _typing_updated,
         }
 

@@ -115,6 +115,7 @@ class TelecomDialect(SocketIoDialect):
             "message_deleted": _message_deleted,
             "conversation_created": _nothing,
             "conversation_updated": _nothing,
+            "draft_updated": _nothing,
             "member_added": _nothing,
             "member_removed": _nothing,
             "member_updated": _nothing,

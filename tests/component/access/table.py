@@ -8,13 +8,15 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 from parley.auth.v1 import auth_pb2, directory_pb2, user_pb2
 from parley.auth.v1.user_pb2 import ROLE_EMPLOYEE
-from parley.chat.v1 import chat_pb2, conversation_pb2, event_pb2, message_pb2
+from parley.chat.v1 import chat_pb2, conversation_pb2, draft_pb2, event_pb2, message_pb2, schedule_pb2
 from parley.notify.v1 import notification_pb2
 from parley.presence.v1 import presence_pb2
 from parley.stream.v1.stream_pb2 import Attachments, UserKey
@@ -74,6 +76,8 @@ OF_MESSAGE = {
 }
 OF_USER = {"self": OK, "colleague": OK, "foreign": NO_USER, "absent": NO_USER}
 OF_NOTIFICATION = {"own": OK, "another's": NO_NOTIFICATION, "foreign": NO_NOTIFICATION, "absent": NO_NOTIFICATION}
+NO_SCHEDULED = "NOT_FOUND SCHEDULED_MESSAGE_NOT_FOUND"
+OF_SCHEDULED = {"own": OK, "another's": NO_SCHEDULED, "foreign": NO_SCHEDULED, "absent": NO_SCHEDULED}
 OF_ORGANIZATION = {"own": OK, "foreign": NO_ORGANIZATION, "absent": NO_ORGANIZATION}
 LIMITED = {"own": OK, "foreign": NOT_MINE, "absent": NOT_MINE}
 STRICTER_WITH_SERVICES = {(SERVICE, "foreign"): NOT_MINE, (SERVICE, "absent"): NOT_MINE}
@@ -87,6 +91,7 @@ ONLY_ADMINS = {
 }
 
 c, m, d, n, p = conversation_pb2, message_pb2, directory_pb2, notification_pb2, presence_pb2
+dr, s = draft_pb2, schedule_pb2
 
 
 def _conversation(request: Callable[[Resource], Message], answers: Mapping[str, str] = IN_CONVERSATION) -> Case:
@@ -96,6 +101,14 @@ def _conversation(request: Callable[[Resource], Message], answers: Mapping[str, 
 def _update_conversation(resource: Resource) -> Message:
     changed = chat_pb2.Conversation(conversation_id=resource.conversation_id, name="Another")
     return c.UpdateConversationRequest(conversation=changed, update_mask=FieldMask(paths=["name"]))
+
+
+def _schedule(resource: Resource) -> Message:
+    key, time = secrets.token_hex(8), Timestamp()
+    time.FromDatetime(datetime.now(UTC) + timedelta(days=1))
+    return s.ScheduleMessageRequest(
+        conversation_id=resource.conversation_id, client_message_id=key, text="later", send_time=time
+    )
 
 
 def _actor(resource: Resource) -> message_pb2.Actor:
@@ -345,6 +358,28 @@ TABLE: dict[str, Case] = {
     ),
     "MessageService/SetTyping": _conversation(lambda t: m.SetTypingRequest(conversation_id=t.conversation_id)),
     "MessageService/SendSignals": Case(SERVICES, _send_signals, "conversation", ACTING),
+    "DraftService/SetDraft": _conversation(lambda t: dr.SetDraftRequest(conversation_id=t.conversation_id, text="x")),
+    "DraftService/ListDrafts": Case(USERS, lambda _: dr.ListDraftsRequest()),
+    "ScheduleService/ScheduleMessage": _conversation(_schedule),
+    "ScheduleService/ListScheduledMessages": Case(
+        USERS,
+        lambda t: s.ListScheduledMessagesRequest(conversation_id=t.conversation_id),
+        "conversation",
+        dict.fromkeys(IN_CONVERSATION, OK),
+    ),
+    "ScheduleService/RescheduleMessage": Case(
+        USERS,
+        lambda t: s.RescheduleMessageRequest(scheduled_message_id=t.scheduled_id, text="another"),
+        "scheduled",
+        OF_SCHEDULED,
+    ),
+    "ScheduleService/UnscheduleMessage": Case(
+        USERS,
+        lambda t: s.UnscheduleMessageRequest(scheduled_message_id=t.scheduled_id),
+        "scheduled",
+        OF_SCHEDULED,
+        uses_up=True,
+    ),
     # presence
     "PresenceService/Attach": Case(SERVICES, _attach, answers=LIMITED),
     "PresenceService/BatchGetPresence": Case(

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Final
 
 import grpc
@@ -43,6 +44,7 @@ class Resource:
     user_id: str = "absent"
     notification_id: str = ABSENT
     actor_id: str = "absent"
+    scheduled_id: str = ABSENT
 
 
 @dataclass
@@ -134,6 +136,17 @@ class World:
             sent = await self.person(user).send(resource.conversation_id, "mine")
             return replace(resource, message_id=sent.message_id)
         return replace(resource, message_id=ABSENT) if relation == "absent" else resource
+
+    async def _scheduled(self, user: str, relation: str) -> Resource:
+        """Returns a scheduled message of the caller, of another user, and so on."""
+        if relation == "absent":
+            return Resource(self.organization_id)
+        names = {"own": user, "another's": "host", "foreign": "zoe"}
+        owner = self.person(names[relation])
+        group = await self.person("yve" if relation == "foreign" else "host").create_group("Group", owner.user_id)
+        scheduled = await owner.schedule(group.conversation_id, "later", timedelta(days=1))
+        organization = self.foreign_id if relation == "foreign" else self.organization_id
+        return Resource(organization, group.conversation_id, scheduled_id=scheduled.scheduled_message_id)
 
     async def _notification(self, user: str, relation: str) -> Resource:
         names = {"own": user, "another's": "host", "foreign": "zoe"}

@@ -6,9 +6,20 @@ import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import grpc
-from parley.chat.v1 import chat_pb2, conversation_pb2, conversation_pb2_grpc, event_pb2_grpc, message_pb2
+from parley.chat.v1 import (
+    chat_pb2,
+    conversation_pb2,
+    conversation_pb2_grpc,
+    draft_pb2,
+    draft_pb2_grpc,
+    event_pb2_grpc,
+    message_pb2,
+    schedule_pb2,
+    schedule_pb2_grpc,
+)
 from parley.chat.v1 import message_pb2_grpc as message_grpc
 
 from chassis.rpc.channel import Metadata, open_channel
@@ -41,6 +52,16 @@ class RunningChat:
     def events(self) -> event_pb2_grpc.EventServiceStub:
         """Returns a stub of EventService."""
         return event_pb2_grpc.EventServiceStub(self.channel)
+
+    @property
+    def drafts(self) -> draft_pb2_grpc.DraftServiceStub:
+        """Returns a stub of DraftService."""
+        return draft_pb2_grpc.DraftServiceStub(self.channel)
+
+    @property
+    def schedule(self) -> schedule_pb2_grpc.ScheduleServiceStub:
+        """Returns a stub of ScheduleService."""
+        return schedule_pb2_grpc.ScheduleServiceStub(self.channel)
 
     def as_user(self, user: SignedIn) -> Person:
         """Returns a user who calls this replica."""
@@ -171,6 +192,52 @@ class Person:
             return (await stub.PinConversation(pin, metadata=self.metadata, timeout=TIMEOUT)).conversation
         unpin = conversation_pb2.UnpinConversationRequest(conversation_id=conversation_id)
         return (await stub.UnpinConversation(unpin, metadata=self.metadata, timeout=TIMEOUT)).conversation
+
+    async def set_draft(self, conversation_id: str, text: str, *, request_id: str = "", reply_to: str = "") -> None:
+        """Stores a draft, or removes it."""
+        request = draft_pb2.SetDraftRequest(
+            conversation_id=conversation_id, text=text, reply_to=reply_to, request_id=request_id
+        )
+        await self.chat.drafts.SetDraft(request, metadata=self.metadata, timeout=TIMEOUT)
+
+    async def drafts(self) -> Sequence[draft_pb2.MessageDraft]:
+        """Returns this user's drafts."""
+        stub = self.chat.drafts
+        return (await stub.ListDrafts(draft_pb2.ListDraftsRequest(), metadata=self.metadata, timeout=TIMEOUT)).drafts
+
+    async def schedule(
+        self, conversation_id: str, text: str, delay: timedelta, key: str | None = None
+    ) -> schedule_pb2.ScheduleMessageResponse:
+        """Schedules a message."""
+        request = schedule_pb2.ScheduleMessageRequest(
+            conversation_id=conversation_id, client_message_id=key or secrets.token_hex(8), text=text
+        )
+        request.send_time.FromDatetime(datetime.now(UTC) + delay)
+        return await self.chat.schedule.ScheduleMessage(request, metadata=self.metadata, timeout=TIMEOUT)
+
+    async def scheduled(self, conversation_id: str = "") -> Sequence[schedule_pb2.ScheduledMessage]:
+        """Returns this user's scheduled messages."""
+        request = schedule_pb2.ListScheduledMessagesRequest(conversation_id=conversation_id)
+        response = await self.chat.schedule.ListScheduledMessages(request, metadata=self.metadata, timeout=TIMEOUT)
+        return response.scheduled_messages
+
+    async def reschedule(
+        self, scheduled_id: str, *, text: str | None = None, delay: timedelta | None = None, request_id: str = ""
+    ) -> schedule_pb2.ScheduledMessage:
+        """Changes a scheduled message."""
+        request = schedule_pb2.RescheduleMessageRequest(
+            scheduled_message_id=scheduled_id, text=text, request_id=request_id
+        )
+        if delay is not None:
+            request.send_time.FromDatetime(datetime.now(UTC) + delay)
+        stub = self.chat.schedule
+        response = await stub.RescheduleMessage(request, metadata=self.metadata, timeout=TIMEOUT)
+        return response.scheduled_message
+
+    async def unschedule(self, scheduled_id: str) -> None:
+        """Cancels a scheduled message."""
+        request = schedule_pb2.UnscheduleMessageRequest(scheduled_message_id=scheduled_id)
+        await self.chat.schedule.UnscheduleMessage(request, metadata=self.metadata, timeout=TIMEOUT)
 
     async def mark_read(self, conversation_id: str, seq: int) -> None:
         """Marks messages as read."""

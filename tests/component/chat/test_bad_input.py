@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import grpc
@@ -11,7 +12,7 @@ import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from parley.chat.v1 import chat_pb2, conversation_pb2, event_pb2, message_pb2
+from parley.chat.v1 import chat_pb2, conversation_pb2, draft_pb2, event_pb2, message_pb2, schedule_pb2
 from parley.stream.v1.stream_pb2 import Attachments, UserKey
 
 from chassis.errors import Category
@@ -25,7 +26,7 @@ from tests.component.chat.running import Person
 METHODS = methods_of(
     *(
         service
-        for module in (conversation_pb2, event_pb2, message_pb2)
+        for module in (conversation_pb2, draft_pb2, event_pb2, message_pb2, schedule_pb2)
         for service in module.DESCRIPTOR.services_by_name.values()
     )
 )
@@ -40,6 +41,7 @@ class Fixture(NamedTuple):
     message_id: str
     service: Metadata
     organization_id: str
+    scheduled_id: str
 
     @property
     def actor(self) -> message_pb2.Actor:
@@ -59,7 +61,16 @@ async def fixture(auth: RunningAuth, ann: Person, bob: Person, organization_id: 
     conversation = await ann.create_group("Launch", bob.user_id)
     sent = await ann.send(conversation.conversation_id, "one")
     metadata = await auth.service_metadata()
-    return Fixture(ann, bob, conversation.conversation_id, sent.message_id, metadata, organization_id)
+    key = conversation.conversation_id
+    scheduled = (await ann.schedule(key, "later", timedelta(days=1))).scheduled_message_id
+    return Fixture(ann, bob, key, sent.message_id, metadata, organization_id, scheduled)
+
+
+def in_days(days: int) -> Timestamp:
+    """Returns the time in so many days."""
+    time = Timestamp()
+    time.FromDatetime(datetime.now(UTC) + timedelta(days=days))
+    return time
 
 
 def send_messages(fixture: Fixture) -> Message:
@@ -139,6 +150,16 @@ GOOD: dict[str, Make] = {
     ),
     "PinConversation": lambda s: c.PinConversationRequest(conversation_id=s.conversation_id),
     "UnpinConversation": lambda s: c.UnpinConversationRequest(conversation_id=s.conversation_id),
+    "SetDraft": lambda s: draft_pb2.SetDraftRequest(conversation_id=s.conversation_id, text="Dear Bob"),
+    "ListDrafts": lambda _: draft_pb2.ListDraftsRequest(),
+    "ScheduleMessage": lambda s: schedule_pb2.ScheduleMessageRequest(
+        conversation_id=s.conversation_id, client_message_id=secrets.token_hex(8), text="later", send_time=in_days(1)
+    ),
+    "ListScheduledMessages": lambda _: schedule_pb2.ListScheduledMessagesRequest(),
+    "RescheduleMessage": lambda s: schedule_pb2.RescheduleMessageRequest(
+        scheduled_message_id=s.scheduled_id, text="another", send_time=in_days(2)
+    ),
+    "UnscheduleMessage": lambda s: schedule_pb2.UnscheduleMessageRequest(scheduled_message_id=s.scheduled_id),
     "MarkRead": lambda s: m.MarkReadRequest(conversation_id=s.conversation_id, seq=1),
     "MarkDelivered": lambda s: m.MarkDeliveredRequest(conversation_id=s.conversation_id, seq=1),
     "SetTyping": lambda s: m.SetTypingRequest(conversation_id=s.conversation_id, active=True),
@@ -159,7 +180,7 @@ def call_of(name: str, fixture: Fixture) -> Call:
 
 def test_every_method_has_rows() -> None:
     assert set(GOOD) == set(METHODS)
-    assert {name for name, *_ in ROWS} == set(METHODS)
+    assert {name for name, *_ in ROWS} == set(METHODS) - {"ListDrafts"}  # which has no fields
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -178,13 +199,14 @@ NAMED = [
     "GetConversation", "UpdateConversation", "AddMembers", "RemoveMember", "UpdateMember", "ListMembers", "SendMessage",
     "ListMessages", "SyncMessages", "EditMessage", "DeleteMessage", "MarkRead", "MarkDelivered", "SetTyping",
     "AddReaction", "RemoveReaction", "PinMessage", "UnpinMessage", "ListPinnedMessages", "ListMessageVersions",
-    "ForwardMessage", "PinConversation", "UnpinConversation",
+    "ForwardMessage", "PinConversation", "UnpinConversation", "SetDraft", "ScheduleMessage",
 ]  # fmt: skip
 """The methods that concern one conversation."""
 MUTATIONS = [
     "GetOrCreateDirectConversation", "CreateConversation", "JoinRoom", "UpdateConversation", "AddMembers",
     "RemoveMember", "UpdateMember", "EditMessage", "DeleteMessage", "AddReaction", "RemoveReaction",
-    "PinMessage", "UnpinMessage", "PinConversation", "UnpinConversation",
+    "PinMessage", "UnpinMessage", "PinConversation", "UnpinConversation", "SetDraft", "RescheduleMessage",
+    "UnscheduleMessage",
 ]  # fmt: skip
 """The methods that take a request id."""
 WITHIN = {"UpdateConversation": "conversation.", "SendMessage": "draft."}
@@ -317,6 +339,22 @@ ROWS = [
         for kind, named in ((7, "attachments"), (8, "data"), (9, "data"), (10, "attachments"))
     ),
     *_invalid("SendMessage", "draft.data", "data", {"latitude": 1}),
+    *_invalid("SetDraft", "text", "text", "x" * 16_385),
+    *_invalid("SetDraft", "reply_to", "replyTo", LONG),
+    *_invalid("ScheduleMessage", "client_message_id", "clientMessageId", "", LONG),
+    *_invalid("ScheduleMessage", "text", "text", "", " ", "x" * 16_385),
+    *_invalid("ScheduleMessage", "send_time", "sendTime", in_days(0), in_days(-1), in_days(367), LATE, EARLY, NEGATIVE),
+    *_invalid("ListScheduledMessages", "conversation_id", "conversationId", LONG),
+    *(
+        row
+        for name in ("RescheduleMessage", "UnscheduleMessage")
+        for row in (
+            *_invalid(name, "scheduled_message_id", "scheduledMessageId", "", LONG),
+            Row(name, "scheduled_message_id", ABSENT, MISSING, "SCHEDULED_MESSAGE_NOT_FOUND"),
+        )
+    ),
+    *_invalid("RescheduleMessage", "text", "text", "", " ", "x" * 16_385),
+    *_invalid("RescheduleMessage", "send_time", "sendTime", in_days(0), in_days(-1), in_days(367), LATE, NEGATIVE),
     *_invalid("MarkRead", "seq", "seq", 0, -1),
     *_invalid("MarkDelivered", "seq", "seq", 0, -1),
     *_invalid("Subscribe", "attachments.request_sequence", "attachments.requestSequence", -1),

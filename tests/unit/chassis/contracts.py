@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from parley.auth.v1 import auth_pb2, directory_pb2
-from parley.chat.v1 import conversation_pb2, event_pb2, message_pb2
+from parley.chat.v1 import conversation_pb2, draft_pb2, event_pb2, message_pb2, schedule_pb2
 from parley.notify.v1 import notification_pb2
 from parley.presence.v1 import presence_pb2
 
@@ -14,6 +14,8 @@ SERVICES: tuple[ServiceDescriptor, ...] = tuple(
         auth_pb2,
         directory_pb2,
         conversation_pb2,
+        draft_pb2,
+        schedule_pb2,
         event_pb2,
         message_pb2,
         notification_pb2,

@@ -24,11 +24,12 @@ _sym_db = _symbol_database.Default()
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from parley.chat.v1 import chat_pb2 as parley_dot_chat_dot_v1_dot_chat__pb2
+from parley.chat.v1 import draft_pb2 as parley_dot_chat_dot_v1_dot_draft__pb2
 from parley.options.v1 import rule_pb2 as parley_dot_options_dot_v1_dot_rule__pb2
 from parley.stream.v1 import stream_pb2 as parley_dot_stream_dot_v1_dot_stream__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aparley/chat/v1/event.proto\x12\x0eparley.chat.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19parley/chat/v1/chat.proto\x1a\x1cparley/options/v1/rule.proto\x1a\x1dparley/stream/v1/stream.proto\"y\n\x10SubscribeRequest\x12\x32\n\x0b\x61ttachments\x18\x01 \x01(\x0b\x32\x1d.parley.stream.v1.Attachments\x12\x31\n\x0eresume_cursors\x18\x02 \x01(\x0b\x32\x19.parley.stream.v1.Cursors\"\x9e\x01\n\x11SubscribeResponse\x12\x16\n\x0e\x61\x63ked_sequence\x18\x01 \x01(\x03\x12%\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x15.parley.chat.v1.Event\x12\x31\n\x0eresume_cursors\x18\x03 \x01(\x0b\x32\x19.parley.stream.v1.Cursors\x12\x17\n\x0fresync_required\x18\x04 \x01(\x08\"\xa5\x05\n\x05\x45vent\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12\x12\n\nrecipients\x18\x02 \x03(\t\x12\x0e\n\x06origin\x18\x03 \x01(\t\x12\x39\n\x0fmessage_created\x18\x04 \x01(\x0b\x32\x1e.parley.chat.v1.MessageCreatedH\x00\x12\x39\n\x0fmessage_updated\x18\x05 \x01(\x0b\x32\x1e.parley.chat.v1.MessageUpdatedH\x00\x12\x39\n\x0fmessage_deleted\x18\x06 \x01(\x0b\x32\x1e.parley.chat.v1.MessageDeletedH\x00\x12\x43\n\x14\x63onversation_created\x18\x07 \x01(\x0b\x32#.parley.chat.v1.ConversationCreatedH\x00\x12\x43\n\x14\x63onversation_updated\x18\x08 \x01(\x0b\x32#.parley.chat.v1.ConversationUpdatedH\x00\x12\x33\n\x0cmember_added\x18\t \x01(\x0b\x32\x1b.parley.chat.v1.MemberAddedH\x00\x12\x37\n\x0emember_removed\x18\n \x01(\x0b\x32\x1d.parley.chat.v1.MemberRemovedH\x00\x12\x37\n\x0emember_updated\x18\x0b \x01(\x0b\x32\x1d.parley.chat.v1.MemberUpdatedH\x00\x12\x39\n\x0freceipt_updated\x18\x0c \x01(\x0b\x32\x1e.parley.chat.v1.ReceiptUpdatedH\x00\x12\x37\n\x0etyping_updated\x18\r \x01(\x0b\x32\x1d.parley.chat.v1.TypingUpdatedH\x00\x42\t\n\x07payload\"\xcc\x01\n\x0eMessageCreated\x12(\n\x07message\x18\x01 \x01(\x0b\x32\x17.parley.chat.v1.Message\x12\x13\n\x0bsender_name\x18\x02 \x01(\t\x12\x19\n\x11\x63onversation_name\x18\x03 \x01(\t\x12\r\n\x05muted\x18\x04 \x03(\t\x12.\n\x04kind\x18\x05 \x01(\x0e\x32 .parley.chat.v1.ConversationKind\x12\x13\n\x0breceiver_id\x18\x06 \x01(\t\x12\x0c\n\x04room\x18\x07 \x01(\t\":\n\x0eMessageUpdated\x12(\n\x07message\x18\x01 \x01(\x0b\x32\x17.parley.chat.v1.Message\":\n\x0eMessageDeleted\x12(\n\x07message\x18\x01 \x01(\x0b\x32\x17.parley.chat.v1.Message\"{\n\x04View\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x10\n\x08read_seq\x18\x02 \x01(\x03\x12@\n\x10muted_until_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nmutedUntil\x12\x0e\n\x06pinned\x18\x04 \x01(\x08\"n\n\x13\x43onversationCreated\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\x12#\n\x05views\x18\x02 \x03(\x0b\x32\x14.parley.chat.v1.View\"n\n\x13\x43onversationUpdated\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\x12#\n\x05views\x18\x02 \x03(\x0b\x32\x14.parley.chat.v1.View\"\x88\x01\n\x0bMemberAdded\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12&\n\x06member\x18\x02 \x01(\x0b\x32\x16.parley.chat.v1.Member\x12\x0b\n\x03rev\x18\x03 \x01(\x03\x12\x10\n\x08\x61\x63tor_id\x18\x04 \x01(\t\x12\x19\n\x11\x63onversation_name\x18\x05 \x01(\t\"o\n\rMemberRemoved\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12&\n\x06member\x18\x02 \x01(\x0b\x32\x16.parley.chat.v1.Member\x12\x0b\n\x03rev\x18\x03 \x01(\x03\x12\x10\n\x08\x61\x63tor_id\x18\x04 \x01(\t\"o\n\rMemberUpdated\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12&\n\x06member\x18\x02 \x01(\x0b\x32\x16.parley.chat.v1.Member\x12\x0b\n\x03rev\x18\x03 \x01(\x03\x12\x10\n\x08\x61\x63tor_id\x18\x04 \x01(\t\"\xd0\x01\n\x0eReceiptUpdated\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x10\n\x08read_seq\x18\x03 \x01(\x03\x12\x15\n\rdelivered_seq\x18\x04 \x01(\x03\x12-\n\tread_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x04kind\x18\x06 \x01(\x0e\x32 .parley.chat.v1.ConversationKind\x12\x0c\n\x04room\x18\x07 \x01(\t\"\x95\x01\n\rTypingUpdated\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0e\n\x06\x61\x63tive\x18\x03 \x01(\x08\x12.\n\x04kind\x18\x04 \x01(\x0e\x32 .parley.chat.v1.ConversationKind\x12\x0c\n\x04room\x18\x05 \x01(\t\x12\x0c\n\x04name\x18\x06 \x01(\t\"3\n\nEventBatch\x12%\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x15.parley.chat.v1.Event2}\n\x0c\x45ventService\x12m\n\tSubscribe\x12 .parley.chat.v1.SubscribeRequest\x1a!.parley.chat.v1.SubscribeResponse\"\x17\xca\xf3\x18\x13\"\x11streams.subscribe(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1aparley/chat/v1/event.proto\x12\x0eparley.chat.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19parley/chat/v1/chat.proto\x1a\x1aparley/chat/v1/draft.proto\x1a\x1cparley/options/v1/rule.proto\x1a\x1dparley/stream/v1/stream.proto\"y\n\x10SubscribeRequest\x12\x32\n\x0b\x61ttachments\x18\x01 \x01(\x0b\x32\x1d.parley.stream.v1.Attachments\x12\x31\n\x0eresume_cursors\x18\x02 \x01(\x0b\x32\x19.parley.stream.v1.Cursors\"\x9e\x01\n\x11SubscribeResponse\x12\x16\n\x0e\x61\x63ked_sequence\x18\x01 \x01(\x03\x12%\n\x06\x65vents\x18\x02 \x03(\x0b\x32\x15.parley.chat.v1.Event\x12\x31\n\x0eresume_cursors\x18\x03 \x01(\x0b\x32\x19.parley.stream.v1.Cursors\x12\x17\n\x0fresync_required\x18\x04 \x01(\x08\"\xdc\x05\n\x05\x45vent\x12\x17\n\x0forganization_id\x18\x01 \x01(\t\x12\x12\n\nrecipients\x18\x02 \x03(\t\x12\x0e\n\x06origin\x18\x03 \x01(\t\x12\x39\n\x0fmessage_created\x18\x04 \x01(\x0b\x32\x1e.parley.chat.v1.MessageCreatedH\x00\x12\x39\n\x0fmessage_updated\x18\x05 \x01(\x0b\x32\x1e.parley.chat.v1.MessageUpdatedH\x00\x12\x39\n\x0fmessage_deleted\x18\x06 \x01(\x0b\x32\x1e.parley.chat.v1.MessageDeletedH\x00\x12\x43\n\x14\x63onversation_created\x18\x07 \x01(\x0b\x32#.parley.chat.v1.ConversationCreatedH\x00\x12\x43\n\x14\x63onversation_updated\x18\x08 \x01(\x0b\x32#.parley.chat.v1.ConversationUpdatedH\x00\x12\x33\n\x0cmember_added\x18\t \x01(\x0b\x32\x1b.parley.chat.v1.MemberAddedH\x00\x12\x37\n\x0emember_removed\x18\n \x01(\x0b\x32\x1d.parley.chat.v1.MemberRemovedH\x00\x12\x37\n\x0emember_updated\x18\x0b \x01(\x0b\x32\x1d.parley.chat.v1.MemberUpdatedH\x00\x12\x39\n\x0freceipt_updated\x18\x0c \x01(\x0b\x32\x1e.parley.chat.v1.ReceiptUpdatedH\x00\x12\x37\n\x0etyping_updated\x18\r \x01(\x0b\x32\x1d.parley.chat.v1.TypingUpdatedH\x00\x12\x35\n\rdraft_updated\x18\x0e \x01(\x0b\x32\x1c.parley.chat.v1.DraftUpdatedH\x00\x42\t\n\x07payload\"\xcc\x01\n\x0eMessageCreated\x12(\n\x07message\x18\x01 \x01(\x0b\x32\x17.parley.chat.v1.Message\x12\x13\n\x0bsender_name\x18\x02 \x01(\t\x12\x19\n\x11\x63onversation_name\x18\x03 \x01(\t\x12\r\n\x05muted\x18\x04 \x03(\t\x12.\n\x04kind\x18\x05 \x01(\x0e\x32 .parley.chat.v1.ConversationKind\x12\x13\n\x0breceiver_id\x18\x06 \x01(\t\x12\x0c\n\x04room\x18\x07 \x01(\t\":\n\x0eMessageUpdated\x12(\n\x07message\x18\x01 \x01(\x0b\x32\x17.parley.chat.v1.Message\":\n\x0eMessageDeleted\x12(\n\x07message\x18\x01 \x01(\x0b\x32\x17.parley.chat.v1.Message\"{\n\x04View\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\x10\n\x08read_seq\x18\x02 \x01(\x03\x12@\n\x10muted_until_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nmutedUntil\x12\x0e\n\x06pinned\x18\x04 \x01(\x08\"n\n\x13\x43onversationCreated\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\x12#\n\x05views\x18\x02 \x03(\x0b\x32\x14.parley.chat.v1.View\"n\n\x13\x43onversationUpdated\x12\x32\n\x0c\x63onversation\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.Conversation\x12#\n\x05views\x18\x02 \x03(\x0b\x32\x14.parley.chat.v1.View\"\x88\x01\n\x0bMemberAdded\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12&\n\x06member\x18\x02 \x01(\x0b\x32\x16.parley.chat.v1.Member\x12\x0b\n\x03rev\x18\x03 \x01(\x03\x12\x10\n\x08\x61\x63tor_id\x18\x04 \x01(\t\x12\x19\n\x11\x63onversation_name\x18\x05 \x01(\t\"o\n\rMemberRemoved\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12&\n\x06member\x18\x02 \x01(\x0b\x32\x16.parley.chat.v1.Member\x12\x0b\n\x03rev\x18\x03 \x01(\x03\x12\x10\n\x08\x61\x63tor_id\x18\x04 \x01(\t\"o\n\rMemberUpdated\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12&\n\x06member\x18\x02 \x01(\x0b\x32\x16.parley.chat.v1.Member\x12\x0b\n\x03rev\x18\x03 \x01(\x03\x12\x10\n\x08\x61\x63tor_id\x18\x04 \x01(\t\"\xd0\x01\n\x0eReceiptUpdated\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x10\n\x08read_seq\x18\x03 \x01(\x03\x12\x15\n\rdelivered_seq\x18\x04 \x01(\x03\x12-\n\tread_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x04kind\x18\x06 \x01(\x0e\x32 .parley.chat.v1.ConversationKind\x12\x0c\n\x04room\x18\x07 \x01(\t\"\x95\x01\n\rTypingUpdated\x12\x17\n\x0f\x63onversation_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x0e\n\x06\x61\x63tive\x18\x03 \x01(\x08\x12.\n\x04kind\x18\x04 \x01(\x0e\x32 .parley.chat.v1.ConversationKind\x12\x0c\n\x04room\x18\x05 \x01(\t\x12\x0c\n\x04name\x18\x06 \x01(\t\";\n\x0c\x44raftUpdated\x12+\n\x05\x64raft\x18\x01 \x01(\x0b\x32\x1c.parley.chat.v1.MessageDraft\"3\n\nEventBatch\x12%\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x15.parley.chat.v1.Event2}\n\x0c\x45ventService\x12m\n\tSubscribe\x12 .parley.chat.v1.SubscribeRequest\x1a!.parley.chat.v1.SubscribeResponse\"\x17\xca\xf3\x18\x13\"\x11streams.subscribe(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,36 +38,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_EVENTSERVICE'].methods_by_name['Subscribe']._loaded_options = None
   _globals['_EVENTSERVICE'].methods_by_name['Subscribe']._serialized_options = b'\312\363\030\023\"\021streams.subscribe'
-  _globals['_SUBSCRIBEREQUEST']._serialized_start=167
-  _globals['_SUBSCRIBEREQUEST']._serialized_end=288
-  _globals['_SUBSCRIBERESPONSE']._serialized_start=291
-  _globals['_SUBSCRIBERESPONSE']._serialized_end=449
-  _globals['_EVENT']._serialized_start=452
-  _globals['_EVENT']._serialized_end=1129
-  _globals['_MESSAGECREATED']._serialized_start=1132
-  _globals['_MESSAGECREATED']._serialized_end=1336
-  _globals['_MESSAGEUPDATED']._serialized_start=1338
-  _globals['_MESSAGEUPDATED']._serialized_end=1396
-  _globals['_MESSAGEDELETED']._serialized_start=1398
-  _globals['_MESSAGEDELETED']._serialized_end=1456
-  _globals['_VIEW']._serialized_start=1458
-  _globals['_VIEW']._serialized_end=1581
-  _globals['_CONVERSATIONCREATED']._serialized_start=1583
-  _globals['_CONVERSATIONCREATED']._serialized_end=1693
-  _globals['_CONVERSATIONUPDATED']._serialized_start=1695
-  _globals['_CONVERSATIONUPDATED']._serialized_end=1805
-  _globals['_MEMBERADDED']._serialized_start=1808
-  _globals['_MEMBERADDED']._serialized_end=1944
-  _globals['_MEMBERREMOVED']._serialized_start=1946
-  _globals['_MEMBERREMOVED']._serialized_end=2057
-  _globals['_MEMBERUPDATED']._serialized_start=2059
-  _globals['_MEMBERUPDATED']._serialized_end=2170
-  _globals['_RECEIPTUPDATED']._serialized_start=2173
-  _globals['_RECEIPTUPDATED']._serialized_end=2381
-  _globals['_TYPINGUPDATED']._serialized_start=2384
-  _globals['_TYPINGUPDATED']._serialized_end=2533
-  _globals['_EVENTBATCH']._serialized_start=2535
-  _globals['_EVENTBATCH']._serialized_end=2586
-  _globals['_EVENTSERVICE']._serialized_start=2588
-  _globals['_EVENTSERVICE']._serialized_end=2713
+  _globals['_SUBSCRIBEREQUEST']._serialized_start=195
+  _globals['_SUBSCRIBEREQUEST']._serialized_end=316
+  _globals['_SUBSCRIBERESPONSE']._serialized_start=319
+  _globals['_SUBSCRIBERESPONSE']._serialized_end=477
+  _globals['_EVENT']._serialized_start=480
+  _globals['_EVENT']._serialized_end=1212
+  _globals['_MESSAGECREATED']._serialized_start=1215
+  _globals['_MESSAGECREATED']._serialized_end=1419
+  _globals['_MESSAGEUPDATED']._serialized_start=1421
+  _globals['_MESSAGEUPDATED']._serialized_end=1479
+  _globals['_MESSAGEDELETED']._serialized_start=1481
+  _globals['_MESSAGEDELETED']._serialized_end=1539
+  _globals['_VIEW']._serialized_start=1541
+  _globals['_VIEW']._serialized_end=1664
+  _globals['_CONVERSATIONCREATED']._serialized_start=1666
+  _globals['_CONVERSATIONCREATED']._serialized_end=1776
+  _globals['_CONVERSATIONUPDATED']._serialized_start=1778
+  _globals['_CONVERSATIONUPDATED']._serialized_end=1888
+  _globals['_MEMBERADDED']._serialized_start=1891
+  _globals['_MEMBERADDED']._serialized_end=2027
+  _globals['_MEMBERREMOVED']._serialized_start=2029
+  _globals['_MEMBERREMOVED']._serialized_end=2140
+  _globals['_MEMBERUPDATED']._serialized_start=2142
+  _globals['_MEMBERUPDATED']._serialized_end=2253
+  _globals['_RECEIPTUPDATED']._serialized_start=2256
+  _globals['_RECEIPTUPDATED']._serialized_end=2464
+  _globals['_TYPINGUPDATED']._serialized_start=2467
+  _globals['_TYPINGUPDATED']._serialized_end=2616
+  _globals['_DRAFTUPDATED']._serialized_start=2618
+  _globals['_DRAFTUPDATED']._serialized_end=2677
+  _globals['_EVENTBATCH']._serialized_start=2679
+  _globals['_EVENTBATCH']._serialized_end=2730
+  _globals['_EVENTSERVICE']._serialized_start=2732
+  _globals['_EVENTSERVICE']._serialized_end=2857
 # @@protoc_insertion_point(module_scope)

@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from parley.chat.v1 import chat_pb2 as _chat_pb2
+from parley.chat.v1 import draft_pb2 as _draft_pb2
 from parley.stream.v1 import stream_pb2 as _stream_pb2
 import builtins as _builtins
 import sys
@@ -110,6 +111,7 @@ class Event(_message.Message):
     MEMBER_UPDATED_FIELD_NUMBER: _builtins.int
     RECEIPT_UPDATED_FIELD_NUMBER: _builtins.int
     TYPING_UPDATED_FIELD_NUMBER: _builtins.int
+    DRAFT_UPDATED_FIELD_NUMBER: _builtins.int
     organization_id: _builtins.str
     """The id of the recipients' organization."""
     origin: _builtins.str
@@ -160,6 +162,10 @@ class Event(_message.Message):
     def typing_updated(self) -> Global___TypingUpdated:
         """A member is typing, or has stopped."""
 
+    @_builtins.property
+    def draft_updated(self) -> Global___DraftUpdated:
+        """The recipient's draft in a conversation changed."""
+
     def __init__(
         self,
         *,
@@ -176,12 +182,13 @@ class Event(_message.Message):
         member_updated: Global___MemberUpdated | None = ...,
         receipt_updated: Global___ReceiptUpdated | None = ...,
         typing_updated: Global___TypingUpdated | None = ...,
+        draft_updated: Global___DraftUpdated | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["conversation_created", b"conversation_created", "conversation_updated", b"conversation_updated", "member_added", b"member_added", "member_removed", b"member_removed", "member_updated", b"member_updated", "message_created", b"message_created", "message_deleted", b"message_deleted", "message_updated", b"message_updated", "payload", b"payload", "receipt_updated", b"receipt_updated", "typing_updated", b"typing_updated"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["conversation_created", b"conversation_created", "conversation_updated", b"conversation_updated", "draft_updated", b"draft_updated", "member_added", b"member_added", "member_removed", b"member_removed", "member_updated", b"member_updated", "message_created", b"message_created", "message_deleted", b"message_deleted", "message_updated", b"message_updated", "payload", b"payload", "receipt_updated", b"receipt_updated", "typing_updated", b"typing_updated"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_created", b"conversation_created", "conversation_updated", b"conversation_updated", "member_added", b"member_added", "member_removed", b"member_removed", "member_updated", b"member_updated", "message_created", b"message_created", "message_deleted", b"message_deleted", "message_updated", b"message_updated", "organization_id", b"organization_id", "origin", b"origin", "payload", b"payload", "receipt_updated", b"receipt_updated", "recipients", b"recipients", "typing_updated", b"typing_updated"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_created", b"conversation_created", "conversation_updated", b"conversation_updated", "draft_updated", b"draft_updated", "member_added", b"member_added", "member_removed", b"member_removed", "member_updated", b"member_updated", "message_created", b"message_created", "message_deleted", b"message_deleted", "message_updated", b"message_updated", "organization_id", b"organization_id", "origin", b"origin", "payload", b"payload", "receipt_updated", b"receipt_updated", "recipients", b"recipients", "typing_updated", b"typing_updated"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["message_created", "message_updated", "message_deleted", "conversation_created", "conversation_updated", "member_added", "member_removed", "member_updated", "receipt_updated", "typing_updated"]  # noqa: Y015
+    _WhichOneofReturnType_payload: _TypeAlias = _typing.Literal["message_created", "message_updated", "message_deleted", "conversation_created", "conversation_updated", "member_added", "member_removed", "member_updated", "receipt_updated", "typing_updated", "draft_updated"]  # noqa: Y015
     _WhichOneofArgType_payload: _TypeAlias = _typing.Literal["payload", b"payload"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_payload) -> _WhichOneofReturnType_payload | None: ...
 
@@ -582,6 +589,30 @@ class TypingUpdated(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TypingUpdated: _TypeAlias = TypingUpdated  # noqa: Y015
+
+@_typing.final
+class DraftUpdated(_message.Message):
+    """The recipient's draft in a conversation changed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DRAFT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def draft(self) -> _draft_pb2.MessageDraft:
+        """The draft; with an empty text if it was removed."""
+
+    def __init__(
+        self,
+        *,
+        draft: _draft_pb2.MessageDraft | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["draft", b"draft"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["draft", b"draft"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DraftUpdated: _TypeAlias = DraftUpdated  # noqa: Y015
 
 @_typing.final
 class EventBatch(_message.Message):

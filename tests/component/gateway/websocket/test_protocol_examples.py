@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ from tests.component.gateway.websocket.harness import TIMEOUT_SECONDS, Client, H
 PAGE: Final = (Path(__file__).parents[4] / "docs" / "protocol.md").read_text()
 SECTION: Final = PAGE[PAGE.index("## Examples") : PAGE.index("## Close codes")]
 EXAMPLES: Final = re.findall(r"^### (.*?)\n.*?```text\n(.*?)```", SECTION, re.MULTILINE | re.DOTALL)
-SERVICE: Final = "parley.chat.v1.MessageService."
+SERVICES: Final = tuple(f"parley.chat.v1.{name}." for name in ("MessageService", "DraftService", "ScheduleService"))
 MORE: Final = "..."
 
 
@@ -84,14 +85,15 @@ async def has_come(client: Client, name: str, shown: Any, values: Values) -> Non
 
 def test_every_op_of_messages_has_an_example() -> None:
     shown = {text.split(" ", 1)[0] for _, example in EXAMPLES for mark, text in lines_of(example) if mark == "→"}
-    methods = (method for method in methods_of(all_services()) if method.descriptor.full_name.startswith(SERVICE))
+    methods = (method for method in methods_of(all_services()) if method.descriptor.full_name.startswith(SERVICES))
     assert {method.op.name for method in methods if method.op.name} <= shown
 
 
 @pytest.mark.parametrize("example", [example for _, example in EXAMPLES], ids=[title for title, _ in EXAMPLES])
 async def test_an_example_works_as_shown(stack: Harness, ann: SignedIn, bob: SignedIn, example: str) -> None:
     anns, bobs = await stack.gateway.connect(ann), await stack.gateway.connect(bob)
-    values = Values(ann=ann.user_id, bob=bob.user_id)
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    values = Values(ann=ann.user_id, bob=bob.user_id, tomorrow=tomorrow)
     reply: Any = None
     for mark, text in lines_of(example):
         if mark == "→":

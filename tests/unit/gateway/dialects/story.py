@@ -11,7 +11,7 @@ from typing import Any, Final
 from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 from parley.auth.v1.user_pb2 import ROLE_AGENT_L1
-from parley.chat.v1 import chat_pb2, event_pb2
+from parley.chat.v1 import chat_pb2, draft_pb2, event_pb2
 from parley.notify.v1 import notification_pb2 as notify
 from parley.presence.v1 import presence_pb2 as presence
 
@@ -230,6 +230,12 @@ def chat_events(origin: str) -> dict[str, event_pb2.Event]:
         "typing_updated, to an end in a room": _chat(
             *EVERYBODY,
             typing_updated=event_pb2.TypingUpdated(conversation_id=ROOM, user_id=BOB, name="Bob", **in_room),
+        ),
+        "draft_updated": _chat(
+            ANN,
+            draft_updated=event_pb2.DraftUpdated(
+                draft=draft_pb2.MessageDraft(conversation_id=DIRECT, text="Dear Bob", update_time=at(9))
+            ),
         ),
         "member_removed": _chat(*EVERYBODY, member_removed=event_pb2.MemberRemoved(**_member(member))),
     }

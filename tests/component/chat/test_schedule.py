@@ -1,0 +1,129 @@
+"""Tests of scheduled messages, with several replicas and through restarts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from datetime import timedelta
+
+import grpc
+import pytest
+from parley.chat.v1 import chat_pb2
+
+from chassis.rpc.status import from_rpc_error
+from services.chat.schedule import MAX_WAITING
+from tests.component.auth_service import RunningAuth, SignedIn
+from tests.component.chat.running import Person, running_chat
+
+SOON, LATER = timedelta(seconds=0.5), timedelta(days=1)
+
+
+async def reason_of(call: Awaitable[object]) -> str:
+    """Returns the reason why a call fails."""
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await call
+    return from_rpc_error(refused.value).reason
+
+
+async def arrived(person: Person, conversation_id: str, count: int) -> list[chat_pb2.Message]:
+    """Waits until a conversation has so many messages."""
+    async with asyncio.timeout(60):
+        while len(messages := (await person.history(conversation_id, page_size=200)).messages) < count:
+            await asyncio.sleep(0.05)
+    return list(messages)
+
+
+async def nothing_waits(person: Person) -> None:
+    """Waits until none of a user's messages is scheduled."""
+    async with asyncio.timeout(60):
+        while await person.scheduled():
+            await asyncio.sleep(0.05)
+
+
+async def test_a_scheduled_message_is_sent_at_its_time(ann: Person, bob: Person) -> None:
+    key = (await ann.direct(bob.user_id)).conversation_id
+    scheduled = await ann.schedule(key, "later", SOON, "key")
+    assert [s.scheduled_message_id for s in await ann.scheduled(key)] == [scheduled.scheduled_message_id]
+    assert await bob.scheduled(key) == []
+    (message,) = await arrived(bob, key, 1)
+    assert (message.message_id, message.text) == (scheduled.scheduled_message_id, "later")
+    assert (message.sender_id, message.client_message_id) == (ann.user_id, "key")
+    assert message.create_time.ToMilliseconds() >= scheduled.send_time.ToMilliseconds()
+    await nothing_waits(ann)
+    assert await ann.schedule(key, "again", LATER, "key") == scheduled
+    assert (await ann.send(key, "once more", "key")).seq == 1
+    assert await reason_of(ann.reschedule(scheduled.scheduled_message_id, text="too late")) == "ALREADY_SENT"
+    assert await reason_of(ann.unschedule(scheduled.scheduled_message_id)) == "ALREADY_SENT"
+
+
+async def test_a_repeat_schedules_once(ann: Person, bob: Person) -> None:
+    key = (await ann.direct(bob.user_id)).conversation_id
+    first, *others = await asyncio.gather(*(ann.schedule(key, f"{n}", LATER, "key") for n in range(10)))
+    assert others == [first] * 9
+    assert len(await ann.scheduled()) == 1
+    await ann.send(key, "sent", "other key")
+    assert await reason_of(ann.schedule(key, "x", LATER, "other key")) == "ALREADY_SENT"
+
+
+async def test_text_and_time_change_once_for_each_request(ann: Person, bob: Person) -> None:
+    key = (await ann.direct(bob.user_id)).conversation_id
+    scheduled_id = (await ann.schedule(key, "one", LATER)).scheduled_message_id
+    changed = await ann.reschedule(scheduled_id, text="two", request_id="1")
+    assert changed.text == "two"
+    await ann.reschedule(scheduled_id, text="three", request_id="2")
+    assert (await ann.reschedule(scheduled_id, text="two", request_id="1")).text == "three"
+    assert await reason_of(ann.reschedule(scheduled_id)) == "INVALID_FIELDS"
+    assert await reason_of(bob.reschedule(scheduled_id, text="x")) == "SCHEDULED_MESSAGE_NOT_FOUND"
+    await ann.reschedule(scheduled_id, delay=SOON)
+    assert [m.text for m in await arrived(bob, key, 1)] == ["three"]
+
+
+async def test_a_cancelled_message_is_not_sent(ann: Person, bob: Person) -> None:
+    key = (await ann.direct(bob.user_id)).conversation_id
+    cancelled = (await ann.schedule(key, "cancelled", SOON)).scheduled_message_id
+    await ann.unschedule(cancelled)
+    await ann.unschedule(cancelled)
+    assert await reason_of(ann.reschedule(cancelled, text="x")) == "SCHEDULED_MESSAGE_NOT_FOUND"
+    await ann.schedule(key, "sent", SOON + timedelta(seconds=0.5))
+    assert [m.text for m in await arrived(bob, key, 1)] == ["sent"]
+
+
+async def test_who_is_no_member_any_more_sends_nothing(ann: Person, bob: Person) -> None:
+    key = (await ann.create_group("Launch", bob.user_id)).conversation_id
+    await bob.schedule(key, "from outside", SOON)
+    await ann.remove(key, bob.user_id)
+    await nothing_waits(bob)
+    await ann.send(key, "the only one")
+    assert [m.text for m in (await ann.history(key)).messages] == ["the only one"]
+
+
+async def test_a_user_has_a_limited_number_of_scheduled_messages(ann: Person, bob: Person) -> None:
+    key = (await ann.direct(bob.user_id)).conversation_id
+    for n in range(MAX_WAITING):
+        await ann.schedule(key, f"{n}", LATER)
+    assert await reason_of(ann.schedule(key, "one more", LATER)) == "TOO_MANY_SCHEDULED"
+    assert len(await ann.scheduled()) == MAX_WAITING
+
+
+async def test_several_replicas_and_restarts_send_each_message_once(
+    auth: RunningAuth, mongodb_uri: str, redis_url: str, database_name: str, organization_id: str
+) -> None:
+    await auth.create_organization(organization_id)
+    users: list[SignedIn] = [await auth.sign_in_new(organization_id, "manager") for _ in range(2)]
+
+    async with running_chat(auth, mongodb_uri, redis_url, database_name) as one:
+        ann = one.as_user(users[0])
+        key = (await ann.direct(users[1].user_id)).conversation_id
+        ids = [
+            (await ann.schedule(key, f"{n}", timedelta(seconds=1 + n * 0.02))).scheduled_message_id for n in range(60)
+        ]
+    # While no replica runs, the time of some comes; then two start, of which one stops on the way.
+    await asyncio.sleep(1.2)
+    async with running_chat(auth, mongodb_uri, redis_url, database_name) as two:
+        async with running_chat(auth, mongodb_uri, redis_url, database_name):
+            await arrived(two.as_user(users[1]), key, 10)
+        messages = await arrived(two.as_user(users[1]), key, 60)
+        await nothing_waits(two.as_user(users[0]))
+        assert len((await two.as_user(users[1]).history(key, page_size=200)).messages) == 60
+    assert sorted(m.message_id for m in messages) == sorted(ids)
+    assert sorted(m.text for m in messages) == sorted(str(n) for n in range(60))
