@@ -85,6 +85,16 @@ def version_to_proto(version: Version) -> chat_pb2.MessageVersion:
     return chat_pb2.MessageVersion(text=version.text, time=timestamp(version.time_ms))
 
 
+def receipt_to_proto(member: Member) -> chat_pb2.MessageReceipt:
+    """Converts the receipt of a member."""
+    proto = chat_pb2.MessageReceipt(user_id=member.user_id)
+    if member.delivered_ms:
+        _write_time(proto.delivered_time, member.delivered_ms)
+    if member.read_ms:
+        _write_time(proto.read_time, member.read_ms)
+    return proto
+
+
 def draft_to_proto(draft: MessageDraft) -> draft_pb2.MessageDraft:
     """Converts a draft."""
     return draft_pb2.MessageDraft(

@@ -227,6 +227,8 @@ def from_member(organization_id: str, conversation_id: str, member: Member) -> d
         document["muted"] = DatetimeMS(member.muted_until_ms)
     if member.read_ms:
         document["read_at"] = DatetimeMS(member.read_ms)
+    if member.delivered_ms:
+        document["delivered_at"] = DatetimeMS(member.delivered_ms)
     if member.pinned:
         document["pin"] = True
     return document
@@ -242,5 +244,6 @@ def to_member(document: Mapping[str, Any]) -> Member:
         muted_until_ms=int(document.get("muted", 0)),
         joined_rev=document["joined"],
         read_ms=int(document.get("read_at", 0)),
+        delivered_ms=int(document.get("delivered_at", 0)),
         pinned="pin" in document,
     )

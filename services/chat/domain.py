@@ -187,7 +187,8 @@ class ReadMark(NamedTuple):
 class Member:
     """A member of a conversation.
 
-    `joined_rev` orders members by seniority. `read_ms` is the time of the last read mark; 0 if there is none.
+    `joined_rev` orders members by seniority. `read_ms` and `delivered_ms` are the times of the last marks; 0 if
+    there is none.
     """
 
     user_id: str
@@ -198,6 +199,7 @@ class Member:
     joined_rev: int = 0
     read_ms: int = 0
     pinned: bool = False
+    delivered_ms: int = 0
 
 
 class ChangeKind(IntEnum):

@@ -156,6 +156,13 @@ class MessageServicer(MessageServiceServicer):
         versions = await self._messages.versions(calling_user(), request.conversation_id, request.message_id)
         return pb.ListMessageVersionsResponse(versions=map(convert.version_to_proto, versions))
 
+    async def ListMessageReceipts(
+        self, request: pb.ListMessageReceiptsRequest, context: Context
+    ) -> pb.ListMessageReceiptsResponse:
+        """Implements the RPC."""
+        members = await self._messages.receipts(calling_user(), request.conversation_id, request.message_id)
+        return pb.ListMessageReceiptsResponse(receipts=map(convert.receipt_to_proto, members))
+
     async def ForwardMessage(self, request: pb.ForwardMessageRequest, context: Context) -> pb.ForwardMessageResponse:
         """Implements the RPC."""
         messages = await self._forwarding.forward(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from parley.chat.v1 import chat_pb2
@@ -11,7 +12,7 @@ from parley.chat.v1 import chat_pb2
 from chassis.errors import AppError, NotFoundError, PermissionDeniedError
 from chassis.identity import Identity
 from services.chat.committer import Committer
-from services.chat.domain import MAX_PINNED, Change, Message, Version, may_manage
+from services.chat.domain import MAX_PINNED, Change, Member, Message, Version, may_manage
 from services.chat.errors import message_not_found, require_present
 from services.chat.limits import RateLimit
 from services.chat.sequencing import Draft
@@ -95,6 +96,24 @@ class Messages:
         """Returns the pinned messages by ascending seq."""
         await self._views.require_member(caller.organization_id, conversation_id, caller.user_id)
         return await self._store.pinned(conversation_id, MAX_PINNED)
+
+    async def receipts(self, caller: Identity, conversation_id: str, message_id: str) -> list[Member]:
+        """Returns the other members whom a message has reached, by user id, with `read_ms` 0 if they have not read it.
+
+        Those who joined after the message are left out: they have confirmed nothing.
+        """
+        await self._views.require_member(caller.organization_id, conversation_id, caller.user_id)
+        message = (await self._store.messages_by_id([message_id])).get(message_id)
+        if message is None or message.conversation_id != conversation_id:
+            raise message_not_found()
+        members = (await self._store.members([conversation_id]))[conversation_id]
+        return [
+            member if member.read_seq >= message.seq else replace(member, read_ms=0)
+            for member in members
+            if member.user_id != message.sender_id
+            and member.joined_rev < message.sent_rev
+            and max(member.delivered_seq, member.read_seq) >= message.seq
+        ]
 
     async def versions(self, caller: Identity, conversation_id: str, message_id: str) -> list[Version]:
         """Returns the texts of a message, oldest first and the present one last, to those who may see them."""

@@ -280,13 +280,17 @@ class ChatStore(ReadingStore):
     async def advance_marks(self, marks: Mapping[MemberKey, ReadMark], now_ms: int) -> None:
         """Advances read marks; keys that are no members are ignored.
 
-        A read_seq of 0 advances the delivered mark alone. Any other also sets the time of reading to `now_ms`.
+        A read_seq of 0 advances the delivered mark alone. Any other also sets the time of reading to `now_ms`; both set
+        that of delivery.
         """
         now = DatetimeMS(now_ms)
         updates = [
             UpdateOne(
                 {"_id": documents.member_id(*key)},
-                {"$max": {"read": read, "delivered": delivered, "read_at": now} if read else {"delivered": delivered}},
+                {
+                    "$max": {"delivered": delivered, "delivered_at": now}
+                    | ({"read": read, "read_at": now} if read else {})
+                },
             )
             for key, (read, delivered) in marks.items()
         ]

@@ -174,6 +174,7 @@ READS: Final = frozenset(
         "message.sync",
         "message.pinned",
         "message.versions",
+        "message.receipts",
         "message.scheduled",
         "notification.list",
         "notification.unreadCount",
@@ -407,6 +408,23 @@ class MessageVersion(WireObject, frozen=True, kw_only=True):
 
     text: str
     time: datetime | None = None
+
+
+class MessageReceipt(WireObject, frozen=True, kw_only=True):
+    """What is known of a message's way to a member.
+
+    Members confirm all messages up to one at once, so the times are those of their latest confirmations: they received
+    and read the message then or earlier.
+
+    Attributes:
+        user_id: The member's id.
+        delivered_time: The message was delivered at this time at the latest; absent if the time is not known.
+        read_time: The message was read at this time at the latest; absent if it was not read.
+    """
+
+    user_id: str
+    delivered_time: datetime | None = None
+    read_time: datetime | None = None
 
 
 class ScheduledMessage(WireObject, frozen=True, kw_only=True):
@@ -828,6 +846,16 @@ class ListMessageVersionsResponse(WireObject, frozen=True, kw_only=True):
     """
 
     versions: list[MessageVersion] = []
+
+
+class ListMessageReceiptsResponse(WireObject, frozen=True, kw_only=True):
+    """Response of ListMessageReceipts.
+
+    Attributes:
+        receipts: A receipt for each member whom the message has reached.
+    """
+
+    receipts: list[MessageReceipt] = []
 
 
 class ForwardMessageResponse(WireObject, frozen=True, kw_only=True):
@@ -1876,6 +1904,21 @@ class Operations(ABC):
             "message.versions",
             request_body(conversationId=conversation_id, messageId=message_id),
             ListMessageVersionsResponse,
+        )
+
+    async def message_receipts(self, *, conversation_id: str, message_id: str) -> ListMessageReceiptsResponse:
+        """Lists the members whom a message has reached, by user id, without its sender and those who joined after it.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER).
+
+        Args:
+            conversation_id: The conversation's id.
+            message_id: The message's id.
+        """
+        return await self.call(
+            "message.receipts",
+            request_body(conversationId=conversation_id, messageId=message_id),
+            ListMessageReceiptsResponse,
         )
 
     async def message_forward(

@@ -340,6 +340,12 @@ TABLE: dict[str, Case] = {
         OF_MESSAGE,
         uses_up=True,
     ),
+    "MessageService/ListMessageReceipts": Case(
+        USERS,
+        lambda t: m.ListMessageReceiptsRequest(conversation_id=t.conversation_id, message_id=t.message_id),
+        "message",
+        OF_MESSAGE | {"another's": OK},
+    ),
     "MessageService/ForwardMessage": Case(
         USERS,
         lambda t: m.ForwardMessageRequest(

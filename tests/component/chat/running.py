@@ -239,6 +239,17 @@ class Person:
         request = schedule_pb2.UnscheduleMessageRequest(scheduled_message_id=scheduled_id)
         await self.chat.schedule.UnscheduleMessage(request, metadata=self.metadata, timeout=TIMEOUT)
 
+    async def receipts(self, conversation_id: str, message_id: str) -> Sequence[chat_pb2.MessageReceipt]:
+        """Returns a message's receipts."""
+        request = message_pb2.ListMessageReceiptsRequest(conversation_id=conversation_id, message_id=message_id)
+        response = await self.chat.messages.ListMessageReceipts(request, metadata=self.metadata, timeout=TIMEOUT)
+        return response.receipts
+
+    async def mark_delivered(self, conversation_id: str, seq: int) -> None:
+        """Marks messages as delivered."""
+        request = message_pb2.MarkDeliveredRequest(conversation_id=conversation_id, seq=seq)
+        await self.chat.messages.MarkDelivered(request, metadata=self.metadata, timeout=TIMEOUT)
+
     async def mark_read(self, conversation_id: str, seq: int) -> None:
         """Marks messages as read."""
         request = message_pb2.MarkReadRequest(conversation_id=conversation_id, seq=seq)

@@ -142,6 +142,9 @@ GOOD: dict[str, Make] = {
     "ListMessageVersions": lambda s: m.ListMessageVersionsRequest(
         conversation_id=s.conversation_id, message_id=s.message_id
     ),
+    "ListMessageReceipts": lambda s: m.ListMessageReceiptsRequest(
+        conversation_id=s.conversation_id, message_id=s.message_id
+    ),
     "ForwardMessage": lambda s: m.ForwardMessageRequest(
         conversation_id=s.conversation_id,
         message_id=s.message_id,
@@ -199,7 +202,7 @@ NAMED = [
     "GetConversation", "UpdateConversation", "AddMembers", "RemoveMember", "UpdateMember", "ListMembers", "SendMessage",
     "ListMessages", "SyncMessages", "EditMessage", "DeleteMessage", "MarkRead", "MarkDelivered", "SetTyping",
     "AddReaction", "RemoveReaction", "PinMessage", "UnpinMessage", "ListPinnedMessages", "ListMessageVersions",
-    "ForwardMessage", "PinConversation", "UnpinConversation", "SetDraft", "ScheduleMessage",
+    "ForwardMessage", "PinConversation", "UnpinConversation", "SetDraft", "ScheduleMessage", "ListMessageReceipts",
 ]  # fmt: skip
 """The methods that concern one conversation."""
 MUTATIONS = [
@@ -311,7 +314,7 @@ ROWS = [
     Row("DeleteMessage", "message_id", "FOREIGN MESSAGE", MISSING, "MESSAGE_NOT_FOUND"),
     *(
         row
-        for name in ("PinMessage", "UnpinMessage", "ListMessageVersions", "ForwardMessage")
+        for name in ("PinMessage", "UnpinMessage", "ListMessageVersions", "ListMessageReceipts", "ForwardMessage")
         for row in (
             *_invalid(name, "message_id", "messageId", "", LONG),
             Row(name, "message_id", ABSENT, MISSING, "MESSAGE_NOT_FOUND"),

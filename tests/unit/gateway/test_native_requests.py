@@ -153,6 +153,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "message.scheduled": {"conversationId": "c"},
     "message.reschedule": {"scheduledMessageId": "m", "text": "x"},
     "message.unschedule": {"scheduledMessageId": "m"},
+    "message.receipts": {"conversationId": "c", "messageId": "m"},
     "message.pin": {"conversationId": "c", "messageId": "m"},
     "message.unpin": {"conversationId": "c", "messageId": "m"},
     "message.pinned": {"conversationId": "c"},

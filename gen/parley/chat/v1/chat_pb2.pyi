@@ -387,6 +387,42 @@ class ForwardedFrom(_message.Message):
 Global___ForwardedFrom: _TypeAlias = ForwardedFrom  # noqa: Y015
 
 @_typing.final
+class MessageReceipt(_message.Message):
+    """What is known of a message's way to a member. Members confirm all messages up to one at once, so the times are those
+    of their latest confirmations: they received and read the message then or earlier.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    DELIVERED_TIME_FIELD_NUMBER: _builtins.int
+    READ_TIME_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """The member's id."""
+    @_builtins.property
+    def delivered_time(self) -> _timestamp_pb2.Timestamp:
+        """The message was delivered at this time at the latest; absent if the time is not known."""
+
+    @_builtins.property
+    def read_time(self) -> _timestamp_pb2.Timestamp:
+        """The message was read at this time at the latest; absent if it was not read."""
+
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        delivered_time: _timestamp_pb2.Timestamp | None = ...,
+        read_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["delivered_time", b"delivered_time", "read_time", b"read_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delivered_time", b"delivered_time", "read_time", b"read_time", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MessageReceipt: _TypeAlias = MessageReceipt  # noqa: Y015
+
+@_typing.final
 class MessageVersion(_message.Message):
     """A text that a message had, or has."""
 

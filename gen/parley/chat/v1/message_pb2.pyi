@@ -913,6 +913,56 @@ class ListMessageVersionsResponse(_message.Message):
 Global___ListMessageVersionsResponse: _TypeAlias = ListMessageVersionsResponse  # noqa: Y015
 
 @_typing.final
+class ListMessageReceiptsRequest(_message.Message):
+    """Request for ListMessageReceipts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONVERSATION_ID_FIELD_NUMBER: _builtins.int
+    MESSAGE_ID_FIELD_NUMBER: _builtins.int
+    conversation_id: _builtins.str
+    """The conversation's id."""
+    message_id: _builtins.str
+    """The message's id."""
+    def __init__(
+        self,
+        *,
+        conversation_id: _builtins.str = ...,
+        message_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conversation_id", b"conversation_id", "message_id", b"message_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMessageReceiptsRequest: _TypeAlias = ListMessageReceiptsRequest  # noqa: Y015
+
+@_typing.final
+class ListMessageReceiptsResponse(_message.Message):
+    """Response of ListMessageReceipts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RECEIPTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def receipts(self) -> _containers.RepeatedCompositeFieldContainer[_chat_pb2.MessageReceipt]:
+        """A receipt for each member whom the message has reached."""
+
+    def __init__(
+        self,
+        *,
+        receipts: _abc.Iterable[_chat_pb2.MessageReceipt] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["receipts", b"receipts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListMessageReceiptsResponse: _TypeAlias = ListMessageReceiptsResponse  # noqa: Y015
+
+@_typing.final
 class ForwardMessageRequest(_message.Message):
     """Request for ForwardMessage."""
 

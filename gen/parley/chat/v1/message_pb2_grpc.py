@@ -106,6 +106,11 @@ class MessageServiceStub:
                 request_serializer=parley_dot_chat_dot_v1_dot_message__pb2.ListMessageVersionsRequest.SerializeToString,
                 response_deserializer=parley_dot_chat_dot_v1_dot_message__pb2.ListMessageVersionsResponse.FromString,
                 _registered_method=True)
+        self.ListMessageReceipts = channel.unary_unary(
+                '/parley.chat.v1.MessageService/ListMessageReceipts',
+                request_serializer=parley_dot_chat_dot_v1_dot_message__pb2.ListMessageReceiptsRequest.SerializeToString,
+                response_deserializer=parley_dot_chat_dot_v1_dot_message__pb2.ListMessageReceiptsResponse.FromString,
+                _registered_method=True)
         self.ForwardMessage = channel.unary_unary(
                 '/parley.chat.v1.MessageService/ForwardMessage',
                 request_serializer=parley_dot_chat_dot_v1_dot_message__pb2.ForwardMessageRequest.SerializeToString,
@@ -287,6 +292,15 @@ class MessageServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListMessageReceipts(self, request, context):
+        """Lists the members whom a message has reached, by user id, without its sender and those who joined after it.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ForwardMessage(self, request, context):
         """Sends a copy of a message to other conversations of the caller, as the caller. The copies have the message's kind,
         text, attachments and data, and name the first message that they are copies of. A repeat with the same
@@ -406,6 +420,11 @@ def add_MessageServiceServicer_to_server(servicer, server):
                     servicer.ListMessageVersions,
                     request_deserializer=parley_dot_chat_dot_v1_dot_message__pb2.ListMessageVersionsRequest.FromString,
                     response_serializer=parley_dot_chat_dot_v1_dot_message__pb2.ListMessageVersionsResponse.SerializeToString,
+            ),
+            'ListMessageReceipts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListMessageReceipts,
+                    request_deserializer=parley_dot_chat_dot_v1_dot_message__pb2.ListMessageReceiptsRequest.FromString,
+                    response_serializer=parley_dot_chat_dot_v1_dot_message__pb2.ListMessageReceiptsResponse.SerializeToString,
             ),
             'ForwardMessage': grpc.unary_unary_rpc_method_handler(
                     servicer.ForwardMessage,
@@ -791,6 +810,33 @@ class MessageService:
             '/parley.chat.v1.MessageService/ListMessageVersions',
             parley_dot_chat_dot_v1_dot_message__pb2.ListMessageVersionsRequest.SerializeToString,
             parley_dot_chat_dot_v1_dot_message__pb2.ListMessageVersionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListMessageReceipts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.chat.v1.MessageService/ListMessageReceipts',
+            parley_dot_chat_dot_v1_dot_message__pb2.ListMessageReceiptsRequest.SerializeToString,
+            parley_dot_chat_dot_v1_dot_message__pb2.ListMessageReceiptsResponse.FromString,
             options,
             channel_credentials,
             insecure,

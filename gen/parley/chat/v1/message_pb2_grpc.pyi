@@ -115,6 +115,11 @@ class MessageServiceStub:
     Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER), (NOT_THE_SENDER)
     if the caller may not see the versions; FAILED_PRECONDITION (MESSAGE_DELETED).
     """
+    ListMessageReceipts: _aio.UnaryUnaryMultiCallable[_message_pb2.ListMessageReceiptsRequest, _message_pb2.ListMessageReceiptsResponse]
+    """Lists the members whom a message has reached, by user id, without its sender and those who joined after it.
+
+    Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER).
+    """
     ForwardMessage: _aio.UnaryUnaryMultiCallable[_message_pb2.ForwardMessageRequest, _message_pb2.ForwardMessageResponse]
     """Sends a copy of a message to other conversations of the caller, as the caller. The copies have the message's kind,
     text, attachments and data, and name the first message that they are copies of. A repeat with the same
@@ -326,6 +331,17 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER), (NOT_THE_SENDER)
         if the caller may not see the versions; FAILED_PRECONDITION (MESSAGE_DELETED).
+        """
+
+    @_abc_1.abstractmethod
+    def ListMessageReceipts(
+        self,
+        request: _message_pb2.ListMessageReceiptsRequest,
+        context: _aio.ServicerContext[_message_pb2.ListMessageReceiptsRequest, _abc.Awaitable[_message_pb2.ListMessageReceiptsResponse]],
+    ) -> _abc.Awaitable[_message_pb2.ListMessageReceiptsResponse]:
+        """Lists the members whom a message has reached, by user id, without its sender and those who joined after it.
+
+        Errors: NOT_FOUND (CONVERSATION_NOT_FOUND, MESSAGE_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER).
         """
 
     @_abc_1.abstractmethod
