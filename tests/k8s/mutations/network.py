@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
-from tests.k8s.edits import CONTAINER, add, drop, put, remove, set_variable
+from tests.k8s.edits import CONTAINER, add, configure_envoy, drop, put, remove, set_variable
 from tests.k8s.mutations.mutation import Mutation, in_deployment, in_network
 from tests.k8s.policies import edge, network, scaling
 
@@ -22,6 +22,10 @@ _READS_METRICS: Final = {
 _STORES: Final = {"to": [{"namespaceSelector": {}}], "ports": [{"protocol": "TCP", "port": 27017}]}
 _TO_ENVOY: Final = {"to": [{"podSelector": {"matchLabels": {"app.kubernetes.io/name": "envoy"}}}]}
 _OUTSIDE: Final = {"to": [{"ipBlock": {"cidr": "0.0.0.0/0"}}], "ports": [{"protocol": "TCP", "port": 443}]}
+
+
+def _unlimit_heap(configuration: dict[str, Any]) -> None:
+    configuration["overload_manager"]["resource_monitors"] = []
 
 
 MUTATIONS: Final = {
@@ -94,6 +98,11 @@ MUTATIONS: Final = {
         scaling.has_memory_for_envoy_s_connections,
         put("Deployment", "envoy", (*CONTAINER, "resources", "limits", "memory"), "1Gi"),
     ),
+    "a heap as large as the container": Mutation(
+        scaling.sheds_load_before_envoy_s_memory_ends,
+        put("Deployment", "envoy", (*CONTAINER, "resources", "limits", "memory"), "1800Mi"),
+    ),
+    "no limit on Envoy's heap": Mutation(scaling.sheds_load_before_envoy_s_memory_ends, configure_envoy(_unlimit_heap)),
     "Envoys scaled by CPU only": Mutation(
         scaling.has_memory_for_envoy_s_connections,
         drop("HorizontalPodAutoscaler", "envoy", ("spec", "metrics", 1)),

@@ -20,6 +20,10 @@ def _retry_nothing(configuration: dict[str, Any]) -> None:
     host["retry_policy"]["retry_on"] = "5xx"
 
 
+def _eject(configuration: dict[str, Any]) -> None:
+    _service(configuration, "auth")["outlier_detection"] = {"consecutive_gateway_failure": 5}
+
+
 def _check_rarely(configuration: dict[str, Any]) -> None:
     _service(configuration, "chat")["health_checks"][0]["interval"] = "10s"
 
@@ -49,6 +53,7 @@ MUTATIONS: Final = {
     "available before Envoy finds it": Mutation(
         availability.becomes_available_once_envoy_uses_it, in_deployment("gateway", ("spec", "minReadySeconds"), 5)
     ),
+    "ejected for answers": Mutation(availability.ejects_no_pod_for_its_answers, configure_envoy(_eject)),
     "killed while it drains": Mutation(
         availability.has_time_to_shut_down, set_variable("process-settings", "PARLEY_DRAIN_SECONDS", "30")
     ),

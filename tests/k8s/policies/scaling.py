@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from tests.k8s.environment import processes, setting
 from tests.k8s.manifests import Manifest, Manifests
 from tests.k8s.policies.edge_parameters import max_connections
+from tests.k8s.rendering import envoy_configuration
 
 _ROOT: Final = Path(__file__).parents[3]
 _CODE: Final = ("chassis", "gateway", "services")
@@ -109,6 +110,23 @@ def has_memory_for_envoy_s_connections(manifests: Manifests) -> Iterator[str]:
         full = [_mebibytes(container["resources"]["requests"]["memory"]) * share / 100 for share in shares]
         if not full or 2 * min(full) > needed:
             yield f"{workload.name}: must scale by memory early enough to take over another pod's sockets"
+
+
+def sheds_load_before_envoy_s_memory_ends(manifests: Manifests) -> Iterator[str]:
+    """Envoy resets streams and refuses requests before it runs out of memory, which clients that do not read use."""
+    overload = envoy_configuration(manifests)["overload_manager"]
+    heaps = [
+        monitor["typed_config"]["max_heap_size_bytes"] / 2**20
+        for monitor in overload["resource_monitors"]
+        if monitor["name"].endswith("fixed_heap")
+    ]
+    actions = {action["name"].rpartition(".")[2] for action in overload.get("actions", [])}
+    for workload in manifests.workloads("edge"):
+        (container,) = workload.containers
+        if not heaps or max(heaps) >= _mebibytes(container["resources"]["limits"]["memory"]):
+            yield f"{workload.name}: must limit Envoy's heap below the container's memory"
+        if not actions >= {"reset_high_memory_stream", "stop_accepting_requests"}:
+            yield f"{workload.name}: must reset streams and refuse requests when the heap is nearly full"
 
 
 def queries_existing_metrics(manifests: Manifests) -> Iterator[str]:
