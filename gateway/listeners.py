@@ -62,22 +62,29 @@ def create_listeners(
     counters: HotPathCounters,
 ) -> Listeners:
     """Creates the listeners. Raises UnknownDialectError."""
-    limiter = RateLimiter(settings.connections_per_second, settings.connections_burst)
+    limiter, *preauth = (RateLimiter(settings.connections_per_second, settings.connections_burst) for _ in range(3))
+    websocket_preauth, socketio_preauth = preauth
     allows_origin = OriginPolicy(frozenset(settings.allowed_origins)).allows
-    factory = _ConnectionFactory(settings, dialects, dispatcher, keys, counters)
+    factory = _ConnectionFactory(settings, dialects, dispatcher, keys, counters=counters, limiter=limiter)
+
+    def upgrade(served: Mapping[str, Route]) -> Upgrade:
+        return partial(
+            _upgrade, UpgradeAuthorizer(keys.verify, allows_origin, served, limiter, websocket_preauth), factory
+        )
+
     routes = _routes(dialects)
     helpdesk = next((route for route in routes.values() if route.dialects.get("") == HELPDESK), Route({}))
     helpdesk_routes = {ROOT: helpdesk} | {path: helpdesk for path, route in routes.items() if route is helpdesk}
     return Listeners(
-        websocket=partial(_upgrade, UpgradeAuthorizer(keys.verify, allows_origin, routes, limiter), factory),
-        helpdesk=partial(_upgrade, UpgradeAuthorizer(keys.verify, allows_origin, helpdesk_routes, limiter), factory),
+        websocket=upgrade(routes),
+        helpdesk=upgrade(helpdesk_routes),
         socketio=SocketIo(
             dialects=_namespaces(dialects, settings.default_dialect),
             options=factory.options,
             new_session=factory.new_session,
             verify=keys.verify,
             limiter=limiter,
-            preauth_limiter=RateLimiter(settings.connections_per_second, settings.connections_burst),
+            preauth_limiter=socketio_preauth,
             allows_origin=allows_origin,
         ),
     )
@@ -120,8 +127,11 @@ class _ConnectionFactory:
         dialects: Mapping[str, Dialect],
         dispatcher: RequestDispatcher,
         keys: JwksCache,
+        *,
         counters: HotPathCounters,
+        limiter: RateLimiter,
     ) -> None:
+        self._limiter = limiter
         self._dialects = dialects
         self._wire_formats = {name: WireFormat(dialect, text_frame) for name, dialect in dialects.items()}
         self._keys = keys
@@ -144,6 +154,11 @@ class _ConnectionFactory:
         connection_id = secrets.token_urlsafe(_CONNECTION_ID_BYTES)
         return Session(connection_id, identity, token, self.options.limits, dialect.new_state())
 
+    def _authenticated_session(self, token: str, dialect: Dialect) -> Session:
+        identity = verify_user(self._keys.verify, token)
+        self._limiter.acquire()
+        return self.new_session(identity, token, dialect)
+
     def connection(self, upgrade: AuthorizedUpgrade) -> WebSocketConnection | FirstFrameAuthConnection:
         """Returns the connection of an authorized upgrade."""
         dialect, wire_format = self._dialects[upgrade.dialect], self._wire_formats[upgrade.dialect]
@@ -154,7 +169,7 @@ class _ConnectionFactory:
         return FirstFrameAuthConnection(
             token=upgrade.token,
             token_from=endpoint.token_from,
-            new_session=lambda token: self.new_session(verify_user(self._keys.verify, token), token, dialect),
+            new_session=lambda token: self._authenticated_session(token, dialect),
             wire_format=wire_format,
             options=self.options,
         )

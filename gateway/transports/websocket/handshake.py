@@ -80,13 +80,15 @@ class UpgradeAuthorizer:
         verify: returns the identity in a token. Raises AppError.
         allows_origin: returns whether browsers may connect from an origin (None for other programs) to a host.
         routes: the dialects by path.
-        limiter: limits the rate of new connections.
+        limiter: limits the rate of new connections with a valid token.
+        preauth_limiter: limits the rate of new connections that show their token later, or never.
     """
 
     verify: Callable[[str], Identity]
     allows_origin: Callable[[str | None, str], bool]
     routes: Mapping[str, Route]
     limiter: RateLimiter
+    preauth_limiter: RateLimiter
 
     def authorize(self, request: UpgradeRequest) -> AuthorizedUpgrade:
         """Authorizes an upgrade. Raises AppError; `status_of` returns its HTTP status."""
@@ -98,7 +100,7 @@ class UpgradeAuthorizer:
         offered = [entry.strip() for header in request.subprotocols for entry in header.split(",")]
         if route.auth_in_first_frame:
             token = find_token(request.authorization, offered)
-            self.limiter.acquire()
+            self.preauth_limiter.acquire()
             return AuthorizedUpgrade(route.dialects[""], None, token, _agreeable(offered))
         token = require_token(request.authorization, offered)
         identity = verify_user(self.verify, token)

@@ -30,7 +30,8 @@ ROUTES = {
     "/greeted": Route({"": "greeted"}, auth_in_first_frame=True),
 }
 LIMITER = RateLimiter(1_000_000, 1_000_000)
-AUTHORIZER = UpgradeAuthorizer(verify, OriginPolicy(frozenset({"https://crm.example"})).allows, ROUTES, LIMITER)
+ALLOWED = OriginPolicy(frozenset({"https://crm.example"})).allows
+AUTHORIZER = UpgradeAuthorizer(verify, ALLOWED, ROUTES, LIMITER, LIMITER)
 
 
 def announced(token: str) -> str:
