@@ -24,6 +24,8 @@ MAX_PAGE_CHARACTERS: Final = 256 * 1024
 """The approximate limit of a page, in characters; below the unsent bytes at which a slow connection is closed."""
 MAX_VERSIONS: Final = 200
 _BARE_CHARACTERS: Final = 300
+_MIN_LOG_ENTRIES: Final = 200
+"""The fewest log entries to read at once: a small page may follow many entries of messages that have changed since."""
 
 
 class Messages:
@@ -142,8 +144,9 @@ class Messages:
         page: list[Message] = []
         size = 0
         rev = after_rev
+        batch = max(page_size + 1, _MIN_LOG_ENTRIES)
         while True:
-            entries = await self._store.entries(conversation_id, rev, page_size + 1)
+            entries = await self._store.entries(conversation_id, rev, batch)
             changed = await self._store.messages_by_id([e.message_id for e in entries if isinstance(e, Change)])
             for entry in entries:
                 message = entry if isinstance(entry, Message) else changed.get(entry.message_id)
@@ -153,7 +156,7 @@ class Messages:
                         return conversation, page, True
                     page.append(message)
                     size += _size(message)
-            if len(entries) <= page_size:
+            if len(entries) < batch:
                 return conversation, page, False
 
 

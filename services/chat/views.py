@@ -103,8 +103,10 @@ class Views:
         large = [c.conversation_id for c in conversations if c.conversation_id not in members]
         viewers |= await self._store.own_members(user_id, large)
         views = []
-        for conversation, tail in current:
-            key = conversation.conversation_id
+        for each, tail in current:
+            key = each.conversation_id
+            # The conversation may be older than the members, which are read after it.
+            conversation = replace(each, member_count=len(members[key])) if key in members else each
             if key not in viewers:
                 continue
             viewer = _read_own(viewers[key], tail)
