@@ -168,6 +168,11 @@ class TokenVerifier:
             identity = self._remember(token, _decode(token, self._keys))
         return self._checked(token, identity)
 
+    @property
+    def has_keys(self) -> bool:
+        """Whether keys were fetched, so that tokens can be verified while AuthService is away."""
+        return self._keys is not None
+
     async def refresh(self) -> None:
         """Fetches the keys unless they were fetched within the last 2 s. Raises the AppError of `fetch_keys`."""
         if self._keys is None or self._now() - self._fetched_at > _KEYS_MIN_AGE_SECONDS:

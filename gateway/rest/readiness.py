@@ -1,4 +1,8 @@
-"""Whether this gateway can do its work: auth and chat are asked, at most once a second however often we are."""
+"""Whether this gateway can do its work: it asks chat, at most once a second however often it is asked itself.
+
+It asks auth only until it holds the keys that verify tokens: afterwards people with valid tokens can connect and talk
+while auth is away, and a gateway that were not ready would keep them out.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,9 @@ from gateway.upstream.clients import Upstreams
 
 T = TypeVar("T")
 
-NEEDED: Final = ("auth", "chat")
+NEEDED: Final = ("chat",)
 """Without presence or notify people can still talk."""
+NEEDED_WITHOUT_KEYS: Final = ("auth", *NEEDED)
 _REMEMBER_SECONDS: Final = 1.0
 _ASK_SECONDS: Final = 1.5  # below the time that Envoy gives to a health check
 
@@ -48,9 +53,13 @@ class Readiness:
     Args:
         upstreams: the services.
         is_stopping: whether the process is on its way out, and wants no new work.
+        has_keys: whether the gateway holds the keys that verify tokens.
     """
 
-    def __init__(self, upstreams: Upstreams, is_stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self, upstreams: Upstreams, is_stopping: Callable[[], bool], has_keys: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._has_keys = has_keys
         self._upstreams = upstreams
         self._is_stopping = is_stopping
         self._missing = TtlCache(_REMEMBER_SECONDS, self._ask)
@@ -64,5 +73,6 @@ class Readiness:
             raise UnavailableError("NOT_READY", f"can't reach {' and '.join(missing)}", retry_after_ms=1_000)
 
     async def _ask(self) -> list[str]:
-        answers = await asyncio.gather(*(self._upstreams.is_serving(name, timeout=_ASK_SECONDS) for name in NEEDED))
-        return [name for name, serving in zip(NEEDED, answers, strict=True) if not serving]
+        needed = NEEDED if self._has_keys() else NEEDED_WITHOUT_KEYS
+        answers = await asyncio.gather(*(self._upstreams.is_serving(name, timeout=_ASK_SECONDS) for name in needed))
+        return [name for name, serving in zip(needed, answers, strict=True) if not serving]

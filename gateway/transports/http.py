@@ -54,7 +54,8 @@ async def serving_http(
     Raises:
         PortTakenError: `settings.http_listen` or `settings.health_listen` cannot be listened on.
     """
-    groups = table(upstreams, user_cache, Readiness(upstreams, is_stopping), settings.trusted_proxies)
+    readiness = Readiness(upstreams, is_stopping, lambda: verifier.has_keys)
+    groups = table(upstreams, user_cache, readiness, settings.trusted_proxies)
     app = application(groups, verifier, settings.allowed_origins)
     tls = server_context(settings.tls) if settings.tls else None
     async with AsyncExitStack() as stack:

@@ -33,6 +33,15 @@ def test_the_operator_s_alerts_are_prometheus_s_own() -> None:
     assert rule["spec"] == yaml.safe_load(ALERTS.read_text())
 
 
+def test_mongod_on_one_machine_finds_itself_before_its_pod_has_an_address() -> None:
+    """Its postStart hook ends only when mongod can resolve its own name in the set, which DNS may not do by then."""
+    (mongodb,) = (m for m in overlay("dev").of("StatefulSet") if m["metadata"]["name"] == "mongodb")
+    pod = mongodb["spec"]["template"]["spec"]
+    script = " ".join(pod["containers"][0]["lifecycle"]["postStart"]["exec"]["command"])
+    (host,) = re.findall(r'host: "([^:"]+):', script)
+    assert {name: alias["ip"] for alias in pod["hostAliases"] for name in alias["hostnames"]}[host] == "127.0.0.1"
+
+
 def test_every_dashboard_is_deployed() -> None:
     (config_map,) = (m for m in overlay("prod").of("ConfigMap") if m["metadata"]["name"] == "dashboards")
     assert config_map["data"] == {path.name: path.read_text() for path in _DASHBOARDS.glob("*.json")}

@@ -51,7 +51,11 @@ MUTATIONS: Final = {
         availability.rolls_out_without_a_gap, in_deployment("chat", ("spec", "strategy"), {"type": "Recreate"})
     ),
     "available before Envoy finds it": Mutation(
-        availability.becomes_available_once_envoy_uses_it, in_deployment("gateway", ("spec", "minReadySeconds"), 5)
+        availability.becomes_available_once_envoy_uses_it, in_deployment("gateway", ("spec", "minReadySeconds"), 12)
+    ),
+    "five minutes on a lost node": Mutation(
+        availability.leaves_lost_nodes_soon,
+        in_deployment("gateway", (*POD, "tolerations", 1, "tolerationSeconds"), 300),
     ),
     "ejected for answers": Mutation(availability.ejects_no_pod_for_its_answers, configure_envoy(_eject)),
     "killed while it drains": Mutation(

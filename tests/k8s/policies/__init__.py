@@ -44,6 +44,7 @@ EVERYWHERE: Final[tuple[Policy, ...]] = (
     availability.rolls_out_without_a_gap,
     availability.becomes_available_once_envoy_uses_it,
     availability.ejects_no_pod_for_its_answers,
+    availability.leaves_lost_nodes_soon,
     availability.has_time_to_shut_down,
     availability.serves_until_envoy_notices_its_shutdown,
     availability.retries_what_a_stopping_gateway_did_not_accept,

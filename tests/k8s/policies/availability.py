@@ -12,7 +12,9 @@ from tests.k8s.rendering import envoy_configuration
 
 _SPREAD_OVER: Final = {"kubernetes.io/hostname", "topology.kubernetes.io/zone"}
 _EACH_VERSION: Final = {NAME, "pod-template-hash"}
-_DNS_REFRESH_SECONDS: Final = 5.0  # Envoy's default for STRICT_DNS
+_DNS_REFRESH_SECONDS: Final = 35.0  # DNS servers keep an answer for 30 s, and Envoy asks every 5 s
+_LOST_NODE: Final = {"node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"}
+_MAX_LOST_NODE_SECONDS: Final = 60
 _CLOSING_SECONDS: Final = 5.0
 """The time a process may take besides its shutdown delay and drains, to close clients and end tasks."""
 
@@ -41,6 +43,15 @@ def ejects_no_pod_for_its_answers(manifests: Manifests) -> Iterator[str]:
     for cluster in _clusters(manifests):
         if "outlier_detection" in cluster:
             yield f"envoy: {cluster['name']} must have no outlier_detection"
+
+
+def leaves_lost_nodes_soon(manifests: Manifests) -> Iterator[str]:
+    """Pods without data are replaced within a minute when their node is lost."""
+    for workload in manifests.deployments():
+        tolerations = {item.get("key"): item for item in workload.pod.get("tolerations", [])}
+        for taint in sorted(_LOST_NODE):
+            if tolerations.get(taint, {}).get("tolerationSeconds", 300) > _MAX_LOST_NODE_SECONDS:
+                yield f"{workload.name}: must tolerate {taint} for at most {_MAX_LOST_NODE_SECONDS} s"
 
 
 def has_time_to_shut_down(manifests: Manifests) -> Iterator[str]:

@@ -40,7 +40,7 @@ def is_restarted_only_for_its_own_faults(manifests: Manifests) -> Iterator[str]:
 
 
 def is_ready_only_with_its_upstreams(manifests: Manifests) -> Iterator[str]:
-    """The gateway is ready only while auth and chat answer and it is not shutting down."""
+    """The gateway is ready only while chat answers and it is not shutting down."""
     for workload in manifests.workloads("gateway"):
         for container in workload.containers:
             if container.get("readinessProbe", {}).get("httpGet", {}).get("path") != "/readyz":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import AsyncExitStack
 from urllib.parse import urlsplit
 
 import httpx
@@ -11,9 +12,11 @@ import pytest
 from prometheus_client import REGISTRY
 
 from chassis.rpc.server import PortTakenError
+from gateway.rest import readiness
 from gateway.rest.meta import HEALTH, KEY_SET, WELCOME
 from gateway.rest.request_parsing import MAX_BODY_BYTES
-from tests.component.gateway.rest.harness import NOWHERE, ORIGIN, Harness, answer_of, problem_of, serving_rest
+from tests.component.auth_service import running_auth
+from tests.component.gateway.rest.harness import NOWHERE, ORIGIN, Harness, Person, answer_of, problem_of, serving_rest
 from tests.rest_shapes import check_shape
 
 BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
@@ -56,6 +59,27 @@ async def test_it_is_not_ready_without_chat_but_lives(house: Harness) -> None:
         assert "chat" in response.json()["error"]["message"]
         assert "auth" not in response.json()["error"]["message"]
         assert (await http.get("/healthz")).status_code == 200
+
+
+async def test_it_stays_ready_without_auth_once_it_has_the_keys(
+    house: Harness, mongodb_uri: str, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """People with valid tokens can connect meanwhile; without keys nobody can."""
+    monkeypatch.setattr(readiness, "_REMEMBER_SECONDS", 0.0)
+    async with AsyncExitStack() as stack:
+        async with running_auth(mongodb_uri, redis_url) as auth:
+            chat = house.auth.target  # any service whose health is served
+            knowing = await stack.enter_async_context(serving_rest(auth, chat_target=chat))
+            ignorant = await stack.enter_async_context(serving_rest(auth, chat_target=chat))
+            await auth.create_organization("acme")
+            ann = Person(knowing, await auth.sign_in_new("acme", "manager"))
+            await ann.get("/api/users/me")
+            for http in (knowing, ignorant):
+                assert (await http.get("/readyz")).status_code == 200
+        assert (await knowing.get("/readyz")).status_code == 200
+        response = await ignorant.get("/readyz")
+        assert problem_of(response) == (503, "UNAVAILABLE", "NOT_READY")
+        assert "auth" in response.json()["error"]["message"]
 
 
 async def test_it_is_not_ready_once_it_is_to_stop(house: Harness) -> None:
