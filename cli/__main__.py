@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from cli import accounts, backup, demo, doctor, migrate, prune, restore, tail, up
+from cli import accounts, backup, demo, doctor, migrate, prune, restore, tail, up, user_import
 from cli.stack import CommandError
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ app.command("backup")(backup.command)
 app.command("prune-backups")(prune.command)
 app.command("restore")(restore.command)
 app.command("migrate")(migrate.command)
+accounts.users.command("import")(user_import.command)
 app.add_typer(accounts.users, name="user")
 app.add_typer(accounts.organizations, name="org")
 

@@ -99,17 +99,20 @@ def _run(
 async def _call(
     data_dir: Path, url: str | None, organization_id: str, call: Callable[[Directory, Metadata], Awaitable[None]]
 ) -> None:
-    async with _operator(data_dir, url, organization_id) as (directory, metadata):
+    async with operator(data_dir, url, organization_id) as (directory, metadata):
         try:
-            await call(directory, metadata)
+            await call(directory, await metadata())
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error) from error
 
 
 @asynccontextmanager
-async def _operator(data_dir: Path, url: str | None, organization_id: str) -> AsyncIterator[tuple[Directory, Metadata]]:
+async def operator(
+    data_dir: Path, url: str | None, organization_id: str
+) -> AsyncIterator[tuple[Directory, Callable[[], Awaitable[Metadata]]]]:
+    """Yields the directory at the public address, and what returns the metadata of the operator's next call."""
     secret = os.environ.get(SECRET_VARIABLE) or credentials(data_dir).service_secrets[OPERATOR]
     target = public_url(data_dir, url).removeprefix("http://")
     async with open_channel(target) as channel:
         tokens = ServiceTokens(channel, OPERATOR, secret)
-        yield Directory(channel), await tokens.metadata(organization_id)
+        yield Directory(channel), lambda: tokens.metadata(organization_id)

@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from parley.auth.v1 import auth_pb2, user_pb2
+from parley.auth.v1 import auth_pb2, directory_pb2, user_pb2
 
+from chassis.errors import AppError
 from services.auth.domain import Algorithm, ClaimNames, Organization, Role, TrustedIssuer, User
 from services.auth.sessions import SessionTokens
+from services.auth.user_import import Result
 
 _ROLE_NUMBERS: Final = {role: user_pb2.Role.Value(f"ROLE_{role.name}") for role in Role}
 _ROLES: Final = {number: role for role, number in _ROLE_NUMBERS.items()}
@@ -18,6 +20,24 @@ _ROLES: Final = {number: role for role, number in _ROLE_NUMBERS.items()}
 def role_from(number: int) -> Role | None:
     """Returns the role of a number; None for an unknown or unspecified one."""
     return _ROLES.get(user_pb2.Role.ValueType(number))
+
+
+def role_number(role: Role) -> user_pb2.Role.ValueType:
+    """Returns the number of a role."""
+    return _ROLE_NUMBERS[role]
+
+
+def result_to_proto(user_id: str, result: Result) -> directory_pb2.UserRowResult:
+    """Converts the result of a row."""
+    answer = directory_pb2.UserRowResult(user_id=user_id)
+    if isinstance(result, AppError):
+        answer.outcome = directory_pb2.UPSERT_OUTCOME_FAILED
+        answer.reason, answer.message = result.reason, result.message
+        for field, description in result.fields.items():
+            answer.errors.add(field=field, description=description)
+    else:
+        answer.outcome = directory_pb2.UpsertOutcome.Value(f"UPSERT_OUTCOME_{result.name}")
+    return answer
 
 
 def timestamp(time: datetime) -> Timestamp:

@@ -11,8 +11,10 @@ from joserfc.jwk import OctKey
 from parley.auth.v1 import directory_pb2, user_pb2
 
 from chassis.contract.fields import IS_REQUIRED
+from chassis.contract.validator import invalid_fields, problems_of
+from chassis.errors import InvalidArgumentError
 from chassis.rpc.validation import FieldChecks
-from services.auth.convert import issuer_from_proto, role_from
+from services.auth.convert import issuer_from_proto, role_from, role_number
 from services.auth.directory import Search
 from services.auth.domain import (
     Algorithm,
@@ -25,11 +27,24 @@ from services.auth.domain import (
 )
 from services.auth.key_sets import is_key_set_url
 from services.auth.organizations import NewOrganization
+from services.auth.user_import import Row
 from services.auth.users import NewUser, UserChanges
 
 OWN_FIELDS: Final = frozenset({"name", "avatar_url"})
 """The fields that users may change of themselves."""
 
+_IMPORTED_FIELDS: Final = {
+    "name": "name",
+    "email": "email",
+    "role": "role",
+    "teams": "teams",
+    "avatarUrl": "avatar_url",
+    "disabled": "disabled",
+}
+"""The fields of an import by their names in JSON."""
+
+_PROTO_NAMES: Final = _IMPORTED_FIELDS | {"userId": "user_id"}
+_ROLE_NAMES: Final = {role.value: role for role in Role}
 _ORGANIZATION_FIELDS: Final = ("name", "trusted_issuers", "group_creator_roles")
 _MAX_QUERY_WORDS: Final = 10
 _MAX_TEAMS_JSON_BYTES: Final = 2_000  # every access token contains them, and travels in headers
@@ -133,6 +148,72 @@ def user_changes(request: directory_pb2.UpdateUserRequest) -> UserChanges:
         avatar_url=user.avatar_url if "avatar_url" in fields else None,
         disabled=user.disabled if "disabled" in fields else None,
     )
+
+
+def import_rows(
+    request: directory_pb2.BatchUpsertUsersRequest, existing: Collection[str]
+) -> list[Row | InvalidArgumentError]:
+    """Reads the rows of an import: each, or what is wrong with it.
+
+    Args:
+        request: the request.
+        existing: the ids of those users that exist; of their rows, only the named fields count.
+
+    Raises:
+        InvalidArgumentError: the request names fields that there are not.
+    """
+    named = frozenset(request.fields) or frozenset(_IMPORTED_FIELDS)
+    if not named <= _IMPORTED_FIELDS.keys():
+        raise invalid_fields({"fields": f"may only have {', '.join(_IMPORTED_FIELDS)}"})
+    fields = frozenset(_IMPORTED_FIELDS[name] for name in named)
+    seen = set[str]()
+    rows: list[Row | InvalidArgumentError] = []
+    for row in request.users:
+        if row.user_id in seen:
+            rows.append(InvalidArgumentError("DUPLICATE_ROW", "an earlier row is about the same user"))
+            continue
+        seen.add(row.user_id)
+        try:
+            rows.append(_import_row(row, fields, is_new=row.user_id not in existing))
+        except InvalidArgumentError as error:
+            rows.append(error)
+    return rows
+
+
+def _import_row(row: directory_pb2.UserRow, fields: frozenset[str], *, is_new: bool) -> Row:
+    user = user_pb2.User(
+        user_id=row.user_id,
+        name=row.name,
+        email=row.email,
+        teams=row.teams,
+        avatar_url=row.avatar_url,
+        disabled=row.disabled,
+    )
+    checked = {"user_id"} | (frozenset(_IMPORTED_FIELDS.values()) if is_new else fields)
+    checks = AuthChecks()
+    checks.require(bool(row.user_id), "userId", IS_REQUIRED)
+    if "role" in checked:
+        checks.require(bool(row.role), "role", IS_REQUIRED)
+        checks.require(row.role in _ROLE_NAMES, "role", f"must be one of {', '.join(_ROLE_NAMES)}")
+        user.role = role_number(_ROLE_NAMES.get(row.role, Role.EMPLOYEE))
+    if "name" in checked:
+        checks.require(bool(row.name), "name", IS_REQUIRED)
+    for field, sentence in problems_of(user):
+        if _PROTO_NAMES.get(field.partition("[")[0]) in checked:
+            checks.require(False, field, sentence)
+    checks.done()
+    _check_user(user, checked)
+    new = NewUser(
+        user_id=row.user_id,
+        name=row.name.strip(),
+        email=row.email,
+        role=_ROLE_NAMES.get(row.role, Role.EMPLOYEE),
+        teams=ordered_unique(row.teams),
+        avatar_url=row.avatar_url,
+        disabled=row.disabled,
+        password="",
+    )
+    return Row(new, UserChanges(**{name: getattr(new, name) for name in fields}))
 
 
 def _check_user(user: user_pb2.User, fields: Collection[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from functools import partial
 
 from parley.auth.v1 import auth_pb2, auth_pb2_grpc, directory_pb2, directory_pb2_grpc, user_pb2
 
@@ -13,7 +14,13 @@ from chassis.rpc.interceptor import Context
 from chassis.rpc.revocation_watcher import RECENT_KEY
 from services.auth.bus import to_response
 from services.auth.callers import Callers
-from services.auth.convert import organization_to_proto, timestamp, tokens_to_proto, user_to_proto
+from services.auth.convert import (
+    organization_to_proto,
+    result_to_proto,
+    timestamp,
+    tokens_to_proto,
+    user_to_proto,
+)
 from services.auth.directory import Directory, Search
 from services.auth.domain import request_digest
 from services.auth.exchange import Exchange
@@ -22,6 +29,7 @@ from services.auth.limits import client_address
 from services.auth.organizations import Organizations
 from services.auth.requests import (
     OWN_FIELDS,
+    import_rows,
     list_filter,
     new_organization,
     new_user,
@@ -33,6 +41,7 @@ from services.auth.revocations import RevocationFeed
 from services.auth.service_tokens import ServiceTokens
 from services.auth.sessions import Sessions
 from services.auth.sign_in import SignIn
+from services.auth.user_import import Row, UserImport
 from services.auth.users import UserChanges, Users
 
 
@@ -114,10 +123,19 @@ class AuthServicer(auth_pb2_grpc.AuthServiceServicer):
 class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
     """parley.auth.v1.DirectoryService."""
 
-    def __init__(self, callers: Callers, directory: Directory, users: Users, organizations: Organizations) -> None:
+    def __init__(
+        self,
+        *,
+        callers: Callers,
+        directory: Directory,
+        users: Users,
+        user_import: UserImport,
+        organizations: Organizations,
+    ) -> None:
         self._callers = callers
         self._directory = directory
         self._users = users
+        self._import = user_import
         self._organizations = organizations
 
     async def GetMe(self, request: directory_pb2.GetMeRequest, context: Context) -> directory_pb2.GetMeResponse:
@@ -223,6 +241,23 @@ class DirectoryServicer(directory_pb2_grpc.DirectoryServiceServicer):
             user = await self._users.change(identity.organization_id, request.user_id, changes, digest)
         return directory_pb2.DeactivateUserResponse(user=user_to_proto(user))
 
+    async def BatchUpsertUsers(
+        self, request: directory_pb2.BatchUpsertUsersRequest, context: Context
+    ) -> directory_pb2.BatchUpsertUsersResponse:
+        """Implements the RPC."""
+        identity = caller()
+        await self._callers.require_administrator(identity)
+        organization_id = identity.organization_id
+        existing = await self._import.existing(organization_id, [row.user_id for row in request.users])
+        rows = import_rows(request, existing)
+        good = [row for row in rows if isinstance(row, Row)]
+        results = await self._import.run(organization_id, good, partial(_request_digest, request))
+        response = directory_pb2.BatchUpsertUsersResponse()
+        for asked, row in zip(request.users, rows, strict=True):
+            result = results[row.user_id] if isinstance(row, Row) else row
+            response.results.append(result_to_proto(asked.user_id, result))
+        return response
+
     async def CreateOrganization(
         self, request: directory_pb2.CreateOrganizationRequest, context: Context
     ) -> directory_pb2.CreateOrganizationResponse:
@@ -260,6 +295,7 @@ _Mutation = (
     | directory_pb2.UpdateUserRequest
     | directory_pb2.SetPasswordRequest
     | directory_pb2.DeactivateUserRequest
+    | directory_pb2.BatchUpsertUsersRequest
     | directory_pb2.CreateOrganizationRequest
     | directory_pb2.UpdateOrganizationRequest
 )

@@ -67,16 +67,19 @@ def request_entry(digest: bytes | None, time: datetime) -> Document:
     return {} if digest is None else {request_ids.FIELD: [{"id": digest, "at": time}]}
 
 
-def set_once(digest: bytes | None, fields: Document, *, pending: str = "") -> list[Document]:
+def set_once(digest: bytes | None, fields: Document, *, pending: str = "", outcome: str = "") -> list[Document]:
     """Returns the update that sets fields and records the request; filter by `without_request` as well.
 
     Args:
         digest: the request; None to record none.
         fields: the new values.
         pending: what is left to do for the request; empty for nothing.
+        outcome: what the request does; empty to record nothing of it.
     """
     values = {name: {"$literal": value} for name, value in fields.items()}
-    details: dict[str, Any] = {"pending": pending} if pending else {}
+    details: dict[str, Any] = {
+        name: detail for name, detail in {"pending": pending, "outcome": outcome}.items() if detail
+    }
     return [request_ids.set_once(digest, values, **details)]
 
 

@@ -97,6 +97,10 @@ class Account:
         return f"Account({self.user.organization_id}/{self.user.user_id})"
 
 
+class UserExistsError(AlreadyExistsError):
+    """USER_EXISTS: a user with this id exists."""
+
+
 class Pending(StrEnum):
     """What is left to do after a change of a user is stored."""
 
@@ -105,16 +109,26 @@ class Pending(StrEnum):
     REVOKE_TOKENS = "tokens"
 
 
+class Outcome(StrEnum):
+    """What a request does to a user."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+
+
 class PerformedRequest(NamedTuple):
     """What a request has done.
 
     Attributes:
         user: the user that it created or changed, as of now.
         pending: its second part, if that may be missing.
+        outcome: what it did.
     """
 
     user: User
     pending: Pending
+    outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +139,13 @@ class WrittenWith:
         password_hash: the hash of a new password.
         request: the digest of the request; see `UserStore.find_request`.
         pending: what the request does after this; see `UserStore.finish_request`.
+        outcome: what the request does.
     """
 
     password_hash: str | None = None
     request: bytes | None = None
     pending: Pending = Pending.NOTHING
+    outcome: Outcome = Outcome.UPDATED
 
     def __repr__(self) -> str:
         return "WrittenWith()"
@@ -173,7 +189,7 @@ class UserStore:
             await insert_once(self._collection, document, request)
         except DuplicateKeyError as error:
             if "_id" in key_pattern(error):
-                raise AlreadyExistsError("USER_EXISTS", "a user with this id exists") from error
+                raise UserExistsError("USER_EXISTS", "a user with this id exists") from error
             raise _collision(error) from error
 
     @reaching
@@ -182,8 +198,21 @@ class UserStore:
         document = await find_by_request(self._collection, request)
         if document is None:
             return None
-        pending = document["requests"][0].get("pending", "")
-        return PerformedRequest(_user(document), Pending.END_SESSIONS if pending is True else Pending(pending))
+        (record,) = document["requests"]
+        return PerformedRequest(_user(document), _pending(record), Outcome(record.get("outcome", Outcome.CREATED)))
+
+    @reaching
+    async def unfinished(self, organization_id: str, user_id: str) -> tuple[bytes, Pending] | None:
+        """Returns a request whose change of a user is stored but not finished, and what is left of it; else None."""
+        key = {"_id": _user_key(organization_id, user_id)}
+        document = await self._collection.find_one(
+            key | {"requests.pending": {"$exists": True}},
+            {"requests": {"$elemMatch": {"pending": {"$exists": True}}}},
+        )
+        if document is None:
+            return None
+        (record,) = document["requests"]
+        return record["id"], _pending(record)
 
     @reaching
     async def finish_request(self, user: User, request: bytes) -> None:
@@ -264,7 +293,7 @@ class UserStore:
             changes["email_key"] = email_key(user.email)
         if written_with.password_hash is not None:
             changes["password_hash"] = written_with.password_hash
-        update = set_once(written_with.request, changes, pending=written_with.pending)
+        update = set_once(written_with.request, changes, pending=written_with.pending, outcome=written_with.outcome)
         if not user.email:
             update.append({"$unset": "email_key"})
         where = {
@@ -292,6 +321,12 @@ class UserStore:
         cursor = self._collection.find({"$and": conditions}, WITHOUT_REQUESTS)
         cursor = cursor.sort([("name_key", ASCENDING), ("user_id", ASCENDING)]).limit(limit)
         return [_user(document) async for document in cursor]
+
+
+def _pending(record: Document) -> Pending:
+    """Returns what is left of a recorded request."""
+    pending = record.get("pending", "")
+    return Pending.END_SESSIONS if pending is True else Pending(pending)
 
 
 def _user_key(organization_id: str, user_id: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,7 +14,7 @@ from services.auth.organization_store import OrganizationStore
 from services.auth.passwords import Passwords
 from services.auth.sessions import Sessions
 from services.auth.store import RequestPerformedError
-from services.auth.user_store import Pending, UserStore, WrittenWith
+from services.auth.user_store import Outcome, Pending, UserExistsError, UserStore, WrittenWith
 
 _TRIES: Final = 10
 
@@ -60,6 +61,18 @@ class UserChanges:
             teams=user.teams if self.teams is None else self.teams,
             avatar_url=user.avatar_url if self.avatar_url is None else self.avatar_url,
             disabled=user.disabled if self.disabled is None else self.disabled,
+        )
+
+    def beyond(self, user: User) -> UserChanges:
+        """Returns the changes without those to values that the user has already."""
+        return replace(
+            self,
+            name=None if self.name == user.name else self.name,
+            email=None if self.email == user.email else self.email,
+            role=None if self.role == user.role else self.role,
+            teams=None if self.teams == user.teams else self.teams,
+            avatar_url=None if self.avatar_url == user.avatar_url else self.avatar_url,
+            disabled=None if self.disabled == user.disabled else self.disabled,
         )
 
 
@@ -119,8 +132,47 @@ class Users:
             return first
         return user
 
+    async def upsert(self, organization_id: str, new: NewUser, changes: UserChanges, request: bytes | None) -> Outcome:
+        """Creates a user, or changes the one with the same id; for a repeated request, returns its first outcome.
+
+        Writes only what differs. Finishes what a request that failed has left of an earlier change to this user.
+
+        Args:
+            organization_id: the user's organization.
+            new: the user to create, if there is none with this id.
+            changes: the changes to the user, if there is one.
+            request: the digest of the request; None if it has no id.
+
+        Raises:
+            as `create` and `change`.
+        """
+        first = await self._store.find_request(request) if request is not None else None
+        user = await self._store.get(organization_id, new.user_id)
+        if first is None and user is None:
+            with suppress(UserExistsError):
+                await self.create(organization_id, new, request)
+                return Outcome.CREATED
+            user = await self._store.get(organization_id, new.user_id)
+        if user is not None and (left := await self._store.unfinished(organization_id, new.user_id)) is not None:
+            await self._finish(user, left[1], left[0])
+        if first is not None:
+            return first.outcome
+        if user is None:
+            raise user_not_found()
+        changes = changes.beyond(user)
+        outcome = Outcome.UNCHANGED if changes == UserChanges() else Outcome.UPDATED
+        if outcome is Outcome.UPDATED or request is not None:
+            # A request without an id is recorded too: the next one then finishes what a failure has left of it.
+            await self.change(organization_id, new.user_id, changes, request or secrets.token_bytes(16), outcome)
+        return outcome
+
     async def change(
-        self, organization_id: str, user_id: str, changes: UserChanges, request: bytes | None = None
+        self,
+        organization_id: str,
+        user_id: str,
+        changes: UserChanges,
+        request: bytes | None = None,
+        outcome: Outcome = Outcome.UPDATED,
     ) -> User:
         """Changes a user.
 
@@ -133,6 +185,7 @@ class Users:
             organization_id, user_id: the user.
             changes: the changes.
             request: the digest of the request; None if it has no id.
+            outcome: what a repeat of the request is told that it did.
 
         Raises:
             NotFoundError: USER_NOT_FOUND.
@@ -146,7 +199,7 @@ class Users:
             pending = Pending.END_SESSIONS
         elif changes.role is not None:  # even the present one: the first attempt may have failed after storing it
             pending = Pending.REVOKE_TOKENS
-        written_with = WrittenWith(password_hash, request, pending)
+        written_with = WrittenWith(password_hash, request, pending, outcome)
         for _ in range(_TRIES):
             if (first := await self.repeated(request)) is not None:
                 return first

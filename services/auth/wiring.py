@@ -38,6 +38,7 @@ from services.auth.settings import Settings, decode_key
 from services.auth.sign_in import SignIn
 from services.auth.store import Database, open_database
 from services.auth.tokens import TokenSigner
+from services.auth.user_import import UserImport
 from services.auth.user_store import UserStore
 from services.auth.users import Users
 
@@ -115,7 +116,13 @@ def _directory(
 ) -> DirectoryServicer:
     callers = Callers(user_store)
     directory = Directory(callers, user_store, organization_store)
-    return DirectoryServicer(callers, directory, users, Organizations(organization_store, now))
+    return DirectoryServicer(
+        callers=callers,
+        directory=directory,
+        users=users,
+        user_import=UserImport(users, user_store, organization_store),
+        organizations=Organizations(organization_store, now),
+    )
 
 
 def _registrations(auth: AuthServicer, directory: DirectoryServicer) -> list[Registration]:

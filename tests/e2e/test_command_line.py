@@ -6,6 +6,7 @@ import asyncio
 import json
 import signal
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -71,6 +72,53 @@ async def test_organizations_and_users_are_added_with_clear_errors(stack: LocalS
         status, printed = await parley(stack, *arguments)
         assert status == 1, printed
         assert sentence in printed
+
+
+async def test_users_are_imported_from_a_file(stack: LocalStack, tmp_path: Path) -> None:
+    await parley(stack, "org", "add", "umbrella")
+    file, report = tmp_path / "users.csv", tmp_path / "refused.csv"
+    run = ("user", "import", str(file), "--org", "umbrella", "--report", str(report))
+    many = "".join(f"m{index},Many {index},sales,\n" for index in range(450))  # three calls
+    file.write_text(f"userId,name,role,teams\nann,Ann,lead,north; east\n{many}", encoding="utf-8-sig")
+    assert await parley(stack, *run) == (0, "Users: 451 created, 0 updated, 0 unchanged, 0 refused.\n")
+    assert report.read_text().splitlines() == ["line,userId,reason,message"]
+
+    file.write_text("userId,name,disabled\nann,Anna,no\nbob,Bob,\nm1,Many 1,maybe\nm2,Many 2\nm3,Many 3,false\n")
+    status, printed = await parley(stack, *run)
+    assert status == 1
+    assert printed.splitlines() == [
+        "Users: 0 created, 1 updated, 1 unchanged, 3 refused.",
+        "  line 3, bob: role is required (INVALID_FIELDS)",
+        "  line 4, m1: disabled must be true or false (INVALID_ROW)",
+        "  line 5, m2: must have as many values as the first line has columns (INVALID_ROW)",
+    ]
+    assert [line.split(",")[:3] for line in report.read_text().splitlines()[1:]] == [
+        ["3", "bob", "INVALID_FIELDS"],
+        ["4", "m1", "INVALID_ROW"],
+        ["5", "m2", "INVALID_ROW"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "has no column userId"),
+        (b"name,role\nAnn,sales\n", "has no column userId"),
+        (b"userId\nann\n", "has no column beside userId"),
+        (b"userId,password\nann,x\n", "has unknown columns: password"),
+        (b"userId,name,name\nann,x,y\n", "has the column name 2 times"),
+        (b"userId,name\nann,\xff\n", "is not in UTF-8"),
+        (b'userId,name\nann,"x\n', "is not a CSV file"),
+    ],
+)
+async def test_a_file_that_holds_no_users_is_refused(
+    stack: LocalStack, tmp_path: Path, content: bytes, sentence: str
+) -> None:
+    file = tmp_path / "users.csv"
+    file.write_bytes(content)
+    status, printed = await parley(stack, "user", "import", str(file))
+    assert status == 1
+    assert sentence in " ".join(printed.split())
 
 
 async def test_tail_prints_events_as_they_come(stack: LocalStack) -> None:

@@ -158,6 +158,21 @@ Values:
     bot: An automated user; may contact admins, managers and the team, except other bots.
 """
 
+UpsertOutcome = Literal[
+    "created",
+    "updated",
+    "unchanged",
+    "failed",
+]
+"""What became of a row of BatchUpsertUsers.
+
+Values:
+    created: The user is new.
+    updated: The user existed, and has changed.
+    unchanged: The user existed, and had these values already.
+    failed: Nothing was done; the result says why.
+"""
+
 READS: Final = frozenset(
     {
         "user.me",
@@ -190,6 +205,7 @@ CHANGES: Final = frozenset(
         "user.update",
         "user.setPassword",
         "user.deactivate",
+        "user.batchUpsert",
         "conversation.direct",
         "conversation.create",
         "conversation.joinRoom",
@@ -235,6 +251,60 @@ class User(WireObject, frozen=True, kw_only=True):
     role: str = ""
     teams: list[str] = []
     avatar_url: str = ""
+
+
+class UserRow(WireObject, frozen=True, kw_only=True):
+    """A user to create or to change.
+
+    The service checks each row by itself, so that a bad one fails alone; the limits are those of User.
+
+    Attributes:
+        user_id: The user's id.
+        name: The name shown to others.
+        email: The e-mail address that the user signs in with; empty for none.
+        role: The user's role: admin, manager, lead, sales, employee, client, agent_l1, agent_l2, agent_l3 or bot.
+        teams: Names of the user's teams.
+        avatar_url: The https URL of a picture; empty for none.
+        disabled: Whether the account is disabled.
+    """
+
+    user_id: str
+    name: str = ""
+    email: str = ""
+    role: str = ""
+    teams: list[str] = []
+    avatar_url: str = ""
+    disabled: bool = False
+
+
+class UserRowResult(WireObject, frozen=True, kw_only=True):
+    """The result of a row.
+
+    Attributes:
+        user_id: The user's id, as in the row.
+        outcome: What became of the row.
+        reason: Why the row failed, in upper case with underscores, such as EMAIL_TAKEN; empty unless it failed.
+        message: The same in a sentence.
+        errors: The bad fields, if the reason is INVALID_FIELDS.
+    """
+
+    user_id: str
+    outcome: str = ""
+    reason: str = ""
+    message: str = ""
+    errors: list[UserRowError] = []
+
+
+class UserRowError(WireObject, frozen=True, kw_only=True):
+    """What is wrong with a field of a row.
+
+    Attributes:
+        field: The field, as in JSON.
+        description: What it must be.
+    """
+
+    field: str
+    description: str = ""
 
 
 class Conversation(WireObject, frozen=True, kw_only=True):
@@ -579,6 +649,16 @@ class DeactivateUserResponse(WireObject, frozen=True, kw_only=True):
     """
 
     user: User
+
+
+class BatchUpsertUsersResponse(WireObject, frozen=True, kw_only=True):
+    """Response of BatchUpsertUsers.
+
+    Attributes:
+        results: One result for each row, in the order of the request.
+    """
+
+    results: list[UserRowResult] = []
 
 
 class GetOrCreateDirectConversationResponse(WireObject, frozen=True, kw_only=True):
@@ -1218,6 +1298,35 @@ class Operations(ABC):
             "user.deactivate",
             request_body(userId=user_id, requestId=request_id),
             DeactivateUserResponse,
+        )
+
+    async def user_batch_upsert(
+        self,
+        *,
+        users: Sequence[UserRow],
+        fields: Sequence[str] | None = None,
+        request_id: str | None = None,
+    ) -> BatchUpsertUsersResponse:
+        """Creates the users of a list that do not exist, and sets the named fields of those that do, as a sync job of
+        the CRM does.
+
+        Each row succeeds or fails by itself, and its result says which. Rows may swap e-mail addresses. A field that
+        already has its value is not written: it neither ends sessions nor revokes tokens. Only admins and services may
+        do so. Errors: UNAVAILABLE (STORE_UNAVAILABLE, REVOCATION_NOT_PUBLISHED) if some rows may not be done, so repeat
+        the call; UNAUTHENTICATED (ACCOUNT_DISABLED); PERMISSION_DENIED (NOT_ALLOWED, ORGANIZATION_REQUIRED); NOT_FOUND
+        (ORGANIZATION_NOT_FOUND). Of a row: INVALID_FIELDS, DUPLICATE_ROW, EMAIL_TAKEN, LAST_ADMIN, CONCURRENT_CHANGES.
+
+        Args:
+            users: The rows, at most one for each user.
+            fields: The fields that rows set in users that exist, of name, email, role, teams, avatarUrl and disabled;
+                all if empty. A new user gets all fields of its row.
+            request_id: Makes a repeat return the first outcome of each row that was done; kept for at least 24 hours. 1
+                to 64 characters; empty for none.
+        """
+        return await self.call(
+            "user.batchUpsert",
+            request_body(users=users, fields=fields, requestId=request_id),
+            BatchUpsertUsersResponse,
         )
 
     async def conversation_direct(

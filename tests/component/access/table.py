@@ -160,6 +160,7 @@ def _notification(resource: Resource) -> Message:
     return n.CreateNotificationsRequest(items=[item])
 
 
+ROW = d.UserRow(user_id="imported", name="I", role="sales")
 TABLE: dict[str, Case] = {
     # auth
     "AuthService/SignIn": Case(
@@ -213,6 +214,7 @@ TABLE: dict[str, Case] = {
         {"newcomer": OK, "foreign": NO_USER, "absent": NO_USER},
         uses_up=True,
     ),
+    "DirectoryService/BatchUpsertUsers": Case(ADMINS, lambda _: d.BatchUpsertUsersRequest(users=[ROW])),
     "DirectoryService/CreateOrganization": Case(
         SERVICES, _new_organization, answers=LIMITED | {"own": "ALREADY_EXISTS ORGANIZATION_EXISTS"}
     ),

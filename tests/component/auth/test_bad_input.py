@@ -101,6 +101,7 @@ Who = Callable[[Fixture], Metadata | Callable[[], Awaitable[Metadata]]]
 ANONYMOUS: Who = lambda _: ()  # noqa: E731  # the shortest name in the table
 ADMIN: Who = lambda fixture: fixture.admin.metadata  # noqa: E731
 SERVICE: Who = lambda fixture: fixture.service  # noqa: E731
+ROW = directory.UserRow(user_id="imported", name="I", role="sales")
 GOOD: dict[str, tuple[Who, Callable[[Fixture], Message], Category | None]] = {
     "SignIn": (ANONYMOUS, lambda s: pb.SignInRequest(email=s.user.user.email, password=PASSWORD), None),
     "RefreshToken": (ANONYMOUS, lambda _: pb.RefreshTokenRequest(refresh_token="made up"), UNKNOWN),
@@ -133,6 +134,11 @@ GOOD: dict[str, tuple[Who, Callable[[Fixture], Message], Category | None]] = {
         None,
     ),
     "DeactivateUser": (ADMIN, lambda s: directory.DeactivateUserRequest(user_id=s.user.user_id), None),
+    "BatchUpsertUsers": (
+        ADMIN,
+        lambda _: directory.BatchUpsertUsersRequest(users=[ROW]),
+        None,
+    ),
     "CreateOrganization": (
         SERVICE,
         lambda s: directory.CreateOrganizationRequest(organization=_organization(s)),
@@ -228,6 +234,13 @@ ROWS = [
     Row("SetPassword", directory.SetPasswordRequest(user_id="nobody", password=PASSWORD), MISSING, "USER_NOT_FOUND"),
     *_invalid("DeactivateUser", directory.DeactivateUserRequest()),
     Row("DeactivateUser", directory.DeactivateUserRequest(user_id="nobody"), MISSING, "USER_NOT_FOUND"),
+    *_invalid(
+        "BatchUpsertUsers",
+        directory.BatchUpsertUsersRequest(),
+        directory.BatchUpsertUsersRequest(users=[ROW] * 201),
+        directory.BatchUpsertUsersRequest(users=[ROW], fields=["password"]),
+        directory.BatchUpsertUsersRequest(users=[ROW], request_id="x" * 65),
+    ),
     *_invalid("CreateOrganization", directory.CreateOrganizationRequest()),
     *_invalid(
         "CreateOrganization",

@@ -18,7 +18,7 @@ from gateway.wire.json_writer import written_fields
 METHODS: Final = {method.descriptor.full_name: method for method in methods_of(all_services())}
 FOR_USERS: Final = {name: method for name, method in METHODS.items() if method.rule.user or method.rule.roles}
 MUTATION: Final = re.compile(
-    r"(Create|GetOrCreate|Update|Set|Add|Remove|Delete|Edit|Mark|Join|Send|Deactivate|Leave|Archive|Pin|Unpin|React|Forward|Schedule|Reschedule|Unschedule)[A-Z]\w*"
+    r"(Create|GetOrCreate|BatchUpsert|Update|Set|Add|Remove|Delete|Edit|Mark|Join|Send|Deactivate|Leave|Archive|Pin|Unpin|React|Forward|Schedule|Reschedule|Unschedule)[A-Z]\w*"
 )
 READ: Final = re.compile(r"(Get(?!OrCreate)|BatchGet|List|Search|Sync|Check|Watch)[A-Z]\w*")
 WITHOUT_REQUEST_ID: Final = {

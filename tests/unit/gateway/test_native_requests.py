@@ -126,6 +126,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "user.update": {"userId": "bob", "disabled": True},
     "user.setPassword": {"userId": "bob", "password": "a long one"},
     "user.deactivate": {"userId": "bob"},
+    "user.batchUpsert": {"users": [{"userId": "bob", "name": "Bob", "role": "sales"}], "fields": ["name"]},
     "conversation.direct": {"userId": "bob"},
     "conversation.create": {"kind": "group", "name": "G", "memberIds": []},
     "conversation.joinRoom": {"externalRef": "support"},

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from parley.auth.v1 import user_pb2 as _user_pb2
 import builtins as _builtins
 import sys
@@ -19,6 +20,38 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _UpsertOutcome:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _UpsertOutcomeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_UpsertOutcome.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    UPSERT_OUTCOME_UNSPECIFIED: _UpsertOutcome.ValueType  # 0
+    """Never used."""
+    UPSERT_OUTCOME_CREATED: _UpsertOutcome.ValueType  # 1
+    """The user is new."""
+    UPSERT_OUTCOME_UPDATED: _UpsertOutcome.ValueType  # 2
+    """The user existed, and has changed."""
+    UPSERT_OUTCOME_UNCHANGED: _UpsertOutcome.ValueType  # 3
+    """The user existed, and had these values already."""
+    UPSERT_OUTCOME_FAILED: _UpsertOutcome.ValueType  # 4
+    """Nothing was done; the result says why."""
+
+class UpsertOutcome(_UpsertOutcome, metaclass=_UpsertOutcomeEnumTypeWrapper):
+    """What became of a row of BatchUpsertUsers."""
+
+UPSERT_OUTCOME_UNSPECIFIED: UpsertOutcome.ValueType  # 0
+"""Never used."""
+UPSERT_OUTCOME_CREATED: UpsertOutcome.ValueType  # 1
+"""The user is new."""
+UPSERT_OUTCOME_UPDATED: UpsertOutcome.ValueType  # 2
+"""The user existed, and has changed."""
+UPSERT_OUTCOME_UNCHANGED: UpsertOutcome.ValueType  # 3
+"""The user existed, and had these values already."""
+UPSERT_OUTCOME_FAILED: UpsertOutcome.ValueType  # 4
+"""Nothing was done; the result says why."""
+Global___UpsertOutcome: _TypeAlias = UpsertOutcome  # noqa: Y015
 
 @_typing.final
 class GetMeRequest(_message.Message):
@@ -573,6 +606,184 @@ class DeactivateUserResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeactivateUserResponse: _TypeAlias = DeactivateUserResponse  # noqa: Y015
+
+@_typing.final
+class UserRow(_message.Message):
+    """A user to create or to change. The service checks each row by itself, so that a bad one fails alone; the limits are
+    those of User.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    EMAIL_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    TEAMS_FIELD_NUMBER: _builtins.int
+    AVATAR_URL_FIELD_NUMBER: _builtins.int
+    DISABLED_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """The user's id."""
+    name: _builtins.str
+    """The name shown to others."""
+    email: _builtins.str
+    """The e-mail address that the user signs in with; empty for none."""
+    role: _builtins.str
+    """The user's role: admin, manager, lead, sales, employee, client, agent_l1, agent_l2, agent_l3 or bot."""
+    avatar_url: _builtins.str
+    """The https URL of a picture; empty for none."""
+    disabled: _builtins.bool
+    """Whether the account is disabled."""
+    @_builtins.property
+    def teams(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the user's teams."""
+
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        name: _builtins.str = ...,
+        email: _builtins.str = ...,
+        role: _builtins.str = ...,
+        teams: _abc.Iterable[_builtins.str] | None = ...,
+        avatar_url: _builtins.str = ...,
+        disabled: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["avatar_url", b"avatar_url", "disabled", b"disabled", "email", b"email", "name", b"name", "role", b"role", "teams", b"teams", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UserRow: _TypeAlias = UserRow  # noqa: Y015
+
+@_typing.final
+class UserRowError(_message.Message):
+    """What is wrong with a field of a row."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """The field, as in JSON."""
+    description: _builtins.str
+    """What it must be."""
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        description: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "field", b"field"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UserRowError: _TypeAlias = UserRowError  # noqa: Y015
+
+@_typing.final
+class UserRowResult(_message.Message):
+    """The result of a row."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USER_ID_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    ERRORS_FIELD_NUMBER: _builtins.int
+    user_id: _builtins.str
+    """The user's id, as in the row."""
+    outcome: Global___UpsertOutcome.ValueType
+    """What became of the row."""
+    reason: _builtins.str
+    """Why the row failed, in upper case with underscores, such as EMAIL_TAKEN; empty unless it failed."""
+    message: _builtins.str
+    """The same in a sentence."""
+    @_builtins.property
+    def errors(self) -> _containers.RepeatedCompositeFieldContainer[Global___UserRowError]:
+        """The bad fields, if the reason is INVALID_FIELDS."""
+
+    def __init__(
+        self,
+        *,
+        user_id: _builtins.str = ...,
+        outcome: Global___UpsertOutcome.ValueType = ...,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+        errors: _abc.Iterable[Global___UserRowError] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["errors", b"errors", "message", b"message", "outcome", b"outcome", "reason", b"reason", "user_id", b"user_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UserRowResult: _TypeAlias = UserRowResult  # noqa: Y015
+
+@_typing.final
+class BatchUpsertUsersRequest(_message.Message):
+    """Request for BatchUpsertUsers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USERS_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Makes a repeat return the first outcome of each row that was done; kept for at least 24 hours. 1 to 64 characters;
+    empty for none.
+    """
+    @_builtins.property
+    def users(self) -> _containers.RepeatedCompositeFieldContainer[Global___UserRow]:
+        """The rows, at most one for each user."""
+
+    @_builtins.property
+    def fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The fields that rows set in users that exist, of name, email, role, teams, avatarUrl and disabled; all if empty. A
+        new user gets all fields of its row.
+        """
+
+    def __init__(
+        self,
+        *,
+        users: _abc.Iterable[Global___UserRow] | None = ...,
+        fields: _abc.Iterable[_builtins.str] | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fields", b"fields", "request_id", b"request_id", "users", b"users"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchUpsertUsersRequest: _TypeAlias = BatchUpsertUsersRequest  # noqa: Y015
+
+@_typing.final
+class BatchUpsertUsersResponse(_message.Message):
+    """Response of BatchUpsertUsers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___UserRowResult]:
+        """One result for each row, in the order of the request."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___UserRowResult] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchUpsertUsersResponse: _TypeAlias = BatchUpsertUsersResponse  # noqa: Y015
 
 @_typing.final
 class CreateOrganizationRequest(_message.Message):

@@ -90,6 +90,11 @@ class DirectoryServiceStub:
                 request_serializer=parley_dot_auth_dot_v1_dot_directory__pb2.DeactivateUserRequest.SerializeToString,
                 response_deserializer=parley_dot_auth_dot_v1_dot_directory__pb2.DeactivateUserResponse.FromString,
                 _registered_method=True)
+        self.BatchUpsertUsers = channel.unary_unary(
+                '/parley.auth.v1.DirectoryService/BatchUpsertUsers',
+                request_serializer=parley_dot_auth_dot_v1_dot_directory__pb2.BatchUpsertUsersRequest.SerializeToString,
+                response_deserializer=parley_dot_auth_dot_v1_dot_directory__pb2.BatchUpsertUsersResponse.FromString,
+                _registered_method=True)
         self.CreateOrganization = channel.unary_unary(
                 '/parley.auth.v1.DirectoryService/CreateOrganization',
                 request_serializer=parley_dot_auth_dot_v1_dot_directory__pb2.CreateOrganizationRequest.SerializeToString,
@@ -229,6 +234,20 @@ class DirectoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchUpsertUsers(self, request, context):
+        """Creates the users of a list that do not exist, and sets the named fields of those that do, as a sync job of the CRM
+        does. Each row succeeds or fails by itself, and its result says which. Rows may swap e-mail addresses. A field that
+        already has its value is not written: it neither ends sessions nor revokes tokens. Only admins and services may do
+        so.
+
+        Errors: UNAVAILABLE (STORE_UNAVAILABLE, REVOCATION_NOT_PUBLISHED) if some rows may not be done, so repeat the call;
+        UNAUTHENTICATED (ACCOUNT_DISABLED); PERMISSION_DENIED (NOT_ALLOWED, ORGANIZATION_REQUIRED); NOT_FOUND
+        (ORGANIZATION_NOT_FOUND). Of a row: INVALID_FIELDS, DUPLICATE_ROW, EMAIL_TAKEN, LAST_ADMIN, CONCURRENT_CHANGES.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CreateOrganization(self, request, context):
         """Creates an organization.
 
@@ -312,6 +331,11 @@ def add_DirectoryServiceServicer_to_server(servicer, server):
                     servicer.DeactivateUser,
                     request_deserializer=parley_dot_auth_dot_v1_dot_directory__pb2.DeactivateUserRequest.FromString,
                     response_serializer=parley_dot_auth_dot_v1_dot_directory__pb2.DeactivateUserResponse.SerializeToString,
+            ),
+            'BatchUpsertUsers': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchUpsertUsers,
+                    request_deserializer=parley_dot_auth_dot_v1_dot_directory__pb2.BatchUpsertUsersRequest.FromString,
+                    response_serializer=parley_dot_auth_dot_v1_dot_directory__pb2.BatchUpsertUsersResponse.SerializeToString,
             ),
             'CreateOrganization': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateOrganization,
@@ -605,6 +629,33 @@ class DirectoryService:
             '/parley.auth.v1.DirectoryService/DeactivateUser',
             parley_dot_auth_dot_v1_dot_directory__pb2.DeactivateUserRequest.SerializeToString,
             parley_dot_auth_dot_v1_dot_directory__pb2.DeactivateUserResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchUpsertUsers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.auth.v1.DirectoryService/BatchUpsertUsers',
+            parley_dot_auth_dot_v1_dot_directory__pb2.BatchUpsertUsersRequest.SerializeToString,
+            parley_dot_auth_dot_v1_dot_directory__pb2.BatchUpsertUsersResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -95,6 +95,16 @@ class DirectoryServiceStub:
     disabled but open connections could not be closed, so repeat the call; UNAUTHENTICATED (ACCOUNT_DISABLED);
     PERMISSION_DENIED (NOT_ALLOWED, ORGANIZATION_REQUIRED).
     """
+    BatchUpsertUsers: _aio.UnaryUnaryMultiCallable[_directory_pb2.BatchUpsertUsersRequest, _directory_pb2.BatchUpsertUsersResponse]
+    """Creates the users of a list that do not exist, and sets the named fields of those that do, as a sync job of the CRM
+    does. Each row succeeds or fails by itself, and its result says which. Rows may swap e-mail addresses. A field that
+    already has its value is not written: it neither ends sessions nor revokes tokens. Only admins and services may do
+    so.
+
+    Errors: UNAVAILABLE (STORE_UNAVAILABLE, REVOCATION_NOT_PUBLISHED) if some rows may not be done, so repeat the call;
+    UNAUTHENTICATED (ACCOUNT_DISABLED); PERMISSION_DENIED (NOT_ALLOWED, ORGANIZATION_REQUIRED); NOT_FOUND
+    (ORGANIZATION_NOT_FOUND). Of a row: INVALID_FIELDS, DUPLICATE_ROW, EMAIL_TAKEN, LAST_ADMIN, CONCURRENT_CHANGES.
+    """
     CreateOrganization: _aio.UnaryUnaryMultiCallable[_directory_pb2.CreateOrganizationRequest, _directory_pb2.CreateOrganizationResponse]
     """Creates an organization.
 
@@ -255,6 +265,22 @@ class DirectoryServiceServicer(metaclass=_abc_1.ABCMeta):
         (CONCURRENT_CHANGES) if others keep changing the user; UNAVAILABLE (REVOCATION_NOT_PUBLISHED) if the user is
         disabled but open connections could not be closed, so repeat the call; UNAUTHENTICATED (ACCOUNT_DISABLED);
         PERMISSION_DENIED (NOT_ALLOWED, ORGANIZATION_REQUIRED).
+        """
+
+    @_abc_1.abstractmethod
+    def BatchUpsertUsers(
+        self,
+        request: _directory_pb2.BatchUpsertUsersRequest,
+        context: _aio.ServicerContext[_directory_pb2.BatchUpsertUsersRequest, _abc.Awaitable[_directory_pb2.BatchUpsertUsersResponse]],
+    ) -> _abc.Awaitable[_directory_pb2.BatchUpsertUsersResponse]:
+        """Creates the users of a list that do not exist, and sets the named fields of those that do, as a sync job of the CRM
+        does. Each row succeeds or fails by itself, and its result says which. Rows may swap e-mail addresses. A field that
+        already has its value is not written: it neither ends sessions nor revokes tokens. Only admins and services may do
+        so.
+
+        Errors: UNAVAILABLE (STORE_UNAVAILABLE, REVOCATION_NOT_PUBLISHED) if some rows may not be done, so repeat the call;
+        UNAUTHENTICATED (ACCOUNT_DISABLED); PERMISSION_DENIED (NOT_ALLOWED, ORGANIZATION_REQUIRED); NOT_FOUND
+        (ORGANIZATION_NOT_FOUND). Of a row: INVALID_FIELDS, DUPLICATE_ROW, EMAIL_TAKEN, LAST_ADMIN, CONCURRENT_CHANGES.
         """
 
     @_abc_1.abstractmethod

@@ -183,3 +183,17 @@ async def test_nobody_but_an_admin_changes_roles(house: Harness, organization: s
     sam = await house.join(organization, "sales")
     response = await sam.request("PATCH", f"/api/users/{sam.id}", json={"role": "admin"})
     assert response.status_code == 403
+
+
+async def test_an_admin_imports_users(house: Harness, organization: str) -> None:
+    admin = await house.join(organization, "admin")
+    body = {"users": [{"userId": "ann", "name": "Ann", "role": "sales", "teams": ["east"]}, {"userId": "b/d"}]}
+    answer = await admin.post("/api/users:import", body)
+    check_shape(answer, "BatchUpsertUsersResponse")
+    good, bad = answer["results"]
+    assert good == {"userId": "ann", "outcome": "created"}
+    assert (bad["userId"], bad["outcome"], bad["reason"]) == ("b/d", "failed", "INVALID_FIELDS")
+    assert {error["field"] for error in bad["errors"]} == {"userId", "name", "role"}
+    sales = await house.join(organization, "sales")
+    response = await sales.request("POST", "/api/users:import", json=body)
+    assert problem_of(response) == (403, "PERMISSION_DENIED", "NOT_ALLOWED")
