@@ -1,4 +1,4 @@
-"""A simulated user: sends, repeats, edits, deletes, reads, types, changes members, connects and disconnects."""
+"""A simulated user: sends, repeats, edits, reacts, pins, deletes, reads, types, changes members, and connects."""
 
 from __future__ import annotations
 
@@ -62,10 +62,12 @@ class Participant:
         self._sent: deque[Draft] = deque(maxlen=_RECENT)
         self._in_flight: set[asyncio.Task[None]] = set()
         self._actions: tuple[tuple[float, Callable[[Client], Awaitable[None]]], ...] = (
-            (0.70, self._send),
+            (0.66, self._send),
             (0.13, self._read),
             (0.06, self._edit),
             (0.05, self._type),
+            (0.03, self._react),
+            (0.01, self._pin),
             (0.03, self._delete),
             (0.02, self._change_members),
             (0.01, self._peek),
@@ -199,6 +201,21 @@ class Participant:
             conversation_id, message_id = self._chance.choice(self._own)
             text = f"edited {self._chance.random()}"
             reply = await client.message_edit(conversation_id=conversation_id, message_id=message_id, text=text)
+            self._revised(reply.message)
+
+    async def _react(self, client: Client) -> None:
+        if self._own:
+            conversation_id, message_id = self._chance.choice(self._own)
+            change = client.message_react if self._chance.random() < 0.7 else client.message_unreact
+            emoji = self._chance.choice("👍🎉🚀")
+            reply = await change(conversation_id=conversation_id, message_id=message_id, emoji=emoji)
+            self._revised(reply.message)
+
+    async def _pin(self, client: Client) -> None:
+        if self._own:
+            conversation_id, message_id = self._chance.choice(self._own)
+            change = client.message_pin if self._chance.random() < 0.6 else client.message_unpin
+            reply = await change(conversation_id=conversation_id, message_id=message_id)
             self._revised(reply.message)
 
     async def _delete(self, client: Client) -> None:
