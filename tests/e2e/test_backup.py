@@ -53,7 +53,7 @@ async def parley(data: Path, *arguments: str) -> tuple[int, str]:
 @asynccontextmanager
 async def talking(stack: LocalStack, population: Population, history: History) -> AsyncIterator[None]:
     """Runs participants while the context is open; on leaving, waits for the answers to all of their requests."""
-    shared = SharedState(stack.url, history, [], ACTIONS_PER_SECOND, dict(history.stored))
+    shared = SharedState(stack.url, history, [], ACTIONS_PER_SECOND, dict(history.stored), population.users)
     users = [Participant(p, shared, seed=1) for p in population.users if p.habit is not Habit.ABSENT]
     await asyncio.gather(*(user.connect() for user in users))
     acting = [asyncio.create_task(user.act()) for user in users]

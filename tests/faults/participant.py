@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,6 +45,7 @@ class SharedState:
     latencies: list[float]
     actions_per_second: float
     conversations: Mapping[int, Stored]
+    users: Sequence[User]
 
 
 class Participant:
@@ -249,7 +250,9 @@ class Participant:
         if not groups:
             return
         state = self._chance.choice(groups)
-        user_id = f"u{self._chance.randrange(8)}"
+        organization_id = self.user.key.organization_id
+        keys = [user.key for user in self._shared.users if user.key.organization_id == organization_id]
+        user_id = self._chance.choice(keys).user_id
         if user_id == own_id:
             return
         adds = user_id not in state.members

@@ -96,7 +96,7 @@ async def run(
         await gather.read_store(stack.local.mongodb_uri, history)
         active = [user for user in population.users if user.habit is not Habit.ABSENT]
         pace = options.rate / _SHARE_OF_SENDS / len(active)
-        shared = SharedState(stack.url, history, outcome.latencies, pace, dict(history.stored))
+        shared = SharedState(stack.url, history, outcome.latencies, pace, dict(history.stored), population.users)
         participants = [Participant(user, shared, options.seed) for user in population.users]
         busy = [p for p in participants if p.user.habit is not Habit.ABSENT]
         await asyncio.gather(*(participant.connect() for participant in busy))
