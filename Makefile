@@ -14,7 +14,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-dialects test-pages faults rolling bench bench-full profile k8s-check docker-check lint types protos reference monitoring-check clean-data
+.PHONY: help setup run demo test test-dialects test-pages test-web faults rolling bench bench-full profile k8s-check docker-check lint types protos reference monitoring-check clean-data
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ test-dialects: $(READY) ## test the dialects with the front-ends' own clients (n
 test-pages: $(READY) ## test the pages at / and /docs in Chromium (installs it as root on Debian)
 	@sh tests/pages/setup.sh
 	@$(BIN)/pytest -m chromium -n 0 tests/pages $(ARGS)
+
+test-web: $(READY) ## test the web app and its client in Chromium and Node.js (installs Chromium as root on Debian)
+	@sh tests/web/setup.sh
+	@$(BIN)/pytest -m chromium -n 0 tests/web $(ARGS)
 
 faults: $(READY) ## inject faults under load and check every guarantee: MINUTES=, SEED=, RATE=, CLIENTS=
 	@$(BIN)/python -m tests.faults --minutes $(MINUTES) --seed $(SEED) --rate $(RATE) --clients $(CLIENTS) $(ARGS)
@@ -83,7 +87,7 @@ types: $(READY) ## check types
 protos: $(READY) ## generate the stubs in gen/ from protos/
 	@$(BIN)/python protos/generate.py $(ARGS)
 
-reference: $(READY) ## regenerate dashboards, docs/settings.md, docs/metrics.md, the client's contract.py, the PrometheusRule, Envoy's files for TLS and traces
+reference: $(READY) ## regenerate dashboards, docs/settings.md, docs/metrics.md, the clients' contract.py and contract.ts, the PrometheusRule, Envoy's files for TLS and traces
 	@$(BIN)/python -m deploy.generate write
 
 monitoring-check: $(READY) ## check alerts and dashboards with a real Prometheus, on a stack of its own

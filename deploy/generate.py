@@ -1,9 +1,10 @@
 """`python -m deploy.generate`: writes or checks the files that are generated from the code and from one another.
 
 write   generates the dashboards, docs/settings.md, docs/metrics.md, the operations in
-        docs/protocol.md, the Python client's contract.py, the alerts for the
-        Prometheus operator, and Envoy's files for mutual TLS and traces;
-        and for each overlay with an edge.yaml; prints the files that changed
+        docs/protocol.md, the clients' contract.py and contract.ts, the alerts for
+        the Prometheus operator, and Envoy's files for mutual TLS and traces;
+        and for each overlay with an edge.yaml;
+        prints the files that changed
 check   prints the files that are out of date, and exits with status 1 if there are any
 """
 
@@ -29,6 +30,7 @@ from deploy.monitoring.scrape import ALERTS
 from deploy.monitoring.settings_page import settings_page
 from deploy.protocol_page import with_operations
 from deploy.tls.envoy import secret_files, with_mutual_tls
+from deploy.typescript_module import typescript_module
 
 _ROOT: Final = Path(__file__).parents[1]
 _DOCS: Final = _ROOT / "docs"
@@ -37,6 +39,7 @@ DASHBOARD_FOLDER: Final = _ROOT / "deploy" / "monitoring" / "dashboards"
 _COMPONENTS: Final = _ROOT / "deploy" / "k8s" / "components"
 TLS_FOLDER: Final = _COMPONENTS / "tls" / "envoy"
 CLIENT_CONTRACT: Final = _ROOT / "clients" / "python" / "parley_client" / "contract.py"
+TYPESCRIPT_CONTRACT: Final = _ROOT / "web" / "client" / "src" / "contract.ts"
 TRACED_EDGE: Final = _COMPONENTS / "tracing" / "edge" / "envoy.yaml"
 OVERLAYS_WITH_EDGE: Final = sorted(
     path.parent for path in (_ROOT / "deploy" / "k8s" / "overlays").glob(f"*/{PARAMETERS_FILE}")
@@ -59,6 +62,7 @@ def generated_files() -> dict[Path, str]:
         _DOCS / "metrics.md": metrics_page(),
         PROTOCOL: with_operations(PROTOCOL.read_text()),
         CLIENT_CONTRACT: client_module(methods_of(all_services()), COMMENTS),
+        TYPESCRIPT_CONTRACT: typescript_module(methods_of(all_services()), COMMENTS),
     }
 
 
