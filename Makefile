@@ -14,7 +14,7 @@ BIN := .venv/bin
 READY := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test test-dialects test-pages test-web faults rolling bench bench-full profile k8s-check docker-check lint types protos reference monitoring-check clean-data
+.PHONY: help setup run demo test test-dialects test-pages test-web faults rolling bench bench-full profile web screenshots k8s-check docker-check lint types protos reference monitoring-check clean-data
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,13 @@ test-pages: $(READY) ## test the pages at / and /docs in Chromium (installs it a
 test-web: $(READY) ## test the web app and its client in Chromium and Node.js (installs Chromium as root on Debian)
 	@sh tests/web/setup.sh
 	@$(BIN)/pytest -m chromium -n 0 tests/web $(ARGS)
+
+web: ## build the web app of web/ into gateway/web (needs Node.js)
+	@cd web && npm ci --no-progress && npm run --silent types && npm run --silent build
+
+screenshots: $(READY) ## take the README's pictures of the messenger
+	@sh tests/web/setup.sh
+	@PARLEY_SCREENSHOTS=docs/screenshots $(BIN)/pytest -m chromium -n 0 tests/web/test_screenshots.py $(ARGS)
 
 faults: $(READY) ## inject faults under load and check every guarantee: MINUTES=, SEED=, RATE=, CLIENTS=
 	@$(BIN)/python -m tests.faults --minutes $(MINUTES) --seed $(SEED) --rate $(RATE) --clients $(CLIENTS) $(ARGS)

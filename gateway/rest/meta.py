@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from gateway.rest.endpoint import json_response
 from gateway.rest.operation import Call, Group, Handler, Operation, Schema
-from gateway.rest.pages import own_page, wants_page
+from gateway.rest.pages import messenger_page, wants_page
 from gateway.rest.readiness import Readiness, TtlCache
 from gateway.rest.schemas import object_of
 from gateway.upstream.clients import Upstreams
@@ -44,10 +44,10 @@ class Meta:
         self._readiness = readiness
         self._version = version
         self._keys = TtlCache(_KEYS_REMEMBER_SECONDS, self._fetch_keys)
-        self._home = own_page("index.html")
+        self._home = messenger_page()
 
     async def welcome(self, call: Call) -> Response:
-        """A page for browsers, JSON for everyone else."""
+        """The messenger for browsers, JSON for everyone else."""
         if wants_page(call.request.headers.get("accept", "")):
             response = self._home.response(call.request)
         else:
@@ -81,7 +81,7 @@ class Meta:
             "meta",
             "Health and keys",
             (
-                _row("/", "welcome", "What this is; for a browser, a page.", self.welcome, WELCOME),
+                _row("/", "welcome", "What this is; for a browser, the messenger.", self.welcome, WELCOME),
                 _row("/healthz", "live", "Answers while the process lives.", self.live, HEALTH),
                 _row("/readyz", "ready", "Answers 200 while auth and chat can be reached.", self.ready, HEALTH),
                 _row(

@@ -1,4 +1,4 @@
-"""The pages of the HTTP interface: the welcome page's files, Swagger UI at /docs, and the OpenAPI document it shows.
+"""The pages of the HTTP interface: the messenger, Swagger UI at /docs, and the OpenAPI document it shows.
 
 All files come with this package: browsers fetch nothing from other hosts.
 """
@@ -23,6 +23,8 @@ _PAGE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+# The messenger makes its page from values alone: no script may turn a text into markup or code.
+_APP_POLICY: Final = f"{_PAGE_POLICY}; require-trusted-types-for 'script'; trusted-types 'none'"
 _REVALIDATE: Final = "no-cache"
 _FOREVER: Final = "public, max-age=31536000, immutable"
 _MEDIA_TYPES: Final = {
@@ -42,6 +44,8 @@ _FILES: Final = {
     "/site.css": "site.css",
     "/icon.svg": "icon.svg",
 }
+_MESSENGER: Final = resources.files("gateway") / "web"
+_MESSENGER_PATHS: Final = ("/chat", "/chat/{conversation_id}")
 _SWAGGER_UI: Final = _FOLDER / "swagger-ui"
 _SWAGGER_UI_FILES: Final = ("swagger-ui-bundle.js", "swagger-ui.css")
 
@@ -53,16 +57,19 @@ class Page:
         name: the file's name; its suffix decides the media type.
         compressed: the content, compressed with gzip.
         cache_control: how long caches may serve the file without asking for it again.
+        policy: the content security policy, if it is a page.
     """
 
-    def __init__(self, name: str, compressed: bytes, cache_control: str = _REVALIDATE) -> None:
+    def __init__(
+        self, name: str, compressed: bytes, cache_control: str = _REVALIDATE, policy: str = _PAGE_POLICY
+    ) -> None:
         self._compressed = compressed
         self._media_type = _MEDIA_TYPES[name.rpartition(".")[2]]
         # Weak: the same tag stands for the compressed and the plain form.
         self._tag = f'W/"{hashlib.sha256(compressed).hexdigest()[:32]}"'
         self._headers = {"Cache-Control": cache_control, "ETag": self._tag, "Vary": "Accept-Encoding"}
         if self._media_type == "text/html":
-            self._headers["Content-Security-Policy"] = _PAGE_POLICY
+            self._headers["Content-Security-Policy"] = policy
 
     def response(self, request: Request) -> Response:
         """Returns the file, or 304 if the caller has it already."""
@@ -80,6 +87,12 @@ def own_page(name: str) -> Page:
     return _page(name, content)
 
 
+def messenger_page() -> Page:
+    """Reads the messenger's page, which `make web` builds from web/messenger."""
+    content = gzip.compress((_MESSENGER / "index.html").read_bytes(), mtime=0)
+    return Page("index.html", content, policy=_APP_POLICY)
+
+
 def page_routes(document: bytes) -> Iterator[Route]:
     """Makes the routes of all files.
 
@@ -91,6 +104,11 @@ def page_routes(document: bytes) -> Iterator[Route]:
     for name in _SWAGGER_UI_FILES:
         path = f"{_swagger_ui_path()}/{name}"
         yield Route(path, _PageEndpoint(path, Page(name, (_SWAGGER_UI / f"{name}.gz").read_bytes(), _FOREVER)))
+    for path in _MESSENGER_PATHS:
+        yield Route(path, _PageEndpoint(path, messenger_page()))
+    for file in sorted((_MESSENGER / "assets").iterdir(), key=lambda file: file.name):
+        path = f"/assets/{file.name}"  # the name has a hash of the content
+        yield Route(path, _PageEndpoint(path, Page(file.name, gzip.compress(file.read_bytes(), mtime=0), _FOREVER)))
     yield Route("/openapi.json", _PageEndpoint("/openapi.json", _page("openapi.json", document)))
 
 

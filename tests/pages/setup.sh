@@ -13,4 +13,4 @@ fi
 echo "Installing Debian's chromium (about 100 MB) ..."
 export DEBIAN_FRONTEND=noninteractive
 apt-get -qq update
-apt-get -qq install --yes --no-install-recommends chromium fonts-liberation >/dev/null
+apt-get -qq install --yes --no-install-recommends chromium fonts-liberation fonts-noto-color-emoji >/dev/null

@@ -202,14 +202,3 @@ async def test_the_policy_blocks_inline_scripts_and_other_hosts(browser: Browser
         assert await docs.page.evaluate("window.injected") is None
     assert any("script-src 'self'" in problem for problem in docs.problems)
     assert any("connect-src 'self'" in problem for problem in docs.problems)
-
-
-@pytest.mark.parametrize("color_scheme", ["light", "dark"])
-async def test_the_welcome_page_leads_to_the_docs(browser: Browser, stack: LocalStack, color_scheme: str) -> None:
-    async with visit(browser, stack, color_scheme) as home:
-        await home.open("/")
-        await expect(home.page.get_by_role("heading", name="Welcome to the CRM chat API")).to_be_visible()
-        await home.save_screenshot(f"welcome-{color_scheme}")
-        await home.page.get_by_role("link", name="Try the API").click()
-        await expect(home.operation("GET", "/healthz")).to_be_visible()
-    assert home.problems == []

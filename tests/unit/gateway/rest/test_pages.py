@@ -20,7 +20,12 @@ FOLDER = resources.files("gateway.rest") / "pages"
 VERSION = json.loads((FOLDER / "swagger-ui" / "package.json").read_bytes())["version"]
 SCRIPT = f"/docs/swagger-ui-{VERSION}/swagger-ui-bundle.js"
 STYLE = f"/docs/swagger-ui-{VERSION}/swagger-ui.css"
+WEB = resources.files("gateway") / "web"
+ASSETS = {f"/assets/{file.name}" for file in (WEB / "assets").iterdir()}
+MESSENGER = ("/chat", "/chat/{conversation_id}")
 MEDIA_TYPES = {
+    **dict.fromkeys(MESSENGER, "text/html; charset=utf-8"),
+    **{path: f"text/{'css' if path.endswith('.css') else 'javascript'}; charset=utf-8" for path in ASSETS},
     "/docs": "text/html; charset=utf-8",
     "/docs/docs.css": "text/css; charset=utf-8",
     "/docs/docs.js": "text/javascript; charset=utf-8",
@@ -88,12 +93,12 @@ async def test_a_file_is_compressed_for_callers_that_accept_it(http: httpx.Async
         assert "accept-encoding" in plain.headers["vary"].lower()
 
 
-@pytest.mark.parametrize("path", [SCRIPT, STYLE])
+@pytest.mark.parametrize("path", [SCRIPT, STYLE, *sorted(ASSETS)])
 async def test_caches_keep_a_file_whose_path_names_its_version(http: httpx.AsyncClient, path: str) -> None:
     assert (await http.get(path)).headers["cache-control"] == "public, max-age=31536000, immutable"
 
 
-@pytest.mark.parametrize("path", [path for path in PATHS if VERSION not in path])
+@pytest.mark.parametrize("path", [path for path in PATHS if VERSION not in path and path not in ASSETS])
 async def test_caches_ask_again_for_a_file_that_may_change(http: httpx.AsyncClient, path: str) -> None:
     assert (await http.get(path)).headers["cache-control"] == "no-cache"
 
@@ -149,30 +154,44 @@ async def test_a_page_runs_only_what_the_gateway_serves(http: httpx.AsyncClient)
         "frame-ancestors": "'none'",
     }
     for path in PATHS:
-        if path != "/docs":
+        if path not in {"/docs", *MESSENGER}:
             policy = (await http.get(path)).headers["content-security-policy"]
             assert policy == "default-src 'none'; frame-ancestors 'none'"
 
 
+async def test_the_messenger_also_refuses_to_make_markup_of_texts(http: httpx.AsyncClient) -> None:
+    docs = (await http.get("/docs")).headers["content-security-policy"]
+    for path in ("/chat", "/chat/Zm9vYmFyYmF6cXV4cXV1eA"):
+        response = await http.get(path)
+        assert response.headers["content-security-policy"] == (
+            f"{docs}; require-trusted-types-for 'script'; trusted-types 'none'"
+        )
+
+
+async def test_the_messenger_loads_in_less_than_80_kilobytes(http: httpx.AsyncClient) -> None:
+    sizes = [len(gzip.compress((await http.get(path)).content)) for path in ("/chat", *ASSETS)]
+    assert 0 < sum(sizes) < 80_000
+
+
 async def test_everything_that_the_pages_refer_to_is_served_here(http: httpx.AsyncClient) -> None:
     """No page needs anything from another host, so they work without internet access."""
-    for text in ((await http.get("/docs")).text, (FOLDER / "index.html").read_text(encoding="utf-8")):
-        addresses = re.findall(r'(?:src|href)="([^"]+)"', text)
-        assert "/site.css" in addresses
+    for path, style in {"/docs": "/site.css", "/chat": min(path for path in ASSETS if path.endswith(".css"))}.items():
+        addresses = re.findall(r'(?:src|href)="([^"]+)"', (await http.get(path)).text)
+        assert style in addresses
         assert {*addresses} <= {*PATHS, "/"}
 
 
 def test_no_page_names_another_host() -> None:
-    for name in ("index.html", "docs.html", "docs.css", "site.css", "icon.svg"):
+    for name in ("docs.html", "docs.css", "site.css", "icon.svg"):
         hosts = set(re.findall(r"https?://([^/\"'\s]+)", (FOLDER / name).read_text(encoding="utf-8")))
         assert hosts <= {"www.w3.org"}, name  # the name of SVG's namespace, which no browser fetches
 
 
 def test_no_page_has_scripts_or_styles_in_itself() -> None:
     """The content security policy would not run them."""
-    for name in ("index.html", "docs.html"):
-        text = (FOLDER / name).read_text(encoding="utf-8")
-        assert not re.search(r"<style|<script(?![^>]*src=)|\son\w+=|\sstyle=", text), name
+    for file in (WEB / "index.html", FOLDER / "docs.html"):
+        text = file.read_text(encoding="utf-8")
+        assert not re.search(r"<style|<script(?![^>]*src=)|\son\w+=|\sstyle=", text), file.name
 
 
 def test_swagger_ui_comes_with_its_licences() -> None:
