@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from cli import accounts, backup, demo, doctor, migrate, prune, restore, tail, up, user_import
+from cli import accounts, backup, demo, doctor, issuers, migrate, prune, restore, tail, up, user_import
 from cli.stack import CommandError
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ app.command("restore")(restore.command)
 app.command("migrate")(migrate.command)
 accounts.users.command("import")(user_import.command)
 app.add_typer(accounts.users, name="user")
+accounts.organizations.add_typer(issuers.issuers, name="issuer")
 app.add_typer(accounts.organizations, name="org")
 
 

@@ -45,7 +45,7 @@ def add_organization(
     async def call(directory: Directory, metadata: Metadata) -> None:
         await directory.CreateOrganization(request, metadata=metadata, timeout=CALL_TIMEOUT_SECONDS)
 
-    _run(context.obj, url, "", call)
+    run_as_operator(context.obj, url, "", call)
     console.print(f"Added organization [bold]{organization_id}[/bold].")
 
 
@@ -81,11 +81,11 @@ def add_user(
     async def call(directory: Directory, metadata: Metadata) -> None:
         await directory.CreateUser(request, metadata=metadata, timeout=CALL_TIMEOUT_SECONDS)
 
-    _run(context.obj, url, organization, call)
+    run_as_operator(context.obj, url, organization, call)
     console.print(f"Added user [bold]{user_id}[/bold] to {organization}.")
 
 
-def _run(
+def run_as_operator(
     data_dir: Path, url: str | None, organization_id: str, call: Callable[[Directory, Metadata], Awaitable[None]]
 ) -> None:
     """Makes one call as the operator. Raises CommandError with the service's error."""

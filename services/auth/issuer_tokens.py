@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from joserfc import jwt
-from joserfc.errors import JoseError
+from joserfc.errors import ClaimError, ExpiredTokenError, JoseError, MissingClaimError
 from joserfc.jwk import Key, OctKey
 from joserfc.jws import JWSRegistry
 
@@ -66,9 +66,18 @@ class IssuerTokens:
         )
         try:
             claims = jwt.decode(token, key, registry=_Registry(issuer.algorithm)).claims
-            expected.validate(claims)
         except (JoseError, ValueError, TypeError, RecursionError):
-            raise invalid_token("the token's signature or its claims are invalid") from None
+            raise invalid_token("the token's signature is invalid") from None
+        try:
+            expected.validate(claims)
+        except ExpiredTokenError:
+            raise invalid_token("the token has expired") from None
+        except MissingClaimError as error:
+            raise invalid_token(f"the token has no claim {error.claim}") from None
+        except ClaimError as error:
+            raise invalid_token(f"the token's claim {error.claim} is not the configured or a valid one") from None
+        except (JoseError, ValueError, TypeError, RecursionError):
+            raise invalid_token("the token's claims are invalid") from None
         return claims
 
     async def _key_for(self, token: str, issuer: TrustedIssuer) -> Key:
