@@ -17,10 +17,12 @@ from parley.presence.v1 import presence_pb2 as presence
 
 from gateway.connections.connection import Connection
 from gateway.connections.delivery_queue import DeliveryQueue
+from gateway.connections.event_delivery import EventDelivery
+from gateway.connections.presence_delivery import PresenceDelivery
 from gateway.connections.removed_members import RemovedMembers
 from gateway.dialects.base import EncodedEvent, WireFormat
 from gateway.sessions.session import Session
-from gateway.upstream.presence_cache import PresenceCache, is_hidden_from
+from gateway.upstream.presence_cache import PresenceCache
 
 CONFIRMED_RECIPIENTS: Final = 20
 
@@ -51,6 +53,7 @@ class Hub:
         self._delivery_queue = delivery_queue
         self._confirm_delivery = confirm_delivery
         self._organizations: dict[str, dict[str, list[Connection]]] = {}
+        self._presence_delivery = PresenceDelivery(presence_cache, delivery_queue, self._organizations)
         self._removed_members = RemovedMembers()
         self.count = 0
 
@@ -87,6 +90,7 @@ class Hub:
         if not users:
             del self._organizations[identity.organization_id]
             self._presence_cache.forget(identity.organization_id)
+            self._presence_delivery.forget(identity.organization_id)
         return True
 
     def of_user(self, organization_id: str, user_id: str) -> tuple[Connection, ...]:
@@ -140,48 +144,10 @@ class Hub:
 
     def deliver_presence(self, events: Iterable[presence.Event]) -> None:
         """Delivers changes of presence to all users of the organization who may see them."""
-        for event in events:
-            users = self._organizations.get(event.organization_id)
-            if users is None:
-                continue
-            came_or_went = self._presence_cache.apply(event)
-            delivery = self._delivery(
-                lambda wire_format, event=event, moved=came_or_went: wire_format.dialect.presence_event(event, moved)  # type: ignore[misc]
-            )
-            for connections in tuple(users.values()):
-                for connection in tuple(connections):
-                    session = connection.session
-                    if session.ready and not is_hidden_from(session.identity, event):
-                        delivery.send(connection)
+        self._presence_delivery.deliver(events)
 
     def _delivery(self, encode: Callable[[WireFormat], EncodedEvent]) -> EventDelivery:
         return EventDelivery(encode, self._delivery_queue)
-
-
-class EventDelivery:
-    """The delivery of one event: encodes it once for each wire format, and only if a connection receives it."""
-
-    __slots__ = ("_delivery_queue", "_encode", "_encoded")
-
-    def __init__(self, encode: Callable[[WireFormat], EncodedEvent], delivery_queue: DeliveryQueue) -> None:
-        self._encode = encode
-        self._delivery_queue = delivery_queue
-        self._encoded: dict[WireFormat, tuple[EncodedEvent, bytes]] = {}
-
-    def send(self, connection: Connection) -> None:
-        """Sends the event to a connection."""
-        wire_format = connection.wire_format
-        encoded = self._encoded.get(wire_format)
-        if encoded is None:
-            event = self._encode(wire_format)
-            encoded = self._encoded[wire_format] = (event, b"" if callable(event) else wire_format.frames(event))
-        event, frames = encoded
-        if callable(event):
-            self._delivery_queue.deliver(connection, event(connection.session))
-        elif connection in self._delivery_queue.waiting:
-            self._delivery_queue.deliver(connection, event)
-        else:
-            connection.write(frames)
 
 
 def _receives(connection: Connection, message: Message, origin: str) -> bool:

@@ -71,6 +71,11 @@ class PresenceCache:
         organization.online.pop(user_id, None)
         return organization.synced.is_set() and was_online
 
+    def latest(self, organization_id: str, user_id: str) -> Event | None:
+        """Returns the latest event of an online user; None for any other."""
+        organization = self._organizations.get(organization_id)
+        return organization.online.get(user_id) if organization is not None else None
+
     def mark_synced(self, organization_ids: Iterable[str]) -> None:
         """Marks organizations as synced: presence has sent their complete state."""
         for organization_id in organization_ids:
