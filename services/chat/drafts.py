@@ -11,6 +11,7 @@ from services.chat import events
 from services.chat.domain import MessageDraft, Owner
 from services.chat.draft_store import DraftStore
 from services.chat.ids import request_digest
+from services.chat.limits import RateLimit
 from services.chat.publisher import Publisher
 from services.chat.store import ChatStore
 from services.chat.views import Views
@@ -24,6 +25,7 @@ class Drafts:
 
     Args:
         drafts, store, views, publisher: the collaborators.
+        limit: limits how fast a user may change messages and drafts.
         now_ms: returns the time, in Unix ms.
     """
 
@@ -34,16 +36,19 @@ class Drafts:
         store: ChatStore,
         views: Views,
         publisher: Publisher,
+        limit: RateLimit,
         now_ms: Callable[[], int],
     ) -> None:
         self._drafts = drafts
         self._store = store
         self._views = views
         self._publisher = publisher
+        self._limit = limit
         self._now_ms = now_ms
 
     async def put(self, caller: Identity, conversation_id: str, text: str, reply_to: str, *, request_id: str) -> None:
         """Stores the caller's draft, or removes it if the text is empty."""
+        self._limit.admit(caller.organization_id, caller.user_id)
         await self._views.require_member(caller.organization_id, conversation_id, caller.user_id)
         owner = Owner(caller.organization_id, caller.user_id)
         draft = MessageDraft(conversation_id, text, reply_to if text else "", self._now_ms())

@@ -1,4 +1,4 @@
-"""Limits how fast a user may send messages."""
+"""Limits how fast a user may send and change messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MAX_USERS: Final = 100_000
 
 
 class RateLimit:
-    """Limits the messages of each user of each organization. Each replica counts for itself.
+    """Limits the messages of each user of each organization, and their changes. Each replica counts for itself.
 
     Args:
         per_second: the sustained rate.
@@ -26,7 +26,7 @@ class RateLimit:
         self._limiter: KeyedLimiter[tuple[str, str]] = KeyedLimiter(now, _MAX_USERS)
 
     def admit(self, organization_id: str, user_id: str) -> None:
-        """Counts a message. Raises ResourceExhaustedError (RATE_LIMITED) if it exceeds the limit."""
+        """Counts a message or a change. Raises ResourceExhaustedError (RATE_LIMITED) if it exceeds the limit."""
         wait = self._limiter.attempt((organization_id, user_id), self._rate)
         if wait > 0:
             wait_ms = math.ceil(round(wait * 1_000, 3))

@@ -12,6 +12,7 @@ from services.chat.conversation_cache import ConversationState
 from services.chat.domain import MAX_PINNED, ChangeKind, ChangeSet, Message, may_delete
 from services.chat.errors import message_not_found, not_a_member, require_present
 from services.chat.ids import RequestKey, change_id_of
+from services.chat.limits import RateLimit
 from services.chat.reactions import with_reaction, without_reaction
 from services.chat.store import ChatStore
 
@@ -21,12 +22,14 @@ class MessageChanges:
 
     Args:
         committer, store: the collaborators.
+        limit: limits how fast a user may send and change messages.
         now_ms: returns the time, in Unix ms.
     """
 
-    def __init__(self, *, committer: Committer, store: ChatStore, now_ms: Callable[[], int]) -> None:
+    def __init__(self, *, committer: Committer, store: ChatStore, limit: RateLimit, now_ms: Callable[[], int]) -> None:
         self._committer = committer
         self._store = store
+        self._limit = limit
         self._now_ms = now_ms
 
     async def edit(
@@ -123,8 +126,16 @@ class MessageChanges:
         return message
 
     async def _write(self, key: RequestKey, decide: Decide) -> Message:
+        """Writes a change, and returns the message.
+
+        A repeated request gets the message as it is now, unless it is another's and the caller has left.
+        """
+        self._limit.admit(key.organization_id, key.user_id)
         changes = await self._committer.change(key.conversation_id, key.organization_id, decide, change_id_of(key))
         if changes.message is not None:
             return changes.message
         message_id = changes.change.message_id
-        return (await self._store.messages_by_id([message_id]))[message_id]
+        message = (await self._store.messages_by_id([message_id]))[message_id]
+        if message.sender_id != key.user_id and await self._store.member(key.conversation_id, key.user_id) is None:
+            raise not_a_member()
+        return message

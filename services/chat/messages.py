@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
@@ -24,6 +25,7 @@ MAX_PAGE_CHARACTERS: Final = 256 * 1024
 """The approximate limit of a page, in characters; below the unsent bytes at which a slow connection is closed."""
 MAX_VERSIONS: Final = 200
 _BARE_CHARACTERS: Final = 300
+_QUOTES: Final = 3  # around an item of a list, with its comma
 _MIN_LOG_ENTRIES: Final = 200
 """The fewest log entries to read at once: a small page may follow many entries of messages that have changed since."""
 
@@ -163,7 +165,10 @@ class Messages:
 def _size(message: Message) -> int:
     """Returns the approximate size of a message, in characters."""
     attached = sum(len(part.url) + len(part.name) for part in message.attachments)
-    return len(message.text) + attached + sum(map(len, message.mentions)) + _BARE_CHARACTERS
+    reacted = sum(len(user_id) + _QUOTES for reaction in message.reactions for user_id in reaction.user_ids)
+    data = len(json.dumps(message.data)) if message.data else 0
+    mentioned = sum(map(len, message.mentions))
+    return len(message.text) + attached + reacted + data + mentioned + _BARE_CHARACTERS
 
 
 def _fitting(messages: Sequence[Message]) -> int:

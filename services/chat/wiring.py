@@ -127,7 +127,7 @@ async def _build(
     views = Views(store)
     limit = RateLimit(settings.messages_per_second, settings.messages_burst, time.monotonic)
     messages = Messages(committer=committer, store=store, views=views, limit=limit, now_ms=_now_ms)
-    changes = MessageChanges(committer=committer, store=store, now_ms=_now_ms)
+    changes = MessageChanges(committer=committer, store=store, limit=limit, now_ms=_now_ms)
     forwarding = Forwarding(committer=committer, store=store, views=views, limit=limit)
     repeated_requests = RepeatedRequests(store, views)
     members = Members(
@@ -149,7 +149,7 @@ async def _build(
         new_id=lambda: secrets.token_hex(16),
     )
 
-    drafts = Drafts(drafts=stores.drafts, store=store, views=views, publisher=publisher, now_ms=_now_ms)
+    drafts = Drafts(drafts=stores.drafts, store=store, views=views, publisher=publisher, limit=limit, now_ms=_now_ms)
     schedule = Schedule(scheduled=stores.scheduled, store=store, views=views, now_ms=_now_ms)
     scheduler = Scheduler(scheduled=stores.scheduled, committer=committer, now_ms=_now_ms)
 

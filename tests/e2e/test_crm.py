@@ -34,7 +34,7 @@ async def test_the_example_prints_what_the_page_says(stack: LocalStack, tmp_path
     secret = stack.credentials.service_secrets["crm"]
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, str(program)),
-        env={**os.environ, "PARLEY_CRM_SECRET": secret},
+        env={**os.environ, "CRM_SECRET": secret},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

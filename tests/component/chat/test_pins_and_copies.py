@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
+from typing import Any
 
 import grpc
 import pytest
+from google.protobuf.struct_pb2 import Struct
+from parley.chat.v1 import chat_pb2, message_pb2
 
 from chassis.rpc.status import from_rpc_error
 from services.chat.domain import MAX_PINNED
 from tests.component.auth_service import RunningAuth
-from tests.component.chat.running import Person, RunningChat
+from tests.component.chat.running import TIMEOUT, Person, RunningChat
 
 
 async def reason_of(call: Awaitable[object]) -> str:
@@ -33,6 +36,23 @@ async def test_members_pin_and_unpin_messages(ann: Person, bob: Person) -> None:
     await ann.delete(key, ids[0])
     assert await bob.pinned(key) == []
     assert await reason_of(bob.pin(key, ids[0])) == "MESSAGE_DELETED"
+
+
+async def test_a_repeat_tells_a_former_member_nothing(ann: Person, bob: Person, chat: RunningChat) -> None:
+    key = (await ann.create_group("Board", bob.user_id)).conversation_id
+    sent = await ann.send(key, "harmless")
+    react = message_pb2.AddReactionRequest(
+        conversation_id=key, message_id=sent.message_id, emoji="👍", request_id="once"
+    )
+    pin = message_pb2.PinMessageRequest(conversation_id=key, message_id=sent.message_id, request_id="once")
+    requests: tuple[tuple[Any, Any], ...] = ((chat.messages.AddReaction, react), (chat.messages.PinMessage, pin))
+    for call, request in requests:
+        first = await call(request, metadata=bob.metadata, timeout=TIMEOUT)
+        assert first.message.text == "harmless"
+    await ann.remove(key, bob.user_id)
+    await ann.edit(key, sent.message_id, "secret")
+    for call, request in requests:
+        assert await reason_of(call(request, metadata=bob.metadata, timeout=TIMEOUT)) == "NOT_A_MEMBER"
 
 
 async def test_a_conversation_has_a_limited_number_of_pinned_messages(ann: Person, bob: Person) -> None:
@@ -126,3 +146,17 @@ async def test_a_page_around_a_message(
         await ann.send(key, f"{n}")
     page = await bob.history(key, around_seq=seq, page_size=size)
     assert ([m.seq for m in page.messages], page.has_more) == shown
+
+
+async def test_a_page_of_long_contacts_ends_at_its_size(ann: Person, bob: Person) -> None:
+    key = (await ann.direct(bob.user_id)).conversation_id
+    data = Struct()
+    data.update({"name": "Many", "emails": [f"{number:02}{'x' * 240}@a.example" for number in range(20)]})
+    kind = chat_pb2.MESSAGE_KIND_CONTACT
+    await asyncio.gather(*(ann.send(key, "", kind=kind, data=data) for _ in range(60)))  # 300,000 characters
+    page = await bob.history(key, page_size=60)
+    assert page.has_more
+    assert 40 < len(page.messages) < 60
+    changes = await bob.sync(key, 0, page_size=60)
+    assert changes.has_more
+    assert 40 < len(changes.messages) < 60

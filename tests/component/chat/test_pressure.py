@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,22 @@ async def test_a_flood_of_one_user_is_refused_and_the_others_are_served(ann: Per
     refusals = [outcome for outcome in outcomes if isinstance(outcome, grpc.aio.AioRpcError)]
     assert {refusal.code() for refusal in refusals} == {grpc.StatusCode.RESOURCE_EXHAUSTED}
     assert len(outcomes) - len(refusals) >= 5
+
+
+@pytest.mark.parametrize("limits", [{"messages_per_second": 1.0, "messages_burst": 5}])
+async def test_a_flood_of_changes_is_refused_too(ann: Person, bob: Person) -> None:
+    key = (await ann.direct(bob.user_id)).conversation_id
+    message_id = (await bob.send(key, "one")).message_id
+    changes: list[Awaitable[object]] = [
+        ann.react(key, message_id, "👍", active=number % 2 == 0) for number in range(20)
+    ]
+    changes += [ann.pin(key, message_id, pinned=number % 2 == 0) for number in range(20)]
+    changes += [ann.set_draft(key, f"draft {number}") for number in range(20)]
+    outcomes = await asyncio.gather(*changes, return_exceptions=True)
+    refusals = [outcome for outcome in outcomes if isinstance(outcome, grpc.aio.AioRpcError)]
+    assert {refusal.code() for refusal in refusals} == {grpc.StatusCode.RESOURCE_EXHAUSTED}
+    assert len(outcomes) - len(refusals) >= 5
+    await bob.react(key, message_id, "👍")
 
 
 @pytest.fixture

@@ -33,7 +33,9 @@ class LargeOrganization:
         self.hub.add(connection)
         return connection
 
-    def change(self, user_id: str, status: presence.PresenceStatus, role: Role = ROLE_SALES) -> None:
+    def change(
+        self, user_id: str, status: presence.PresenceStatus.ValueType, role: Role.ValueType = ROLE_SALES
+    ) -> None:
         shown = presence.Presence(user_id=user_id, status=status)
         self.hub.deliver_presence([presence.Event(organization_id="acme", presence=shown, role=role)])
 
