@@ -21,13 +21,13 @@ STREAM_FAILURES = Counter(
 )
 BATCH_ITEMS = Histogram(
     "parley_gateway_batch_items",
-    "Items in one SendMessages or SendSignals call to chat.",
+    "Items in one SendMessages, SendSignals or BatchListMessages call to chat.",
     ["batches"],
     buckets=(1, 2, 5, 10, 25, 50, 100, 250, 500, 1000),
 )
 BATCH_SECONDS = Histogram(
     "parley_gateway_batch_seconds",
-    "Duration of SendMessages and SendSignals calls to chat.",
+    "Duration of SendMessages, SendSignals and BatchListMessages calls to chat.",
     ["batches"],
     buckets=QUICK,
 )

@@ -1,4 +1,4 @@
-"""Reads of a long conversation: pages of history and of changes from random positions."""
+"""Reads of a long conversation: its latest page, and pages of history and of changes from random positions."""
 
 from __future__ import annotations
 
@@ -18,20 +18,26 @@ _WRITES_IN_FLIGHT: Final = 800
 
 
 async def history(system: Parley, *, length: int, readers: int, seconds: float) -> Figures:
-    """Measures pages and syncs a second in a conversation of `length` messages; each reader has one in flight."""
+    """Measures reads a second in a conversation of `length` messages; each reader has one in flight."""
     one, other = await system.create_users(2)
     writer = await system.connect(one)
     key = await system.direct(writer, other)
     await _write(writer, key, length)
     sockets = [await system.connect(one if n % 2 else other) for n in range(readers)]
     figures: Figures = {"length": float(length)}
-    for name, op, place in (("pages", "message.list", "beforeSeq"), ("syncs", "message.sync", "afterRev")):
+    for name, op, place in (
+        ("latest", "message.list", ""),
+        ("pages", "message.list", "beforeSeq"),
+        ("syncs", "message.sync", "afterRev"),
+    ):
         meter, took = Meter(system.pids), array("d")
         before, until = meter.read(), time.perf_counter() + seconds
 
         async def read(socket: Socket, op: str = op, place: str = place) -> None:
             while (began := time.perf_counter()) < until:  # noqa: B023  # read ends before the loop goes on
-                body = {"conversationId": key, place: random.randint(_PAGE + 1, length - _PAGE), "pageSize": _PAGE}
+                body = {"conversationId": key, "pageSize": _PAGE}
+                if place:
+                    body[place] = random.randint(_PAGE + 1, length - _PAGE)
                 if len((await socket.ask(op, body))["messages"]) != _PAGE:
                     raise BenchError("a page was not full")
                 took.append(time.perf_counter() - began)  # noqa: B023

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TypeVar
 
 import grpc
+from parley.chat.v1.message_pb2 import ListMessagesRequest
 
 from chassis.identity import Identity
 from gateway.upstream.clients import Upstreams
+from gateway.upstream.page_reader import Page
 
 Q = TypeVar("Q")
 R = TypeVar("R")
@@ -38,3 +40,7 @@ class UserClient:
             conversation_id: the conversation that the call concerns, if any; it selects the replica of chat.
         """
         return await self.upstreams.call(method, request, token=self._token, conversation_id=conversation_id)
+
+    async def list_messages(self, request: ListMessagesRequest) -> Page:
+        """Returns a page of messages; the call is shared with other users. Raises AppError."""
+        return await self.upstreams.pages.read(self.identity, self._token, request)

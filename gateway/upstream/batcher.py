@@ -172,11 +172,16 @@ class Batcher(Generic[I, O]):
             entry.answer(outcome)
 
     def _fail(self, entries: list[_Entry[I, O]], error: AppError) -> None:
-        """Answers every entry. An error about the gateway itself, such as about its token, becomes UNAVAILABLE."""
         _log.warning("batch_failed", batches=self._name, items=len(entries), reason=error.reason, error=error.message)
-        if error.category not in _FORWARDED:
-            error = UnavailableError("SERVICE_UNAVAILABLE", "try again soon", retry_after_ms=_RETRY_AFTER_MS)
-        elif error.retry_after_ms is None:
-            error.retry_after_ms = _RETRY_AFTER_MS
+        error = error_for_users(error)
         for entry in entries:
             entry.answer(error)
+
+
+def error_for_users(error: AppError) -> AppError:
+    """Returns the error of every item of a failed call: one about the gateway itself, such as its token, is hidden."""
+    if error.category not in _FORWARDED:
+        return UnavailableError("SERVICE_UNAVAILABLE", "try again soon", retry_after_ms=_RETRY_AFTER_MS)
+    if error.retry_after_ms is None:
+        error.retry_after_ms = _RETRY_AFTER_MS
+    return error

@@ -20,6 +20,7 @@ from chassis.process.tracing import trace_headers
 from chassis.rpc.channel import CALL_TIMEOUT_SECONDS, Metadata, ServiceTokens, bearer, open_channel
 from chassis.rpc.status import from_rpc_error
 from chassis.rpc.tls import TlsFiles
+from gateway.upstream.page_reader import PageReader
 
 SHARD_HEADER: Final = "x-parley-shard"
 SERVICE_HEADER: Final = "x-parley-service"  # every service has its health at the same path; Envoy routes by this
@@ -94,6 +95,7 @@ class Upstreams:
         self._methods: dict[str, grpc.aio.UnaryUnaryMultiCallable[Any, Any]] = {}
         self.service_tokens = service_tokens
         self.chat_shards = chat_shards
+        self.pages = PageReader(self)
 
     def method(self, method: Method) -> grpc.aio.UnaryUnaryMultiCallable[Any, Any]:
         """Returns what calls a unary method, by the service in its package's name, such as "chat" in parley.chat.v1."""

@@ -22,6 +22,7 @@ from services.chat.forwarding import Forwarding
 from services.chat.ids import message_id_of
 from services.chat.message_changes import MessageChanges
 from services.chat.messages import Messages
+from services.chat.page_batches import PageBatches, pages_to_proto
 from services.chat.sequencing import Draft
 from services.chat.signals import Signals, member_key
 from services.chat.write_queue import Outcome
@@ -30,7 +31,15 @@ from services.chat.write_queue import Outcome
 class MessageServicer(MessageServiceServicer):
     """parley.chat.v1.MessageService."""
 
-    def __init__(self, messages: Messages, changes: MessageChanges, forwarding: Forwarding, signals: Signals) -> None:
+    def __init__(
+        self,
+        messages: Messages,
+        page_batches: PageBatches,
+        changes: MessageChanges,
+        forwarding: Forwarding,
+        signals: Signals,
+    ) -> None:
+        self._page_batches = page_batches
         self._forwarding = forwarding
         self._messages = messages
         self._changes = changes
@@ -83,6 +92,12 @@ class MessageServicer(MessageServiceServicer):
             page_size=page_size(request.page_size),
         )
         return pb.ListMessagesResponse(messages=map(convert.message_to_proto, messages), has_more=has_more)
+
+    async def BatchListMessages(
+        self, request: pb.BatchListMessagesRequest, context: Context
+    ) -> pb.BatchListMessagesResponse:
+        """Implements the RPC."""
+        return pages_to_proto(await self._page_batches.read(caller(), request.items))
 
     async def SyncMessages(self, request: pb.SyncMessagesRequest, context: Context) -> pb.SyncMessagesResponse:
         """Implements the RPC."""

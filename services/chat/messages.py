@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Final
+from typing import Final, Protocol
 
 from parley.chat.v1 import chat_pb2
 
@@ -28,6 +28,18 @@ _BARE_CHARACTERS: Final = 300
 _QUOTES: Final = 3  # around an item of a list, with its comma
 _MIN_LOG_ENTRIES: Final = 200
 """The fewest log entries to read at once: a small page may follow many entries of messages that have changed since."""
+
+
+class Reader(Protocol):
+    """A user who reads."""
+
+    @property
+    def organization_id(self) -> str:
+        """The user's organization."""
+
+    @property
+    def user_id(self) -> str:
+        """The user's id."""
 
 
 class Messages:
@@ -72,18 +84,18 @@ class Messages:
         return message
 
     async def history(
-        self, caller: Identity, conversation_id: str, *, before_seq: int | None, after_seq: int | None, page_size: int
+        self, caller: Reader, conversation_id: str, *, before_seq: int | None, after_seq: int | None, page_size: int
     ) -> tuple[list[Message], bool]:
         """Returns a page of messages by ascending seq, and whether there are more in its direction."""
         await self._views.require_member(caller.organization_id, conversation_id, caller.user_id)
         messages = await self._store.history(
             conversation_id, before_seq=before_seq, after_seq=after_seq, limit=page_size + 1
         )
-        count = _fitting(messages[:page_size])
+        count = fitting(map(size_of, messages[:page_size]))
         return sorted(messages[:count], key=_seq), len(messages) > count
 
     async def around(
-        self, caller: Identity, conversation_id: str, seq: int, page_size: int
+        self, caller: Reader, conversation_id: str, seq: int, page_size: int
     ) -> tuple[list[Message], bool]:
         """Returns the messages on both sides of a seq, with its own, and whether there are more on either side."""
         await self._views.require_member(caller.organization_id, conversation_id, caller.user_id)
@@ -93,7 +105,7 @@ class Messages:
         newer_count = min(len(newer), page_size - min(len(older), (page_size + 1) // 2))
         page = [*older[: page_size - newer_count], *newer[:newer_count]]
         page.sort(key=lambda message: abs(message.seq - seq))
-        count = _fitting(page)
+        count = fitting(map(size_of, page))
         return sorted(page[:count], key=_seq), len(older) + len(newer) > count
 
     async def pinned(self, caller: Identity, conversation_id: str) -> list[Message]:
@@ -154,15 +166,15 @@ class Messages:
                 message = entry if isinstance(entry, Message) else changed.get(entry.message_id)
                 rev = entry.sent_rev if isinstance(entry, Message) else entry.rev
                 if message is not None and message.rev == rev:
-                    if len(page) == page_size or (page and size + _size(message) > MAX_PAGE_CHARACTERS):
+                    if len(page) == page_size or (page and size + size_of(message) > MAX_PAGE_CHARACTERS):
                         return conversation, page, True
                     page.append(message)
-                    size += _size(message)
+                    size += size_of(message)
             if len(entries) < batch:
                 return conversation, page, False
 
 
-def _size(message: Message) -> int:
+def size_of(message: Message) -> int:
     """Returns the approximate size of a message, in characters."""
     attached = sum(len(part.url) + len(part.name) for part in message.attachments)
     reacted = sum(len(user_id) + _QUOTES for reaction in message.reactions for user_id in reaction.user_ids)
@@ -171,10 +183,15 @@ def _size(message: Message) -> int:
     return len(message.text) + attached + reacted + data + mentioned + _BARE_CHARACTERS
 
 
-def _fitting(messages: Sequence[Message]) -> int:
-    """Returns how many of these messages fit into a page: at least one, if there is one."""
-    sizes = itertools.accumulate(map(_size, messages))
-    return max(min(1, len(messages)), sum(size <= MAX_PAGE_CHARACTERS for size in sizes))
+def fitting(sizes: Iterable[int]) -> int:
+    """Returns how many messages of these sizes fit into a page: at least one, if there is one."""
+    count = total = 0
+    for size in sizes:
+        total += size
+        if count and total > MAX_PAGE_CHARACTERS:
+            break
+        count += 1
+    return count
 
 
 def _seq(message: Message) -> int:

@@ -11,7 +11,7 @@ from pymongo import ASCENDING, DESCENDING, AsyncMongoClient
 from pymongo.write_concern import WriteConcern
 
 from services.chat import documents
-from services.chat.domain import Change, Conversation, LogEntry, Member, Message, Version
+from services.chat.domain import Change, Conversation, LogEntry, Member, MemberKey, Message, Version
 
 
 class ReadingStore:
@@ -160,6 +160,12 @@ class ReadingStore:
         """Returns a member, or None."""
         document = await self._members.find_one({"_id": documents.member_id(conversation_id, user_id)})
         return documents.to_member(document) if document else None
+
+    async def memberships(self, keys: Collection[MemberKey]) -> dict[MemberKey, bool]:
+        """Returns those of these keys that are of members."""
+        ids = [documents.member_id(*key) for key in keys]
+        cursor = self._members.find({"_id": {"$in": ids}}, {"_id": 0, "c": 1, "u": 1})
+        return {MemberKey(document["c"], document["u"]): True async for document in cursor}
 
     async def members(self, conversation_ids: Collection[str]) -> dict[str, list[Member]]:
         """Returns all members of these conversations, ordered by user id."""

@@ -36,11 +36,13 @@ from services.chat.draft_store import DraftStore
 from services.chat.drafts import Drafts
 from services.chat.forwarding import Forwarding
 from services.chat.intents import WriteIntents
+from services.chat.latest_pages import LatestPages
 from services.chat.limits import RateLimit
 from services.chat.members import Members
 from services.chat.message_changes import MessageChanges
 from services.chat.message_servicer import MessageServicer
 from services.chat.messages import Messages
+from services.chat.page_batches import PageBatches
 from services.chat.personal_servicer import DraftServicer, ScheduleServicer
 from services.chat.publisher import Publisher
 from services.chat.read_marks import ReadMarks
@@ -165,7 +167,7 @@ async def _build(
     return Service(
         registrations=_registrations(
             ConversationServicer(conversations, members),
-            MessageServicer(messages, changes, forwarding, signals),
+            MessageServicer(messages, PageBatches(messages, LatestPages(store)), changes, forwarding, signals),
             EventServicer(fanout),
             DraftServicer(drafts),
             ScheduleServicer(schedule),

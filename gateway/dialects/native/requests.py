@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 from parley.chat.v1.chat_pb2 import MESSAGE_KIND_TEXT
 from parley.chat.v1.message_pb2 import (
     Draft,
+    ListMessagesRequest,
     MarkDeliveredRequest,
     MarkReadRequest,
     SendMessageRequest,
@@ -37,12 +38,14 @@ from gateway.sessions.commands import (
 from gateway.sessions.user_client import UserClient
 from gateway.wire.json_reader import NOT_AN_OBJECT, read_request
 from gateway.wire.json_writer import writer_of
+from gateway.wire.message_json import MessageJsonCache
 from gateway.wire.timestamps import time_text_of
 
 MakeCommand = Callable[[Any], Command]
 """Makes the command of a body, a decoded JSON value. Raises AppError."""
 
 _MAX_TOKEN_CHARACTERS: Final = 8_192
+_message_json: Final = MessageJsonCache(32 * 1024 * 1024)
 
 
 def commands_of(methods: Iterable[Method]) -> dict[str, MakeCommand]:
@@ -86,6 +89,7 @@ def _handled_by_gateway(of_contract: Mapping[str, MakeCommand]) -> dict[str, Mak
 
     return {
         "message.send": _send_message,
+        "message.list": _list_messages,
         "receipt.read": lambda body: SendSignal(read_request(body, MarkReadRequest.DESCRIPTOR)),
         "receipt.delivered": lambda body: SendSignal(read_request(body, MarkDeliveredRequest.DESCRIPTOR)),
         "typing.set": lambda body: SendSignal(read_request(body, SetTypingRequest.DESCRIPTOR)),
@@ -99,6 +103,15 @@ def _send_message(body: Any) -> SendMessage:
     draft = read_request(body, SendMessageRequest.DESCRIPTOR).draft
     draft.kind = draft.kind or MESSAGE_KIND_TEXT
     return SendMessage(draft)
+
+
+def _list_messages(body: Any) -> CallUpstream:
+    return CallUpstream(partial(_list_page, read_request(body, ListMessagesRequest.DESCRIPTOR)))
+
+
+async def _list_page(request: ListMessagesRequest, calls: UserClient) -> Result:
+    page = await calls.list_messages(request)
+    return {"messages": [_message_json.of(message) for message in page.messages], "hasMore": page.has_more}
 
 
 def _set_idle(body: Mapping[str, Any]) -> SetIdle:

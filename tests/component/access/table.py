@@ -129,6 +129,11 @@ def _send_signals(resource: Resource) -> Message:
     return m.SendSignalsRequest(items=[m.SendSignalsRequest.Item(actor=_actor(resource), typing=typing)])
 
 
+def _batch_list_messages(resource: Resource) -> Message:
+    page = m.ListMessagesRequest(conversation_id=resource.conversation_id)
+    return m.BatchListMessagesRequest(items=[m.BatchListMessagesRequest.Item(actor=_actor(resource), request=page)])
+
+
 def _attachments(resource: Resource) -> Attachments:
     return Attachments(add=[UserKey(organization_id=resource.organization_id, user_id="ann")], request_sequence=1)
 
@@ -365,6 +370,7 @@ TABLE: dict[str, Case] = {
         lambda t: m.MarkDeliveredRequest(conversation_id=t.conversation_id, seq=1)
     ),
     "MessageService/SetTyping": _conversation(lambda t: m.SetTypingRequest(conversation_id=t.conversation_id)),
+    "MessageService/BatchListMessages": Case(SERVICES, _batch_list_messages, "conversation", ACTING),
     "MessageService/SendSignals": Case(SERVICES, _send_signals, "conversation", ACTING),
     "DraftService/SetDraft": _conversation(lambda t: dr.SetDraftRequest(conversation_id=t.conversation_id, text="x")),
     "DraftService/ListDrafts": Case(USERS, lambda _: dr.ListDraftsRequest()),

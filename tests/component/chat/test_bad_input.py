@@ -86,6 +86,12 @@ def send_signals(fixture: Fixture) -> Message:
     return request
 
 
+def batch_list_messages(fixture: Fixture) -> Message:
+    request = message_pb2.BatchListMessagesRequest()
+    request.items.add(actor=fixture.actor, request=m.ListMessagesRequest(conversation_id=fixture.conversation_id))
+    return request
+
+
 def subscribe(fixture: Fixture) -> Message:
     key = UserKey(organization_id=fixture.organization_id, user_id=fixture.ann.user_id)
     return event_pb2.SubscribeRequest(attachments=Attachments(add=[key], request_sequence=1))
@@ -167,8 +173,9 @@ GOOD: dict[str, Make] = {
     "MarkDelivered": lambda s: m.MarkDeliveredRequest(conversation_id=s.conversation_id, seq=1),
     "SetTyping": lambda s: m.SetTypingRequest(conversation_id=s.conversation_id, active=True),
     "SendSignals": send_signals,
+    "BatchListMessages": batch_list_messages,
 }
-FOR_SERVICES = {"Subscribe", "SendMessages", "SendSignals"}
+FOR_SERVICES = {"Subscribe", "SendMessages", "SendSignals", "BatchListMessages"}
 
 
 def call_of(name: str, fixture: Fixture) -> Call:
@@ -365,6 +372,7 @@ ROWS = [
     *_invalid("Subscribe", "attachments.remove", "attachments.remove[0].userId", [UserKey(organization_id="acme")]),
     *_invalid("Subscribe", "resume_cursors.shards", "resumeCursors.shards", {0: ""}, {0: "abc"}, {1: "1-2-3"}),
     Row("SendMessages", "items", [m.SendMessagesRequest.Item()] * 1_001, BAD, "INVALID_FIELDS", "items"),
+    Row("BatchListMessages", "items", [m.BatchListMessagesRequest.Item()] * 201, BAD, "INVALID_FIELDS", "items"),
     Row("SendSignals", "items", [m.SendSignalsRequest.Item()] * 1_001, BAD, "INVALID_FIELDS", "items"),
 ]  # fmt: skip
 
@@ -465,6 +473,33 @@ async def test_a_bad_signal_of_a_batch_harms_no_other(fixture: Fixture) -> None:
     outcomes = (await stub.SendSignals(request, metadata=fixture.service, timeout=20)).outcomes
     assert [o.code for o in outcomes[1::2]] == [0] * len(bad)
     assert all(Category(o.code) in (BAD, MISSING, DENIED) for o in outcomes[::2])
+
+
+PAGE_ROWS = {
+    "a user who is not there": ("actor.user_id", "nobody", DENIED),
+    "no user": ("actor.user_id", "", DENIED),
+    "a long user": ("actor.user_id", "x" * 20_000, DENIED),
+    "another organization": ("actor.organization_id", "elsewhere", MISSING),
+    "no conversation": ("request.conversation_id", "", BAD),
+    "an unknown conversation": ("request.conversation_id", "nothing", MISSING),
+    "a conversation of control characters": ("request.conversation_id", "\0\n", MISSING),
+    "a negative size": ("request.page_size", -1, BAD),
+    "a seq of 0": ("request.before_seq", 0, BAD),
+    "a negative seq": ("request.after_seq", -1, BAD),
+}
+
+
+async def test_a_bad_page_of_a_batch_harms_no_other(fixture: Fixture) -> None:
+    request = message_pb2.BatchListMessagesRequest()
+    page = m.ListMessagesRequest(conversation_id=fixture.conversation_id)
+    for path, value, _ in PAGE_ROWS.values():
+        set_at(request.items.add(actor=fixture.actor, request=page), path, value)
+        request.items.add(actor=fixture.actor, request=page)
+    stub = fixture.ann.chat.messages
+    for _ in ("from the store", "from memory"):
+        outcomes = (await stub.BatchListMessages(request, metadata=fixture.service, timeout=20)).outcomes
+        assert [o.error.code for o in outcomes[::2]] == [category for *_, category in PAGE_ROWS.values()]
+        assert [len(o.page.messages) > 0 for o in outcomes[1::2]] == [True] * len(PAGE_ROWS)
 
 
 async def test_the_id_of_a_change_is_no_message(ann: Person, bob: Person) -> None:

@@ -65,6 +65,26 @@ async def test_a_batch_of_signals_marks_those_of_the_own_organization_alone(
         assert (await bob.conversation(key)).read_seq == expected
 
 
+async def test_a_batch_of_pages_reads_those_of_the_own_organization_alone(
+    auth: RunningAuth, chat: RunningChat, ann: Person, bob: Person, organization_id: str
+) -> None:
+    key = (await ann.direct(bob.user_id)).conversation_id
+    await ann.send(key, "secret")
+    foreign = f"{organization_id}-2"
+    await auth.create_organization(foreign)
+    page = message_pb2.ListMessagesRequest(conversation_id=key)
+    for caller, read in ((organization_id, True), (foreign, False)):
+        request = message_pb2.BatchListMessagesRequest()
+        for organization in (organization_id, foreign, organization_id, ""):
+            request.items.add(request=page).actor.organization_id = organization
+            request.items[-1].actor.user_id = ann.user_id
+        metadata = await auth.service_metadata(caller)
+        outcomes = (await chat.messages.BatchListMessages(request, metadata=metadata, timeout=TIMEOUT)).outcomes
+        assert [len(outcome.page.messages) for outcome in outcomes] == [read, 0, read, 0]
+        refused = [denied(outcome.error) for outcome in outcomes]
+        assert refused == [not read, read, not read, True]
+
+
 @pytest.mark.parametrize("later", [False, True], ids=["first request", "later request"])
 @pytest.mark.parametrize("field", ["add", "remove"])
 async def test_a_stream_ends_that_asks_for_users_of_another_organization(

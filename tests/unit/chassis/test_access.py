@@ -23,6 +23,7 @@ NAMING = {
     "DirectoryService/UpdateOrganization": ["organization.organization_id"],
     "DirectoryService/UpdateUser": ["user.organization_id"],
     "EventService/Subscribe": ["attachments.add.organization_id", "attachments.remove.organization_id"],
+    "MessageService/BatchListMessages": ["items.actor.organization_id"],
     "MessageService/SendMessages": ["items.actor.organization_id"],
     "MessageService/SendSignals": ["items.actor.organization_id"],
     "NotificationService/Subscribe": ["attachments.add.organization_id", "attachments.remove.organization_id"],
@@ -88,6 +89,7 @@ def test_only_services_limited_to_an_organization_are_checked(name: str) -> None
     assert not access.applies_to(identity("own", service=False))
     assert not access.applies_to(identity("", service=True))
     checked_by_interceptor = bool(NAMING.get(name)) and name not in {
+        "MessageService/BatchListMessages",
         "MessageService/SendMessages",
         "MessageService/SendSignals",
     }
@@ -97,6 +99,6 @@ def test_only_services_limited_to_an_organization_are_checked(name: str) -> None
 def test_methods_with_an_outcome_per_item_refuse_each_item() -> None:
     """The interceptor leaves methods with `per_item` to their services, whose tests must name the requests."""
     per_item = {name for name, access in ACCESS.items() if access.rule.per_item and NAMING.get(name)}
-    assert per_item == {"MessageService/SendMessages", "MessageService/SendSignals"}
+    assert per_item == {f"MessageService/{name}" for name in ("BatchListMessages", "SendMessages", "SendSignals")}
     tests_of_chat = (Path(__file__).parents[2] / "component/chat/test_organizations.py").read_text()
     assert all(f"{name.partition('/')[2]}Request" in tests_of_chat for name in per_item)

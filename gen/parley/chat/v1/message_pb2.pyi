@@ -417,6 +417,138 @@ class ListMessagesResponse(_message.Message):
 Global___ListMessagesResponse: _TypeAlias = ListMessagesResponse  # noqa: Y015
 
 @_typing.final
+class BatchListMessagesRequest(_message.Message):
+    """Request for BatchListMessages."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Item(_message.Message):
+        """A page for one user."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        ACTOR_FIELD_NUMBER: _builtins.int
+        REQUEST_FIELD_NUMBER: _builtins.int
+        @_builtins.property
+        def actor(self) -> Global___Actor:
+            """The user."""
+
+        @_builtins.property
+        def request(self) -> Global___ListMessagesRequest:
+            """The page."""
+
+        def __init__(
+            self,
+            *,
+            actor: Global___Actor | None = ...,
+            request: Global___ListMessagesRequest | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "request", b"request"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "request", b"request"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchListMessagesRequest.Item]:
+        """The pages, at most 200."""
+
+    def __init__(
+        self,
+        *,
+        items: _abc.Iterable[Global___BatchListMessagesRequest.Item] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchListMessagesRequest: _TypeAlias = BatchListMessagesRequest  # noqa: Y015
+
+@_typing.final
+class BatchListMessagesResponse(_message.Message):
+    """Response of BatchListMessages."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Page(_message.Message):
+        """A page of messages, as in ListMessagesResponse."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        MESSAGES_FIELD_NUMBER: _builtins.int
+        HAS_MORE_FIELD_NUMBER: _builtins.int
+        has_more: _builtins.bool
+        """Whether there are more messages in the direction of the page; around a seq, in either direction."""
+        @_builtins.property
+        def messages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+            """The messages by ascending seq, each an encoded Message."""
+
+        def __init__(
+            self,
+            *,
+            messages: _abc.Iterable[_builtins.bytes] | None = ...,
+            has_more: _builtins.bool = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["has_more", b"has_more", "messages", b"messages"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class Outcome(_message.Message):
+        """The outcome of an item."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        PAGE_FIELD_NUMBER: _builtins.int
+        ERROR_FIELD_NUMBER: _builtins.int
+        @_builtins.property
+        def page(self) -> Global___BatchListMessagesResponse.Page:
+            """The page."""
+
+        @_builtins.property
+        def error(self) -> _status_pb2.Status:
+            """The page was refused; the status is the one that ListMessages would fail with."""
+
+        def __init__(
+            self,
+            *,
+            page: Global___BatchListMessagesResponse.Page | None = ...,
+            error: _status_pb2.Status | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "outcome", b"outcome", "page", b"page"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["error", b"error", "outcome", b"outcome", "page", b"page"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["page", "error"]  # noqa: Y015
+        _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
+        def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
+
+    OUTCOMES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def outcomes(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchListMessagesResponse.Outcome]:
+        """The outcomes of the first items, in the order of the items."""
+
+    def __init__(
+        self,
+        *,
+        outcomes: _abc.Iterable[Global___BatchListMessagesResponse.Outcome] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcomes", b"outcomes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchListMessagesResponse: _TypeAlias = BatchListMessagesResponse  # noqa: Y015
+
+@_typing.final
 class SyncMessagesRequest(_message.Message):
     """Request for SyncMessages."""
 

@@ -61,6 +61,11 @@ class MessageServiceStub:
                 request_serializer=parley_dot_chat_dot_v1_dot_message__pb2.ListMessagesRequest.SerializeToString,
                 response_deserializer=parley_dot_chat_dot_v1_dot_message__pb2.ListMessagesResponse.FromString,
                 _registered_method=True)
+        self.BatchListMessages = channel.unary_unary(
+                '/parley.chat.v1.MessageService/BatchListMessages',
+                request_serializer=parley_dot_chat_dot_v1_dot_message__pb2.BatchListMessagesRequest.SerializeToString,
+                response_deserializer=parley_dot_chat_dot_v1_dot_message__pb2.BatchListMessagesResponse.FromString,
+                _registered_method=True)
         self.SyncMessages = channel.unary_unary(
                 '/parley.chat.v1.MessageService/SyncMessages',
                 request_serializer=parley_dot_chat_dot_v1_dot_message__pb2.SyncMessagesRequest.SerializeToString,
@@ -189,6 +194,18 @@ class MessageServiceServicer:
         least one message if there is one.
 
         Errors: NOT_FOUND (CONVERSATION_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BatchListMessages(self, request, context):
+        """Lists pages of many users in one call, for gateways, with messages in their encoded form. Each item has its own
+        outcome, with the errors of ListMessages, and PERMISSION_DENIED (ORGANIZATION_NOT_ALLOWED) if the caller's token is
+        for another organization. Once the outcomes exceed about 4 MiB, those of the remaining items are left out: repeat
+        these items. There is always at least one outcome if there are items.
+
+        Errors of the call: only those common to all RPCs.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -375,6 +392,11 @@ def add_MessageServiceServicer_to_server(servicer, server):
                     servicer.ListMessages,
                     request_deserializer=parley_dot_chat_dot_v1_dot_message__pb2.ListMessagesRequest.FromString,
                     response_serializer=parley_dot_chat_dot_v1_dot_message__pb2.ListMessagesResponse.SerializeToString,
+            ),
+            'BatchListMessages': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchListMessages,
+                    request_deserializer=parley_dot_chat_dot_v1_dot_message__pb2.BatchListMessagesRequest.FromString,
+                    response_serializer=parley_dot_chat_dot_v1_dot_message__pb2.BatchListMessagesResponse.SerializeToString,
             ),
             'SyncMessages': grpc.unary_unary_rpc_method_handler(
                     servicer.SyncMessages,
@@ -567,6 +589,33 @@ class MessageService:
             '/parley.chat.v1.MessageService/ListMessages',
             parley_dot_chat_dot_v1_dot_message__pb2.ListMessagesRequest.SerializeToString,
             parley_dot_chat_dot_v1_dot_message__pb2.ListMessagesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchListMessages(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/parley.chat.v1.MessageService/BatchListMessages',
+            parley_dot_chat_dot_v1_dot_message__pb2.BatchListMessagesRequest.SerializeToString,
+            parley_dot_chat_dot_v1_dot_message__pb2.BatchListMessagesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -53,6 +53,14 @@ class MessageServiceStub:
 
     Errors: NOT_FOUND (CONVERSATION_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER).
     """
+    BatchListMessages: _aio.UnaryUnaryMultiCallable[_message_pb2.BatchListMessagesRequest, _message_pb2.BatchListMessagesResponse]
+    """Lists pages of many users in one call, for gateways, with messages in their encoded form. Each item has its own
+    outcome, with the errors of ListMessages, and PERMISSION_DENIED (ORGANIZATION_NOT_ALLOWED) if the caller's token is
+    for another organization. Once the outcomes exceed about 4 MiB, those of the remaining items are left out: repeat
+    these items. There is always at least one outcome if there are items.
+
+    Errors of the call: only those common to all RPCs.
+    """
     SyncMessages: _aio.UnaryUnaryMultiCallable[_message_pb2.SyncMessagesRequest, _message_pb2.SyncMessagesResponse]
     """Lists the messages that changed after a rev, by ascending rev, each once in its present state and tombstones
     included. A page holds at most about 256 Ki characters, and at least one message if there is one.
@@ -215,6 +223,20 @@ class MessageServiceServicer(metaclass=_abc_1.ABCMeta):
         least one message if there is one.
 
         Errors: NOT_FOUND (CONVERSATION_NOT_FOUND); PERMISSION_DENIED (NOT_A_MEMBER).
+        """
+
+    @_abc_1.abstractmethod
+    def BatchListMessages(
+        self,
+        request: _message_pb2.BatchListMessagesRequest,
+        context: _aio.ServicerContext[_message_pb2.BatchListMessagesRequest, _abc.Awaitable[_message_pb2.BatchListMessagesResponse]],
+    ) -> _abc.Awaitable[_message_pb2.BatchListMessagesResponse]:
+        """Lists pages of many users in one call, for gateways, with messages in their encoded form. Each item has its own
+        outcome, with the errors of ListMessages, and PERMISSION_DENIED (ORGANIZATION_NOT_ALLOWED) if the caller's token is
+        for another organization. Once the outcomes exceed about 4 MiB, those of the remaining items are left out: repeat
+        these items. There is always at least one outcome if there are items.
+
+        Errors of the call: only those common to all RPCs.
         """
 
     @_abc_1.abstractmethod
