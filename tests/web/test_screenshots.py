@@ -38,6 +38,7 @@ async def prepare(stack: LocalStack) -> str:
         direct = await sales.conversation_direct(user_id="manager")
         await sales.send_message(direct.conversation.conversation_id, "Do you have five minutes for Dr Brandt's offer?")
         await sales.send_message(direct.conversation.conversation_id, "It's about the discount.")
+        await manager.presence_set(status="online")  # other tests share these users
         main = await new_group(manager, "Weber renewal", "lead", "sales")
         for author, text in TALK:
             sent = await people[author].send_message(main, text)
