@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from google.protobuf.json_format import MessageToDict, ParseDict
+from google.protobuf.json_format import MessageToDict, ParseDict, SerializeToJsonError
 from google.protobuf.timestamp_pb2 import Timestamp
 from parley.chat.v1 import chat_pb2, draft_pb2, message_pb2, schedule_pb2
 
+from chassis.contract.validator import invalid_fields
 from services.chat.domain import (
     MAX_LISTED_MEMBERS,
     Attachment,
@@ -210,8 +211,13 @@ def attachments_of(draft: message_pb2.Draft) -> tuple[Attachment, ...]:
 
 
 def data_of(draft: message_pb2.Draft) -> dict[str, object] | None:
-    """Converts a draft's data."""
-    return MessageToDict(draft.data) if draft.HasField("data") else None
+    """Converts a draft's data. Raises InvalidArgumentError (INVALID_FIELDS) if it has numbers that JSON lacks."""
+    if not draft.HasField("data"):
+        return None
+    try:
+        return MessageToDict(draft.data)
+    except (SerializeToJsonError, ValueError):
+        raise invalid_fields({"data": "must not have NaN or infinite numbers"}) from None
 
 
 def message_kind(kind: chat_pb2.MessageKind.ValueType) -> int:

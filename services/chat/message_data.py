@@ -64,7 +64,9 @@ def problems_of(kind: int, data: Mapping[str, object] | None, attachments: int) 
         return {"data": "is required for this kind"} if kind in _REQUIRED else {}
     if fields is None:
         return {"data": "must be absent for this kind"}
-    problems = {f"data.{name}": "is not a field of this kind" for name in data if name not in fields}
+    if not data.keys() <= fields.keys():  # the other names are the caller's: of any number and length
+        return {"data": f"may only have {', '.join(fields)}"}
+    problems: Problems = {}
     for name, field in fields.items():
         if name not in data:
             if field.required:

@@ -87,7 +87,10 @@ class Schedule:
             return changed
         if await self._scheduled.was_performed(scheduled_message_id, digest):  # by a concurrent repeat
             return (await self._own(caller, scheduled_message_id))[0]
-        raise _already_sent()
+        _, state = await self._own(caller, scheduled_message_id)
+        if state is ScheduleState.CANCELLED:
+            raise _not_found()
+        raise _unchangeable(state)
 
     async def cancel(self, caller: Identity, scheduled_message_id: str) -> None:
         """Cancels a message of the caller; a cancelled one stays as it is."""
@@ -95,7 +98,7 @@ class Schedule:
         if not await self._scheduled.cancel(scheduled_message_id, self._now_ms()):
             _, state = await self._own(caller, scheduled_message_id)
             if state is not ScheduleState.CANCELLED:
-                raise _already_sent()
+                raise _unchangeable(state)
 
     async def _own(self, caller: Identity, scheduled_message_id: str) -> tuple[ScheduledMessage, ScheduleState]:
         found = await self._scheduled.get(scheduled_message_id, Owner(caller.organization_id, caller.user_id))
@@ -114,4 +117,10 @@ def _not_found() -> NotFoundError:
 
 
 def _already_sent() -> FailedPreconditionError:
-    return FailedPreconditionError("ALREADY_SENT", "the message was sent")
+    return FailedPreconditionError("ALREADY_SENT", "the message was sent or is being sent")
+
+
+def _unchangeable(state: ScheduleState) -> FailedPreconditionError:
+    if state is ScheduleState.FAILED:
+        return FailedPreconditionError("SEND_FAILED", "the message could not be sent at its time")
+    return _already_sent()

@@ -2,18 +2,22 @@
 
 The collection `scheduled` has a document for each message. Those that were sent, were cancelled or failed stay for a
 week, so that repeats of requests get the first outcome. A replica claims a message before it sends it; the claim ends
-by itself, so that another replica sends what a dead one has claimed.
+by itself, so that another replica sends what a dead one has claimed. `tries` counts the claims after which a message
+may have been sent: it can be changed and cancelled only while there are none.
 """
 
 from __future__ import annotations
 
+import asyncio
+import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.datetime_ms import DatetimeMS
 from pymongo import ASCENDING, AsyncMongoClient, ReturnDocument
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from services.chat.domain import Owner, ScheduledMessage, ScheduleState
 
@@ -69,7 +73,7 @@ class ScheduleStore:
         if "send_ms" in changes:
             fields["at"] = DatetimeMS(int(str(changes["send_ms"])))
         update: dict[str, Any] = {"$set": fields}
-        query = _free(now_ms) | {"_id": scheduled_message_id}
+        query = _untried(now_ms) | {"_id": scheduled_message_id}
         if digest:
             query["requests"] = {"$ne": digest}
             update["$push"] = {"requests": {"$each": [digest], "$slice": -_KEPT_REQUESTS}}
@@ -84,25 +88,33 @@ class ScheduleStore:
     async def cancel(self, scheduled_message_id: str, now_ms: int) -> bool:
         """Cancels a message that waits; returns False if it does not wait or a replica has claimed it."""
         update = {"$set": {"state": ScheduleState.CANCELLED, "done": DatetimeMS(now_ms)}}
-        result = await self._scheduled.update_one(_free(now_ms) | {"_id": scheduled_message_id}, update)
+        result = await self._scheduled.update_one(_untried(now_ms) | {"_id": scheduled_message_id}, update)
         return result.modified_count == 1
 
     async def claim_due(self, now_ms: int, until_ms: int, limit: int) -> Sequence[ScheduledMessage]:
-        """Claims messages whose time has come until a time, the earliest first."""
+        """Claims messages whose time has come until a time, the earliest first; none if cancelled or failed."""
+        if limit <= 0:  # MongoDB takes 0 for no limit
+            return []
         due = _free(now_ms) | {"at": {"$lte": DatetimeMS(now_ms)}}
         ids = [found["_id"] async for found in self._scheduled.find(due, {"_id": 1}).sort("at", ASCENDING).limit(limit)]
-        claimed = []
-        for scheduled_message_id in ids:
-            document = await self._scheduled.find_one_and_update(
-                due | {"_id": scheduled_message_id}, {"$set": {"claimed": DatetimeMS(until_ms)}}
-            )
-            if document is not None:  # else another replica has it
-                claimed.append(_to_scheduled(document))
-        return claimed
+        if not ids:
+            return []
+        token = secrets.token_hex(16)
+        claim = {"$set": {"claimed": DatetimeMS(until_ms), "token": token}, "$inc": {"tries": 1}}
+        mine = {"_id": {"$in": ids}, "token": token}  # another replica may have claimed the others
+        write = asyncio.ensure_future(self._scheduled.update_many(due | {"_id": {"$in": ids}}, claim))
+        try:
+            await asyncio.shield(write)  # a write that was cancelled could still claim after the release
+            return [_to_scheduled(document) async for document in self._scheduled.find(mine).sort("at", ASCENDING)]
+        except BaseException:
+            with suppress(PyMongoError):  # then the claims end at their time
+                await asyncio.wait([write])
+                await self._scheduled.update_many(mine, _release(now_ms))
+            raise
 
     async def release(self, scheduled_message_id: str, at_ms: int) -> None:
-        """Ends a claim at a time, so that the message is sent then."""
-        await self._scheduled.update_one({"_id": scheduled_message_id}, {"$set": {"claimed": DatetimeMS(at_ms)}})
+        """Ends the claim of a message that surely was not sent at a time, so that it is sent then."""
+        await self._scheduled.update_one({"_id": scheduled_message_id}, _release(at_ms))
 
     async def finish(self, scheduled_message_id: str, state: ScheduleState, now_ms: int) -> None:
         """Records what became of a message."""
@@ -117,6 +129,15 @@ def _owned(owner: Owner) -> dict[str, Any]:
 def _free(now_ms: int) -> dict[str, Any]:
     """Returns a query for messages that wait and that no replica has claimed."""
     return {"state": ScheduleState.WAITING, "claimed": {"$lte": DatetimeMS(now_ms)}}
+
+
+def _untried(now_ms: int) -> dict[str, Any]:
+    """Returns a query for free messages that no replica may have sent or may still send."""
+    return _free(now_ms) | {"tries": {"$in": [None, 0]}}
+
+
+def _release(at_ms: int) -> dict[str, Any]:
+    return {"$set": {"claimed": DatetimeMS(at_ms)}, "$unset": {"token": ""}, "$inc": {"tries": -1}}
 
 
 def _from_scheduled(scheduled: ScheduledMessage) -> dict[str, Any]:

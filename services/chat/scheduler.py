@@ -50,15 +50,42 @@ class Scheduler:
         self._committer = committer
         self._now_ms = now_ms
         self._in_flight = 0
+        self._claiming = False
+        self._closed = False
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     async def run(self) -> None:
         """Runs until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             while True:
-                for scheduled in await self._claim():
-                    self._in_flight += 1
-                    tasks.create_task(self._send(scheduled))
+                if not self._closed:
+                    await self._start_due(tasks)
                 await asyncio.sleep(_INTERVAL_SECONDS)
+
+    async def close(self) -> None:
+        """Stops claiming, and waits until the claimed messages are sent."""
+        self._closed = True
+        await self._idle.wait()
+
+    async def _start_due(self, tasks: asyncio.TaskGroup) -> None:
+        self._claiming = True
+        self._idle.clear()
+        try:
+            for scheduled in await self._claim():
+                self._in_flight += 1
+                tasks.create_task(self._send(scheduled)).add_done_callback(self._ended)
+        finally:
+            self._claiming = False
+            self._set_idle()
+
+    def _ended(self, _: asyncio.Task[None]) -> None:
+        self._in_flight -= 1
+        self._set_idle()
+
+    def _set_idle(self) -> None:
+        if not self._in_flight and not self._claiming:
+            self._idle.set()
 
     async def _claim(self) -> list[ScheduledMessage]:
         now_ms = self._now_ms()
@@ -85,8 +112,6 @@ class Scheduler:
             await self._scheduled.finish(scheduled.scheduled_message_id, state, self._now_ms())
         except StoreError as error:
             _log.warning("schedule_unwritable", error=type(error).__name__)
-        finally:
-            self._in_flight -= 1
 
 
 def _draft(scheduled: ScheduledMessage) -> Draft:

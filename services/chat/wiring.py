@@ -157,6 +157,7 @@ async def _build(
 
     async def drain() -> None:
         await fanout.drain()
+        await scheduler.close()
         await committer.close()
         await publisher.flushed()
         await summaries.write()

@@ -2160,7 +2160,7 @@ class Operations(ABC):
 
         Errors: NOT_FOUND (SCHEDULED_MESSAGE_NOT_FOUND); INVALID_ARGUMENT (INVALID_FIELDS) if neither is given, or
         send_time is past or over a year ahead; FAILED_PRECONDITION (ALREADY_SENT) if the message was sent or is being
-        sent.
+        sent, (SEND_FAILED) if it could not be sent at its time.
 
         Args:
             scheduled_message_id: The id of the scheduled message.
@@ -2179,7 +2179,7 @@ class Operations(ABC):
         """Cancels one of the caller's scheduled messages.
 
         Cancelling a cancelled one has no effect. Errors: NOT_FOUND (SCHEDULED_MESSAGE_NOT_FOUND); FAILED_PRECONDITION
-        (ALREADY_SENT) if the message was sent or is being sent.
+        (ALREADY_SENT) if the message was sent or is being sent, (SEND_FAILED) if it could not be sent at its time.
 
         Args:
             scheduled_message_id: The id of the scheduled message.

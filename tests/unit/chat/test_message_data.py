@@ -6,10 +6,13 @@ import math
 from typing import Any
 
 import pytest
+from parley.chat.v1 import chat_pb2, message_pb2
 
+from chassis.errors import InvalidArgumentError
 from services.chat.domain import MessageKind
 from services.chat.emojis import qualified
 from services.chat.message_data import problems_of
+from services.chat.requests import check_draft
 
 LOCATION, CONTACT, STICKER, TEXT = MessageKind.LOCATION, MessageKind.CONTACT, MessageKind.STICKER, MessageKind.TEXT
 PLACE = {"latitude": 52.5, "longitude": 13.4}
@@ -41,7 +44,8 @@ BAD: list[tuple[MessageKind, dict[str, Any] | None, int, str]] = [
     (LOCATION, PLACE | {"longitude": True}, 0, "data.longitude"),
     (LOCATION, PLACE | {"name": "x" * 201}, 0, "data.name"),
     (LOCATION, PLACE | {"name": "  "}, 0, "data.name"),
-    (LOCATION, PLACE | {"more": 1}, 0, "data.more"),
+    (LOCATION, PLACE | {"more": 1}, 0, "data"),
+    (LOCATION, {"x" * 10_000: 1, "y": 1}, 0, "data"),
     (CONTACT, None, 0, "data"),
     (CONTACT, {"phones": []}, 0, "data.name"),
     (CONTACT, {"name": "x" * 201}, 0, "data.name"),
@@ -60,6 +64,15 @@ def test_good_data_is_accepted(kind: MessageKind, data: dict[str, Any] | None, a
 @pytest.mark.parametrize(("kind", "data", "attachments", "field"), BAD)
 def test_bad_data_is_named(kind: MessageKind, data: dict[str, Any] | None, attachments: int, field: str) -> None:
     assert list(problems_of(kind, data, attachments)) == [field]
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_data_has_only_numbers_of_json(number: float) -> None:
+    draft = message_pb2.Draft(conversation_id="c", client_message_id="k", kind=chat_pb2.MESSAGE_KIND_LOCATION)
+    draft.data.update({"latitude": number, "longitude": 1})
+    with pytest.raises(InvalidArgumentError) as refused:
+        check_draft(draft)
+    assert refused.value.reason == "INVALID_FIELDS"
 
 
 FAMILY = "\u200d".join("👩👩👧👦")

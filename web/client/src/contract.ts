@@ -586,12 +586,14 @@ export interface Requests {
   /**
    * Changes the text or the time of one of the caller's scheduled messages. Errors: NOT_FOUND
    * (SCHEDULED_MESSAGE_NOT_FOUND); INVALID_ARGUMENT (INVALID_FIELDS) if neither is given, or send_time is past or over
-   * a year ahead; FAILED_PRECONDITION (ALREADY_SENT) if the message was sent or is being sent.
+   * a year ahead; FAILED_PRECONDITION (ALREADY_SENT) if the message was sent or is being sent, (SEND_FAILED) if it
+   * could not be sent at its time.
    */
   "message.reschedule": { scheduledMessageId: string; text?: string; sendTime?: Time; requestId?: string };
   /**
    * Cancels one of the caller's scheduled messages. Cancelling a cancelled one has no effect. Errors: NOT_FOUND
-   * (SCHEDULED_MESSAGE_NOT_FOUND); FAILED_PRECONDITION (ALREADY_SENT) if the message was sent or is being sent.
+   * (SCHEDULED_MESSAGE_NOT_FOUND); FAILED_PRECONDITION (ALREADY_SENT) if the message was sent or is being sent,
+   * (SEND_FAILED) if it could not be sent at its time.
    */
   "message.unschedule": { scheduledMessageId: string; requestId?: string };
   /**
@@ -910,12 +912,14 @@ export interface Replies {
   /**
    * Changes the text or the time of one of the caller's scheduled messages. Errors: NOT_FOUND
    * (SCHEDULED_MESSAGE_NOT_FOUND); INVALID_ARGUMENT (INVALID_FIELDS) if neither is given, or send_time is past or over
-   * a year ahead; FAILED_PRECONDITION (ALREADY_SENT) if the message was sent or is being sent.
+   * a year ahead; FAILED_PRECONDITION (ALREADY_SENT) if the message was sent or is being sent, (SEND_FAILED) if it
+   * could not be sent at its time.
    */
   "message.reschedule": { scheduledMessage: ScheduledMessage };
   /**
    * Cancels one of the caller's scheduled messages. Cancelling a cancelled one has no effect. Errors: NOT_FOUND
-   * (SCHEDULED_MESSAGE_NOT_FOUND); FAILED_PRECONDITION (ALREADY_SENT) if the message was sent or is being sent.
+   * (SCHEDULED_MESSAGE_NOT_FOUND); FAILED_PRECONDITION (ALREADY_SENT) if the message was sent or is being sent,
+   * (SEND_FAILED) if it could not be sent at its time.
    */
   "message.unschedule": Record<string, never>;
   /**

@@ -87,7 +87,8 @@ class ScheduleServiceServicer:
         """Changes the text or the time of one of the caller's scheduled messages.
 
         Errors: NOT_FOUND (SCHEDULED_MESSAGE_NOT_FOUND); INVALID_ARGUMENT (INVALID_FIELDS) if neither is given, or send_time
-        is past or over a year ahead; FAILED_PRECONDITION (ALREADY_SENT) if the message was sent or is being sent.
+        is past or over a year ahead; FAILED_PRECONDITION (ALREADY_SENT) if the message was sent or is being sent,
+        (SEND_FAILED) if it could not be sent at its time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -97,7 +98,7 @@ class ScheduleServiceServicer:
         """Cancels one of the caller's scheduled messages. Cancelling a cancelled one has no effect.
 
         Errors: NOT_FOUND (SCHEDULED_MESSAGE_NOT_FOUND); FAILED_PRECONDITION (ALREADY_SENT) if the message was sent or is
-        being sent.
+        being sent, (SEND_FAILED) if it could not be sent at its time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

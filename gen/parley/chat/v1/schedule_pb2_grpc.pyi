@@ -34,13 +34,14 @@ class ScheduleServiceStub:
     """Changes the text or the time of one of the caller's scheduled messages.
 
     Errors: NOT_FOUND (SCHEDULED_MESSAGE_NOT_FOUND); INVALID_ARGUMENT (INVALID_FIELDS) if neither is given, or send_time
-    is past or over a year ahead; FAILED_PRECONDITION (ALREADY_SENT) if the message was sent or is being sent.
+    is past or over a year ahead; FAILED_PRECONDITION (ALREADY_SENT) if the message was sent or is being sent,
+    (SEND_FAILED) if it could not be sent at its time.
     """
     UnscheduleMessage: _aio.UnaryUnaryMultiCallable[_schedule_pb2.UnscheduleMessageRequest, _schedule_pb2.UnscheduleMessageResponse]
     """Cancels one of the caller's scheduled messages. Cancelling a cancelled one has no effect.
 
     Errors: NOT_FOUND (SCHEDULED_MESSAGE_NOT_FOUND); FAILED_PRECONDITION (ALREADY_SENT) if the message was sent or is
-    being sent.
+    being sent, (SEND_FAILED) if it could not be sent at its time.
     """
 
 class ScheduleServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -81,7 +82,8 @@ class ScheduleServiceServicer(metaclass=_abc_1.ABCMeta):
         """Changes the text or the time of one of the caller's scheduled messages.
 
         Errors: NOT_FOUND (SCHEDULED_MESSAGE_NOT_FOUND); INVALID_ARGUMENT (INVALID_FIELDS) if neither is given, or send_time
-        is past or over a year ahead; FAILED_PRECONDITION (ALREADY_SENT) if the message was sent or is being sent.
+        is past or over a year ahead; FAILED_PRECONDITION (ALREADY_SENT) if the message was sent or is being sent,
+        (SEND_FAILED) if it could not be sent at its time.
         """
 
     @_abc_1.abstractmethod
@@ -93,7 +95,7 @@ class ScheduleServiceServicer(metaclass=_abc_1.ABCMeta):
         """Cancels one of the caller's scheduled messages. Cancelling a cancelled one has no effect.
 
         Errors: NOT_FOUND (SCHEDULED_MESSAGE_NOT_FOUND); FAILED_PRECONDITION (ALREADY_SENT) if the message was sent or is
-        being sent.
+        being sent, (SEND_FAILED) if it could not be sent at its time.
         """
 
 def add_ScheduleServiceServicer_to_server(servicer: ScheduleServiceServicer, server: _aio.Server) -> None: ...
