@@ -114,7 +114,7 @@ def bearer_token(request: Request) -> str:
 
 
 def client_address(request: Request, trusted_proxies: int) -> str:
-    """The address of whoever sent the request to the first of our proxies.
+    """Returns the address that sent the request to the first of our proxies.
 
     Each proxy appends the address of its own peer to X-Forwarded-For, so with n proxies of ours the n-th entry from
     the right is the last one that the client could not make up. Where there are fewer entries, the request came by

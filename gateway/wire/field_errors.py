@@ -1,4 +1,4 @@
-"""Services' complaints about fields, in the words of whoever asked: an interface may call a field by another name."""
+"""Services' complaints about fields, by the names of the caller's interface, which may differ from the contract's."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ export const stored = {
       if (value === null) localStorage.removeItem(`parley.${key}`);
       else localStorage.setItem(`parley.${key}`, value);
     } catch {
-      // Kept in memory by whoever asked.
+      // The caller keeps the value in memory.
     }
   },
   keys(prefix: string): string[] {

@@ -2,6 +2,7 @@
 import { Connection, type Op, type Status } from "./connection.js";
 import type { Conversation, Message, Presence, Replies, Requests, User } from "./contract.js";
 import { Outbox, type OutboxEntry, type OutboxStore } from "./outbox.js";
+import { People } from "./people.js";
 import { ParleyError, type ServerEvent, type SessionReady } from "./protocol.js";
 import type { TokenSource } from "./session.js";
 import { Thread } from "./thread.js";
@@ -32,24 +33,22 @@ const LIST_PAGE_SIZE = 100;
 const MARGIN_MS = 60_000;
 const GAP_GRACE_MS = 500;
 const RECEIPT_MS = 1_000;
-const TYPING_ENDS_MS = 6_000;
 
 export class ParleyClient {
   readonly conversations = new Map<string, Conversation>();
   readonly threads = new Map<string, Thread>();
-  readonly users = new Map<string, User>();
-  readonly presence = new Map<string, Presence>();
+  readonly users: ReadonlyMap<string, User>;
+  readonly presence: ReadonlyMap<string, Presence>;
   /** Who is typing, by conversation. */
-  readonly typing = new Map<string, Set<string>>();
+  readonly typing: ReadonlyMap<string, ReadonlySet<string>>;
   readonly outbox: Outbox;
   session: SessionReady | null = null;
 
   readonly #connection: Connection;
+  readonly #people: People;
   #listeners = new Set<(change: Change) => void>();
-  #typingTimers = new Map<string, ReturnType<typeof setTimeout>>();
   #reads = new Map<string, { seq: number; timer: ReturnType<typeof setTimeout> | null }>();
   #syncing = new Map<string, Promise<void>>();
-  #wantedUsers = new Set<string>();
   #listedAt: number | null = null;
 
   constructor(options: ClientOptions) {
@@ -58,6 +57,13 @@ export class ParleyClient {
       ready: (session) => void this.#becomeReady(session),
       event: (event) => this.#apply(event),
     });
+    this.#people = new People(
+      (op, body) => this.call(op, body),
+      (type) => this.#emit({ type }),
+    );
+    this.users = this.#people.users;
+    this.presence = this.#people.presence;
+    this.typing = this.#people.typing;
     const store = options.outbox ?? { load: () => [], save: () => undefined };
     this.outbox = new Outbox(
       store,
@@ -202,36 +208,11 @@ export class ParleyClient {
 
   /** Returns a user, and fetches one who is not known yet. */
   user(userId: string): User | undefined {
-    const user = this.users.get(userId);
-    if (!user && userId && !this.#wantedUsers.has(userId)) {
-      if (this.#wantedUsers.size === 0) setTimeout(() => void this.#fetchUsers(), 10);
-      this.#wantedUsers.add(userId);
-    }
-    return user;
+    return this.#people.user(userId);
   }
 
-  async searchUsers(query: string): Promise<User[]> {
-    const { users } = await this.call("user.search", { query, pageSize: 20 });
-    for (const user of users) this.users.set(user.userId, user);
-    return users;
-  }
-
-  async #fetchUsers(): Promise<void> {
-    const userIds = [...this.#wantedUsers].slice(0, 100);
-    try {
-      const [{ users }, { presences }] = await Promise.all([
-        this.call("user.batchGet", { userIds }),
-        this.call("presence.get", { userIds }),
-      ]);
-      for (const user of users) this.users.set(user.userId, user);
-      for (const presence of presences) this.presence.set(presence.userId, presence);
-    } catch {
-      // They are wanted again when they are next shown.
-    }
-    for (const userId of userIds) this.#wantedUsers.delete(userId);
-    if (this.#wantedUsers.size > 0) void this.#fetchUsers();
-    this.#emit({ type: "users" });
-    this.#emit({ type: "presence" });
+  searchUsers(query: string): Promise<User[]> {
+    return this.#people.search(query);
   }
 
   // The connection.
@@ -239,7 +220,7 @@ export class ParleyClient {
   #statusChanged(status: Status): void {
     if (status !== "online") {
       this.outbox.setOpen(false);
-      this.typing.clear();
+      this.#people.forgetTyping();
     }
     this.#emit({ type: "status", status });
   }
@@ -253,13 +234,7 @@ export class ParleyClient {
       for (const [conversationId, read] of this.#reads) {
         if (read.timer === null) await this.call("receipt.read", { conversationId, seq: read.seq });
       }
-      const userIds = [...this.presence.keys()].slice(0, 100);
-      if (userIds.length > 0) {
-        for (const presence of (await this.call("presence.get", { userIds })).presences) {
-          this.presence.set(presence.userId, presence);
-        }
-        this.#emit({ type: "presence" });
-      }
+      await this.#people.refreshPresence();
     } catch (error) {
       // A lost connection starts over; anything else is tried again.
       if (this.status === "online") setTimeout(() => this.session === session && void this.#becomeReady(session), 2000);
@@ -320,7 +295,7 @@ export class ParleyClient {
     switch (event.event) {
       case "message.created":
         this.#applyMessages([event.body.message]);
-        this.#stopTyping(event.body.message.conversationId, event.body.message.senderId);
+        this.#people.stopTyping(event.body.message.conversationId, event.body.message.senderId);
         if (event.body.message.senderId !== this.userId) this.#emit({ type: "message", message: event.body.message });
         break;
       case "message.updated":
@@ -340,11 +315,10 @@ export class ParleyClient {
         this.#receipt(event.body);
         break;
       case "typing.updated":
-        this.#typingUpdated(event.body);
+        if (event.body.userId !== this.userId) this.#people.typingUpdated(event.body);
         break;
       case "presence.updated":
-        this.presence.set(event.body.userId, event.body);
-        this.#emit({ type: "presence" });
+        this.#people.presenceUpdated(event.body);
         break;
     }
   }
@@ -419,24 +393,6 @@ export class ParleyClient {
       );
     }
     this.#put(changed);
-  }
-
-  #typingUpdated(body: { conversationId: string; userId: string; active: boolean }): void {
-    const { conversationId, userId } = body;
-    if (userId === this.userId) return;
-    if (!body.active) return this.#stopTyping(conversationId, userId);
-    const key = `${conversationId} ${userId}`;
-    clearTimeout(this.#typingTimers.get(key));
-    this.#typingTimers.set(key, setTimeout(() => this.#stopTyping(conversationId, userId), TYPING_ENDS_MS));
-    this.typing.set(conversationId, new Set(this.typing.get(conversationId)).add(userId));
-    this.#emit({ type: "typing" });
-  }
-
-  #stopTyping(conversationId: string, userId: string): void {
-    const typing = new Set(this.typing.get(conversationId));
-    if (!typing.delete(userId)) return;
-    this.typing.set(conversationId, typing);
-    this.#emit({ type: "typing" });
   }
 
   #sent(entry: OutboxEntry, reply: Replies["message.send"]): void {

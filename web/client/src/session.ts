@@ -107,7 +107,7 @@ export class Session implements TokenSource {
   }
 }
 
-/** Tokens that the embedding page provides: `getToken` returns the CRM's token, exchanged anew whenever one expires. */
+/** Tokens of an embedding page: exchanges the CRM's token, which `getToken` returns, each time one expires. */
 export class EmbeddedSession implements TokenSource {
   readonly #session: Session;
   #hasToken = false;
